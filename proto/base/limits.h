@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * limits: every bound of the protocol and of its queues, in one place. The specification cites
+ * these names. Sizes are bytes, times milliseconds, unless the name says otherwise.
+ */
+#ifndef PETREL_BASE_LIMITS_H
+#define PETREL_BASE_LIMITS_H
+
+#include <stdint.h>
+
+#define LIMIT_SECOND_MS UINT64_C(1000)
+#define LIMIT_MINUTE_MS (60 * LIMIT_SECOND_MS)
+#define LIMIT_HOUR_MS   (60 * LIMIT_MINUTE_MS)
+#define LIMIT_DAY_MS    (24 * LIMIT_HOUR_MS)
+
+enum {
+    /* links (docs/protocol/03-link.md) */
+    LIMIT_RECORD_PAD = 256,        /* a record's plaintext is a multiple of this */
+    LIMIT_RECORD = 65280,          /* largest plaintext of a record */
+    LIMIT_FRAME = 65280 - 2,       /* largest frame: the record less its length field */
+    LIMIT_REKEY_RECORDS = 65536,   /* records a direction between two rekeys */
+    LIMIT_HANDSHAKE_MS = 10000,    /* a handshake must be complete after this */
+    LIMIT_HALF_OPEN = 512,         /* handshakes under way, all links together */
+    LIMIT_HANDSHAKES_PER_PASS = 8, /* handshake messages answered per loop pass */
+    LIMIT_LINK_CREDIT = 64,        /* frames that cost credit, unanswered, per direction */
+    LIMIT_LINK_IDLE_MS = 120000,   /* a ping is sent after this silence */
+    LIMIT_LINK_DEAD_MS = 30000,    /* and the link is closed this long after an unanswered ping */
+
+    /* envelopes and queues (docs/protocol/04-relay.md) */
+    LIMIT_ENVELOPE_CLASSES = 4,
+    LIMIT_ENVELOPE = 61440,        /* the largest class */
+    LIMIT_QUEUE_ENVELOPES = 65536, /* per queue */
+    LIMIT_QUEUE_MIB = 128,         /* per queue */
+    LIMIT_PUSH_WINDOW = 64,        /* envelopes pushed and not acknowledged, per queue */
+    LIMIT_TOKEN_EPOCH_DAYS = 32,   /* length of a token epoch */
+    LIMIT_TOKEN_STOCK = 256,       /* tokens a correspondent should hold */
+    LIMIT_TOKENS_PER_BODY = 64,    /* tokens that ride in one body at most */
+    LIMIT_STAMP_POP_BITS = 18,     /* default price of a pop */
+    LIMIT_STAMP_DEPOSIT_BITS = 20, /* default price of a deposit */
+    LIMIT_STAMP_MINUTES = 10,      /* a stamp's minute may differ by this */
+    LIMIT_STAMP_BITS_MAX = 32,     /* a price above this is not paid */
+    LIMIT_ONE_TIME_PARTS = 64,     /* one-time parts of a bundle */
+    LIMIT_ONE_TIME_REFILL = 32,    /* refilled when this many are left; at most so many a request */
+    LIMIT_RECORD_BODY = 8192,      /* body of a record */
+    LIMIT_RECORD_PART = 2048,      /* one one-time part of a record */
+    LIMIT_DESCRIPTOR = 992,        /* always exactly */
+    LIMIT_DESCRIPTORS_AHEAD = 10,  /* periods of one identity that a relay holds for a member */
+    LIMIT_SPENT_LRU = 4 * 1024 * 1024, /* nonces held in memory, all queues together */
+
+    /* sessions (docs/protocol/05-session.md) */
+    LIMIT_SKIP_JUMP = 2000,      /* messages skipped in one chain */
+    LIMIT_SKIPPED_KEYS = 2000,   /* skipped keys a session */
+    LIMIT_SKIPPED_DAYS = 37,     /* and their age */
+    LIMIT_SESSIONS_PER_PAIR = 4, /* sessions with one device */
+    LIMIT_UNACKED = 1900,        /* sealed and unacknowledged messages a session */
+    LIMIT_ACK_BITMAP = 256,      /* bytes of an acknowledgement bitmap: 2,048 messages */
+    LIMIT_PREKEY_DAYS = 7,       /* a signed prekey is replaced after this */
+    LIMIT_PREKEY_KEEP_DAYS = 37, /* and its secret kept this long after that */
+
+    /* identities */
+    LIMIT_DEVICES = 8,        /* entries of a device list */
+    LIMIT_DEVICE_QUEUES = 2,  /* queues of an entry */
+    LIMIT_DEVICE_LIST = 4096, /* encoded device list */
+    LIMIT_CERTIFICATE = 512,  /* encoded device certificate */
+    LIMIT_RELAYS = 3,         /* relays in a descriptor */
+    LIMIT_RELAY_ENTRY = 124,  /* one of them, encoded */
+    LIMIT_HOST = 64,          /* a relay's host name or address, text */
+    LIMIT_INVITE_DAYS = 7,    /* an invitation's life */
+    LIMIT_CONTACTS = 65536,   /* per account */
+    LIMIT_REQUESTS = 256,     /* contact requests waiting for the user */
+    LIMIT_NAME = 64,          /* a local name of a contact, UTF-8 bytes */
+
+    /* content */
+    LIMIT_TEXT = 56 * 1024, /* UTF-8 bytes of a text message */
+
+    /* outbox */
+    LIMIT_OUTBOX_DAYS = 30,           /* kept until acknowledged, at most this long */
+    LIMIT_RETRY_FIRST_MS = 2000,      /* first back-off */
+    LIMIT_RETRY_MAX_MS = 3600000,     /* longest back-off */
+    LIMIT_REQUEST_TIMEOUT_MS = 20000, /* a relay's answer to one request */
+    LIMIT_ACK_INTERVAL_MS = 1000,     /* ack-only bodies: at most one in this time */
+
+    /* control (docs/protocol/09-control.md) */
+    LIMIT_CONTROL_MESSAGE = 262144, /* one request or reply */
+    LIMIT_CONTROL_CLIENTS = 64,
+    LIMIT_CONTROL_INFLIGHT = 65536, /* bytes of events under way to one client */
+    LIMIT_CLIENT_ID_DAYS = 7,       /* a client_id's result is remembered */
+    LIMIT_EVENT_DAYS = 30,          /* events older are trimmed */
+    LIMIT_EVENT_ROWS = 100000,      /* events above this many are trimmed */
+    LIMIT_CONSUMERS = 64,           /* named event consumers */
+    LIMIT_CONSUMER_NAME = 64,
+    LIMIT_QUERY_ROWS = 1000, /* rows of one read transaction */
+
+    /* turns (docs/architecture.md) */
+    LIMIT_TURN_INPUTS = 512,
+    LIMIT_TURN_BYTES = 4 * 1024 * 1024,
+    LIMIT_TURN_MS = 10,
+    LIMIT_CHANNEL_ITEMS = 4096,             /* between I/O and engine, each way */
+    LIMIT_CHANNEL_BYTES = 16 * 1024 * 1024, /* likewise */
+    LIMIT_TURN_ARENA = 64 * 1024 * 1024,    /* memory of one turn */
+    LIMIT_SWEEP_ROWS = 500,                 /* rows that one tick's housekeeping touches */
+    LIMIT_STAMP_SLICE = 16384,              /* stamp hashes tried in one turn */
+};
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * methods: the one table of the control interface. It feeds the server, petrelctl, the man page
+ * and tests. docs/protocol/09-control.md.
+ *
+ * METHOD(name, where, mutates, since): where is HOST (answered by the I/O thread), TURN (a turn of
+ * the engine) or QUERY (a worker with a read transaction). A method that mutates takes a client_id
+ * (bin 16) beside its own parameters. PARAM(method, name, type, required): types STR, BIN, UINT,
+ * BOOL. RESULT(method, name, type, what it says): MAPS is an array of maps, whose fields are
+ * RESULTs of "method[]".
+ */
+#ifndef PETREL_CONTROL_METHODS_H
+#define PETREL_CONTROL_METHODS_H
+
+#define CONTROL_API     1 /* version of this table */
+#define CONTROL_API_MIN 1 /* oldest that is still answered */
+
+#define CONTROL_METHODS(METHOD)                                                                    \
+    METHOD("hello", HOST, false, 1)                                                                \
+    METHOD("daemon.stop", HOST, false, 1)                                                          \
+    METHOD("daemon.status", TURN, false, 1)                                                        \
+    METHOD("account.create", TURN, true, 1)                                                        \
+    METHOD("account.unlock", TURN, false, 1)                                                       \
+    METHOD("account.show", QUERY, false, 1)                                                        \
+    METHOD("account.words", QUERY, false, 1)                                                       \
+    METHOD("invite.create", TURN, true, 1)                                                         \
+    METHOD("contact.add", TURN, true, 1)                                                           \
+    METHOD("contact.list", QUERY, false, 1)                                                        \
+    METHOD("contact.block", TURN, true, 1)                                                         \
+    METHOD("contact.verify", TURN, true, 1)                                                        \
+    METHOD("request.list", QUERY, false, 1)                                                        \
+    METHOD("request.accept", TURN, true, 1)                                                        \
+    METHOD("message.send", TURN, true, 1)                                                          \
+    METHOD("message.history", QUERY, false, 1)                                                     \
+    METHOD("event.subscribe", HOST, false, 1)                                                      \
+    METHOD("event.ack", TURN, false, 1)                                                            \
+    METHOD("relay.use", TURN, true, 1)                                                             \
+    METHOD("relay.status", TURN, false, 1)                                                         \
+    METHOD("relay.invite", TURN, true, 1)
+
+/* contact: an ID, the beginning of one (8 characters of its bech32m data or more), or a local name,
+ * whichever fits exactly one contact. */
+#define CONTROL_PARAMS(PARAM)                                                                      \
+    PARAM("hello", "api", UINT, false)                                                             \
+    PARAM("account.create", "passphrase", STR, false)                                              \
+    PARAM("account.create", "words", STR, false)                                                   \
+    PARAM("account.unlock", "passphrase", STR, true)                                               \
+    PARAM("contact.add", "link", STR, true)                                                        \
+    PARAM("contact.add", "name", STR, false)                                                       \
+    PARAM("contact.add", "text", STR, false)                                                       \
+    PARAM("contact.block", "contact", STR, true)                                                   \
+    PARAM("contact.verify", "contact", STR, true)                                                  \
+    PARAM("contact.verify", "number", STR, false)                                                  \
+    PARAM("request.accept", "contact", STR, true)                                                  \
+    PARAM("request.accept", "name", STR, false)                                                    \
+    PARAM("message.send", "contact", STR, true)                                                    \
+    PARAM("message.send", "text", STR, true)                                                       \
+    PARAM("message.history", "contact", STR, true)                                                 \
+    PARAM("message.history", "before", UINT, false)                                                \
+    PARAM("message.history", "limit", UINT, false)                                                 \
+    PARAM("event.subscribe", "name", STR, false)                                                   \
+    PARAM("event.subscribe", "since", UINT, false)                                                 \
+    PARAM("event.ack", "name", STR, true)                                                          \
+    PARAM("event.ack", "cursor", UINT, true)                                                       \
+    PARAM("relay.use", "address", STR, true)                                                       \
+    PARAM("relay.use", "code", STR, false)
+
+#define CONTROL_RESULTS(RESULT)                                                                    \
+    RESULT("hello", "api", UINT, "version of the interface")                                       \
+    RESULT("hello", "min", UINT, "oldest version that is still answered")                          \
+    RESULT("hello", "version", STR, "version of petreld")                                          \
+    RESULT("hello", "features", STRS, "what this daemon can do")                                   \
+    RESULT("daemon.status", "version", STR, "version of petreld")                                  \
+    RESULT("daemon.status", "node", STR, "this node's relay address, petrelnode1...@host:port")    \
+    RESULT("daemon.status", "node_id", STR, "this node's ID alone")                                \
+    RESULT("daemon.status", "account", STR, "none, locked or open")                                \
+    RESULT("daemon.status", "id", STR, "the account's ID; missing without an account")             \
+    RESULT("daemon.status", "relay", BOOL, "whether this node acts as a relay")                    \
+    RESULT("daemon.status", "members", UINT, "members of this relay")                              \
+    RESULT("daemon.status", "queues", UINT, "queues on this relay")                                \
+    RESULT("daemon.status", "links", UINT, "open links to other nodes")                            \
+    RESULT("daemon.status", "outbox", UINT, "messages that are not acknowledged end to end yet")   \
+    RESULT("daemon.status", "requests", UINT, "contact requests that wait")                        \
+    RESULT("account.create", "id", STR, "the new ID")                                              \
+    RESULT("account.create", "words", STR, "the 24 recovery words")                                \
+    RESULT("account.unlock", "id", STR, "the ID")                                                  \
+    RESULT("account.show", "id", STR, "the ID")                                                    \
+    RESULT("account.show", "created", UINT, "Unix ms")                                             \
+    RESULT("account.words", "words", STR, "the 24 recovery words")                                 \
+    RESULT("invite.create", "link", STR, "petrel:...")                                             \
+    RESULT("invite.create", "expires", UINT, "Unix ms")                                            \
+    RESULT("contact.add", "id", STR, "the contact's ID")                                           \
+    RESULT("contact.add", "state", STR, "requested or accepted")                                   \
+    RESULT("contact.list", "contacts", MAPS, "all contacts")                                       \
+    RESULT("contact.list[]", "id", STR, "the ID")                                                  \
+    RESULT("contact.list[]", "name", STR, "local name, or empty")                                  \
+    RESULT("contact.list[]", "state", STR, "resolving, requested, accepted, blocked")              \
+    RESULT("contact.list[]", "verified", BOOL, "the safety number was compared")                   \
+    RESULT("contact.list[]", "tokens", UINT, "deposit tokens in stock")                            \
+    RESULT("contact.list[]", "trouble", STR, "what keeps messages from leaving, or empty")         \
+    RESULT("contact.verify", "id", STR, "the contact's ID")                                        \
+    RESULT("contact.verify", "number", STR, "60 digits")                                           \
+    RESULT("contact.verify", "verified", BOOL, "whether it is marked as compared")                 \
+    RESULT("request.list", "requests", MAPS, "contact requests that wait")                         \
+    RESULT("request.list[]", "id", STR, "who asks")                                                \
+    RESULT("request.list[]", "text", STR, "a short text, or empty")                                \
+    RESULT("request.list[]", "time", UINT, "Unix ms of arrival")                                   \
+    RESULT("request.accept", "id", STR, "the contact's ID")                                        \
+    RESULT("message.send", "message", STR, "the message's ID, 32 hex digits")                      \
+    RESULT("message.send", "order", UINT, "its place in the history")                              \
+    RESULT("message.history", "messages", MAPS, "oldest first")                                    \
+    RESULT("message.history", "more", BOOL, "there are older ones")                                \
+    RESULT("message.history[]", "message", STR, "the message's ID, 32 hex digits")                 \
+    RESULT("message.history[]", "order", UINT, "place in the history")                             \
+    RESULT("message.history[]", "from", STR, "ID of the author")                                   \
+    RESULT("message.history[]", "mine", BOOL, "written by this account")                           \
+    RESULT("message.history[]", "sent", UINT, "Unix ms, the author's clock")                       \
+    RESULT("message.history[]", "received", UINT, "Unix ms of arrival; missing when mine")         \
+    RESULT("message.history[]", "state", STR,                                                      \
+           "waiting, at-relay, delivered or failed; received when theirs")                         \
+    RESULT("message.history[]", "type", STR, "text, or unknown-N")                                 \
+    RESULT("message.history[]", "text", STR, "the text")                                           \
+    RESULT("event.subscribe", "cursor", UINT, "the newest cursor; events follow as notifications") \
+    RESULT("relay.use", "relay", STR, "the relay's node ID")                                       \
+    RESULT("relay.status", "address", STR, "the relay in use; missing without one")                \
+    RESULT("relay.status", "state", STR, "none, connecting, joining, ready or failing")            \
+    RESULT("relay.status", "trouble", STR, "the last error, or empty")                             \
+    RESULT("relay.status", "parts", UINT, "one-time parts of the key bundle at the relay")         \
+    RESULT("relay.invite", "code", STR, "a single-use code for a new member")
+
+/* Events are notifications [2, "event", [map]]: cursor, type, time, account, data. */
+#define CONTROL_EVENTS(EVENT)                                                                      \
+    EVENT("message.received", "contact, message, order, text: a message arrived")                  \
+    EVENT("message.at-relay", "contact, message: the recipient's relay has it on disk")            \
+    EVENT("message.delivered", "contact, message: the recipient's device has it on disk")          \
+    EVENT("message.failed", "contact, message, error: given up, and why")                          \
+    EVENT("message.gap", "contact: messages of this contact are missing")                          \
+    EVENT("session.reset", "contact: the other side was restored; a new session began")            \
+    EVENT("request.received", "contact, text: somebody asks to be a contact")                      \
+    EVENT("contact.accepted", "contact: the other side answered; messages flow")                   \
+    EVENT("contact.failed", "contact, error: could not be found or reached, and why")              \
+    EVENT("invite.misused", "a used invitation was presented again")                               \
+    EVENT("relay.ready", "relay: queue and key bundle are in place")                               \
+    EVENT("relay.failing", "relay, error: the relay cannot be used at the moment")                 \
+    EVENT("gap", "first: events before this cursor were trimmed")
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * session: one conversation between two devices: PQXDH (pair/pqxdh.h) to begin with, then the
+ * Double Ratchet with header encryption (pair/ratchet.h); seals bodies into envelopes and opens
+ * envelopes into bodies. Protocol sections 4 (envelope), 5 (sessions); docs/protocol/05-session.md.
+ *
+ * Owns ratchet state and the per-direction sequence (boot_id, seq, prev_hash, acknowledgements).
+ * Never touches a store: the caller loads, calls, saves, in one turn. On error nothing has moved.
+ */
+#ifndef PETREL_PAIR_SESSION_H
+#define PETREL_PAIR_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/env.h"
+#include "base/limits.h"
+#include "crypto/prim.h"
+
+enum {
+    ENVELOPE_ESTABLISHED = 1, /* kind byte */
+    ENVELOPE_FIRST = 2,
+    ENVELOPE_OVERHEAD = 102, /* kind 1: kind | nonce 24 | header 45+16 | body tag 16 */
+    SESSION_T = 32,          /* the transcript hash T: names the session */
+    SESSION_KEM_EK = 1184,   /* ML-KEM-768 encapsulation key */
+    SESSION_KEM_DK = 2400,
+    SESSION_KEM_CT = 1088,
+    INVITE_SECRET = 32,
+    INVITE_ID = 16,
+};
+
+/* This device. All slices borrowed. */
+struct pair_self {
+    struct sign_pk id;        /* our identity */
+    struct slice certificate; /* our device certificate, encoded */
+    struct dh_sk dh;          /* our device DH secret */
+};
+/* The other device. */
+struct pair_peer {
+    struct sign_pk id;
+    struct slice certificate;
+    struct dh_pk dh; /* as in the certificate */
+};
+
+/* What a bundle gave us, signatures already checked (pair/prekey.h). */
+struct pair_bundle {
+    uint32_t spk_id;
+    struct dh_pk spk;
+    bool one_time;        /* otk and a one-time KEM key; else the last-resort KEM key of spk_id */
+    uint32_t one_time_id; /* 0 when !one_time (ids begin with 1) */
+    struct dh_pk otk;
+    uint8_t kem_ek[SESSION_KEM_EK];
+};
+
+/* What the receiver of a first envelope looks up by its ids. */
+struct pair_prekeys {
+    struct dh_sk spk;
+    bool one_time;
+    struct dh_sk otk;
+    const uint8_t *kem_dk; /* SESSION_KEM_DK bytes: the one-time part's, or the last resort's */
+};
+
+/* The plain numbers of a kind-2 envelope. */
+struct session_first {
+    uint32_t spk_id;
+    uint32_t one_time_id; /* 0: none */
+};
+
+/* What is sealed inside a kind-2 envelope, opened but not yet proven by the body's tag. Borrowed
+ * from the arena. */
+struct session_intro {
+    struct sign_pk id;        /* the claimed identity */
+    struct slice device_list; /* encoded, signed; the caller verifies it under id */
+    uint8_t device;           /* index of the sending device in it */
+    bool has_invite;
+    uint8_t invite_id[INVITE_ID];
+};
+
+/* What the sender wants carried; the session adds sequence, acknowledgements and KEM parts. */
+struct session_out {
+    struct slice content; /* empty: an ack-only body, which has no seq and is never acknowledged */
+    struct slice tokens;  /* encoded deposit tokens for the other side, or empty */
+    struct slice route;   /* encoded queue (relay and key) to answer to, or empty */
+};
+
+/* What an opened body held. Slices are in the arena. */
+struct session_in {
+    bool has_content;
+    uint64_t seq;   /* of the content, from 1 in each boot */
+    bool duplicate; /* this seq with the same hash was seen: acknowledge, show nothing */
+    bool gap;       /* an earlier seq has not come yet, or prev_hash does not fit */
+    bool reset;     /* same seq with another hash, or another boot_id: the other side was
+                       restored or rolled back */
+    struct slice content;
+    struct slice tokens;
+    struct slice route;
+};
+
+struct session; /* about 4 KiB; secrets: wiped by session_free */
+
+struct session *session_new(void);
+void session_free(struct session *s);
+/* Complete state, for a sealed row. session_load checks form and bounds: ERR_CORRUPT. Skipped
+ * message keys are part of it. */
+enum err session_save(const struct session *s, struct arena *arena,
+                      struct slice *out) PETREL_MUST_USE;
+enum err session_load(struct session *s, struct slice saved) PETREL_MUST_USE;
+
+/* Initiator. invite: INVITE_SECRET bytes or NULL; device_list and device are what the other side
+ * will verify us by. Envelopes are kind 2 until the first one of theirs was opened. */
+enum err session_initiate(struct session *s, const struct env *env, struct arena *arena,
+                          const struct pair_self *self, const struct pair_peer *peer,
+                          const struct pair_bundle *bundle, const uint8_t *invite,
+                          struct slice device_list, uint8_t device) PETREL_MUST_USE;
+
+/* Responder, step 1: the ids to look up. ERR_MALFORMED. */
+enum err session_first_read(struct slice envelope, struct session_first *first) PETREL_MUST_USE;
+/* Step 2: opens the introduction. ERR_DECRYPT, ERR_BAD_KEY, ERR_MALFORMED. */
+enum err session_first_open(struct arena *arena, const struct pair_self *self,
+                            const struct pair_prekeys *prekeys, struct slice envelope,
+                            struct session_intro *intro) PETREL_MUST_USE;
+/* Step 3: with the peer's verified certificate and the invitation's secret (or NULL), starts the
+ * session; then session_open on the same envelope gives the body and proves the sender. T, also
+ * the replay cache's key, is session_id afterwards. */
+enum err session_accept(struct session *s, const struct env *env, struct arena *arena,
+                        const struct pair_self *self, const struct pair_peer *peer,
+                        const struct pair_prekeys *prekeys, const uint8_t *invite,
+                        struct slice envelope) PETREL_MUST_USE;
+
+/* T. */
+const uint8_t *session_id(const struct session *s);
+/* Whether an envelope of the other side was opened: we know that it has the session. */
+bool session_established(const struct session *s);
+
+/* Bytes of content, tokens and route that fit an envelope of this class (0-3) at most. */
+size_t session_room(const struct session *s, unsigned envelope_class);
+/* Seals into the smallest class that fits. seq_out: the content's seq (0 for ack-only).
+ * ERR_BACKPRESSURE: LIMIT_UNACKED are unacknowledged; ERR_TEXT_TOO_LONG: fits no class. */
+enum err session_seal(struct session *s, const struct env *env, struct arena *arena,
+                      const struct session_out *out, struct slice *envelope,
+                      uint64_t *seq_out) PETREL_MUST_USE;
+/* Opens an envelope of this session. ERR_DECRYPT when it is not one of this session (try the
+ * next), ERR_REPLAY when its key was used, ERR_TOO_FAR_AHEAD, ERR_MALFORMED. */
+enum err session_open(struct session *s, const struct env *env, struct arena *arena,
+                      struct slice envelope, struct session_in *in) PETREL_MUST_USE;
+
+/* Whether content of ours with this seq (of the present boot) was acknowledged by the other side.
+ */
+bool session_acked(const struct session *s, uint64_t seq);
+/* All content of ours up to and including this seq is acknowledged. */
+uint64_t session_acked_up_to(const struct session *s);
+/* Whether we owe the other side an acknowledgement: content arrived since the last body sent. */
+bool session_owes_ack(const struct session *s);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * host: a relay's side of queue and record: answers requests that came in frames, and says which
+ * envelopes to push next. docs/protocol/04-relay.md.
+ *
+ * Holds only caches (spent nonces of hot queues, who is attached); all state is in the store. It
+ * never calls back: the caller asks for pushes with relay_host_next_push.
+ */
+#ifndef PETREL_RELAY_HOST_H
+#define PETREL_RELAY_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crypto/prim.h"
+#include "store/seal.h"
+#include "store/store.h"
+
+struct relay_host;
+
+struct relay_host_config {
+    struct sign_pk node_id; /* this relay: stamps are bound to it */
+    struct seal_keys *keys; /* the node's; borrowed */
+    bool registration_open; /* members need no invite code */
+    uint64_t spent_lru;     /* nonces held in memory at most */
+};
+
+/* Who sent a request. */
+struct relay_peer {
+    uint64_t link;
+    const uint8_t *handshake_hash; /* 64 bytes, Noise h of that link */
+};
+
+struct relay_host *relay_host_new(const struct relay_host_config *config);
+void relay_host_free(struct relay_host *host);
+/* Reads what must be known before the first request (counters). */
+enum err relay_host_load(struct relay_host *host, struct turn *turn) PETREL_MUST_USE;
+
+/* Answers the request (kind, body) of peer into reply: exactly one msgpack value, a map whose key 0
+ * is the error code (0: ok). Result: ERR_OK also when the answer is a refusal; a PEER class error
+ * (ERR_MALFORMED, ...) means that the bytes were out of form: close the link with it; LOCAL: the
+ * turn failed. */
+enum err relay_host_request(struct relay_host *host, struct turn *turn,
+                            const struct relay_peer *peer, uint8_t kind, struct slice body,
+                            struct writer *reply) PETREL_MUST_USE;
+void relay_host_link_closed(struct relay_host *host, uint64_t link);
+
+/* The next envelope that an attached owner has room for (LIMIT_PUSH_WINDOW a queue). Gives
+ * ERR_NOT_FOUND when there is none. Links in `skip` order are the caller's business: it passes
+ * may_send, which says whether a link has credit left. body: one msgpack value for
+ * FRAME_QUEUE_PUSH. */
+enum err relay_host_next_push(struct relay_host *host, struct turn *turn,
+                              bool (*may_send)(void *ctx, uint64_t link), void *ctx, uint64_t *link,
+                              struct writer *body) PETREL_MUST_USE;
+
+/* Expiry of envelopes, spent rows, pops: bounded work, then the next deadline (Unix ms). */
+enum err relay_host_tick(struct relay_host *host, struct turn *turn) PETREL_MUST_USE;
+uint64_t relay_host_deadline(const struct relay_host *host);
+
+/* The operator's side: makes a single-use code for a new member. */
+enum err relay_host_invite(struct relay_host *host, struct turn *turn,
+                           uint8_t code[static 32]) PETREL_MUST_USE;
+
+struct relay_host_stats {
+    uint64_t members;
+    uint64_t queues;
+    uint64_t attached; /* queues with an owner on line */
+};
+enum err relay_host_stats(struct relay_host *host, struct turn *turn,
+                          struct relay_host_stats *stats) PETREL_MUST_USE;
+
+#endif

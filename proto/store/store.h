@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store: the ordered key-value transaction that a turn runs in, as the core sees it.
+ *
+ * The host hands in an implementation (LMDB in daemon/store, memory in store/mem). All calls of
+ * one turn belong to one transaction that the host begins and ends; the core never commits. Keys
+ * are big endian, at most STORE_KEY bytes, compared as bytes. A value that get or seek returned is
+ * valid until the next put or del in the same transaction: copy what must live longer.
+ */
+#ifndef PETREL_STORE_STORE_H
+#define PETREL_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/env.h"
+#include "base/err.h"
+
+enum {
+    STORE_KEY = 128,      /* longest key, bytes */
+    STORE_VALUE = 262144, /* longest value, bytes */
+};
+
+/* X(constant, LMDB name). The order may change, names are for ever. Keys: docs/architecture.md. */
+#define STORE_TABLES(X)                                                                            \
+    X(META, "meta")               /* schema version, writer's version, reserved counters */        \
+    X(ACCOUNT, "account")         /* account | 0x00: identity, device, relays in use */            \
+    X(BUCKET, "bucket")           /* account | bucket u8 | generation: wrapped bucket key */       \
+    X(CONTACT, "contact")         /* account | keyed hash of the contact's ID */                   \
+    X(SESSION, "session")         /* account | contact u32 | session: ratchet state */             \
+    X(SKIPPED, "skipped")         /* account | contact u32 | session | key hash: skipped keys */   \
+    X(PREKEY, "prekey")           /* account | kind | id u32: prekey secrets */                    \
+    X(REPLAY, "replay")           /* account | T: last-resort replay cache */                      \
+    X(INVITE, "invite")           /* account | invite id: invitations that were handed out */      \
+    X(OUTBOX, "outbox")           /* account | contact u32 | order u64: until acknowledged */      \
+    X(DUE, "due")                 /* account | due ms u64 | contact u32 | order u64 */             \
+    X(MESSAGE, "message")         /* account | contact u32 | order u64: the history */             \
+    X(MESSAGE_ID, "message_id")   /* account | message id 16: where in the history */              \
+    X(EVENT, "event")             /* cursor u64: the event log */                                  \
+    X(CONSUMER, "consumer")       /* name: named consumers' cursors */                             \
+    X(CLIENT_ID, "client_id")     /* client_id 16: first result of a mutating call */              \
+    X(CLIENT_AGE, "client_age")   /* ms u64 | client_id 16: for trimming */                        \
+    X(MEMBER, "member")           /* relay: member key hash */                                     \
+    X(JOIN_CODE, "join_code")     /* relay: hash of a single-use code */                           \
+    X(QUEUE, "queue")             /* relay: queue public key 32: number, limits, token key */      \
+    X(QUEUE_INDEX, "queue_index") /* relay: queue u32 | arrival u64: nonce, hash, state */         \
+    X(LOG_1H, "log_1h")           /* relay: arrival u64: payload of lifetime class 0 */            \
+    X(LOG_1D, "log_1d")           /* class 1 */                                                    \
+    X(LOG_7D, "log_7d")           /* class 2 */                                                    \
+    X(LOG_30D, "log_30d")         /* class 3 */                                                    \
+    X(RECORD, "record")           /* relay: record public key 32: body */                          \
+    X(RECORD_PART, "record_part") /* relay: record 32 | part id u32 */                             \
+    X(RECORD_POP, "record_pop")   /* relay: record 32 | pop nonce 16: what was popped */           \
+    X(SPENT, "spent")           /* relay: target 32 | nonce 16: spent tokens of records, stamps */ \
+    X(SPENT_AGE, "spent_age")   /* relay: until ms u64 | target 32 | nonce 16 */                   \
+    X(DESCRIPTOR, "descriptor") /* relay: blinded key 32: seq, signature, value */
+
+enum store_table {
+#define STORE_TABLE_ENUM(constant, name) STORE_##constant,
+    STORE_TABLES(STORE_TABLE_ENUM)
+#undef STORE_TABLE_ENUM
+    STORE_TABLE_COUNT
+};
+
+/* The table's name for ever; NULL for a number out of range. */
+const char *store_table_name(enum store_table table);
+
+enum store_seek {
+    STORE_GE, /* smallest key >= the given one */
+    STORE_GT, /* smallest key > the given one */
+    STORE_LE, /* largest key <= the given one */
+    STORE_LT, /* largest key < the given one */
+};
+
+struct store_row {
+    struct slice key;
+    struct slice value;
+};
+
+/* Errors: ERR_NOT_FOUND (get, seek, del), otherwise LOCAL: the turn has failed and is aborted. */
+struct store_ops {
+    enum err (*get)(void *ctx, enum store_table t, struct slice key, struct slice *value);
+    enum err (*seek)(void *ctx, enum store_table t, enum store_seek how, struct slice key,
+                     struct store_row *row);
+    enum err (*put)(void *ctx, enum store_table t, struct slice key, struct slice value);
+    /* put, for a key that is larger than all in the table (ERR_BUG otherwise) */
+    enum err (*append)(void *ctx, enum store_table t, struct slice key, struct slice value);
+    enum err (*del)(void *ctx, enum store_table t, struct slice key);
+};
+
+struct store {
+    const struct store_ops *ops;
+    void *ctx;   /* the host's transaction */
+    bool growth; /* false: below the disk reserve, inputs that grow the store are refused */
+};
+
+enum err store_get(struct store *s, enum store_table t, struct slice key,
+                   struct slice *value) PETREL_MUST_USE;
+enum err store_seek(struct store *s, enum store_table t, enum store_seek how, struct slice key,
+                    struct store_row *row) PETREL_MUST_USE;
+/* Like seek, but ERR_NOT_FOUND when the row's key does not begin with prefix. */
+enum err store_seek_prefix(struct store *s, enum store_table t, enum store_seek how,
+                           struct slice key, struct slice prefix,
+                           struct store_row *row) PETREL_MUST_USE;
+enum err store_put(struct store *s, enum store_table t, struct slice key,
+                   struct slice value) PETREL_MUST_USE;
+enum err store_append(struct store *s, enum store_table t, struct slice key,
+                      struct slice value) PETREL_MUST_USE;
+enum err store_del(struct store *s, enum store_table t, struct slice key) PETREL_MUST_USE;
+
+/* A key under construction, on the stack. */
+struct store_key {
+    uint8_t b[STORE_KEY];
+    size_t len;
+};
+
+struct store_key store_key_new(void);
+void store_key_u8(struct store_key *k, uint8_t v);
+void store_key_u32(struct store_key *k, uint32_t v);
+void store_key_u64(struct store_key *k, uint64_t v);
+void store_key_bytes(struct store_key *k, const void *p, size_t len);
+struct slice store_key_slice(const struct store_key *k);
+
+/* What every function of a turn is handed. All borrowed, all of them valid for this turn only. */
+struct turn {
+    const struct env *env;
+    struct store *store;
+    struct arena *arena;
+};
+
+#endif
