@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * keyring: the keys that open a home: the node's store key (file node.key, 0600, made at first
+ * start, or a systemd credential) and each account's root R, out of its erase file (store/erase.h),
+ * under a key from a passphrase (Argon2id) or a 0600 key file. docs/protocol/08-at-rest.md.
+ */
+#ifndef PETREL_DAEMON_KEYRING_H
+#define PETREL_DAEMON_KEYRING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/env.h"
+#include "store/seal.h"
+
+/* Reads or makes the node's store key. ERR_IO, ERR_CORRUPT (wrong size or others may read it). */
+enum err keyring_node_key(const char *home, uint8_t key[static SEAL_KEY]) PETREL_MUST_USE;
+
+enum keyring_account {
+    KEYRING_NONE,       /* no erase file: no account */
+    KEYRING_KEY_FILE,   /* opens without being asked */
+    KEYRING_PASSPHRASE, /* needs a passphrase */
+};
+enum keyring_account keyring_account_kind(const char *home, uint32_t account);
+/* Draws R, writes the erase file (generation 1) under the passphrase, or under a new key file when
+ * passphrase is empty, everything with fsync. Replaces an orphan of a creation that never
+ * committed; the caller knows that no account row exists. random: fills R and salts. */
+enum err keyring_account_create(const char *home, uint32_t account, struct slice passphrase,
+                                const struct env *env,
+                                uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;
+/* Opens R. ERR_WRONG_KEY, ERR_NO_ACCOUNT, ERR_CORRUPT, ERR_IO. Argon2id takes a while: not on the
+ * I/O or the engine thread, except at start. */
+enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
+                              uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link: one connection to another node, sans I/O: Noise handshake (link/noise.h), sealed records
+ * (link/seal.h), hello, keep-alive. Bytes of the socket go in, frames come out, and the other way
+ * round. docs/protocol/03-link.md.
+ *
+ * An idle open link costs a few hundred bytes: buffers exist only while something is in them.
+ * It never calls back and holds no clock: the host feeds, asks link_next, writes link_output.
+ */
+#ifndef PETREL_LINK_LINK_H
+#define PETREL_LINK_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/limits.h"
+#include "crypto/prim.h"
+#include "link/frame.h"
+
+enum {
+    LINK_HASH = 64, /* Noise handshake hash, BLAKE2b */
+};
+
+struct link_config {
+    bool initiator;
+    struct dh_sk
+        static_key;         /* ours: a link key (initiator) or the node's X25519 form (responder) */
+    struct sign_pk node_id; /* the responder's node ID: theirs (initiator) or ours (responder) */
+};
+
+enum link_event {
+    LINK_NOTHING, /* feed more bytes */
+    LINK_OPENED,  /* handshake and both hellos are done; once */
+    LINK_FRAME,   /* a frame for the core */
+    LINK_CLOSED,  /* over, after an error or a BYE: link_error says why; flush output, then close */
+};
+
+struct link;
+
+/* An initiator has output at once. ERR_BAD_KEY: node_id has no X25519 form. */
+enum err link_new(struct link **out, const struct link_config *config,
+                  const struct env *env) PETREL_MUST_USE;
+/* Wipes and frees; NULL is fine. */
+void link_free(struct link *link);
+
+/* Takes bytes from the socket: copies what it must keep. Call link_next until LINK_NOTHING. Errors
+ * show as LINK_CLOSED. At most one maximal record is buffered beyond bytes. */
+void link_receive(struct link *link, const struct env *env, struct slice bytes);
+/* What happened next. frame is valid until the next call of any link_ function on this link. */
+enum link_event link_next(struct link *link, const struct env *env, struct slice *frame);
+
+/* Seals an encoded frame (only when open). ERR_NOT_NOW, ERR_TOO_LARGE, ERR_NO_MEMORY. */
+enum err link_send(struct link *link, struct slice frame) PETREL_MUST_USE;
+/* Sends BYE with reason when open, and is closed from then on. */
+void link_close(struct link *link, enum err reason);
+/* Bytes for the socket; valid until the next call. link_output_done takes n of them off. */
+struct slice link_output(const struct link *link);
+void link_output_done(struct link *link, size_t n);
+
+/* Handshake timeout, ping after LIMIT_LINK_IDLE_MS, death after LIMIT_LINK_DEAD_MS. */
+uint64_t link_deadline(const struct link *link);
+void link_tick(struct link *link, const struct env *env);
+
+bool link_is_open(const struct link *link);
+enum err link_error(const struct link *link);
+/* After LINK_OPENED. */
+const uint8_t *link_hash(const struct link *link); /* LINK_HASH bytes */
+struct dh_pk link_remote_static(const struct link *link);
+
+#endif
