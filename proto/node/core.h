@@ -15,10 +15,12 @@
 #define PETREL_NODE_CORE_H
 
 #include "crypto/stamp.h"
+#include "node/device.h"
 #include "node/links.h"
 #include "node/node.h"
 #include "node/rows.h"
 #include "relay/host.h"
+#include "relay/token.h"
 
 /* Where we are with our own relay. */
 enum home_state {
@@ -31,23 +33,26 @@ enum home_state {
 
 struct home {
     enum home_state state;
-    struct address address;  /* of the relay; port 0: none */
-    uint64_t link;           /* 0: none */
-    bool attached;           /* pushes come in on link */
-    bool waiting;            /* a request of ours to it is unanswered */
-    bool acking;             /* a queue.ack is unanswered */
-    uint64_t arrival;        /* newest arrival that was processed */
-    uint64_t acked;          /* newest that the relay was told */
-    uint64_t due;            /* when to go on; UINT64_MAX: an event will say */
-    uint32_t attempts;       /* failures in a row */
-    enum err trouble;        /* the last failure */
-    uint64_t parts;          /* one-time parts at the relay, as far as we know */
+    struct address address; /* of the relay; port 0: none */
+    uint64_t link;          /* 0: none */
+    bool attached;          /* pushes come in on link */
+    bool waiting;           /* a request of ours to it is unanswered */
+    bool acking;            /* a queue.ack is unanswered */
+    uint64_t arrival;       /* newest arrival that was processed */
+    uint64_t acked;         /* newest that the relay was told */
+    uint64_t due;           /* when to go on; UINT64_MAX: an event will say */
+    uint32_t attempts;      /* failures in a row */
+    enum err trouble;       /* the last failure */
+    uint64_t parts;         /* one-time parts at the relay; HOME_PARTS_UNKNOWN: ask */
+    bool news;              /* the next time all is in place is worth an event */
 };
+
+#define HOME_PARTS_UNKNOWN UINT64_MAX
 
 /* A search for a stamp, sliced over turns. */
 struct mining {
-    bool wanted;             /* goal is set */
-    bool found;              /* nonce is the stamp's */
+    bool wanted; /* goal is set */
+    bool found;  /* nonce is the stamp's */
     struct stamp_goal goal;
     unsigned bits;
     uint64_t nonce;
@@ -57,16 +62,16 @@ struct mining {
 struct work {
     struct work *next;
     uint32_t contact;
-    bool in_flight;      /* a request for it is unanswered */
-    uint64_t due;        /* when to go on; UINT64_MAX: an event will say */
-    uint32_t attempts;   /* failures in a row */
-    enum err trouble;    /* the last failure */
-    unsigned bits;       /* what its relay asked for a stamp; 0: the default */
-    uint64_t head;       /* outbox entries below this order are at the relay */
-    uint64_t ack_due;    /* when to send an ack-only body; UINT64_MAX: none owed */
-    uint64_t acked_ms;   /* when the last one was made */
-    uint64_t look_ms;    /* next look at what the relay has and nobody acknowledged */
-    uint64_t period;     /* of the descriptor that was asked for */
+    bool in_flight;    /* a request for it is unanswered */
+    uint64_t due;      /* when to go on; UINT64_MAX: an event will say */
+    uint32_t attempts; /* failures in a row */
+    enum err trouble;  /* the last failure */
+    unsigned bits;     /* what its relay asked for a stamp; 0: the default */
+    uint64_t head;     /* outbox entries below this order are at the relay */
+    uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
+    uint64_t acked_ms; /* when the last one was made */
+    uint64_t look_ms;  /* next look at what the relay has and nobody acknowledged */
+    uint64_t period;   /* of the descriptor that was asked for */
     struct mining mining;
 };
 
@@ -78,16 +83,16 @@ struct node {
     struct node_config config;
     char listen_host[LIMIT_HOST + 1];
     struct sign_pk id;
-    struct sign_sk *sk;          /* secret memory */
+    struct sign_sk *sk; /* secret memory */
     struct links links;
-    struct relay_host *relay;    /* NULL when not a relay */
-    struct seal_keys *keys;      /* account; NULL: none or locked */
+    struct relay_host *relay; /* NULL when not a relay */
+    struct seal_keys *keys;   /* account; NULL: none or locked */
     bool has_account;
-    struct sign_pk account_id;   /* when keys */
+    struct sign_pk account_id; /* when keys */
     struct home home;
     struct work *work[WORK_SLOTS];
     size_t work_count;
-    uint64_t last_tidy;          /* when events and client ids were trimmed last */
+    uint64_t last_tidy; /* when events and client ids were trimmed last */
     uint64_t deadline;
 };
 
@@ -129,8 +134,16 @@ enum err home_reply(struct node *node, struct step *step, const struct link_requ
 /* Leaves the present relay, if any, for this one. code: 32 bytes or empty. */
 enum err home_use(struct node *node, struct step *step, const struct address *address,
                   struct slice code) PETREL_MUST_USE;
-/* One-time parts were used up at the relay. */
+/* Somebody used a one-time part of ours. */
 void home_part_used(struct node *node);
+/* Tells the relay up to which push everything is on disk here. */
+enum err home_ack(struct node *node, struct step *step) PETREL_MUST_USE;
+/* The keys of tokens for one target (our queue or record), derived from the row. */
+void home_token_keys(const struct relay_row *row, const struct sign_pk *target, struct token_key *k,
+                     struct token_siv_key *siv);
+/* Public keys of our queue and record. */
+void home_queue(const struct relay_row *row, struct sign_pk *queue);
+void home_record(const struct relay_row *row, struct sign_pk *record);
 const char *home_state_name(enum home_state state);
 
 /* contact.c */
