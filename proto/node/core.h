@@ -92,7 +92,8 @@ struct node {
     struct home home;
     struct work *work[WORK_SLOTS];
     size_t work_count;
-    uint64_t last_tidy; /* when events and client ids were trimmed last */
+    unsigned mining_budget; /* stamp hashes that this turn may still try */
+    uint64_t last_tidy;     /* when events and client ids were trimmed last */
     uint64_t deadline;
 };
 

@@ -447,6 +447,33 @@ enum err outbox_row_next(struct step *step, struct seal_keys *keys, uint32_t con
     return outbox_row_get(step, keys, contact, *order, row);
 }
 
+enum err outbox_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
+                           uint64_t before, uint64_t *order, struct outbox_row *row)
+{
+    struct store_row found;
+    enum err err = contact_seek(step, keys, STORE_OUTBOX, STORE_LT, contact, before, &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *order = key_tail(found.key, 8);
+    return outbox_row_get(step, keys, contact, *order, row);
+}
+
+enum err outbox_rows(struct step *step, struct seal_keys *keys, uint64_t *count)
+{
+    struct store_key k = contact_key(keys, 0);
+    struct store_row found;
+    *count = 0;
+    enum err err = account_seek(step, keys, STORE_OUTBOX, STORE_GE, &k, &found);
+    while (err == ERR_OK) {
+        ++*count;
+        k = store_key_new();
+        store_key_bytes(&k, found.key.p, found.key.len);
+        err = account_seek(step, keys, STORE_OUTBOX, STORE_GT, &k, &found);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 enum err outbox_contact_next(struct step *step, struct seal_keys *keys, uint32_t after,
                              uint32_t *contact)
 {

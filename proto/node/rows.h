@@ -162,6 +162,12 @@ enum err outbox_row_del(struct step *step, struct seal_keys *keys, uint32_t cont
 /* The first entry of this contact with order >= *order; *order is then its order. */
 enum err outbox_row_next(struct step *step, struct seal_keys *keys, uint32_t contact,
                          uint64_t *order, struct outbox_row *row) PETREL_MUST_USE;
+/* The last entry with order < before. */
+enum err outbox_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
+                           uint64_t before, uint64_t *order,
+                           struct outbox_row *row) PETREL_MUST_USE;
+/* Entries of all contacts. */
+enum err outbox_rows(struct step *step, struct seal_keys *keys, uint64_t *count) PETREL_MUST_USE;
 /* The smallest contact number > after that has entries. */
 enum err outbox_contact_next(struct step *step, struct seal_keys *keys, uint32_t after,
                              uint32_t *contact) PETREL_MUST_USE;
