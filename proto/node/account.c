@@ -127,3 +127,18 @@ enum err account_load(struct node *node, struct step *step, const uint8_t *root)
     err = home_load(node, step);
     return err == ERR_OK ? outbox_load(node, step) : err;
 }
+
+enum err account_next_contact(struct node *node, struct step *step, uint32_t *number)
+{
+    struct account_row row;
+    enum err err = account_row_get(step, node->keys, &row);
+    if (err == ERR_OK && row.last_contact >= LIMIT_CONTACTS) {
+        err = ERR_QUOTA;
+    }
+    if (err == ERR_OK) {
+        *number = ++row.last_contact;
+        err = account_row_put(step, node->keys, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}

@@ -95,6 +95,20 @@ enum err contact_accept(struct node *node, struct step *step, struct contact_row
                          : err;
 }
 
+enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
+{
+    struct contact_row row;
+    uint32_t after = 0;
+    *count = 0;
+    enum err err = contact_row_next(step, node->keys, after, &row);
+    while (err == ERR_OK) {
+        *count += row.state == CONTACT_INCOMING;
+        after = row.number;
+        err = contact_row_next(step, node->keys, after, &row);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* Gives up until the user does something. */
 static enum err contact_failed(struct node *node, struct step *step, struct work *work,
                                const struct contact_row *row, enum err trouble)

@@ -77,6 +77,7 @@ struct work {
 
 enum {
     WORK_SLOTS = 256,
+    INVITE_COUNTERS = 2, /* tokens in an invitation: counter 1 deposits, counter 2 pops */
 };
 
 struct node {
@@ -116,6 +117,9 @@ enum err account_create(struct node *node, struct step *step, const uint8_t *roo
                         const uint8_t *seed) PETREL_MUST_USE;
 /* Whether a row of the account is there, locked or not. */
 enum err account_exists(struct step *step, bool *exists) PETREL_MUST_USE;
+/* A number for a new contact. ERR_QUOTA: LIMIT_CONTACTS are there. */
+enum err account_next_contact(struct node *node, struct step *step,
+                              uint32_t *number) PETREL_MUST_USE;
 /* The identity's key pair. Wipe sk after use. */
 void account_identity(const struct account_row *row, struct sign_pk *pk, struct sign_sk *sk);
 /* The link key towards one relay: BLAKE2b(device seed, "petrel/1 link key" | node ID). */
@@ -156,6 +160,8 @@ enum err contact_reply(struct node *node, struct step *step, struct work *work,
 /* Accepts a request: state, answer, event. */
 enum err contact_accept(struct node *node, struct step *step,
                         struct contact_row *row) PETREL_MUST_USE;
+/* Contacts who asked and wait for an answer. */
+enum err contact_requests(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
 /* Whether the two may exchange messages now. */
 bool contact_may_talk(const struct contact_row *row);
 /* Asks again with a new session: what was sealed and not acknowledged is sealed anew. */
