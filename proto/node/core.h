@@ -210,5 +210,7 @@ enum err inbox_push(struct node *node, struct step *step, struct slice body) PET
 /* command.c */
 enum err command_run(struct node *node, struct step *step,
                      const struct node_input *input) PETREL_MUST_USE;
+/* Forgets old client_ids, LIMIT_SWEEP_ROWS at a time; *more: call again. */
+enum err command_tidy(struct node *node, struct step *step, bool *more) PETREL_MUST_USE;
 
 #endif

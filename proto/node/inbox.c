@@ -222,6 +222,13 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
     if (err == ERR_OK) {
         err = contact_for(a, &n->intro.id, n->invited ? n->invite.contact : 0);
     }
+    if (err == ERR_OK && a->row.state == CONTACT_INCOMING && !n->invited) {
+        uint64_t waiting;
+        err = contact_requests(a->node, a->step, &waiting);
+        if (err == ERR_OK && waiting >= LIMIT_REQUESTS) {
+            err = ERR_QUOTA;
+        }
+    }
     if (err != ERR_OK || a->row.state == CONTACT_BLOCKED) {
         return err == ERR_OK ? ERR_CONTACT_BLOCKED : err;
     }
@@ -377,14 +384,8 @@ static enum err take_request(struct arrival *a, const struct content *content)
         /* Invited by us, asked by us too, or a contact already who lost our answer. */
         return contact_accept(a->node, a->step, &a->row);
     }
-    uint64_t waiting;
-    enum err err = contact_requests(a->node, a->step, &waiting);
-    if (err != ERR_OK || a->row.text.len > 0) {
-        return err;
-    }
-    if (waiting > LIMIT_REQUESTS) {
-        a->row.state = CONTACT_BLOCKED; /* not remembered: the caller drops the row */
-        return ERR_QUOTA;
+    if (a->row.text.len > 0) {
+        return ERR_OK;
     }
     a->row.text = content->text;
     struct event event = event_begin(a->step, "request.received", 1024);
