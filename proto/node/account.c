@@ -8,17 +8,6 @@
 #include "node/core.h"
 #include "node/device.h"
 
-enum err account_exists(struct step *step, bool *exists)
-{
-    struct store_key k = store_key_new();
-    store_key_u32(&k, ROW_ACCOUNT);
-    store_key_u8(&k, 0);
-    struct slice value;
-    enum err err = store_get(step->turn->store, STORE_ACCOUNT, store_key_slice(&k), &value);
-    *exists = err == ERR_OK;
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
 void account_identity(const struct account_row *row, struct sign_pk *pk, struct sign_sk *sk)
 {
     prim_sign_keypair(pk, sk, row->identity);
@@ -102,7 +91,7 @@ enum err account_create(struct node *node, struct step *step, const uint8_t *roo
 
 enum err account_load(struct node *node, struct step *step, const uint8_t *root)
 {
-    enum err err = account_exists(step, &node->has_account);
+    enum err err = account_row_exists(step, ROW_ACCOUNT, &node->has_account);
     if (err != ERR_OK || !node->has_account || root == NULL) {
         return err;
     }

@@ -115,8 +115,6 @@ uint64_t work_backoff(struct step *step, uint32_t attempts);
 enum err account_load(struct node *node, struct step *step, const uint8_t *root) PETREL_MUST_USE;
 enum err account_create(struct node *node, struct step *step, const uint8_t *root,
                         const uint8_t *seed) PETREL_MUST_USE;
-/* Whether a row of the account is there, locked or not. */
-enum err account_exists(struct step *step, bool *exists) PETREL_MUST_USE;
 /* A number for a new contact. ERR_QUOTA: LIMIT_CONTACTS are there. */
 enum err account_next_contact(struct node *node, struct step *step,
                               uint32_t *number) PETREL_MUST_USE;

@@ -299,6 +299,17 @@ enum err account_row_get(struct step *step, struct seal_keys *keys, struct accou
                    sizeof *row);
 }
 
+enum err account_row_exists(struct step *step, uint32_t account, bool *exists)
+{
+    struct store_key k = store_key_new();
+    store_key_u32(&k, account);
+    store_key_u8(&k, 0);
+    struct slice value;
+    enum err err = store_get(step->turn->store, STORE_ACCOUNT, store_key_slice(&k), &value);
+    *exists = err == ERR_OK;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 enum err account_row_put(struct step *step, struct seal_keys *keys, const struct account_row *row)
 {
     struct store_key k = account_key(keys, 0);

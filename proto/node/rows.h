@@ -137,6 +137,8 @@ struct invite_row {
 /* Each get gives ERR_NOT_FOUND, ERR_CORRUPT or another LOCAL error. */
 enum err account_row_get(struct step *step, struct seal_keys *keys,
                          struct account_row *row) PETREL_MUST_USE;
+/* Whether there is such a row, locked or not. */
+enum err account_row_exists(struct step *step, uint32_t account, bool *exists) PETREL_MUST_USE;
 enum err account_row_put(struct step *step, struct seal_keys *keys,
                          const struct account_row *row) PETREL_MUST_USE;
 enum err relay_row_get(struct step *step, struct seal_keys *keys,
