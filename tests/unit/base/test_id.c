@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bech32m.h"
+#include "lib/data.h"
 #include "lib/unit.h"
 
 static const char alphabet[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
@@ -220,8 +221,32 @@ START_TEST(encoding_refuses_what_is_out_of_form)
 }
 END_TEST
 
+START_TEST(own_vectors_hold)
+{
+    json_t *cases = data_vectors("id");
+    size_t i;
+    json_t *c;
+    json_array_foreach(cases, i, c)
+    {
+        uint8_t pk[32];
+        uint8_t got[32];
+        char id[ID_TEXT];
+        char node[NODE_ID_TEXT];
+        data_bytes(c, "public_key", pk, sizeof pk);
+        id_encode(pk, id);
+        node_id_encode(pk, node);
+        ck_assert_str_eq(id, data_text(c, "id"));
+        ck_assert_str_eq(node, data_text(c, "node_id"));
+        ck_assert_ok(id_decode(text_of(id), got));
+        ck_assert_mem_eq(got, pk, 32);
+    }
+    json_decref(cases);
+}
+END_TEST
+
 static void add(TCase *tc)
 {
+    tcase_add_test(tc, own_vectors_hold);
     tcase_add_test(tc, an_id_is_read_back_in_lower_and_upper_case);
     tcase_add_test(tc, a_node_id_is_read_back_and_is_no_id);
     tcase_add_test(tc, mixed_case_is_refused);
