@@ -385,7 +385,7 @@ def a_relay(name, host, port, flags=0, ipv4=b"", ipv6=b""):
 
 def a_descriptor(seed, period, seq, relays):
     return {"seed": draw(seed), "period": period, "seq": seq, "nonce": draw(f"nonce {seq}", 24),
-            "created": 1790000000000, "list_version": seq + 2, "list_hash": draw("hash"),
+            "created": 1790000000000, "list_version": len(relays) + 2, "list_hash": draw("hash"),
             "record": draw_pk("record laptop"), "relays": relays}
 
 
