@@ -18,7 +18,7 @@ enum {
     BECH32M_TEXT = 90,    /* longest text, without NUL: BIP 173's bound, which the code needs */
     BECH32M_HRP = 83,     /* longest human-readable part */
     BECH32M_CHECKSUM = 6, /* characters */
-    BECH32M_GROUPS = 90 - 8 + 1, /* 5-bit groups of a text at most, without checksum */
+    BECH32M_GROUPS = 82,  /* 5-bit groups of a text at most, without checksum */
 };
 
 /* A decoded text. */

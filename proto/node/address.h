@@ -42,4 +42,11 @@ void address_write(struct writer *w, const struct address *address);
 /* Latches ERR_MALFORMED (form, host that is not canonical, port 0), ERR_BAD_KEY, ERR_TOO_LARGE. */
 void address_read(struct reader *r, struct address *out);
 
+/* For maps that are an address and more (a descriptor's relay): the three fields after the map's
+ * head; one field by its key, false when it is not one of the three; and the bits of
+ * pack_fields_require. */
+#define ADDRESS_REQUIRED UINT64_C(7)
+void address_write_fields(struct writer *w, const struct address *address);
+bool address_read_field(struct reader *r, uint64_t key, struct address *out);
+
 #endif
