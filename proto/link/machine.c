@@ -28,24 +28,25 @@
     {                                                                                              \
         MACHINE_CLOSED, MACHINE_REFUSE                                                             \
     }
-#define OVER STAY(CLOSED)
+#define IN(input) MACHINE_IN_##input
+#define OVER      STAY(CLOSED)
 
 /* clang-format off */
 static const struct machine_step table[MACHINE_INPUTS][MACHINE_STATES] = {
-    /*                           HANDSHAKE              HELLO             OPEN               CLOSED */
-    [MACHINE_IN_MESSAGE]     = {TO(HANDSHAKE, ANSWER), REFUSE,           REFUSE,            OVER},
-    [MACHINE_IN_SPLIT]       = {TO(HELLO, GREET),      REFUSE,           REFUSE,            OVER},
-    [MACHINE_IN_HELLO]       = {DROP,                  TO(OPEN, OPENED), REFUSE,            OVER},
-    [MACHINE_IN_HELLO_OTHER] = {DROP,                  BYE,              REFUSE,            OVER},
-    [MACHINE_IN_PING]        = {DROP,                  REFUSE,           TO(OPEN, PONG),    OVER},
-    [MACHINE_IN_PONG]        = {DROP,                  REFUSE,           STAY(OPEN),        OVER},
-    [MACHINE_IN_BYE]         = {DROP,                  DROP,             DROP,              OVER},
-    [MACHINE_IN_FRAME]       = {DROP,                  REFUSE,           TO(OPEN, DELIVER), OVER},
-    [MACHINE_IN_BAD]         = {DROP,                  BYE,              BYE,               OVER},
-    [MACHINE_IN_IDLE]        = {STAY(HANDSHAKE),       STAY(HELLO),      TO(OPEN, PING),    OVER},
-    [MACHINE_IN_LATE]        = {DROP,                  DROP,             DROP,              OVER},
-    [MACHINE_IN_SEND]        = {LATER(HANDSHAKE),      LATER(HELLO),     TO(OPEN, SEAL),    LATER(CLOSED)},
-    [MACHINE_IN_CLOSE]       = {DROP,                  BYE,              BYE,               OVER},
+    /*              HANDSHAKE              HELLO             OPEN               CLOSED */
+    [IN(MESSAGE)]    = {TO(HANDSHAKE, ANSWER), REFUSE,           REFUSE,            OVER},
+    [IN(SPLIT)]      = {TO(HELLO, GREET),      REFUSE,           REFUSE,            OVER},
+    [IN(HELLO)]      = {DROP,                  TO(OPEN, OPENED), REFUSE,            OVER},
+    [IN(HELLO_OTHER)]= {DROP,                  BYE,              REFUSE,            OVER},
+    [IN(PING)]       = {DROP,                  REFUSE,           TO(OPEN, PONG),    OVER},
+    [IN(PONG)]       = {DROP,                  REFUSE,           STAY(OPEN),        OVER},
+    [IN(BYE)]        = {DROP,                  DROP,             DROP,              OVER},
+    [IN(FRAME)]      = {DROP,                  REFUSE,           TO(OPEN, DELIVER), OVER},
+    [IN(BAD)]        = {DROP,                  BYE,              BYE,               OVER},
+    [IN(IDLE)]       = {STAY(HANDSHAKE),       STAY(HELLO),      TO(OPEN, PING),    OVER},
+    [IN(LATE)]       = {DROP,                  DROP,             DROP,              OVER},
+    [IN(SEND)]       = {LATER(HANDSHAKE),      LATER(HELLO),     TO(OPEN, SEAL),    LATER(CLOSED)},
+    [IN(CLOSE)]      = {DROP,                  BYE,              BYE,               OVER},
 };
 /* clang-format on */
 
