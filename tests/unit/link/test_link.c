@@ -178,7 +178,7 @@ struct expect {
 
 /* clang-format off */
 #define NONE     {X_NONE, ERR_OK}
-#define SEE(x)   {X_##x, ERR_OK}
+#define S(x)     {X_##x, ERR_OK}
 #define DROP(e)  {X_DROP, ERR_##e}
 #define BYE(e)   {X_BYE, ERR_##e}
 #define SHAKE    DROP(HANDSHAKE)
@@ -191,27 +191,27 @@ struct expect {
 #define LARGE    BYE(TOO_LARGE)
 #define NOKEY    BYE(DECRYPT)
 #define OTHER    BYE(VERSION)
-#define NOTNOW   SEE(LATER)
-#define FRAME    SEE(FRAME)
+#define NOTNOW   S(LATER)
+#define FRAME    S(FRAME)
 
 static const struct expect expected[EVENTS][COLUMNS] = {
-    /*                 initiator   wait 1       wait 3      hello        open       pinged     closed */
-    [E_MESSAGE]     = {SEE(GREET), SEE(ANSWER), SEE(GREET), SHORT,       SHORT,     SHORT,     NONE},
-    [E_HELLO]       = {SHAKE,      SHAKE,       SHAKE,      SEE(OPENED), WRONG,     WRONG,     NONE},
-    [E_HELLO_OTHER] = {SHAKE,      SHAKE,       SHAKE,      OTHER,       WRONG,     WRONG,     NONE},
-    [E_PING]        = {SHAKE,      SHAKE,       SHAKE,      WRONG,       SEE(PONG), SEE(PONG), NONE},
-    [E_PONG]        = {SHAKE,      SHAKE,       SHAKE,      WRONG,       NONE,      NONE,      NONE},
-    [E_BYE]         = {SHAKE,      SHAKE,       SHAKE,      QUOTA,       QUOTA,     QUOTA,     NONE},
-    [E_REQUEST]     = {SHAKE,      SHAKE,       SHAKE,      WRONG,       FRAME,     FRAME,     NONE},
-    [E_REPLY]       = {SHAKE,      SHAKE,       SHAKE,      WRONG,       FRAME,     FRAME,     NONE},
-    [E_CREDIT]      = {SHAKE,      SHAKE,       SHAKE,      WRONG,       FRAME,     FRAME,     NONE},
-    [E_BAD_FRAME]   = {SHAKE,      SHAKE,       SHAKE,      SHORT,       SHORT,     SHORT,     NONE},
-    [E_BAD_RECORD]  = {SHAKE,      SHAKE,       SHAKE,      NOKEY,       NOKEY,     NOKEY,     NONE},
-    [E_BAD_LENGTH]  = {SHAKE,      SHAKE,       SHAKE,      LARGE,       LARGE,     LARGE,     NONE},
-    [E_EARLY]       = {NONE,       NONE,        NONE,       NONE,        NONE,      NONE,      NONE},
-    [E_DUE]         = {LATE,       LATE,        LATE,       LATE,        SEE(PING), LATE,      NONE},
-    [E_SEND]        = {NOTNOW,     NOTNOW,      NOTNOW,     NOTNOW,      SEE(SENT), SEE(SENT), NOTNOW},
-    [E_CLOSE]       = {GONE,       GONE,        GONE,       TOLD,        TOLD,      TOLD,      NONE},
+    /*                 dialled   wait 1     wait 3    hello      open     pinged   closed */
+    [E_MESSAGE]     = {S(GREET), S(ANSWER), S(GREET), SHORT,     SHORT,   SHORT,   NONE},
+    [E_HELLO]       = {SHAKE,    SHAKE,     SHAKE,    S(OPENED), WRONG,   WRONG,   NONE},
+    [E_HELLO_OTHER] = {SHAKE,    SHAKE,     SHAKE,    OTHER,     WRONG,   WRONG,   NONE},
+    [E_PING]        = {SHAKE,    SHAKE,     SHAKE,    WRONG,     S(PONG), S(PONG), NONE},
+    [E_PONG]        = {SHAKE,    SHAKE,     SHAKE,    WRONG,     NONE,    NONE,    NONE},
+    [E_BYE]         = {SHAKE,    SHAKE,     SHAKE,    QUOTA,     QUOTA,   QUOTA,   NONE},
+    [E_REQUEST]     = {SHAKE,    SHAKE,     SHAKE,    WRONG,     FRAME,   FRAME,   NONE},
+    [E_REPLY]       = {SHAKE,    SHAKE,     SHAKE,    WRONG,     FRAME,   FRAME,   NONE},
+    [E_CREDIT]      = {SHAKE,    SHAKE,     SHAKE,    WRONG,     FRAME,   FRAME,   NONE},
+    [E_BAD_FRAME]   = {SHAKE,    SHAKE,     SHAKE,    SHORT,     SHORT,   SHORT,   NONE},
+    [E_BAD_RECORD]  = {SHAKE,    SHAKE,     SHAKE,    NOKEY,     NOKEY,   NOKEY,   NONE},
+    [E_BAD_LENGTH]  = {SHAKE,    SHAKE,     SHAKE,    LARGE,     LARGE,   LARGE,   NONE},
+    [E_EARLY]       = {NONE,     NONE,      NONE,     NONE,      NONE,    NONE,    NONE},
+    [E_DUE]         = {LATE,     LATE,      LATE,     LATE,      S(PING), LATE,    NONE},
+    [E_SEND]        = {NOTNOW,   NOTNOW,    NOTNOW,   NOTNOW,    S(SENT), S(SENT), NOTNOW},
+    [E_CLOSE]       = {GONE,     GONE,      GONE,     TOLD,      TOLD,    TOLD,    NONE},
 };
 /* clang-format on */
 
