@@ -74,7 +74,8 @@ enum {
     LIMIT_NAME = 64,          /* a local name of a contact, UTF-8 bytes */
 
     /* content */
-    LIMIT_TEXT = 56 * 1024, /* UTF-8 bytes of a text message */
+    LIMIT_TEXT = 56 * 1024,   /* UTF-8 bytes of a text message */
+    LIMIT_REQUEST_TEXT = 256, /* UTF-8 bytes that come with a contact request */
 
     /* outbox */
     LIMIT_OUTBOX_DAYS = 30,           /* kept until acknowledged, at most this long */
