@@ -38,7 +38,7 @@ struct pqxdh_transcript {
     struct dh_pk otk;    /* if one_time */
     struct slice kem_ek; /* SESSION_KEM_EK */
     struct dh_pk ek;
-    struct slice kem_ct; /* SESSION_KEM_CT */
+    struct slice kem_ct;   /* SESSION_KEM_CT */
     const uint8_t *invite; /* INVITE_SECRET bytes or NULL */
 };
 
@@ -52,8 +52,7 @@ struct pqxdh_message {
  * gives a zero secret or is no ML-KEM key. */
 enum err pqxdh_initiate(const struct env *env, const struct pair_self *self,
                         const struct pair_peer *peer, const struct pair_bundle *bundle,
-                        struct pqxdh_message *message,
-                        struct pqxdh_shared *shared) PETREL_MUST_USE;
+                        struct pqxdh_message *message, struct pqxdh_shared *shared) PETREL_MUST_USE;
 /* The responder's side. peer_dh NULL: not known yet, and dh1 stays zero. ERR_BAD_KEY. */
 enum err pqxdh_respond(const struct pair_self *self, const struct dh_pk *peer_dh,
                        const struct pair_prekeys *prekeys, const struct dh_pk *ek,

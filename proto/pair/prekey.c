@@ -25,8 +25,7 @@ enum {
 };
 static_assert(1 + 3 + PREKEY_BODY + 2 + PRIM_SIGNATURE <= PREKEY_PART, "an encoded part");
 
-void prekey_generate(struct prekey_secret *secret, uint8_t kind, uint32_t id,
-                     const struct env *env)
+void prekey_generate(struct prekey_secret *secret, uint8_t kind, uint32_t id, const struct env *env)
 {
     assert(kind == PREKEY_SIGNED || kind == PREKEY_ONE_TIME);
     assert(id > 0);

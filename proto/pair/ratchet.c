@@ -143,8 +143,8 @@ enum err ratchet_send(struct ratchet *r, const struct env *env, struct header *h
     if (err != ERR_OK) {
         return err;
     }
-    *header = (struct header){
-        .dh = r->dh_public, .pn = r->prev_n, .n = r->send_n++, .kem_epoch = r->kem};
+    *header =
+        (struct header){.dh = r->dh_public, .pn = r->prev_n, .n = r->send_n++, .kem_epoch = r->kem};
     ratchet_chain_step(&r->send, message);
     return ERR_OK;
 }
@@ -233,8 +233,7 @@ static enum err open_header(const struct ratchet *r, const struct skipped *skipp
             return open_stored(skipped, env, r->serial, o);
         }
         /* At the very end of the numbers recv_n could not pass n. */
-        return o->header.n == UINT32_MAX ? ERR_TOO_FAR_AHEAD
-                                         : open_ahead(r, env, arena, false, o);
+        return o->header.n == UINT32_MAX ? ERR_TOO_FAR_AHEAD : open_ahead(r, env, arena, false, o);
     }
     if (header_open(&o->header, &r->recv_next, nonce, ad, sealed) == ERR_OK) {
         enum err err = header_check(r, &o->header);
@@ -249,8 +248,8 @@ static enum err open_header(const struct ratchet *r, const struct skipped *skipp
     return ERR_DECRYPT;
 }
 
-enum err ratchet_open(const struct ratchet *r, const struct skipped *skipped,
-                      const struct env *env, struct arena *arena, struct slice ad,
+enum err ratchet_open(const struct ratchet *r, const struct skipped *skipped, const struct env *env,
+                      struct arena *arena, struct slice ad,
                       const uint8_t nonce[static PRIM_AEAD_NONCE],
                       const uint8_t sealed[static HEADER_SEALED], struct ratchet_opened *opened)
 {
@@ -333,9 +332,8 @@ void ratchet_load(struct ratchet *r, struct reader *in)
     r->can_send = (flags & FLAG_CAN_SEND) != 0;
     r->step_due = (flags & FLAG_STEP_DUE) != 0;
     r->receiving = (flags & FLAG_RECEIVING) != 0;
-    if (flags > (FLAG_CAN_SEND | FLAG_STEP_DUE | FLAG_RECEIVING) ||
-        (r->step_due && !r->can_send) || (r->receiving && !r->can_send) ||
-        r->receiving != (r->serial > 0) || r->kem != 0) {
+    if (flags > (FLAG_CAN_SEND | FLAG_STEP_DUE | FLAG_RECEIVING) || (r->step_due && !r->can_send) ||
+        (r->receiving && !r->can_send) || r->receiving != (r->serial > 0) || r->kem != 0) {
         reader_fail(in, ERR_CORRUPT);
     }
 }

@@ -41,14 +41,14 @@ struct ratchet {
     struct aead_key recv_head;
     struct aead_key send_next; /* header keys after the next step of each side */
     struct aead_key recv_next;
-    uint32_t send_n;  /* messages sealed in this chain */
-    uint32_t recv_n;  /* messages received or skipped in this chain */
-    uint32_t prev_n;  /* messages sealed in our previous chain */
-    uint32_t serial;  /* receiving steps so far */
-    uint32_t kem;     /* KEM epoch: 0 */
-    bool can_send;    /* their ratchet key is known */
-    bool step_due;    /* a sending step comes before the next message */
-    bool receiving;   /* there is a receiving chain */
+    uint32_t send_n; /* messages sealed in this chain */
+    uint32_t recv_n; /* messages received or skipped in this chain */
+    uint32_t prev_n; /* messages sealed in our previous chain */
+    uint32_t serial; /* receiving steps so far */
+    uint32_t kem;    /* KEM epoch: 0 */
+    bool can_send;   /* their ratchet key is known */
+    bool step_due;   /* a sending step comes before the next message */
+    bool receiving;  /* there is a receiving chain */
 };
 
 /* Chain step (HMAC-SHA-256 with constants 1 and 2): gives a message key, moves the chain. */
@@ -73,10 +73,10 @@ struct ratchet_opened {
     struct ratchet next; /* the state after this message */
     struct header header;
     struct ratchet_key message;
-    bool from_store;            /* message is a skipped key of (chain, header.n) */
-    uint32_t chain;             /* serial */
-    bool closed;                /* a ratchet step ended the present chain: */
-    struct skipped_chain close; /* what is to be kept of it */
+    bool from_store;             /* message is a skipped key of (chain, header.n) */
+    uint32_t chain;              /* serial */
+    bool closed;                 /* a ratchet step ended the present chain: */
+    struct skipped_chain close;  /* what is to be kept of it */
     struct skipped_key *skipped; /* keys to be stored, in the arena */
     size_t skipped_count;
 };
@@ -84,8 +84,8 @@ struct ratchet_opened {
 /* Finds the chain by trying its header key, and the message key. ERR_DECRYPT: no chain of this
  * session; ERR_REPLAY: that key was used (or dropped); ERR_TOO_FAR_AHEAD; ERR_BAD_KEY;
  * ERR_MALFORMED. */
-enum err ratchet_open(const struct ratchet *r, const struct skipped *skipped,
-                      const struct env *env, struct arena *arena, struct slice ad,
+enum err ratchet_open(const struct ratchet *r, const struct skipped *skipped, const struct env *env,
+                      struct arena *arena, struct slice ad,
                       const uint8_t nonce[static PRIM_AEAD_NONCE],
                       const uint8_t sealed[static HEADER_SEALED],
                       struct ratchet_opened *opened) PETREL_MUST_USE;
