@@ -80,7 +80,8 @@ enum {
     LIMIT_NAME = 64,          /* a local name of a contact, UTF-8 bytes */
 
     /* content */
-    LIMIT_TEXT = 56 * 1024, /* UTF-8 bytes of a text message */
+    LIMIT_TEXT = 56 * 1024,   /* UTF-8 bytes of a text message */
+    LIMIT_REQUEST_TEXT = 256, /* UTF-8 bytes that come with a contact request */
 
     /* storage (docs/protocol/08-at-rest.md) */
     LIMIT_KDF_OPS = 64,          /* Argon2id passes that an erase file may ask for */

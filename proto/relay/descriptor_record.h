@@ -10,23 +10,17 @@
 #ifndef PETREL_RELAY_DESCRIPTOR_RECORD_H
 #define PETREL_RELAY_DESCRIPTOR_RECORD_H
 
+#include "crypto/bep44.h"
 #include "relay/wire.h"
 
 #define DESCRIPTOR_PUT_LABEL "petrel/1 descriptor put"
-
-struct descriptor_item {
-    struct sign_pk blinded; /* A' */
-    uint64_t seq;           /* 0 .. 2^63 - 1 */
-    uint8_t sig[PRIM_SIGNATURE];
-    struct slice v; /* LIMIT_DESCRIPTOR bytes */
-};
 
 /* Signed by a member's key. A higher seq replaces, the same item again is fine. */
 struct descriptor_put {
     struct sign_pk member; /* filled by read */
     uint32_t period;       /* Unix time / 1 day: when it is to be announced; kept until one day
                               after its end */
-    struct descriptor_item item;
+    struct bep44_item item;
 };
 /* Reply: relay_reply. ERR_BAD_SIGNATURE (either), ERR_REFUSED (no member), ERR_STALE, ERR_QUOTA,
  * ERR_EXPIRED (a period before yesterday), ERR_TOO_FAR_AHEAD, ERR_BACKPRESSURE. */
@@ -39,13 +33,13 @@ enum err descriptor_put_read(struct slice bytes, struct arena *arena,
                              struct descriptor_put *put) PETREL_MUST_USE;
 enum err descriptor_put_body_read(struct slice body, struct descriptor_put *put) PETREL_MUST_USE;
 
-/* Anyone. ERR_NOT_FOUND. The caller verifies the item: bep44_verify, then the descriptor. */
+/* Anyone. ERR_NOT_FOUND. The caller verifies the item (descriptor_open does). */
 struct descriptor_get {
     struct sign_pk blinded;
 };
 struct descriptor_get_reply {
     struct relay_reply head;
-    struct descriptor_item item; /* item.blinded is not sent: zeros after a read */
+    struct bep44_item item;
 };
 void descriptor_get_write(struct writer *w, const struct descriptor_get *get);
 enum err descriptor_get_read(struct slice bytes, struct descriptor_get *get) PETREL_MUST_USE;
