@@ -45,7 +45,16 @@ enum {
     LIMIT_RECORD_PART = 2048,      /* one one-time part of a record */
     LIMIT_DESCRIPTOR = 992,        /* always exactly */
     LIMIT_DESCRIPTORS_AHEAD = 10,  /* periods of one identity that a relay holds for a member */
-    LIMIT_SPENT_LRU = 4 * 1024 * 1024, /* nonces held in memory, all queues together */
+    LIMIT_SPENT_LRU = 4 * 1024 * 1024,      /* nonces held in memory, all queues together */
+    LIMIT_QUEUE_DAYS = 30,                  /* longest lifetime class */
+    LIMIT_QUEUE_SPENT = 1024 * 1024,        /* index rows (stored and spent) of one queue */
+    LIMIT_QUEUE_CACHE = 16384,              /* queues without a reader that are held in memory */
+    LIMIT_QUEUE_SWEEP_MS = 86400000,        /* spent rows are looked through this often */
+    LIMIT_VOLATILE_BYTES = 4 * 1024 * 1024, /* volatile envelopes on their way, all queues */
+    LIMIT_MEMBER_QUEUES = 8,                /* queues of one member of a relay */
+    LIMIT_MEMBER_RECORDS = 8,               /* records likewise */
+    LIMIT_JOIN_CODE_DAYS = 7,               /* life of a relay's single-use join code */
+    LIMIT_POP_HOURS = 24,                   /* a pop is answered the same way this long */
 
     /* sessions (docs/protocol/05-session.md) */
     LIMIT_SKIP_JUMP = 2000,      /* messages skipped in one chain */
