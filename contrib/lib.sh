@@ -12,12 +12,14 @@ cd "$repo"
 
 readonly exit_skip=77 # cannot run here, and nothing was tried
 
-# Compilers, build tools and the libraries that petreld and petrelctl link.
+# Compilers, build tools, the libraries that petreld and petrelctl link, and what CMake looks for to
+# configure the tests.
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config
-    libsodium-dev libmsgpack-dev libuv1-dev liblmdb-dev libinih-dev libjansson-dev)
-# What the tests of `quick` need on top.
-packages_quick=(binutils check libsubunit-dev python3 clang-format shellcheck mandoc)
-# Sanitizer runtimes come with gcc; these are for `full` and `long`.
+    libsodium-dev libmsgpack-dev libuv1-dev liblmdb-dev libinih-dev libjansson-dev
+    check libsubunit-dev python3-minimal)
+# What the tests of `quick` run.
+packages_quick=(binutils python3 clang-format shellcheck mandoc)
+# Sanitizer runtimes come with gcc; these are for `full`, `long` and `bench`.
 packages_full=(valgrind libc6-dbg gcovr clang clang-tidy cppcheck)
 packages_long=(clang libclang-rt-14-dev)
 packages_bench=(redis-server libhiredis-dev libolm-dev libsignal-protocol-c-dev)
@@ -89,12 +91,16 @@ packages_install() {
         apt-get -q -y --no-install-recommends install "${missing[@]}" </dev/null
 }
 
-# build PRESET: configures and builds build/PRESET.
+# build PRESET [TARGET...]: configures and builds build/PRESET; without targets, everything.
 build() {
-    say "build: preset $1, in build/$1"
-    cmake --preset "$1" >"$repo/build/$1.configure.log" 2>&1 || {
-        cat "$repo/build/$1.configure.log"
+    local preset=$1 log
+    shift
+    log=$repo/build/$preset.configure.log
+    say "build: preset $preset, in build/$preset"
+    mkdir -p "$repo/build"
+    cmake --preset "$preset" >"$log" 2>&1 || {
+        cat "$log"
         return 1
     }
-    cmake --build --preset "$1" --parallel "${PETREL_JOBS:-2}"
+    cmake --build --preset "$preset" --parallel "${PETREL_JOBS:-2}" ${1:+--target "$@"}
 }

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# test.sh [quick|full|long]: installs what is missing, builds, and runs the tests.
+# test.sh [quick|full|long|bench]: installs what is missing, builds, and runs the tests.
 #
 #   quick  presets dev and asan, every test that has the label quick (what CI runs; the default)
 #   full   preset tsan, everything of quick under valgrind, lint, coverage of proto/
 #   long   fuzzing of every decoder whose files changed, the long kill tests
+#   bench  preset release, target bench
 #
-# Each ends with CTest's summary. The exit code is 0 only if everything passed. PETREL_VECTORS, the
+# The first three end with CTest's summary. The exit code is 0 only if everything passed. PETREL_VECTORS, the
 # folder with the conformance vectors of others, is handed on (tests/vectors/SOURCES says where to
 # get them); PETREL_JOBS is how many compilers and tests run at a time (default 2).
 
@@ -75,18 +76,25 @@ long() {
     build_and_test long dev asan tsan
 }
 
+bench() {
+    packages_install "${packages_build[@]}" "${packages_quick[@]}" "${packages_bench[@]}"
+    if step "build release" build release; then
+        say "bench: at most 15 minutes"
+        step bench cmake --build --preset release --target bench || true
+    fi
+}
+
 main() {
     local what=${1:-quick}
-    mkdir -p "$repo/build"
     if [ -n "${PETREL_VECTORS:-}" ]; then
         say "vectors: $PETREL_VECTORS"
     else
         say "vectors: PETREL_VECTORS is not set; the tests that need it are skipped"
     fi
     case $what in
-    quick | full | long) "$what" ;;
+    quick | full | long | bench) "$what" ;;
     *)
-        printf 'usage: %s [quick|full|long]\n' "${0##*/}" >&2
+        printf 'usage: %s [quick|full|long|bench]\n' "${0##*/}" >&2
         exit 2
         ;;
     esac
