@@ -23,7 +23,8 @@ PURE = frozenset("""
     __memcpy_chk __memmove_chk __memset_chk __snprintf_chk __stack_chk_fail __strcpy_chk
     __vsnprintf_chk htonl htons ntohl ntohs _GLOBAL_OFFSET_TABLE_
     sodium_add sodium_allocarray sodium_base642bin sodium_base64_encoded_len sodium_bin2base64
-    sodium_bin2hex sodium_compare sodium_free sodium_hex2bin sodium_increment sodium_is_zero
+    sodium_bin2hex sodium_compare sodium_free sodium_hex2bin sodium_increment sodium_init
+    sodium_is_zero
     sodium_malloc sodium_memcmp sodium_memzero sodium_mlock sodium_munlock sodium_pad
     sodium_stackzero sodium_sub sodium_unpad
 """.split())
@@ -31,6 +32,7 @@ CRYPTO = re.compile(r"^_?crypto_\w+$")
 DRAWS_RANDOMNESS = re.compile(
     r"(_keygen|_random|_init_push)$|^crypto_pwhash\w*_str$|^crypto_box(_\w+)?_seal$"
     r"|^crypto_\w+(?<!_seed)_keypair$")
+COMPILER = re.compile(r"^__\w+[sdt]i[234]$")  # arithmetic that the processor lacks
 PACKER = re.compile(r"^msgpack_(pack|packer|sbuffer)\w*$")
 MUTABLE = re.compile(r"^(\.data(?!\.rel\.ro)|\.bss|\.tdata|\.tbss|\*COM\*)")
 
@@ -38,7 +40,7 @@ MUTABLE = re.compile(r"^(\.data(?!\.rel\.ro)|\.bss|\.tdata|\.tbss|\*COM\*)")
 def outside_allowed(name):
     if DRAWS_RANDOMNESS.search(name):
         return False
-    return name in PURE or CRYPTO.match(name) is not None or PACKER.match(name) is not None
+    return name in PURE or any(kind.match(name) for kind in (CRYPTO, PACKER, COMPILER))
 
 
 def read_symbols(nm, library):
