@@ -14,7 +14,9 @@
 #include "base/env.h"
 #include "store/seal.h"
 
-/* Reads or makes the node's store key. ERR_IO, ERR_CORRUPT (wrong size or others may read it). */
+/* Reads the node's store key: $CREDENTIALS_DIRECTORY/node.key, else <home>/node.key, which is made
+ * when it is not there. ERR_IO, ERR_DISK_FULL, ERR_CORRUPT (wrong size), ERR_CONFIG (group or
+ * others may read it, or it belongs to somebody else). */
 enum err keyring_node_key(const char *home, uint8_t key[static SEAL_KEY]) PETREL_MUST_USE;
 
 enum keyring_account {
@@ -24,12 +26,15 @@ enum keyring_account {
 };
 enum keyring_account keyring_account_kind(const char *home, uint32_t account);
 /* Draws R, writes the erase file (generation 1) under the passphrase, or under a new key file when
- * passphrase is empty, everything with fsync. Replaces an orphan of a creation that never
- * committed; the caller knows that no account row exists. random: fills R and salts. */
+ * passphrase is empty (or under the credential account.key, where the system has handed one in),
+ * everything with fsync. Replaces an orphan of a creation that never committed; the caller knows
+ * that no account row exists. random: fills R and salts. */
 enum err keyring_account_create(const char *home, uint32_t account, struct slice passphrase,
                                 const struct env *env,
                                 uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;
-/* Opens R. ERR_WRONG_KEY, ERR_NO_ACCOUNT, ERR_CORRUPT, ERR_IO. Argon2id takes a while: not on the
+/* Opens R. ERR_WRONG_KEY (also: the key file is not there, or a passphrase is needed and none was
+ * given), ERR_NO_ACCOUNT, ERR_CORRUPT, ERR_CONFIG (others may read the key file), ERR_IO,
+ * ERR_NO_MEMORY. root is wiped on error. Argon2id takes a while: not on the
  * I/O or the engine thread, except at start. */
 enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
                               uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;

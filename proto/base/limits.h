@@ -73,6 +73,11 @@ enum {
     /* content */
     LIMIT_TEXT = 56 * 1024, /* UTF-8 bytes of a text message */
 
+    /* storage (docs/protocol/08-at-rest.md) */
+    LIMIT_KDF_OPS = 64,          /* Argon2id passes that an erase file may ask for */
+    LIMIT_KDF_MEM_KIB = 1048576, /* and its memory, KiB */
+    LIMIT_PASSPHRASE = 1024,     /* bytes of a passphrase */
+
     /* outbox */
     LIMIT_OUTBOX_DAYS = 30,           /* kept until acknowledged, at most this long */
     LIMIT_RETRY_FIRST_MS = 2000,      /* first back-off */

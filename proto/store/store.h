@@ -24,11 +24,11 @@ enum {
     STORE_VALUE = 262144, /* longest value, bytes */
 };
 
-/* X(constant, LMDB name). The order may change, names are for ever. Keys: docs/architecture.md. */
+/* X(constant, LMDB name). The order may change, names are for ever. Keys: protocol/08-at-rest. */
 #define STORE_TABLES(X)                                                                            \
     X(META, "meta")               /* schema version, writer's version, reserved counters */        \
     X(ACCOUNT, "account")         /* account | 0x00: identity, device, relays in use */            \
-    X(BUCKET, "bucket")           /* account | bucket u8 | generation: wrapped bucket key */       \
+    X(BUCKET, "bucket")           /* account | bucket u8 | generation u32; account: name key */    \
     X(CONTACT, "contact")         /* account | keyed hash of the contact's ID */                   \
     X(SESSION, "session")         /* account | contact u32 | session: ratchet state */             \
     X(SKIPPED, "skipped")         /* account | contact u32 | session | key hash: skipped keys */   \

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * migrate: the schema row of the database, and the steps from an older schema to this one: one
+ * function a step, one transaction each, a copy of the database first if space allows.
+ *
+ * docs/protocol/08-at-rest.md, section 6. store_lmdb_open calls it; nobody else needs to.
+ */
+#ifndef PETREL_DAEMON_MIGRATE_H
+#define PETREL_DAEMON_MIGRATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/store/store_lmdb.h"
+
+enum {
+    MIGRATE_WRITER = 64, /* text of the version that wrote the schema row, with its NUL */
+};
+
+struct migrate_schema {
+    uint32_t version;
+    char writer[MIGRATE_WRITER];
+};
+
+/* Reads the schema row. ERR_NOT_FOUND, ERR_CORRUPT, LOCAL. */
+enum err migrate_schema_read(struct store *store, struct migrate_schema *out) PETREL_MUST_USE;
+/* Puts the schema row, this program as the writer. */
+enum err migrate_schema_write(struct store *store, uint32_t version) PETREL_MUST_USE;
+
+/* Brings a database of schema version `from` to from + 1. */
+struct migrate_step {
+    uint32_t from;
+    enum err (*run)(struct store *store);
+};
+
+/* Runs the steps that lead from the database's version to target, each with its schema row in one
+ * transaction of its own; a copy of the database is made beside it before the first, when space
+ * allows. ERR_SCHEMA_NEWER (already above target), ERR_CORRUPT (no step leads on), LOCAL. */
+enum err migrate_run(struct store_lmdb *db, const struct migrate_step *steps, size_t count,
+                     uint32_t target) PETREL_MUST_USE;
+
+#endif
