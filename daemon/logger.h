@@ -48,7 +48,7 @@ void logger_init(struct logger *log, int fd, enum logger_level level);
 void logger_fini(struct logger *log);
 void logger_set_level(struct logger *log, enum logger_level level);
 
-/* message: a literal. fields: a format of "key=value" pairs, or "". Control characters in the
+/* message: a literal. fields: a format of "key=value" pairs. Control characters in the
  * result are written as \xNN. */
 void logger_log(struct logger *log, enum logger_level level, const char *message,
                 const char *fields, ...) __attribute__((format(printf, 4, 5)));
