@@ -51,13 +51,15 @@ void prim_dh_public(struct dh_pk *pk, const struct dh_sk *sk);
 enum err prim_sign_pk_to_dh(struct dh_pk *out, const struct sign_pk *pk) PETREL_MUST_USE;
 void prim_sign_sk_to_dh(struct dh_sk *out, const struct sign_sk *sk);
 /* Canonical, on the curve, of the main subgroup, not of small order: libsodium's own check, plus
- * the points that older versions let through. */
+ * the points of order 2L that versions before 1.0.20-stable of December 2025 let through
+ * (CVE-2025-69277). For keys that are public: not constant time. */
 bool prim_sign_pk_valid(const struct sign_pk *pk);
 
-/* Signature over label | 0x00 | body. body <= PRIM_SIGNED_MAX. */
+/* Signature over label | 0x00 | body. body <= PRIM_SIGNED_MAX, else ERR_TOO_LARGE; ERR_NO_MEMORY.
+ */
 enum err prim_sign(uint8_t sig[static PRIM_SIGNATURE], const char *label, struct slice body,
                    const struct sign_sk *sk) PETREL_MUST_USE;
-/* ERR_BAD_KEY, ERR_BAD_SIGNATURE. */
+/* ERR_BAD_KEY (prim_sign_pk_valid is part of it), ERR_BAD_SIGNATURE; else as prim_sign. */
 enum err prim_verify(const uint8_t sig[static PRIM_SIGNATURE], const char *label, struct slice body,
                      const struct sign_pk *pk) PETREL_MUST_USE;
 
@@ -69,6 +71,13 @@ enum err prim_dh(uint8_t out[static 32], const struct dh_sk *sk,
  * goes in without a terminator, as section 3 and 4 of the protocol write it. */
 void prim_blake2b(uint8_t *out, size_t outlen, struct slice key, const char *label,
                   const struct slice *parts, size_t nparts);
+
+/* SHA-256 over label | parts, label without its terminator ("" for none). */
+void prim_sha256(uint8_t out[static PRIM_SHA256], const char *label, const struct slice *parts,
+                 size_t nparts);
+/* HMAC-SHA-256 (RFC 2104) over the parts; a key of any length, empty included. */
+void prim_hmac_sha256(uint8_t out[static PRIM_SHA256], struct slice key, const struct slice *parts,
+                      size_t nparts);
 
 /* XChaCha20-Poly1305: out has room for plain.len + PRIM_AEAD_TAG and may be plain.p itself. */
 void prim_aead_seal(uint8_t *out, const struct aead_key *key,
