@@ -101,7 +101,7 @@ static void step(struct twin *w)
 {
     static const enum store_seek how[] = {STORE_GE, STORE_GT, STORE_LE, STORE_LT};
     static const struct store_row none;
-    enum store_table t = (enum store_table)draw(w, TWIN_TABLES);
+    enum store_table t = (enum store_table)(STORE_ACCOUNT + draw(w, TWIN_TABLES));
     struct store_key k = draw_key(w);
     struct slice key = store_key_slice(&k);
     switch (draw(w, 10)) {

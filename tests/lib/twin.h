@@ -17,8 +17,8 @@ struct twin_side {
     void (*end)(void *ctx, bool commit);
 };
 
-/* transactions, each of up to 60 operations on three tables, from seed. Returns how many results
- * were compared. */
+/* transactions, each of up to 60 operations on three tables (not META), from seed. Returns how many
+ * results were compared. */
 uint64_t twin_run(const struct twin_side *a, const struct twin_side *b, uint64_t seed,
                   unsigned transactions);
 /* Fails unless a and b hold the same rows in every table, read in both directions. */

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/seal.h"
+
+#include <string.h>
+
+#include "base/secret.h"
+#include "crypto/prim.h"
+#include "lib/unit.h"
+#include "store/mem.h"
+
+/* One open transaction over an empty memory store, and the keys of account 1. */
+struct fixture {
+    struct unit_env env;
+    struct store_mem *mem;
+    struct store store;
+    struct arena arena;
+    struct turn turn;
+    uint8_t root[SEAL_KEY];
+    struct seal_keys *keys;
+};
+
+static void setup(struct fixture *f)
+{
+    unit_env_init(&f->env, 7, 1000);
+    f->mem = store_mem_new();
+    store_mem_strict(f->mem, true);
+    store_mem_begin(f->mem, &f->store);
+    arena_init(&f->arena, 1 << 22);
+    f->turn = (struct turn){.env = &f->env.env, .store = &f->store, .arena = &f->arena};
+    memset(f->root, 0x11, sizeof f->root);
+    f->keys = seal_keys_new_account(1, f->root);
+    ck_assert_ptr_nonnull(f->keys);
+    ck_assert_ok(seal_keys_create(f->keys, &f->turn));
+}
+
+static void teardown(struct fixture *f)
+{
+    seal_keys_free(f->keys);
+    arena_fini(&f->arena);
+    store_mem_free(f->mem);
+}
+
+START_TEST(what_is_sealed_opens_again_also_with_fresh_keys)
+{
+    struct fixture f;
+    struct slice plain;
+    setup(&f);
+    ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_BUCKETS + 1);
+    for (unsigned b = 0; b < SEAL_BUCKETS; b += 15) {
+        uint8_t key = (uint8_t)b;
+        ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, slice_of(&key, 1), (uint8_t)b,
+                              unit_str("ratchet")));
+    }
+    struct seal_keys *fresh = seal_keys_new_account(1, f.root);
+    for (unsigned b = 0; b < SEAL_BUCKETS; b += 15) {
+        uint8_t key = (uint8_t)b;
+        struct slice row;
+        ck_assert_ok(seal_get(fresh, &f.turn, STORE_SESSION, slice_of(&key, 1), &plain));
+        ck_assert(slice_equal(plain, unit_str("ratchet")));
+        ck_assert_ok(store_get(&f.store, STORE_SESSION, slice_of(&key, 1), &row));
+        ck_assert_uint_eq(row.len, plain.len + SEAL_OVERHEAD);
+        ck_assert_uint_eq(row.p[0], 1);
+        ck_assert_uint_eq(row.p[1], b);
+        ck_assert_mem_eq(row.p + 2, "\0\0\0\1", 4);
+    }
+    seal_keys_free(fresh);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(sizes_from_nothing_to_the_largest_go_through)
+{
+    static const size_t sizes[] = {
+        0, 1, 1024, 8192 - SEAL_OVERHEAD, 8192 - SEAL_OVERHEAD + 1, STORE_VALUE - SEAL_OVERHEAD};
+    static uint8_t bytes[STORE_VALUE];
+    struct fixture f;
+    setup(&f);
+    env_random(&f.env.env, bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct slice key = slice_of(&sizes[i], sizeof sizes[i]);
+        struct slice in = slice_of(bytes, sizes[i]);
+        struct slice out = unit_str("unchanged");
+        ck_assert_ok(seal_put(f.keys, &f.turn, STORE_MESSAGE, key, 200, in));
+        ck_assert_ok(seal_get(f.keys, &f.turn, STORE_MESSAGE, key, &out));
+        ck_assert(slice_equal(in, out));
+    }
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(every_flipped_byte_is_noticed)
+{
+    struct fixture f;
+    uint8_t row[SEAL_OVERHEAD + 5];
+    struct slice at = unit_str("k");
+    struct slice got;
+    setup(&f);
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, at, 3, unit_str("hello")));
+    ck_assert_ok(store_get(&f.store, STORE_SESSION, at, &got));
+    ck_assert_uint_eq(got.len, sizeof row);
+    memcpy(row, got.p, sizeof row);
+    for (size_t i = 0; i < sizeof row; i++) {
+        struct slice plain = unit_str("unchanged");
+        row[i] ^= 0x01;
+        ck_assert_err(
+            seal_open(f.keys, &f.turn, STORE_SESSION, at, slice_of(row, sizeof row), &plain),
+            ERR_CORRUPT);
+        ck_assert(slice_equal(plain, unit_str("unchanged")));
+        row[i] ^= 0x01;
+        ck_assert_err(seal_open(f.keys, &f.turn, STORE_SESSION, at, slice_of(row, i), &plain),
+                      ERR_CORRUPT);
+    }
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_row_that_was_moved_does_not_open)
+{
+    struct fixture f;
+    uint8_t row[SEAL_OVERHEAD + 5];
+    struct slice got;
+    struct slice plain;
+    setup(&f);
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("a"), 3, unit_str("hello")));
+    ck_assert_ok(store_get(&f.store, STORE_SESSION, unit_str("a"), &got));
+    memcpy(row, got.p, sizeof row);
+    struct slice bytes = slice_of(row, sizeof row);
+    ck_assert_ok(seal_open(f.keys, &f.turn, STORE_SESSION, unit_str("a"), bytes, &plain));
+    ck_assert_err(seal_open(f.keys, &f.turn, STORE_SESSION, unit_str("b"), bytes, &plain),
+                  ERR_CORRUPT);
+    ck_assert_err(seal_open(f.keys, &f.turn, STORE_PREKEY, unit_str("a"), bytes, &plain),
+                  ERR_CORRUPT);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(another_root_and_another_account_open_nothing)
+{
+    struct fixture f;
+    struct slice plain;
+    setup(&f);
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("a"), 3, unit_str("hello")));
+    f.root[0] ^= 1;
+    struct seal_keys *wrong = seal_keys_new_account(1, f.root);
+    ck_assert_err(seal_keys_load(wrong, &f.turn), ERR_CORRUPT);
+    ck_assert_err(seal_get(wrong, &f.turn, STORE_SESSION, unit_str("a"), &plain), ERR_CORRUPT);
+    ck_assert_err(
+        seal_put(wrong, &f.turn, STORE_SESSION, unit_str("a"), 3, unit_str("overwritten")),
+        ERR_CORRUPT);
+    seal_keys_free(wrong);
+    f.root[0] ^= 1;
+    struct seal_keys *second = seal_keys_new_account(2, f.root);
+    ck_assert_err(seal_keys_load(second, &f.turn), ERR_NOT_FOUND);
+    ck_assert_err(seal_get(second, &f.turn, STORE_SESSION, unit_str("a"), &plain), ERR_CORRUPT);
+    ck_assert_err(seal_get(second, &f.turn, STORE_SESSION, unit_str("b"), &plain), ERR_NOT_FOUND);
+    seal_keys_free(second);
+    ck_assert_ok(seal_get(f.keys, &f.turn, STORE_SESSION, unit_str("a"), &plain));
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_swapped_bucket_key_is_noticed)
+{
+    struct fixture f;
+    struct slice row;
+    struct slice plain;
+    uint8_t copy[SEAL_OVERHEAD + SEAL_KEY];
+    setup(&f);
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("a"), 3, unit_str("hello")));
+    struct slice key3 = slice_of("\0\0\0\1\3\0\0\0\1", 9);
+    struct slice key4 = slice_of("\0\0\0\1\4\0\0\0\1", 9);
+    ck_assert_ok(store_get(&f.store, STORE_BUCKET, key4, &row));
+    ck_assert_uint_eq(row.len, sizeof copy);
+    memcpy(copy, row.p, sizeof copy);
+    ck_assert_ok(store_put(&f.store, STORE_BUCKET, key3, slice_of(copy, sizeof copy)));
+    struct seal_keys *fresh = seal_keys_new_account(1, f.root);
+    ck_assert_err(seal_get(fresh, &f.turn, STORE_SESSION, unit_str("a"), &plain), ERR_CORRUPT);
+    ck_assert_ok(store_del(&f.store, STORE_BUCKET, key3));
+    ck_assert_err(seal_get(fresh, &f.turn, STORE_SESSION, unit_str("a"), &plain), ERR_CORRUPT);
+    seal_keys_free(fresh);
+    teardown(&f);
+}
+END_TEST
+
+/* Wraps a key of ones as generation 2 of bucket 3, by the words of docs/protocol/08-at-rest.md. */
+static void put_second_generation(struct fixture *f)
+{
+    static const char where[] = "bucket\0\0\0\0\1\3\0\0\0\2"; /* table | 0x00 | key */
+    struct aead_key wrap;
+    uint8_t secret[SEAL_KEY];
+    uint8_t row[SEAL_OVERHEAD + SEAL_KEY] = {1, 3, 0, 0, 0, 1};
+    memset(secret, 1, sizeof secret);
+    memset(row + 6, 9, 24);
+    prim_blake2b(wrap.b, 32, slice_of(f->root, SEAL_KEY), "petrel/1 bucket wrap", NULL, 0);
+    prim_aead_seal(row + 30, &wrap, row + 6, slice_of(where, sizeof where - 1),
+                   slice_of(secret, sizeof secret));
+    ck_assert_ok(store_put(&f->store, STORE_BUCKET, slice_of(where + 7, sizeof where - 8),
+                           slice_of(row, sizeof row)));
+}
+
+START_TEST(new_rows_take_the_newest_generation_and_older_rows_still_open)
+{
+    struct fixture f;
+    struct slice row;
+    struct slice plain;
+    setup(&f);
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("old"), 3, unit_str("1")));
+    put_second_generation(&f);
+    struct seal_keys *fresh = seal_keys_new_account(1, f.root);
+    ck_assert_ok(seal_put(fresh, &f.turn, STORE_SESSION, unit_str("new"), 3, unit_str("2")));
+    ck_assert_ok(store_get(&f.store, STORE_SESSION, unit_str("new"), &row));
+    ck_assert_mem_eq(row.p + 1, "\3\0\0\0\2", 5);
+    ck_assert_ok(seal_get(fresh, &f.turn, STORE_SESSION, unit_str("old"), &plain));
+    ck_assert(slice_equal(plain, unit_str("1")));
+    ck_assert_ok(seal_get(fresh, &f.turn, STORE_SESSION, unit_str("new"), &plain));
+    ck_assert(slice_equal(plain, unit_str("2")));
+    /* Keys that were loaded before the change open what came after it. */
+    ck_assert_ok(seal_get(f.keys, &f.turn, STORE_SESSION, unit_str("new"), &plain));
+    seal_keys_free(fresh);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(the_node_has_one_key_and_needs_no_rows)
+{
+    struct fixture f;
+    struct slice plain;
+    uint8_t name[SEAL_NAME];
+    setup(&f);
+    struct seal_keys *node = seal_keys_new_node(f.root);
+    ck_assert_uint_eq(seal_keys_account(node), 0);
+    seal_name(node, "petrel/1 test", unit_str("x"), name);
+    ck_assert_ok(seal_append(node, &f.turn, STORE_QUEUE, unit_str("q"), 0, unit_str("limits")));
+    ck_assert_err(seal_append(node, &f.turn, STORE_QUEUE, unit_str("p"), 0, unit_str("limits")),
+                  ERR_BUG);
+    struct seal_keys *again = seal_keys_new_node(f.root);
+    ck_assert_ok(seal_get(again, &f.turn, STORE_QUEUE, unit_str("q"), &plain));
+    ck_assert(slice_equal(plain, unit_str("limits")));
+    f.root[31] ^= 1;
+    struct seal_keys *wrong = seal_keys_new_node(f.root);
+    ck_assert_err(seal_get(wrong, &f.turn, STORE_QUEUE, unit_str("q"), &plain), ERR_CORRUPT);
+    seal_keys_free(node);
+    seal_keys_free(again);
+    seal_keys_free(wrong);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(names_depend_on_label_name_and_account_and_last)
+{
+    struct fixture f;
+    uint8_t a[SEAL_NAME];
+    uint8_t b[SEAL_NAME];
+    setup(&f);
+    seal_name(f.keys, "petrel/1 contact", unit_str("alice"), a);
+    seal_name(f.keys, "petrel/1 contact", unit_str("alicf"), b);
+    ck_assert_mem_ne(a, b, SEAL_NAME);
+    seal_name(f.keys, "petrel/1 queue", unit_str("alice"), b);
+    ck_assert_mem_ne(a, b, SEAL_NAME);
+    struct seal_keys *fresh = seal_keys_new_account(1, f.root);
+    ck_assert_ok(seal_keys_load(fresh, &f.turn));
+    seal_name(fresh, "petrel/1 contact", unit_str("alice"), b);
+    ck_assert_mem_eq(a, b, SEAL_NAME);
+    seal_keys_free(fresh);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(message_buckets_spread_over_their_range)
+{
+    struct fixture f;
+    bool seen[SEAL_BUCKETS] = {false};
+    unsigned distinct = 0;
+    setup(&f);
+    for (uint32_t day = 0; day < 2000; day++) {
+        uint8_t b = seal_message_bucket(f.keys, 5, day);
+        ck_assert_uint_ge(b, SEAL_BUCKET_MESSAGE);
+        ck_assert_uint_eq(b, seal_message_bucket(f.keys, 5, day));
+        distinct += !seen[b];
+        seen[b] = true;
+    }
+    ck_assert_uint_gt(distinct, 230);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_crash_while_keys_are_made_leaves_none)
+{
+    struct store_mem *mem = store_mem_new();
+    struct unit_env env;
+    struct arena arena;
+    struct store store;
+    uint8_t root[SEAL_KEY] = {1};
+    unit_env_init(&env, 1, 0);
+    arena_init(&arena, 1 << 20);
+    struct turn turn = {.env = &env.env, .store = &store, .arena = &arena};
+    struct seal_keys *keys = seal_keys_new_account(1, root);
+    store_mem_crash_at(mem, 100);
+    store_mem_begin(mem, &store);
+    ck_assert_err(seal_keys_create(keys, &turn), ERR_IO);
+    store_mem_abort(mem);
+    ck_assert_uint_eq(store_mem_count(mem, STORE_BUCKET), 0);
+    seal_keys_free(keys);
+    arena_fini(&arena);
+    store_mem_free(mem);
+}
+END_TEST
+
+static void add(TCase *tc)
+{
+    tcase_add_test(tc, what_is_sealed_opens_again_also_with_fresh_keys);
+    tcase_add_test(tc, sizes_from_nothing_to_the_largest_go_through);
+    tcase_add_test(tc, every_flipped_byte_is_noticed);
+    tcase_add_test(tc, a_row_that_was_moved_does_not_open);
+    tcase_add_test(tc, another_root_and_another_account_open_nothing);
+    tcase_add_test(tc, a_swapped_bucket_key_is_noticed);
+    tcase_add_test(tc, new_rows_take_the_newest_generation_and_older_rows_still_open);
+    tcase_add_test(tc, the_node_has_one_key_and_needs_no_rows);
+    tcase_add_test(tc, names_depend_on_label_name_and_account_and_last);
+    tcase_add_test(tc, message_buckets_spread_over_their_range);
+    tcase_add_test(tc, a_crash_while_keys_are_made_leaves_none);
+}
+
+int main(void)
+{
+    return unit_main("store/seal", add);
+}
