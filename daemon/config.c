@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config.h"
+
+#include <string.h>
+
+#include <ini.h>
+
+static const struct config_row ROWS[CONFIG_COUNT] = {
+#define CONFIG_ROW(constant, key, kind, standard, words, reload, text)                             \
+    [CONFIG_KEY_##constant] = {.name = (key),                                                      \
+                               .type = CONFIG_##kind,                                              \
+                               .fallback = (standard),                                             \
+                               .range = (words),                                                   \
+                               .reloadable = (reload),                                             \
+                               .help = (text)},
+    CONFIG_KEYS(CONFIG_ROW)
+#undef CONFIG_ROW
+};
+
+const struct config_row *config_row(enum config_key key)
+{
+    return &ROWS[key];
+}
+
+void config_init(struct config *config)
+{
+    for (size_t i = 0; i < CONFIG_COUNT; i++) {
+        snprintf(config->value[i], CONFIG_VALUE, "%s", ROWS[i].fallback);
+    }
+}
+
+/* The place of value among the words "a|b|c"; -1 when it is none of them. */
+static int word_index(const char *words, const char *value)
+{
+    size_t len = strlen(value);
+    for (int i = 0; len > 0; i++) {
+        size_t n = strcspn(words, "|");
+        if (n == len && memcmp(words, value, n) == 0) {
+            return i;
+        }
+        if (words[n] == '\0') {
+            return -1;
+        }
+        words += n + 1;
+    }
+    return -1;
+}
+
+/* HOST:PORT or [HOST]:PORT. */
+static bool address_split(const char *value, char host[static LIMIT_HOST + 1], uint16_t *port)
+{
+    const char *begin = value;
+    const char *colon = strrchr(value, ':');
+    const char *end = colon;
+    unsigned number = 0;
+    if (colon == NULL || colon[1] == '\0' || strlen(colon + 1) > 5) {
+        return false;
+    }
+    for (const char *p = colon + 1; *p != '\0'; p++) {
+        if (*p < '0' || *p > '9') {
+            return false;
+        }
+        number = number * 10 + (unsigned)(*p - '0');
+    }
+    if (*begin == '[') {
+        begin++;
+        end--;
+        if (end <= begin || *end != ']') {
+            return false;
+        }
+    } else if (memchr(begin, ':', (size_t)(end - begin)) != NULL) {
+        return false;
+    }
+    size_t len = (size_t)(end - begin);
+    if (number > UINT16_MAX || len == 0 || len > LIMIT_HOST || strcspn(begin, " \t@/") < len) {
+        return false;
+    }
+    memcpy(host, begin, len);
+    host[len] = '\0';
+    *port = (uint16_t)number;
+    return true;
+}
+
+static bool value_fits(const struct config_row *row, const char *value)
+{
+    char host[LIMIT_HOST + 1];
+    uint16_t port;
+    if (strlen(value) >= CONFIG_VALUE) {
+        return false;
+    }
+    switch (row->type) {
+    case CONFIG_BOOL:
+    case CONFIG_CHOICE:
+        return word_index(row->range, value) >= 0;
+    case CONFIG_ADDRESS:
+        return value[0] == '\0' || address_split(value, host, &port);
+    }
+    return false;
+}
+
+static int key_find(const char *name)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        if (strcmp(ROWS[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+enum err config_set(struct config *config, const char *name, const char *value,
+                    char reason[static CONFIG_REASON])
+{
+    int key = key_find(name);
+    if (key < 0) {
+        snprintf(reason, CONFIG_REASON, "there is no key '%.40s'", name);
+        return ERR_CONFIG;
+    }
+    if (!value_fits(&ROWS[key], value)) {
+        snprintf(reason, CONFIG_REASON, "%s: '%.80s' is not %s", name, value, ROWS[key].range);
+        return ERR_CONFIG;
+    }
+    snprintf(config->value[key], CONFIG_VALUE, "%s", value);
+    return ERR_OK;
+}
+
+/* A file that is being read line by line. */
+struct parse {
+    struct slice text;
+    size_t pos;
+    int line;
+    struct config config;
+    bool seen[CONFIG_COUNT];
+    int failed_line;            /* 0: none */
+    char reason[CONFIG_REASON]; /* of failed_line */
+};
+
+static void parse_fail(struct parse *p, const char *reason)
+{
+    if (p->failed_line == 0) {
+        p->failed_line = p->line;
+        snprintf(p->reason, sizeof p->reason, "%s", reason);
+    }
+}
+
+/* inih's reader, like fgets; refuses what inih would silently cut or misread. */
+static char *parse_line(char *out, int size, void *stream)
+{
+    struct parse *p = stream;
+    size_t left = p->text.len - p->pos;
+    if (left == 0 || p->failed_line != 0) {
+        return NULL;
+    }
+    const uint8_t *begin = p->text.p + p->pos;
+    const uint8_t *newline = memchr(begin, '\n', left);
+    size_t len = newline != NULL ? (size_t)(newline - begin) + 1 : left;
+    p->line++;
+    if (len >= (size_t)size) {
+        parse_fail(p, "the line is too long");
+        return NULL;
+    }
+    if (memchr(begin, '\0', len) != NULL) {
+        parse_fail(p, "a zero byte");
+        return NULL;
+    }
+    memcpy(out, begin, len);
+    out[len] = '\0';
+    p->pos += len;
+    return out;
+}
+
+static int parse_pair(void *user, const char *section, const char *name, const char *value)
+{
+    struct parse *p = user;
+    char key[2 * CONFIG_VALUE];
+    char reason[CONFIG_REASON];
+    snprintf(key, sizeof key, "%s%s%s", section, section[0] != '\0' ? "." : "", name);
+    int index = key_find(key);
+    if (index >= 0 && p->seen[index]) {
+        snprintf(reason, sizeof reason, "%s: given twice", key);
+        parse_fail(p, reason);
+        return 0;
+    }
+    if (config_set(&p->config, key, value, reason) != ERR_OK) {
+        parse_fail(p, reason);
+        return 0;
+    }
+    p->seen[index] = true;
+    return 1;
+}
+
+enum err config_parse(struct config *config, struct slice text, const char *name,
+                      char reason[static CONFIG_REASON])
+{
+    struct parse p = {.text = text, .config = *config};
+    if (text.len > CONFIG_FILE) {
+        snprintf(reason, CONFIG_REASON, "%.120s:1: larger than %d bytes", name, (int)CONFIG_FILE);
+        return ERR_CONFIG;
+    }
+    int line = ini_parse_stream(parse_line, &p, parse_pair, &p);
+    if (line != 0 && (p.failed_line == 0 || line < p.failed_line)) {
+        p.failed_line = line;
+        snprintf(p.reason, sizeof p.reason, "%s", "neither 'key = value' nor a comment");
+    }
+    if (p.failed_line != 0) {
+        snprintf(reason, CONFIG_REASON, "%.100s:%d: %.130s", name, p.failed_line, p.reason);
+        return ERR_CONFIG;
+    }
+    *config = p.config;
+    return ERR_OK;
+}
+
+enum err config_check(const struct config *config, char reason[static CONFIG_REASON])
+{
+    if (config_bool(config, CONFIG_KEY_RELAY) && config->value[CONFIG_KEY_LISTEN][0] == '\0') {
+        snprintf(reason, CONFIG_REASON, "%s",
+                 "a relay needs an address to listen on: listen = HOST:PORT");
+        return ERR_CONFIG;
+    }
+    return ERR_OK;
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+    for (size_t i = 0; i < CONFIG_COUNT; i++) {
+        fprintf(out, "%s# %s\n# %s; default: %s%s\n%s = %s\n", i > 0 ? "\n" : "", ROWS[i].help,
+                ROWS[i].range, ROWS[i].fallback[0] != '\0' ? ROWS[i].fallback : "empty",
+                ROWS[i].reloadable ? "; SIGHUP reads it again" : "", ROWS[i].name,
+                config->value[i]);
+    }
+}
+
+bool config_bool(const struct config *config, enum config_key key)
+{
+    return strcmp(config->value[key], "yes") == 0;
+}
+
+unsigned config_choice(const struct config *config, enum config_key key)
+{
+    int index = word_index(ROWS[key].range, config->value[key]);
+    return index < 0 ? 0 : (unsigned)index;
+}
+
+bool config_address(const struct config *config, enum config_key key,
+                    char host[static LIMIT_HOST + 1], uint16_t *port)
+{
+    return config->value[key][0] != '\0' && address_split(config->value[key], host, port);
+}

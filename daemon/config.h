@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config: petreld.conf and the flags that override it. One table makes the parser, --print-config
+ * and the keys of petreld.conf(5).
+ *
+ * Holds text that was checked; opens no file itself.
+ */
+#ifndef PETREL_DAEMON_CONFIG_H
+#define PETREL_DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+
+enum {
+    CONFIG_VALUE = 80,    /* longest value, with its NUL */
+    CONFIG_REASON = 256,  /* longest reason, with its NUL */
+    CONFIG_FILE = 65536,  /* largest configuration file */
+    CONFIG_KEY_NAME = 32, /* longest key, with its NUL */
+};
+
+enum config_type {
+    CONFIG_BOOL,    /* yes or no */
+    CONFIG_CHOICE,  /* one of the words of the range */
+    CONFIG_ADDRESS, /* HOST:PORT, [IPv6]:PORT, or nothing */
+};
+
+/* KEY(constant, "name", type, "default", "range", reloadable, "what it is") */
+#define CONFIG_KEYS(KEY)                                                                           \
+    KEY(LISTEN, "listen", ADDRESS, "", "HOST:PORT", false,                                         \
+        "Where links from other nodes are accepted. Empty: nowhere. Port 0: any free port.")       \
+    KEY(RELAY, "relay", BOOL, "no", "yes|no", false,                                               \
+        "Whether this node keeps messages for others. A relay needs listen.")                      \
+    KEY(REGISTRATION, "relay.registration", CHOICE, "invite", "invite|open", false,                \
+        "Who may become a member of this relay: holders of an invite code, or anybody.")           \
+    KEY(ADDRESS, "relay.address", ADDRESS, "", "HOST:PORT", false,                                 \
+        "What others dial to reach this relay. Empty: the value of listen. Port 0: its port.")     \
+    KEY(LOG_LEVEL, "log.level", CHOICE, "info", "error|warn|info|debug", true,                     \
+        "What is logged. Addresses and keys appear at debug only.")
+
+enum config_key {
+#define CONFIG_ENUM(constant, name, type, fallback, range, reload, help) CONFIG_KEY_##constant,
+    CONFIG_KEYS(CONFIG_ENUM)
+#undef CONFIG_ENUM
+    CONFIG_COUNT
+};
+
+struct config_row {
+    const char *name;
+    enum config_type type;
+    const char *fallback;
+    const char *range;
+    bool reloadable;
+    const char *help;
+};
+
+/* The table's row for key. */
+const struct config_row *config_row(enum config_key key);
+
+struct config {
+    char value[CONFIG_COUNT][CONFIG_VALUE];
+};
+
+/* All defaults. */
+void config_init(struct config *config);
+/* Sets one key. ERR_CONFIG with a sentence in reason: unknown key, or a value that does not fit. */
+enum err config_set(struct config *config, const char *name, const char *value,
+                    char reason[static CONFIG_REASON]) PETREL_MUST_USE;
+/* Reads a whole file's text: "key = value" lines, comments after # or ;, sections that put their
+ * name and a dot before the keys. A key may come once. On error config is as it was, and reason is
+ * "name:line: sentence". */
+enum err config_parse(struct config *config, struct slice text, const char *name,
+                      char reason[static CONFIG_REASON]) PETREL_MUST_USE;
+/* What no single key shows: a relay needs listen. */
+enum err config_check(const struct config *config,
+                      char reason[static CONFIG_REASON]) PETREL_MUST_USE;
+/* Writes a file that config_parse reads back to the same values. */
+void config_print(const struct config *config, FILE *out);
+
+bool config_bool(const struct config *config, enum config_key key);
+/* Which word of the range, from 0. */
+unsigned config_choice(const struct config *config, enum config_key key);
+/* Splits an address; false when it is empty. */
+bool config_address(const struct config *config, enum config_key key,
+                    char host[static LIMIT_HOST + 1], uint16_t *port);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine: the thread that owns the core. It takes what waits, runs it in one store transaction,
+ * commits, and only then hands the outputs to the I/O thread.
+ *
+ * docs/architecture.md, "A turn is a transaction". Between the threads there are two bounded
+ * queues, each handed over in batches under one lock. Nothing of a failed turn gets out: the core
+ * is thrown away and built again from the store.
+ *
+ * All functions are called by the I/O thread, except engine_root, which any thread may call.
+ */
+#ifndef PETREL_DAEMON_ENGINE_H
+#define PETREL_DAEMON_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/home.h"
+#include "daemon/logger.h"
+#include "daemon/store/store_lmdb.h"
+#include "node/node.h"
+
+struct engine;
+
+struct engine_config {
+    struct node_config node; /* what it points to is borrowed for the engine's life */
+    struct store_lmdb *db;   /* borrowed, as are home and log */
+    struct home *home;
+    struct logger *log;
+    const uint8_t *account_root; /* SEAL_KEY bytes or NULL; copied */
+    void (*wake)(void *ctx);     /* called by the engine's thread: outputs wait, or room is back */
+    void *wake_ctx;
+};
+
+/* Starts the thread and waits until the core is loaded from the store. */
+enum err engine_start(struct engine **out, const struct engine_config *config) PETREL_MUST_USE;
+/* Finishes the turn that is under way, drops what was not begun, ends the thread. What the last
+ * turn gave can still be taken. Idempotent. */
+void engine_stop(struct engine *engine);
+/* After engine_stop. Wipes and frees; NULL is fine. */
+void engine_free(struct engine *engine);
+
+/* The node's ID and the secret of its Noise responder static. */
+void engine_identity(const struct engine *engine, struct sign_pk *id, struct sign_sk *sk);
+
+/* One input on its way, with its bytes behind it. */
+struct engine_input {
+    struct engine_input *next;
+    uint64_t epoch; /* life of the core in which its link was opened; set by engine_put */
+    size_t bytes;   /* what it counts for in the queue */
+    struct node_input node;
+    uint8_t root[SEAL_KEY]; /* for node.u.command.root */
+    uint8_t data[];         /* frame; or method and params */
+};
+
+/* NULL when out of memory. The bytes are copied. */
+struct engine_input *engine_input_link(enum node_input_kind kind, uint64_t link);
+struct engine_input *engine_input_frame(uint64_t link, struct slice frame);
+/* root: SEAL_KEY bytes or NULL. */
+struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct slice method,
+                                          struct slice params, const uint8_t *root);
+/* Wipes and frees an input that was not put. NULL is fine. */
+void engine_input_free(struct engine_input *input);
+
+/* Takes input over; it travels with the next engine_flush. Never refuses: the caller looks at
+ * engine_full and stops reading, so that only what was read already comes on top. */
+void engine_put(struct engine *engine, struct engine_input *input);
+void engine_flush(struct engine *engine);
+/* Whether the queue towards the core is full. After true, wake is called when half of it is free
+ * again. */
+bool engine_full(struct engine *engine);
+
+/* NODE_OUT_CLOSE of this number stands for every link there is: the core was built anew and knows
+ * none of them. Answer with engine_links_closed(cursor of that output). */
+#define ENGINE_ALL_LINKS UINT64_C(0)
+/* Moves all released outputs to outs (empty before); the caller frees them. */
+void engine_take(struct engine *engine, struct node_outputs *outs);
+void engine_links_closed(struct engine *engine, uint64_t epoch);
+
+/* ERR_OK, or why the engine gave up: the daemon must exit with a failure. */
+enum err engine_fatal(const struct engine *engine);
+/* How long the turn that is under way has taken, ms; 0 when none is. */
+uint64_t engine_turn_age_ms(const struct engine *engine);
+/* R of account 1; false while the account is locked. Wipe it after use. */
+bool engine_root(struct engine *engine, uint8_t root[static SEAL_KEY]);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/io/loop.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <uv.h>
+
+#include "daemon/io/control.h"
+#include "daemon/io/sd.h"
+#include "daemon/io/tcp.h"
+
+enum {
+    LOOP_TICK_MS = 1000,
+    LOOP_SIGNALS = 3,
+    LOOP_STUCK_MS = 60000, /* a turn that takes longer is not reported as alive */
+};
+
+struct loop {
+    struct loop_config config;
+    uv_loop_t uv;
+    uv_async_t wake;
+    uv_prepare_t prepare;
+    uv_timer_t tick;
+    uv_timer_t watchdog;
+    uv_signal_t signals[LOOP_SIGNALS];
+    struct tcp *tcp;
+    struct control *control;
+    struct engine *engine;
+    bool handles; /* the loop's own handles are open */
+    bool stopping;
+};
+
+/* Carries out what the engine released. */
+static void take_outputs(struct loop *loop)
+{
+    struct node_outputs outs = {0};
+    engine_take(loop->engine, &outs);
+    for (const struct node_output *o = outs.first; o != NULL; o = o->next) {
+        if (o->kind == NODE_OUT_CLOSE && o->link == ENGINE_ALL_LINKS) {
+            tcp_close_all(loop->tcp, o->err);
+            engine_links_closed(loop->engine, o->cursor);
+        } else if (o->kind == NODE_OUT_REPLY || o->kind == NODE_OUT_EVENT) {
+            control_output(loop->control, o);
+        } else {
+            tcp_output(loop->tcp, o);
+        }
+    }
+    tcp_flush(loop->tcp);
+    node_outputs_free(&outs);
+}
+
+static void loop_stop(void *ctx)
+{
+    struct loop *loop = ctx;
+    if (!loop->stopping) {
+        loop->stopping = true;
+        uv_stop(&loop->uv);
+    }
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    struct loop *loop = handle->data;
+    if (loop->engine == NULL) {
+        return;
+    }
+    take_outputs(loop);
+    if (engine_fatal(loop->engine) != ERR_OK) {
+        loop_stop(loop);
+    }
+}
+
+/* Last thing before the loop waits: what this pass read goes to the engine in one batch. */
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct loop *loop = handle->data;
+    if (loop->engine == NULL) {
+        return;
+    }
+    control_pass(loop->control);
+    tcp_pass(loop->tcp);
+    tcp_flush(loop->tcp);
+    engine_flush(loop->engine);
+}
+
+static void on_tick(uv_timer_t *handle)
+{
+    struct loop *loop = handle->data;
+    tcp_tick(loop->tcp);
+    control_tick(loop->control);
+}
+
+static void on_watchdog(uv_timer_t *handle)
+{
+    struct loop *loop = handle->data;
+    if (engine_turn_age_ms(loop->engine) < LOOP_STUCK_MS) {
+        sd_notify_state("WATCHDOG=1");
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct loop *loop = handle->data;
+    if (signum != SIGHUP) {
+        logger_log(loop->config.log, LOGGER_INFO, "stopping", "signal=%d", signum);
+        loop_stop(loop);
+    } else if (loop->config.reload != NULL) {
+        loop->config.reload(loop->config.reload_ctx);
+    }
+}
+
+static int handles_init(struct loop *loop)
+{
+    int rc = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    if (rc != 0) {
+        return rc;
+    }
+    /* These only enter themselves into the loop's lists: they cannot fail. */
+    (void)uv_prepare_init(&loop->uv, &loop->prepare);
+    (void)uv_timer_init(&loop->uv, &loop->tick);
+    (void)uv_timer_init(&loop->uv, &loop->watchdog);
+    for (size_t i = 0; i < LOOP_SIGNALS; i++) {
+        (void)uv_signal_init(&loop->uv, &loop->signals[i]);
+        loop->signals[i].data = loop;
+    }
+    loop->wake.data = loop->prepare.data = loop->tick.data = loop->watchdog.data = loop;
+    loop->handles = true;
+    return 0;
+}
+
+static void handles_close(struct loop *loop)
+{
+    if (!loop->handles) {
+        return;
+    }
+    loop->handles = false;
+    uv_close((uv_handle_t *)&loop->wake, NULL);
+    uv_close((uv_handle_t *)&loop->prepare, NULL);
+    uv_close((uv_handle_t *)&loop->tick, NULL);
+    uv_close((uv_handle_t *)&loop->watchdog, NULL);
+    for (size_t i = 0; i < LOOP_SIGNALS; i++) {
+        uv_close((uv_handle_t *)&loop->signals[i], NULL);
+    }
+}
+
+enum err loop_new(struct loop **out, const struct loop_config *config)
+{
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (loop == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    loop->config = *config;
+    if (uv_loop_init(&loop->uv) != 0) {
+        free(loop);
+        return ERR_NO_MEMORY;
+    }
+    enum err err = handles_init(loop) == 0 ? ERR_OK : ERR_NO_MEMORY;
+    if (err == ERR_OK) {
+        err = tcp_new(&loop->tcp, &loop->uv, config->log);
+    }
+    if (err != ERR_OK) {
+        loop_free(loop);
+        return err;
+    }
+    *out = loop;
+    return ERR_OK;
+}
+
+enum err loop_listen(struct loop *loop, const char *host, uint16_t port, uint16_t *bound)
+{
+    return tcp_listen(loop->tcp, host, port, bound);
+}
+
+void loop_wake(void *ctx)
+{
+    struct loop *loop = ctx;
+    (void)uv_async_send(&loop->wake);
+}
+
+static int timers_start(struct loop *loop)
+{
+    static const int signals[LOOP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    uint64_t watchdog = sd_watchdog_ms();
+    int rc = uv_prepare_start(&loop->prepare, on_prepare);
+    if (rc == 0) {
+        rc = uv_timer_start(&loop->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
+    }
+    if (rc == 0 && watchdog > 0) {
+        rc = uv_timer_start(&loop->watchdog, on_watchdog, watchdog, watchdog);
+    }
+    for (size_t i = 0; i < LOOP_SIGNALS && rc == 0; i++) {
+        rc = uv_signal_start(&loop->signals[i], on_signal, signals[i]);
+    }
+    return rc;
+}
+
+enum err loop_start(struct loop *loop, struct engine *engine, struct store_lmdb *db,
+                    const char *home, const char *path, bool relay)
+{
+    const struct control_config config = {
+        .worker = {.uv = &loop->uv, .db = db, .engine = engine, .home = home},
+        .log = loop->config.log,
+        .relay = relay,
+        .stop = loop_stop,
+        .stop_ctx = loop};
+    enum err err = control_new(&loop->control, &config, path);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (timers_start(loop) != 0) {
+        return ERR_NO_MEMORY;
+    }
+    loop->engine = engine;
+    tcp_start(loop->tcp, engine);
+    loop_wake(loop); /* outputs of the first load wait already */
+    return ERR_OK;
+}
+
+/* Ends the engine, lets out what it committed last, and closes all handles in order. */
+static void shut_down(struct loop *loop)
+{
+    if (loop->engine != NULL) {
+        engine_stop(loop->engine);
+        take_outputs(loop);
+    }
+    if (loop->control != NULL) {
+        control_stop(loop->control);
+    }
+    if (loop->tcp != NULL) {
+        tcp_stop(loop->tcp);
+    }
+}
+
+/* Runs the loop until every handle is gone. Links linger for a moment, clients that do not read
+ * are not waited for. */
+static void drain(struct loop *loop)
+{
+    uint64_t until = uv_now(&loop->uv) + TCP_LINGER_MS;
+    while (loop->handles) {
+        (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+        bool idle = (loop->tcp == NULL || tcp_idle(loop->tcp)) &&
+                    (loop->control == NULL || control_idle(loop->control));
+        if (idle || uv_now(&loop->uv) >= until) {
+            handles_close(loop);
+        } else {
+            (void)uv_run(&loop->uv, UV_RUN_ONCE);
+        }
+    }
+    if (loop->tcp != NULL) {
+        tcp_abort(loop->tcp);
+    }
+    if (loop->control != NULL) {
+        control_abort(loop->control);
+    }
+    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+enum err loop_run(struct loop *loop)
+{
+    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+    shut_down(loop);
+    return engine_fatal(loop->engine);
+}
+
+void loop_free(struct loop *loop)
+{
+    if (loop == NULL) {
+        return;
+    }
+    shut_down(loop);
+    drain(loop);
+    int rc = uv_loop_close(&loop->uv);
+    assert(rc == 0);
+    (void)rc;
+    control_free(loop->control);
+    tcp_free(loop->tcp);
+    free(loop);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/io/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <sodium.h>
+
+#include "base/secret.h"
+#include "daemon/keyring.h"
+
+enum {
+    WORKER_ACCOUNT = 1,       /* the number of the only account */
+    WORKER_RESULT_SPARE = 64, /* bytes that the reply around a result takes */
+    WORKER_EVENTS_MAX = 64,   /* events read at once */
+};
+
+static void env_fill(void *ctx, uint8_t *out, size_t len)
+{
+    (void)ctx;
+    randombytes_buf(out, len);
+}
+
+static struct env env_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (struct env){.now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+                        .random = env_fill};
+}
+
+struct worker_job *worker_job_new(const struct worker_env *env, enum worker_kind kind,
+                                  const char *method, struct slice params)
+{
+    struct worker_job *job = calloc(1, sizeof *job + params.len);
+    if (job == NULL) {
+        return NULL;
+    }
+    job->result = malloc(LIMIT_CONTROL_MESSAGE);
+    if (job->result == NULL) {
+        free(job);
+        return NULL;
+    }
+    job->req.data = job;
+    job->env = env;
+    job->kind = kind;
+    job->method = method;
+    job->size = sizeof *job + params.len;
+    if (params.len > 0) {
+        memcpy(job->data, params.p, params.len);
+    }
+    job->params = slice_of(job->data, params.len);
+    return job;
+}
+
+void worker_job_free(struct worker_job *job)
+{
+    if (job != NULL) {
+        secret_wipe(job->result, job->result_len);
+        free(job->result);
+        secret_wipe(job, job->size);
+        free(job);
+    }
+}
+
+struct slice worker_result(const struct worker_job *job)
+{
+    return slice_of(job->result, job->result_len);
+}
+
+/* A read transaction with all that node_query wants. */
+struct session {
+    struct env env;
+    struct store store;
+    struct arena arena;
+    struct store_lmdb_reader *reader;
+    bool has_root;
+    uint8_t root[SEAL_KEY];
+};
+
+static enum err session_begin(struct session *s, const struct worker_job *job)
+{
+    memset(s, 0, sizeof *s);
+    s->env = env_now();
+    enum err err = store_lmdb_read_begin(job->env->db, &s->reader, &s->store);
+    if (err == ERR_OK) {
+        arena_init(&s->arena, LIMIT_TURN_ARENA);
+        s->has_root = engine_root(job->env->engine, s->root);
+    }
+    return err;
+}
+
+static void session_end(struct session *s)
+{
+    store_lmdb_read_end(s->reader);
+    arena_fini(&s->arena);
+    secret_wipe(s->root, sizeof s->root);
+}
+
+/* One query; its result replaces what the job's buffer held. */
+static enum err session_query(struct session *s, struct worker_job *job, const char *method,
+                              struct slice params)
+{
+    struct turn turn = {.env = &s->env, .store = &s->store, .arena = &s->arena};
+    struct writer w = writer_of(job->result, LIMIT_CONTROL_MESSAGE - WORKER_RESULT_SPARE);
+    enum err err = node_query(&turn, s->has_root ? s->root : NULL, slice_of(method, strlen(method)),
+                              params, &w);
+    job->result_len = w.len;
+    if (err == ERR_OK && w.err != ERR_OK) {
+        err = w.err;
+    }
+    return err;
+}
+
+/* event.read: the events after cursor, and the ends of the log. */
+static enum err session_events(struct session *s, struct worker_job *job, uint64_t since,
+                               uint64_t limit)
+{
+    uint8_t params[64];
+    struct writer w = writer_of(params, sizeof params);
+    pack_map(&w, 2);
+    pack_str(&w, "since");
+    pack_uint(&w, since);
+    pack_str(&w, "limit");
+    pack_uint(&w, limit);
+    enum err err = session_query(s, job, "event.read", writer_done(&w));
+    if (err == ERR_OK && (!control_get_uint(worker_result(job), "first", &job->first) ||
+                          !control_get_uint(worker_result(job), "last", &job->last))) {
+        err = ERR_BUG;
+    }
+    return err;
+}
+
+/* The stored cursor of a named consumer; 0, the beginning of the log, for a new name. */
+static enum err consumer_cursor(struct session *s, struct worker_job *job, struct slice name,
+                                uint64_t *cursor)
+{
+    uint8_t params[128];
+    struct writer w = writer_of(params, sizeof params);
+    pack_map(&w, 1);
+    pack_str(&w, "name");
+    pack_str_slice(&w, name);
+    if (w.err != ERR_OK || name.len == 0 || name.len > LIMIT_CONSUMER_NAME) {
+        return ERR_ARGUMENT;
+    }
+    enum err err = session_query(s, job, "consumer.get", writer_done(&w));
+    *cursor = 0;
+    if (err == ERR_NOT_FOUND) {
+        return ERR_OK;
+    }
+    if (err == ERR_OK && !control_get_uint(worker_result(job), "cursor", cursor)) {
+        err = ERR_BUG;
+    }
+    return err;
+}
+
+static enum err run_subscribe(struct session *s, struct worker_job *job)
+{
+    struct slice name;
+    bool given = control_get_uint(job->params, "since", &job->cursor);
+    if (!given && control_get_str(job->params, "name", &name)) {
+        enum err err = consumer_cursor(s, job, name, &job->cursor);
+        if (err != ERR_OK) {
+            return err;
+        }
+        given = true;
+    }
+    /* Nothing is newer than the largest cursor: this only asks for the ends of the log. */
+    enum err err = session_events(s, job, UINT64_MAX - 1, 1);
+    if (err == ERR_OK && !given) {
+        job->cursor = job->last;
+    }
+    return err;
+}
+
+static enum err run_query(struct worker_job *job)
+{
+    struct session s;
+    enum err err = session_begin(&s, job);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (job->kind == WORKER_SUBSCRIBE) {
+        err = run_subscribe(&s, job);
+    } else if (job->kind == WORKER_EVENTS) {
+        err = session_events(&s, job, job->cursor, WORKER_EVENTS_MAX);
+    } else {
+        err = session_query(&s, job, job->method, job->params);
+    }
+    session_end(&s);
+    return err;
+}
+
+/* Whether the store holds an account. */
+static enum err account_exists(struct worker_job *job, bool *exists)
+{
+    struct store_lmdb_reader *reader = NULL;
+    struct store store;
+    struct store_row row;
+    enum err err = store_lmdb_read_begin(job->env->db, &reader, &store);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct store_key key = store_key_new();
+    store_key_u32(&key, 0);
+    err = store_seek(&store, STORE_ACCOUNT, STORE_GE, store_key_slice(&key), &row);
+    store_lmdb_read_end(reader);
+    *exists = err == ERR_OK;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* An erase file is only ever made when no row depends on an older one. */
+static enum err run_create(struct worker_job *job)
+{
+    struct slice passphrase = {0};
+    struct env env = env_now();
+    bool exists = false;
+    if (control_get_str(job->params, "passphrase", &passphrase) && passphrase.len == 0) {
+        return ERR_ARGUMENT;
+    }
+    enum err err = account_exists(job, &exists);
+    if (err != ERR_OK || exists) {
+        return err; /* the core answers: a repeated client_id, or ERR_ACCOUNT_EXISTS */
+    }
+    err = keyring_account_create(job->env->home, WORKER_ACCOUNT, passphrase, &env, job->root);
+    job->has_root = err == ERR_OK;
+    return err;
+}
+
+static enum err run_unlock(struct worker_job *job)
+{
+    struct slice passphrase = {0};
+    if (!control_get_str(job->params, "passphrase", &passphrase)) {
+        return ERR_MISSING_PARAM;
+    }
+    enum err err = keyring_account_open(job->env->home, WORKER_ACCOUNT, passphrase, job->root);
+    job->has_root = err == ERR_OK;
+    return err;
+}
+
+static void on_work(uv_work_t *req)
+{
+    struct worker_job *job = req->data;
+    switch (job->kind) {
+    case WORKER_QUERY:
+    case WORKER_SUBSCRIBE:
+    case WORKER_EVENTS:
+        job->err = run_query(job);
+        break;
+    case WORKER_CREATE:
+        job->err = run_create(job);
+        break;
+    case WORKER_UNLOCK:
+        job->err = run_unlock(job);
+        break;
+    }
+}
+
+static void on_work_done(uv_work_t *req, int status)
+{
+    struct worker_job *job = req->data;
+    if (status != 0) {
+        job->err = ERR_NOT_NOW; /* cancelled: the daemon stops */
+    }
+    job->done(job);
+}
+
+void worker_start(struct worker_job *job)
+{
+    if (uv_queue_work(job->env->uv, &job->req, on_work, on_work_done) != 0) {
+        job->err = ERR_NO_MEMORY;
+        job->done(job);
+    }
+}
