@@ -159,12 +159,9 @@ static enum err resolved(struct node *node, struct step *step, struct work *work
         work_fail(node, step, work, reply.head.err, reply.head.retry_after_ms);
         return ERR_OK;
     }
-    struct bep44_item item = {.seq = reply.item.seq};
-    memcpy(item.sig, reply.item.sig, sizeof item.sig);
-    memcpy(item.value, reply.item.v.p, sizeof item.value);
-    err = blind_public(&row->id, work->period, &item.key);
+    err = blind_public(&row->id, work->period, &reply.item.key);
     if (err == ERR_OK) {
-        err = descriptor_open(&row->id, work->period, &item, &descriptor);
+        err = descriptor_open(&row->id, work->period, &reply.item, &descriptor);
     }
     if (err != ERR_OK) {
         work_fail(node, step, work, err, 0); /* a relay that lies, or something new */

@@ -426,11 +426,7 @@ static enum err send_descriptor(struct home_step *h, const struct account_row *a
     enum err err =
         descriptor_seal(&identity, period, account->list_version, nonce, &descriptor, &item);
     secret_wipe(&identity, sizeof identity);
-    struct descriptor_put put = {.period = (uint32_t)period,
-                                 .item = {.blinded = item.key,
-                                          .seq = item.seq,
-                                          .v = slice_of(item.value, sizeof item.value)}};
-    memcpy(put.item.sig, item.sig, sizeof put.item.sig);
+    struct descriptor_put put = {.period = (uint32_t)period, .item = item};
     struct writer w = step_writer(step, 2048);
     if (err == ERR_OK) {
         err = descriptor_put_write(&w, step->turn->arena, h->link->hash, &put, &h->signers.member);
