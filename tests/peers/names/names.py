@@ -5,6 +5,7 @@
 
   names.py check DIR      recompute every vector of DIR/*.json that this program knows
   names.py generate DIR   write them anew (after the specification was changed on purpose)
+  names.py corpus DIR     write DIR/<target>/*: the seeds of the fuzzers of these decoders
 """
 import base64
 import hashlib
@@ -211,7 +212,7 @@ def bech32m(hrp, data):
     return hrp + "1" + "".join(ALPHABET[g] for g in groups)
 
 
-# --- the objects of 06-identity.md -----------------------------------------------------------------
+# --- the objects of 06-identity.md ---------------------------------------------------------------
 
 
 def blind_factor(pk, period):
@@ -335,7 +336,7 @@ def content(c):
     return pack(m)
 
 
-# --- the cases: inputs as they are in the files, outputs recomputed --------------------------------
+# --- the cases: inputs as they are in the files, outputs recomputed -------------------------------
 
 
 def draw(name, size=32):
@@ -351,8 +352,8 @@ def an_address(name, host, port):
 
 
 def a_device(name, queues):
-    return {"sign": draw_pk("sign " + name), "dh": draw("dh " + name), "mls": draw_pk("mls " + name),
-            "capabilities": 0, "added": 1790000000000,
+    return {"sign": draw_pk("sign " + name), "dh": draw("dh " + name),
+            "mls": draw_pk("mls " + name), "capabilities": 0, "added": 1790000000000,
             "queues": [{"relay": an_address(r, h, p), "key": draw_pk(f"queue {r} {name}")}
                        for r, h, p in queues],
             "record": {"relay": an_address("one", "relay.example", 4470),
@@ -365,7 +366,8 @@ def id_out(c):
 
 
 def blind_out(c):
-    return {"public_key": public(c["seed"]), "blinded": blind_public(public(c["seed"]), c["period"]),
+    pk = public(c["seed"])
+    return {"public_key": pk, "blinded": blind_public(pk, c["period"]),
             "sig": blind_sign(c["seed"], c["period"], c["message"])}
 
 
@@ -492,7 +494,54 @@ def run(mode, folder):
     return 0 if checked > 0 and failed == 0 else 1
 
 
+def item(c):
+    return pack({0: c["key"], 1: 1, 2: c["sig"], 3: c["value"]})
+
+
+def seeds():
+    """Target, name and bytes of each seed."""
+    made = {name: [dict(c, **OUTPUTS[name](c)) for c in inputs] for name, inputs in cases().items()}
+    for c in made["id.json"]:
+        yield "id", c["id"].encode()
+        yield "id", c["node_id"].encode()
+    for c in made["invite.json"]:
+        r = c["relay"]
+        host = f"[{r['host']}]" if ":" in r["host"] else r["host"]
+        node = bech32m("petrelnode", b"\0" + r["node_id"])
+        yield "address", f"{node}@{host}:{r['port']}".encode()
+        yield "address", f"{host}:{r['port']}".encode()
+        yield "address", pack(address(r))
+        yield "invite", c["text"].encode()
+        data = c["text"][7:]
+        yield "invite", base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))[:-4]
+    for c in made["device_list.json"]:
+        yield "device_list", c["list"]
+        yield "device_list", c["list"][4:-66]
+        yield "device_list", c["certificate"]
+        yield "device_list", c["certificate"][3:-66]
+    for c in made["descriptor.json"]:
+        yield "descriptor", c["body"]
+        yield "descriptor", item(c)
+    for c in made["content.json"]:
+        yield "content", content(c)
+    yield "content", pack({0: 77, 1: bytes(16), 2: 1, 4: [1, "two", {3: b"4"}], 9: 0})
+    for c in made["words.json"]:
+        yield "words", c["words"].encode()
+    yield "words", b"  Abandon\tzoo\r\nnoword "
+
+
+def write_corpus(folder):
+    for target, data in seeds():
+        path = os.path.join(folder, target)
+        os.makedirs(path, exist_ok=True)
+        with open(os.path.join(path, hashlib.sha1(data).hexdigest()[:16]), "wb") as f:
+            f.write(data)
+
+
 def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "corpus":
+        write_corpus(sys.argv[2])
+        return
     if len(sys.argv) != 3 or sys.argv[1] not in ("check", "generate"):
         sys.exit(__doc__)
     sys.exit(run(sys.argv[1], sys.argv[2]))
