@@ -19,6 +19,11 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config
     check libsubunit-dev python3)
 # What the tests of `quick` run.
 packages_quick=(binutils clang-format shellcheck mandoc)
+# For the second implementations in tests/peers. A Node.js that was installed in another way, often
+# one package with npm in it, is as good.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    packages_quick+=(nodejs npm)
+fi
 # Sanitizer runtimes come with gcc; these are for `full`, `long` and `bench`.
 packages_full=(valgrind libc6-dbg gcovr clang clang-tidy cppcheck)
 packages_long=(clang libclang-rt-14-dev)
