@@ -24,7 +24,8 @@ enum {
     STORE_VALUE = 262144, /* longest value, bytes */
 };
 
-/* X(constant, LMDB name). The order may change, names are for ever. Keys: protocol/08-at-rest. */
+/* X(constant, LMDB name). The order may change, names are for ever. Keys:
+ * docs/protocol/08-at-rest.md, section 8.5. */
 #define STORE_TABLES(X)                                                                            \
     X(META, "meta")               /* schema version, writer's version, reserved counters */        \
     X(ACCOUNT, "account")         /* account | 0x00: identity, device, relays in use */            \
