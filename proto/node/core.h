@@ -45,6 +45,7 @@ struct home {
     enum err trouble;       /* the last failure */
     uint64_t parts;         /* one-time parts at the relay; HOME_PARTS_UNKNOWN: ask */
     bool news;              /* the next time all is in place is worth an event */
+    bool stale;             /* the relay has another key bundle than we thought: ask which */
 };
 
 #define HOME_PARTS_UNKNOWN UINT64_MAX

@@ -450,6 +450,9 @@ static enum err home_next(struct home_step *h, struct account_row *account)
         return send_attach(h);
     }
     home->state = HOME_PUBLISHING;
+    if (home->stale) {
+        return send_status(h);
+    }
     if (account->device_list.len == 0 || h->row.record_seq != account->list_version) {
         return send_bundle(h, account, true);
     }
@@ -512,13 +515,38 @@ enum err home_progress(struct node *node, struct step *step)
     return err;
 }
 
-/* What a good answer changes. */
-static enum err home_done(struct node *node, struct relay_row *row, uint8_t kind, struct slice body,
-                          uint32_t list_version)
+/* What the relay has of our record. After a crash it can be the version that we were about to send,
+ * or, for a restored account, a later one: then ours becomes the next. */
+static enum err status_done(struct node *node, struct relay_row *row, struct account_row *account,
+                            struct slice body)
 {
+    struct record_status_reply status;
+    enum err err = record_status_reply_read(body, &status);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct home *home = &node->home;
+    home->parts = status.parts_left;
+    if (status.last_part > row->parts_sent) {
+        row->parts_sent = status.last_part;
+    }
+    if (home->stale && status.seq == account->list_version) {
+        row->record_seq = status.seq;
+    } else if (home->stale && status.seq < UINT32_MAX) {
+        account->list_version = (uint32_t)status.seq;
+        account->device_list = slice_of(NULL, 0);
+    }
+    home->stale = false;
+    return ERR_OK;
+}
+
+/* What a good answer changes. */
+static enum err home_done(struct node *node, struct relay_row *row, struct account_row *account,
+                          uint8_t kind, struct slice body)
+{
+    uint32_t list_version = account->list_version;
     struct home *home = &node->home;
     struct record_put_reply put;
-    struct record_status_reply status;
     enum err err = ERR_OK;
     switch (kind) {
     case FRAME_MEMBER_JOIN:
@@ -544,12 +572,7 @@ static enum err home_done(struct node *node, struct relay_row *row, uint8_t kind
         }
         break;
     case FRAME_RECORD_STATUS:
-        err = record_status_reply_read(body, &status);
-        if (err == ERR_OK) {
-            home->parts = status.parts_left;
-            row->parts_sent =
-                status.last_part > row->parts_sent ? status.last_part : row->parts_sent;
-        }
+        err = status_done(node, row, account, body);
         break;
     case FRAME_DESCRIPTOR_PUT:
         break; /* the caller counts the periods */
@@ -573,6 +596,7 @@ static void home_refused(struct node *node, struct relay_row *row, uint8_t kind,
         row->record_seq = 0;
         node->home.parts = HOME_PARTS_UNKNOWN;
     }
+    node->home.stale = refusal == ERR_STALE && kind == FRAME_RECORD_PUT;
 }
 
 enum err home_reply(struct node *node, struct step *step, const struct link_request *request,
@@ -598,8 +622,11 @@ enum err home_reply(struct node *node, struct step *step, const struct link_requ
     if (err != ERR_OK) {
         return err;
     }
+    if (head.err == ERR_STALE && request->kind == FRAME_DESCRIPTOR_PUT) {
+        head.err = ERR_OK; /* it has this period's already: the answer was lost in a crash */
+    }
     if (head.err == ERR_OK) {
-        err = home_done(node, &row, request->kind, body, account.list_version);
+        err = home_done(node, &row, &account, request->kind, body);
         if (request->kind == FRAME_DESCRIPTOR_PUT) {
             uint64_t period = descriptor_period(step_now(step));
             row.described = row.described >= period ? row.described + 1 : period;
@@ -611,6 +638,9 @@ enum err home_reply(struct node *node, struct step *step, const struct link_requ
     }
     if (err == ERR_OK) {
         err = relay_row_put(step, node->keys, &row);
+    }
+    if (err == ERR_OK && request->kind == FRAME_RECORD_STATUS) {
+        err = account_row_put(step, node->keys, &account);
     }
     secret_wipe(&row, sizeof row);
     secret_wipe(&account, sizeof account);
