@@ -72,16 +72,18 @@ int crypto_kem_xwing_enc_deterministic(uint8_t ct[crypto_kem_xwing_CIPHERTEXTBYT
     } w;
     uint8_t out[crypto_kem_xwing_CIPHERTEXTBYTES];
     const uint8_t *x_sk = seed + 32;
-    int result = -1;
     (void)crypto_scalarmult_base(out + ML_CT, x_sk);
-    if (crypto_scalarmult(w.x_ss, x_sk, pk + ML_PK) == 0 &&
-        crypto_kem_mlkem768_enc_deterministic(out, w.ml_ss, pk, seed) == 0) {
+    int refused = crypto_scalarmult(w.x_ss, x_sk, pk + ML_PK);
+    CT_PUBLIC(&refused, sizeof refused); /* whether pk, which is public, is of small order */
+    if (refused == 0) {
+        refused = crypto_kem_mlkem768_enc_deterministic(out, w.ml_ss, pk, seed);
+    }
+    if (refused == 0) {
         combine(ss, w.ml_ss, w.x_ss, out + ML_CT, pk + ML_PK);
         memcpy(ct, out, sizeof out);
-        result = 0;
     }
     sodium_memzero(&w, sizeof w);
-    return result;
+    return refused == 0 ? 0 : -1;
 }
 
 int crypto_kem_xwing_dec(uint8_t ss[crypto_kem_xwing_SHAREDSECRETBYTES],
