@@ -43,7 +43,7 @@ static void need(const char *what, enum err err)
 
 static void say(const uint8_t *p, size_t len)
 {
-    if (fwrite(p, 1, len, stdout) != len || fflush(stdout) != 0) {
+    if (len > 0 && (fwrite(p, 1, len, stdout) != len || fflush(stdout) != 0)) {
         fail("stdout", ERR_IO);
     }
 }
