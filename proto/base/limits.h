@@ -25,6 +25,9 @@ enum {
     LIMIT_LINK_CREDIT = 64,        /* frames that cost credit, unanswered, per direction */
     LIMIT_LINK_IDLE_MS = 120000,   /* a ping is sent after this silence */
     LIMIT_LINK_DEAD_MS = 30000,    /* and the link is closed this long after an unanswered ping */
+    LIMIT_FRAME_DEPTH = 5,         /* nesting of a frame's body */
+    LIMIT_HELLO_SOFTWARE = 32,     /* software text of a hello, UTF-8 bytes */
+    LIMIT_HELLO_FIELDS = 16,       /* pairs of a hello, known and unknown */
 
     /* envelopes and queues (docs/protocol/04-relay.md) */
     LIMIT_ENVELOPE_CLASSES = 4,

@@ -212,16 +212,16 @@ static void say_bye(struct link *link, enum err reason)
     (void)err;
 }
 
-static void opened(struct link *link, const struct env *env)
+static void opened(struct link *link, uint64_t now_ms)
 {
     link->tell_opened = true;
-    link->deadline = env->now_ms + LIMIT_LINK_IDLE_MS;
+    link->deadline = now_ms + LIMIT_LINK_IDLE_MS;
 }
 
-static enum err ping(struct link *link, const struct env *env)
+static enum err ping(struct link *link, uint64_t now_ms)
 {
     link->pinged = true;
-    link->deadline = env->now_ms + LIMIT_LINK_DEAD_MS;
+    link->deadline = now_ms + LIMIT_LINK_DEAD_MS;
     return seal_nil(link, FRAME_PING);
 }
 
@@ -253,9 +253,8 @@ static enum err greet(struct link *link)
     return err;
 }
 
-/* One step of the machine. error: why, for inputs that may close the link. env is needed by inputs
- * that the other side or time causes. */
-static void step(struct link *link, const struct env *env, enum machine_input input, enum err error)
+/* One step of the machine. error: why, for inputs that may close the link. */
+static void step(struct link *link, uint64_t now_ms, enum machine_input input, enum err error)
 {
     struct machine_step s = machine_step(link->state, input);
     enum err err = ERR_OK;
@@ -268,13 +267,13 @@ static void step(struct link *link, const struct env *env, enum machine_input in
         err = greet(link);
         break;
     case MACHINE_OPENED:
-        opened(link, env);
+        opened(link, now_ms);
         break;
     case MACHINE_PONG:
         err = pong(link);
         break;
     case MACHINE_PING:
-        err = ping(link, env);
+        err = ping(link, now_ms);
         break;
     case MACHINE_REFUSE:
         say_bye(link, ERR_PROTOCOL);
@@ -367,14 +366,14 @@ static void receive_handshake(struct link *link, const struct env *env, struct s
         err = noise_read(link->noise, message, &payload);
     }
     if (err != ERR_OK) {
-        step(link, env, MACHINE_IN_BAD, err);
+        step(link, env->now_ms, MACHINE_IN_BAD, err);
         return;
     }
     if (noise_action(link->noise) == NOISE_WRITE) {
-        step(link, env, MACHINE_IN_MESSAGE, ERR_OK);
+        step(link, env->now_ms, MACHINE_IN_MESSAGE, ERR_OK);
     }
     if (link->noise != NULL && noise_action(link->noise) == NOISE_SPLIT) {
-        step(link, env, MACHINE_IN_SPLIT, ERR_OK);
+        step(link, env->now_ms, MACHINE_IN_SPLIT, ERR_OK);
     }
 }
 
@@ -401,7 +400,7 @@ static void receive_record(struct link *link, const struct env *env, struct slic
     if (machine_step(link->state, input).effect == MACHINE_DELIVER) {
         fifo_commit(&link->frames, RECORD_PREFIX + frame.len);
     }
-    step(link, env, input, err);
+    step(link, env->now_ms, input, err);
 }
 
 /* Whether a message of len bytes may come now; closes the link otherwise. */
@@ -415,7 +414,7 @@ static bool length_ok(struct link *link, const struct env *env, size_t len)
         err = record_check_length(len);
     }
     if (err != ERR_OK) {
-        step(link, env, MACHINE_IN_BAD, err);
+        step(link, env->now_ms, MACHINE_IN_BAD, err);
     }
     return err == ERR_OK;
 }
@@ -434,7 +433,7 @@ static bool keep(struct link *link, const struct env *env, struct reader *in, si
     if (n > 0) {
         uint8_t *at = fifo_reserve(&link->partial, n, want);
         if (at == NULL) {
-            step(link, env, MACHINE_IN_BAD, ERR_NO_MEMORY);
+            step(link, env->now_ms, MACHINE_IN_BAD, ERR_NO_MEMORY);
             return false;
         }
         reader_copy(in, at, n);
@@ -522,7 +521,7 @@ void link_close(struct link *link, enum err reason)
     if (link->state == MACHINE_CLOSED) {
         return;
     }
-    step(link, NULL, MACHINE_IN_CLOSE, reason);
+    step(link, 0, MACHINE_IN_CLOSE, reason);
     /* The caller wants no more of it: what came and was not fetched goes. */
     fifo_fini(&link->frames);
     link->lent = 0;
@@ -552,7 +551,7 @@ void link_tick(struct link *link, const struct env *env)
         return;
     }
     bool idle = link->state == MACHINE_OPEN && !link->pinged;
-    step(link, env, idle ? MACHINE_IN_IDLE : MACHINE_IN_LATE, ERR_TIMEOUT);
+    step(link, env->now_ms, idle ? MACHINE_IN_IDLE : MACHINE_IN_LATE, ERR_TIMEOUT);
 }
 
 /* ------------------------------------------------------------------------------------- queries */

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         struct hello own = hello_own();
         uint16_t agreed = hello_agree(&own, &hello);
         check(agreed == 0 || (agreed >= hello.min && agreed <= hello.version));
-        check(hello.software.len <= HELLO_SOFTWARE);
+        check(hello.software.len <= LIMIT_HELLO_SOFTWARE);
     }
     return 0;
 }

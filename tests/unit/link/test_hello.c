@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "lib/unit.h"
 
 static enum err read_hex(const char *hex, struct hello *hello)
@@ -35,7 +36,7 @@ START_TEST(our_own_is_version_1)
     struct hello own = hello_own();
     ck_assert_uint_eq(own.version, 1);
     ck_assert_uint_eq(own.min, 1);
-    ck_assert_uint_le(own.software.len, HELLO_SOFTWARE);
+    ck_assert_uint_le(own.software.len, LIMIT_HELLO_SOFTWARE);
 }
 END_TEST
 

@@ -606,6 +606,19 @@ START_TEST(every_first_byte_pair_of_garbage_is_dropped_at_once_but_the_right_len
 }
 END_TEST
 
+START_TEST(a_peer_with_another_prologue_is_dropped_in_silence)
+{
+    struct bench *b = malloc(sizeof *b);
+    bench_start(b, false);
+    link_peer_init(&b->peer, &b->keys, true, "petrel/2 link", &b->env.env);
+    link_peer_write(&b->peer, &b->w);
+    bench_feed(b);
+    bench_expect_closed(b, ERR_HANDSHAKE, 0);
+    link_free(b->link);
+    free(b);
+}
+END_TEST
+
 START_TEST(a_replayed_record_closes_the_link)
 {
     struct bench *b = malloc(sizeof *b);
@@ -828,6 +841,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_node_id_that_is_no_key_is_refused);
     tcase_add_test(tc, a_responder_that_is_someone_else_is_refused_in_silence);
     tcase_add_test(tc, every_first_byte_pair_of_garbage_is_dropped_at_once_but_the_right_length);
+    tcase_add_test(tc, a_peer_with_another_prologue_is_dropped_in_silence);
     tcase_add_test(tc, a_replayed_record_closes_the_link);
     tcase_add_test(tc, control_frames_out_of_form_close_the_link);
     tcase_add_test(tc, a_bye_cannot_blame_our_disk);
