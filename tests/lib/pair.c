@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/pair.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Not Check's assertions: benches and fuzzers use this too. Aborting fails a test as well. */
+#define MUST(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+#define MUST_OK(expression) MUST((expression) == ERR_OK)
 
 void pair_party_init(struct pair_party *p, uint64_t seed)
 {
@@ -23,7 +34,7 @@ void pair_party_init(struct pair_party *p, uint64_t seed)
     prekey_generate(&p->spk, PREKEY_SIGNED, PAIR_SPK_ID, env);
     prekey_generate(&p->otk, PREKEY_ONE_TIME, PAIR_OTK_ID, env);
     p->session = session_new();
-    ck_assert_ptr_nonnull(p->session);
+    MUST(p->session != NULL);
 }
 
 void pair_party_fini(struct pair_party *p)
@@ -52,10 +63,10 @@ void pair_party_bundle(struct pair_party *p, bool one_time, struct pair_bundle *
     uint64_t created;
     struct writer w = writer_of(spk, sizeof spk);
     struct writer o = writer_of(otk, sizeof otk);
-    ck_assert_ok(prekey_write(&w, &p->spk, &p->sign_sk));
-    ck_assert_ok(prekey_write(&o, &p->otk, &p->sign_sk));
-    ck_assert_ok(prekey_bundle_open(writer_done(&w), one_time ? writer_done(&o) : slice_of(NULL, 0),
-                                    &p->sign, p->env.env.now_ms, bundle, &created));
+    MUST_OK(prekey_write(&w, &p->spk, &p->sign_sk));
+    MUST_OK(prekey_write(&o, &p->otk, &p->sign_sk));
+    MUST_OK(prekey_bundle_open(writer_done(&w), one_time ? writer_done(&o) : slice_of(NULL, 0),
+                               &p->sign, p->env.env.now_ms, bundle, &created));
 }
 
 void pair_initiate(struct pair_party *a, struct pair_party *b, bool one_time, const uint8_t *invite)
@@ -64,8 +75,8 @@ void pair_initiate(struct pair_party *a, struct pair_party *b, bool one_time, co
     pair_party_bundle(b, one_time, &bundle);
     struct pair_self self = pair_party_self(a);
     struct pair_peer peer = pair_party_peer(b);
-    ck_assert_ok(session_initiate(a->session, &a->env.env, &a->arena, &self, &peer, &bundle, invite,
-                                  slice_of(a->list, sizeof a->list), 0));
+    MUST_OK(session_initiate(a->session, &a->env.env, &a->arena, &self, &peer, &bundle, invite,
+                             slice_of(a->list, sizeof a->list), 0));
 }
 
 struct slice pair_seal_slice(struct pair_party *p, struct slice content)
@@ -73,8 +84,8 @@ struct slice pair_seal_slice(struct pair_party *p, struct slice content)
     struct session_out out = {.content = content};
     struct slice envelope = slice_of(NULL, 0);
     uint64_t seq = 0;
-    ck_assert_ok(session_seal(p->session, &p->env.env, &p->arena, &out, &envelope, &seq));
-    ck_assert((seq > 0) == (content.len > 0));
+    MUST_OK(session_seal(p->session, &p->env.env, &p->arena, &out, &envelope, &seq));
+    MUST((seq > 0) == (content.len > 0));
     return envelope;
 }
 
@@ -109,17 +120,17 @@ enum err pair_open(struct pair_party *p, struct slice envelope, struct session_i
 void pair_open_text(struct pair_party *p, struct slice envelope, const char *text)
 {
     struct session_in in;
-    ck_assert_ok(pair_open(p, envelope, &in));
-    ck_assert(in.has_content);
-    ck_assert(slice_equal(in.content, unit_str(text)));
-    ck_assert(!in.duplicate && !in.reset);
+    MUST_OK(pair_open(p, envelope, &in));
+    MUST(in.has_content);
+    MUST(slice_equal(in.content, unit_str(text)));
+    MUST(!in.duplicate && !in.reset);
 }
 
 void pair_established(struct pair_party *a, struct pair_party *b)
 {
     pair_initiate(a, b, true, NULL);
     struct slice first = pair_seal(a, "hello");
-    ck_assert_ok(pair_accept(b, a, NULL, first));
+    MUST_OK(pair_accept(b, a, NULL, first));
     pair_open_text(b, first, "hello");
     pair_open_text(a, pair_seal(b, "hello yourself"), "hello yourself");
 }
@@ -129,9 +140,9 @@ struct slice pair_saved(const struct session *s)
     struct arena arena;
     struct slice saved;
     arena_init(&arena, (size_t)1024 * 1024);
-    ck_assert_ok(session_save(s, &arena, &saved));
+    MUST_OK(session_save(s, &arena, &saved));
     uint8_t *copy = malloc(saved.len);
-    ck_assert_ptr_nonnull(copy);
+    MUST(copy != NULL);
     memcpy(copy, saved.p, saved.len);
     arena_fini(&arena);
     return slice_of(copy, saved.len);
@@ -147,7 +158,7 @@ void pair_slice_free(struct slice s)
 uint8_t *pair_copy(struct slice s)
 {
     uint8_t *copy = malloc(s.len + 1);
-    ck_assert_ptr_nonnull(copy);
+    MUST(copy != NULL);
     memcpy(copy, s.p, s.len);
     return copy;
 }

@@ -42,7 +42,7 @@ struct pair_peer pair_party_peer(const struct pair_party *p);
 /* What p publishes, through prekey_write and prekey_bundle_open. */
 void pair_party_bundle(struct pair_party *p, bool one_time, struct pair_bundle *bundle);
 
-/* Plain ways; each fails the test on an error. */
+/* Plain ways; each ends the program on an error, and so fails the test. */
 void pair_initiate(struct pair_party *a, struct pair_party *b, bool one_time,
                    const uint8_t *invite);
 struct slice pair_seal(struct pair_party *p, const char *text);
