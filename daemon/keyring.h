@@ -19,6 +19,8 @@
  * others may read it, or it belongs to somebody else). */
 enum err keyring_node_key(const char *home, uint8_t key[static SEAL_KEY]) PETREL_MUST_USE;
 
+/* A file that is there but cannot be read or is damaged counts as KEYRING_KEY_FILE: opening it then
+ * says what is wrong. */
 enum keyring_account {
     KEYRING_NONE,       /* no erase file: no account */
     KEYRING_KEY_FILE,   /* opens without being asked */
@@ -32,6 +34,15 @@ enum keyring_account keyring_account_kind(const char *home, uint32_t account);
 enum err keyring_account_create(const char *home, uint32_t account, struct slice passphrase,
                                 const struct env *env,
                                 uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;
+/* What a passphrase costs to try. keyring_account_create takes libsodium's MODERATE. */
+struct keyring_cost {
+    uint32_t ops;     /* passes */
+    uint32_t mem_kib; /* memory */
+};
+/* As keyring_account_create, at another cost: for tests. */
+enum err keyring_account_create_at(const char *home, uint32_t account, struct slice passphrase,
+                                   const struct env *env, struct keyring_cost cost,
+                                   uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;
 /* Opens R. ERR_WRONG_KEY (also: the key file is not there, or a passphrase is needed and none was
  * given), ERR_NO_ACCOUNT, ERR_CORRUPT, ERR_CONFIG (others may read the key file), ERR_IO,
  * ERR_NO_MEMORY. root is wiped on error. Argon2id takes a while: not on the

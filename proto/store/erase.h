@@ -48,7 +48,7 @@ struct erase_file {
     struct erase_slot slots[ERASE_SLOTS];
 };
 
-/* ERR_VERSION for a format of a later version; ERR_CORRUPT for a wrong size, a wrong magic, a
+/* ERR_SCHEMA_NEWER for a format of a later version; ERR_CORRUPT for a wrong size, a wrong magic, a
  * header whose checksum or values are wrong, or when no slot is valid. A slot whose checksum is
  * wrong counts as empty: a crash may have torn it. */
 enum err erase_decode(struct erase_file *out, struct slice file) PETREL_MUST_USE;

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/keyring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/limits.h"
+#include "base/secret.h"
+#include "store/erase.h"
+
+enum {
+    KEYRING_NAME = 32, /* longest file name, with its NUL */
+};
+
+static enum err err_of_errno(int e)
+{
+    switch (e) {
+    case ENOSPC:
+    case EDQUOT:
+        return ERR_DISK_FULL;
+    case ENOENT:
+        return ERR_NOT_FOUND;
+    case ENOMEM:
+        return ERR_NO_MEMORY;
+    default:
+        return ERR_IO;
+    }
+}
+
+static enum err path_of(char out[static PATH_MAX], const char *dir, const char *name)
+{
+    int n = snprintf(out, PATH_MAX, "%s/%s", dir, name);
+    return n > 0 && n < PATH_MAX ? ERR_OK : ERR_CONFIG;
+}
+
+static enum err read_all(int fd, uint8_t *out, size_t len)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = read(fd, out + done, len - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? ERR_IO : ERR_CORRUPT;
+        }
+        done += (size_t)n;
+    }
+    return ERR_OK;
+}
+
+static enum err write_all(int fd, const uint8_t *p, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return err_of_errno(errno);
+        }
+        p += n;
+        len -= (size_t)n;
+    }
+    return ERR_OK;
+}
+
+/* Reads a file of exactly len bytes. guarded: refuse what group or others may read, or what belongs
+ * to somebody else. */
+static enum err file_read(const char *dir, const char *name, bool guarded, uint8_t *out, size_t len)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    enum err err = path_of(path, dir, name);
+    if (err != ERR_OK) {
+        return err;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return err_of_errno(errno);
+    }
+    if (fstat(fd, &st) != 0) {
+        err = ERR_IO;
+    } else if (guarded && ((st.st_mode & 077) != 0 || (st.st_uid != geteuid() && st.st_uid != 0))) {
+        err = ERR_CONFIG;
+    } else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != len) {
+        err = ERR_CORRUPT;
+    } else {
+        err = read_all(fd, out, len);
+    }
+    (void)close(fd);
+    return err;
+}
+
+static enum err dir_flush(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return ERR_IO;
+    }
+    enum err err = fsync(fd) == 0 ? ERR_OK : ERR_IO;
+    (void)close(fd);
+    return err;
+}
+
+static enum err new_file_write(const char *path, struct slice bytes)
+{
+    (void)unlink(path); /* left by a crash */
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return errno == ENOENT ? ERR_IO : err_of_errno(errno);
+    }
+    enum err err = write_all(fd, bytes.p, bytes.len);
+    if (err == ERR_OK && fsync(fd) != 0) {
+        err = err_of_errno(errno);
+    }
+    (void)close(fd);
+    return err;
+}
+
+/* Puts dir/name in place whole or not at all, and durable: temporary file, fsync, rename, fsync of
+ * the folder. */
+static enum err file_write(const char *dir, const char *name, struct slice bytes)
+{
+    char path[PATH_MAX];
+    char temp[PATH_MAX];
+    char temp_name[KEYRING_NAME + 8];
+    (void)snprintf(temp_name, sizeof temp_name, "%s.new", name);
+    enum err err = path_of(path, dir, name);
+    if (err == ERR_OK) {
+        err = path_of(temp, dir, temp_name);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = new_file_write(temp, bytes);
+    if (err == ERR_OK && rename(temp, path) != 0) {
+        err = err_of_errno(errno);
+    }
+    if (err != ERR_OK) {
+        (void)unlink(temp);
+        return err;
+    }
+    return dir_flush(dir);
+}
+
+/* A key that the service manager handed in. ERR_NOT_FOUND when there is none. Its permissions are
+ * the manager's affair: an access list may show as a group bit. */
+static enum err credential_read(const char *name, uint8_t key[static SEAL_KEY])
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    if (dir == NULL || dir[0] != '/') {
+        return ERR_NOT_FOUND;
+    }
+    return file_read(dir, name, false, key, SEAL_KEY);
+}
+
+static void erase_name(char out[static KEYRING_NAME], uint32_t account)
+{
+    (void)snprintf(out, KEYRING_NAME, "erase-%lu", (unsigned long)account);
+}
+
+static void key_name(char out[static KEYRING_NAME], uint32_t account)
+{
+    (void)snprintf(out, KEYRING_NAME, "account-%lu.key", (unsigned long)account);
+}
+
+enum err keyring_node_key(const char *home, uint8_t key[static SEAL_KEY])
+{
+    uint8_t k[SEAL_KEY];
+    enum err err = credential_read("node.key", k);
+    if (err == ERR_NOT_FOUND) {
+        err = file_read(home, "node.key", true, k, sizeof k);
+    }
+    if (err == ERR_NOT_FOUND) {
+        randombytes_buf(k, sizeof k);
+        err = file_write(home, "node.key", slice_of(k, sizeof k));
+    }
+    if (err == ERR_OK) {
+        memcpy(key, k, sizeof k);
+    }
+    secret_wipe(k, sizeof k);
+    return err;
+}
+
+static enum err erase_load(const char *home, uint32_t account, struct erase_file *out)
+{
+    char name[KEYRING_NAME];
+    uint8_t bytes[ERASE_FILE];
+    erase_name(name, account);
+    enum err err = file_read(home, name, false, bytes, sizeof bytes);
+    if (err == ERR_OK) {
+        err = erase_decode(out, slice_of(bytes, sizeof bytes));
+    }
+    if (err == ERR_OK && out->account != account) {
+        err = ERR_CORRUPT;
+    }
+    return err;
+}
+
+enum keyring_account keyring_account_kind(const char *home, uint32_t account)
+{
+    struct erase_file f;
+    enum err err = erase_load(home, account, &f);
+    if (err == ERR_NOT_FOUND) {
+        return KEYRING_NONE;
+    }
+    return err == ERR_OK && f.kdf.kind == ERASE_KDF_ARGON2ID ? KEYRING_PASSPHRASE
+                                                             : KEYRING_KEY_FILE;
+}
+
+static enum err passphrase_secret(const struct erase_kdf *kdf, struct slice passphrase,
+                                  uint8_t secret[static SEAL_KEY])
+{
+    static_assert(ERASE_SALT == crypto_pwhash_argon2id_SALTBYTES, "Argon2id salt");
+    int bad = crypto_pwhash_argon2id(secret, SEAL_KEY, (const char *)passphrase.p, passphrase.len,
+                                     kdf->salt, kdf->ops, (size_t)kdf->mem_kib * 1024,
+                                     crypto_pwhash_argon2id_ALG_ARGON2ID13);
+    return bad != 0 ? ERR_NO_MEMORY : ERR_OK; /* every other reason was excluded before */
+}
+
+/* The credential account.key, or a new key file. */
+static enum err key_file_create(const char *home, uint32_t account, const struct env *env,
+                                uint8_t secret[static SEAL_KEY])
+{
+    char name[KEYRING_NAME];
+    enum err err = credential_read("account.key", secret);
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    key_name(name, account);
+    env_random(env, secret, SEAL_KEY);
+    return file_write(home, name, slice_of(secret, SEAL_KEY));
+}
+
+/* A key file beside a passphrase would be an orphan's. */
+static void key_file_remove(const char *home, uint32_t account)
+{
+    char name[KEYRING_NAME];
+    char path[PATH_MAX];
+    key_name(name, account);
+    if (path_of(path, home, name) == ERR_OK) {
+        (void)unlink(path);
+    }
+}
+
+static enum err secret_create(const char *home, uint32_t account, struct slice passphrase,
+                              const struct env *env, const struct erase_kdf *kdf,
+                              uint8_t secret[static SEAL_KEY])
+{
+    if (kdf->kind == ERASE_KDF_KEY_FILE) {
+        return key_file_create(home, account, env, secret);
+    }
+    key_file_remove(home, account);
+    return passphrase_secret(kdf, passphrase, secret);
+}
+
+enum err keyring_account_create_at(const char *home, uint32_t account, struct slice passphrase,
+                                   const struct env *env, struct keyring_cost cost,
+                                   uint8_t root[static SEAL_KEY])
+{
+    struct erase_file f = {.account = account};
+    uint8_t secret[SEAL_KEY];
+    uint8_t fresh[SEAL_KEY];
+    uint8_t nonce[PRIM_AEAD_NONCE];
+    uint8_t bytes[ERASE_FILE];
+    char name[KEYRING_NAME];
+    if (account == 0 || passphrase.len > LIMIT_PASSPHRASE) {
+        return ERR_ARGUMENT;
+    }
+    f.kdf.kind = passphrase.len > 0 ? ERASE_KDF_ARGON2ID : ERASE_KDF_KEY_FILE;
+    f.kdf.ops = passphrase.len > 0 ? cost.ops : 0;
+    f.kdf.mem_kib = passphrase.len > 0 ? cost.mem_kib : 0;
+    env_random(env, f.kdf.salt, sizeof f.kdf.salt);
+    env_random(env, fresh, sizeof fresh);
+    env_random(env, nonce, sizeof nonce);
+    enum err err = secret_create(home, account, passphrase, env, &f.kdf, secret);
+    if (err == ERR_OK) {
+        erase_slot_seal(&f, 0, 1, secret, nonce, fresh);
+        erase_encode(bytes, &f);
+        erase_name(name, account);
+        err = file_write(home, name, slice_of(bytes, sizeof bytes));
+    }
+    if (err == ERR_OK) {
+        memcpy(root, fresh, sizeof fresh);
+    }
+    secret_wipe(secret, sizeof secret);
+    secret_wipe(fresh, sizeof fresh);
+    return err;
+}
+
+enum err keyring_account_create(const char *home, uint32_t account, struct slice passphrase,
+                                const struct env *env, uint8_t root[static SEAL_KEY])
+{
+    struct keyring_cost cost = {
+        .ops = crypto_pwhash_argon2id_OPSLIMIT_MODERATE,
+        .mem_kib = crypto_pwhash_argon2id_MEMLIMIT_MODERATE / 1024,
+    };
+    return keyring_account_create_at(home, account, passphrase, env, cost, root);
+}
+
+/* Tries the credential, then the key file: either may be the one that R was sealed under. */
+static enum err key_file_open(const char *home, const struct erase_file *f, unsigned slot,
+                              uint8_t root[static SEAL_KEY])
+{
+    uint8_t secret[SEAL_KEY];
+    char name[KEYRING_NAME];
+    enum err err = credential_read("account.key", secret);
+    if (err == ERR_OK) {
+        err = erase_slot_open(f, slot, secret, root);
+    }
+    if (err == ERR_NOT_FOUND || err == ERR_WRONG_KEY) {
+        key_name(name, f->account);
+        err = file_read(home, name, true, secret, sizeof secret);
+        if (err == ERR_OK) {
+            err = erase_slot_open(f, slot, secret, root);
+        }
+    }
+    secret_wipe(secret, sizeof secret);
+    return err == ERR_NOT_FOUND ? ERR_WRONG_KEY : err;
+}
+
+static enum err passphrase_open(struct slice passphrase, const struct erase_file *f, unsigned slot,
+                                uint8_t root[static SEAL_KEY])
+{
+    uint8_t secret[SEAL_KEY];
+    if (passphrase.len == 0 || passphrase.len > LIMIT_PASSPHRASE) {
+        return ERR_WRONG_KEY;
+    }
+    enum err err = passphrase_secret(&f->kdf, passphrase, secret);
+    if (err == ERR_OK) {
+        err = erase_slot_open(f, slot, secret, root);
+    }
+    secret_wipe(secret, sizeof secret);
+    return err;
+}
+
+enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
+                              uint8_t root[static SEAL_KEY])
+{
+    struct erase_file f;
+    enum err err = erase_load(home, account, &f);
+    if (err == ERR_OK) {
+        unsigned slot = (unsigned)erase_newest(&f); /* decode refuses a file without one */
+        err = f.kdf.kind == ERASE_KDF_ARGON2ID ? passphrase_open(passphrase, &f, slot, root)
+                                               : key_file_open(home, &f, slot, root);
+    }
+    if (err != ERR_OK) {
+        secret_wipe(root, SEAL_KEY);
+    }
+    return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
+}

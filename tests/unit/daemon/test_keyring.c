@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/keyring.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/tmpdir.h"
+#include "lib/unit.h"
+
+static const struct keyring_cost cheap = {.ops = 1, .mem_kib = 8};
+
+struct fixture {
+    char home[TMPDIR_PATH];
+    char path[TMPDIR_PATH + 64];
+    struct unit_env env;
+    uint8_t root[SEAL_KEY];
+    uint8_t got[SEAL_KEY];
+};
+
+static void setup(struct fixture *f)
+{
+    tmpdir_make(f->home);
+    unit_env_init(&f->env, 3, 0);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static const char *at(struct fixture *f, const char *name)
+{
+    snprintf(f->path, sizeof f->path, "%s/%s", f->home, name);
+    return f->path;
+}
+
+static bool exists(struct fixture *f, const char *name)
+{
+    return access(at(f, name), F_OK) == 0;
+}
+
+static void write_file(const char *path, const void *p, size_t len)
+{
+    FILE *out = fopen(path, "wb");
+    ck_assert_ptr_nonnull(out);
+    ck_assert_uint_eq(fwrite(p, 1, len, out), len);
+    fclose(out);
+}
+
+static enum err create(struct fixture *f, const char *passphrase)
+{
+    return keyring_account_create_at(f->home, 1, unit_str(passphrase), &f->env.env, cheap, f->root);
+}
+
+static enum err open_with(struct fixture *f, const char *passphrase)
+{
+    return keyring_account_open(f->home, 1, unit_str(passphrase), f->got);
+}
+
+START_TEST(the_node_key_is_made_once_and_private)
+{
+    struct fixture f;
+    struct stat st;
+    setup(&f);
+    ck_assert_ok(keyring_node_key(f.home, f.root));
+    ck_assert_int_eq(stat(at(&f, "node.key"), &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0600);
+    ck_assert_int_eq(st.st_size, SEAL_KEY);
+    ck_assert(!exists(&f, "node.key.new"));
+    ck_assert_ok(keyring_node_key(f.home, f.got));
+    ck_assert_mem_eq(f.root, f.got, SEAL_KEY);
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(a_node_key_that_others_may_read_is_refused)
+{
+    struct fixture f;
+    setup(&f);
+    ck_assert_ok(keyring_node_key(f.home, f.root));
+    ck_assert_int_eq(chmod(at(&f, "node.key"), 0640), 0);
+    ck_assert_err(keyring_node_key(f.home, f.got), ERR_CONFIG);
+    ck_assert_int_eq(chmod(f.path, 0604), 0);
+    ck_assert_err(keyring_node_key(f.home, f.got), ERR_CONFIG);
+    ck_assert_int_eq(chmod(f.path, 0400), 0);
+    ck_assert_ok(keyring_node_key(f.home, f.got));
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(a_node_key_of_the_wrong_size_is_corrupt_and_stays)
+{
+    struct fixture f;
+    struct stat st;
+    setup(&f);
+    ck_assert_ok(keyring_node_key(f.home, f.root));
+    ck_assert_int_eq(truncate(at(&f, "node.key"), 31), 0);
+    ck_assert_err(keyring_node_key(f.home, f.got), ERR_CORRUPT);
+    ck_assert_int_eq(stat(f.path, &st), 0);
+    ck_assert_int_eq(st.st_size, 31);
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(credentials_come_before_files)
+{
+    struct fixture f;
+    uint8_t key[SEAL_KEY];
+    memset(key, 0x42, sizeof key);
+    setup(&f);
+    ck_assert_int_eq(mkdir(at(&f, "credentials"), 0700), 0);
+    setenv("CREDENTIALS_DIRECTORY", f.path, 1);
+    write_file(at(&f, "credentials/node.key"), key, sizeof key);
+    write_file(at(&f, "credentials/account.key"), key, sizeof key);
+    ck_assert_ok(keyring_node_key(f.home, f.got));
+    ck_assert_mem_eq(f.got, key, SEAL_KEY);
+    ck_assert(!exists(&f, "node.key"));
+
+    ck_assert_ok(create(&f, ""));
+    ck_assert(!exists(&f, "account-1.key"));
+    ck_assert_ok(open_with(&f, ""));
+    ck_assert_mem_eq(f.got, f.root, SEAL_KEY);
+    unsetenv("CREDENTIALS_DIRECTORY");
+    ck_assert_err(open_with(&f, ""), ERR_WRONG_KEY);
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(a_passphrase_opens_the_account_and_no_other_does)
+{
+    struct fixture f;
+    static const uint8_t zeros[SEAL_KEY];
+    setup(&f);
+    ck_assert_int_eq(keyring_account_kind(f.home, 1), KEYRING_NONE);
+    ck_assert_err(open_with(&f, "correct horse"), ERR_NO_ACCOUNT);
+    ck_assert_ok(create(&f, "correct horse"));
+    ck_assert_int_eq(keyring_account_kind(f.home, 1), KEYRING_PASSPHRASE);
+    ck_assert_int_eq(keyring_account_kind(f.home, 2), KEYRING_NONE);
+    ck_assert(!exists(&f, "account-1.key"));
+    ck_assert_ok(open_with(&f, "correct horse"));
+    ck_assert_mem_eq(f.got, f.root, SEAL_KEY);
+    ck_assert_err(open_with(&f, "correct horsf"), ERR_WRONG_KEY);
+    ck_assert_mem_eq(f.got, zeros, SEAL_KEY);
+    ck_assert_err(open_with(&f, ""), ERR_WRONG_KEY);
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(the_usual_cost_is_written_and_opens)
+{
+    struct fixture f;
+    setup(&f);
+    ck_assert_ok(keyring_account_create(f.home, 1, unit_str("pw"), &f.env.env, f.root));
+    ck_assert_ok(open_with(&f, "pw"));
+    ck_assert_mem_eq(f.got, f.root, SEAL_KEY);
+    FILE *in = fopen(at(&f, "erase-1"), "rb");
+    uint8_t header[30];
+    ck_assert_uint_eq(fread(header, 1, sizeof header, in), sizeof header);
+    fclose(in);
+    ck_assert_mem_eq(header + 22, "\0\0\0\3\0\4\0\0", 8); /* 3 passes, 256 MiB */
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(without_a_passphrase_a_key_file_opens_the_account)
+{
+    struct fixture f;
+    struct stat st;
+    setup(&f);
+    ck_assert_ok(create(&f, ""));
+    ck_assert_int_eq(keyring_account_kind(f.home, 1), KEYRING_KEY_FILE);
+    ck_assert_int_eq(stat(at(&f, "account-1.key"), &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0600);
+    ck_assert_ok(open_with(&f, ""));
+    ck_assert_mem_eq(f.got, f.root, SEAL_KEY);
+    ck_assert_int_eq(chmod(f.path, 0644), 0);
+    ck_assert_err(open_with(&f, ""), ERR_CONFIG);
+    ck_assert_int_eq(unlink(f.path), 0);
+    ck_assert_err(open_with(&f, ""), ERR_WRONG_KEY);
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(a_new_creation_replaces_an_orphan)
+{
+    struct fixture f;
+    uint8_t first[SEAL_KEY];
+    setup(&f);
+    ck_assert_ok(create(&f, ""));
+    memcpy(first, f.root, sizeof first);
+    ck_assert_ok(create(&f, "pw"));
+    ck_assert_mem_ne(first, f.root, SEAL_KEY);
+    ck_assert(!exists(&f, "account-1.key"));
+    ck_assert_ok(open_with(&f, "pw"));
+    ck_assert_mem_eq(f.got, f.root, SEAL_KEY);
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(a_damaged_or_foreign_erase_file_is_corrupt)
+{
+    struct fixture f;
+    char second[TMPDIR_PATH + 64];
+    setup(&f);
+    ck_assert_ok(create(&f, "pw"));
+    snprintf(second, sizeof second, "%s/erase-2", f.home);
+    ck_assert_int_eq(link(at(&f, "erase-1"), second), 0);
+    ck_assert_err(keyring_account_open(f.home, 2, unit_str("pw"), f.got), ERR_CORRUPT);
+    ck_assert_int_eq(truncate(f.path, 100), 0);
+    ck_assert_err(open_with(&f, "pw"), ERR_CORRUPT);
+    ck_assert_int_eq(keyring_account_kind(f.home, 1), KEYRING_KEY_FILE);
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(a_home_that_is_not_there_is_an_error)
+{
+    struct fixture f;
+    setup(&f);
+    tmpdir_remove(f.home);
+    memset(f.root, 7, sizeof f.root);
+    ck_assert_err(keyring_node_key(f.home, f.root), ERR_IO);
+    ck_assert_err(create(&f, ""), ERR_IO);
+    ck_assert_uint_eq(f.root[0], 7);
+    ck_assert_err(keyring_account_create_at(f.home, 0, unit_str(""), &f.env.env, cheap, f.root),
+                  ERR_ARGUMENT);
+}
+END_TEST
+
+static void add(TCase *tc)
+{
+    tcase_add_test(tc, the_node_key_is_made_once_and_private);
+    tcase_add_test(tc, a_node_key_that_others_may_read_is_refused);
+    tcase_add_test(tc, a_node_key_of_the_wrong_size_is_corrupt_and_stays);
+    tcase_add_test(tc, credentials_come_before_files);
+    tcase_add_test(tc, a_passphrase_opens_the_account_and_no_other_does);
+    tcase_add_test(tc, the_usual_cost_is_written_and_opens);
+    tcase_add_test(tc, without_a_passphrase_a_key_file_opens_the_account);
+    tcase_add_test(tc, a_new_creation_replaces_an_orphan);
+    tcase_add_test(tc, a_damaged_or_foreign_erase_file_is_corrupt);
+    tcase_add_test(tc, a_home_that_is_not_there_is_an_error);
+}
+
+int main(void)
+{
+    return unit_main("daemon/keyring", add);
+}
