@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/secret.h"
+#include "ctl/args.h"
+#include "ctl/json.h"
+#include "ctl/render.h"
+
+/* An event that came while a reply was awaited. */
+struct event {
+    struct event *next;
+    size_t len;
+    uint8_t bytes[];
+};
+
+struct client {
+    const char *home;
+    uint64_t timeout_ms;
+    int fd; /* -1: not connected */
+    uint32_t next_id;
+    uint8_t *in; /* LIMIT_CONTROL_MESSAGE bytes */
+    size_t in_len;
+    size_t taken;    /* of in: the message that the caller still looks at */
+    uint8_t *params; /* LIMIT_CONTROL_MESSAGE bytes: pairs, without the map's head */
+    struct writer pairs;
+    uint32_t count;
+    uint8_t *out; /* LIMIT_CONTROL_MESSAGE bytes */
+    struct event *first, *last;
+    struct event *current; /* handed out */
+};
+
+struct client *client_new(const char *home, uint64_t timeout_ms)
+{
+    struct client *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        return NULL;
+    }
+    c->home = home;
+    c->timeout_ms = timeout_ms;
+    c->fd = -1;
+    c->next_id = 1;
+    c->in = malloc(LIMIT_CONTROL_MESSAGE);
+    c->out = malloc(LIMIT_CONTROL_MESSAGE);
+    c->params = malloc(LIMIT_CONTROL_MESSAGE);
+    if (c->in == NULL || c->out == NULL || c->params == NULL) {
+        client_free(c);
+        return NULL;
+    }
+    client_begin(c);
+    return c;
+}
+
+void client_free(struct client *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    uint8_t *blocks[] = {c->in, c->out, c->params};
+    for (size_t i = 0; i < 3; i++) {
+        if (blocks[i] != NULL) { /* passphrases, recovery words, texts */
+            secret_wipe(blocks[i], LIMIT_CONTROL_MESSAGE);
+            free(blocks[i]);
+        }
+    }
+    while (c->first != NULL) {
+        struct event *e = c->first;
+        c->first = e->next;
+        free(e);
+    }
+    free(c->current);
+    if (c->fd >= 0) {
+        close(c->fd);
+    }
+    free(c);
+}
+
+void client_begin(struct client *client)
+{
+    client->pairs = writer_of(client->params, LIMIT_CONTROL_MESSAGE);
+    client->count = 0;
+}
+
+void client_str(struct client *client, const char *name, struct slice value)
+{
+    pack_str(&client->pairs, name);
+    pack_str_slice(&client->pairs, value);
+    client->count++;
+}
+
+void client_text(struct client *client, const char *name, const char *value)
+{
+    if (value != NULL) {
+        client_str(client, name, slice_of(value, strlen(value)));
+    }
+}
+
+void client_uint(struct client *client, const char *name, uint64_t value)
+{
+    pack_str(&client->pairs, name);
+    pack_uint(&client->pairs, value);
+    client->count++;
+}
+
+/* --- connection --- */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void disconnect(struct client *c)
+{
+    if (c->fd >= 0) {
+        close(c->fd);
+    }
+    c->fd = -1;
+    c->in_len = c->taken = 0;
+}
+
+/* The socket of a home may lie deeper than sun_path is long: it is reached through the folder. */
+static int socket_connect(const char *home)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int dir = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0) {
+        return -1;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(addr.sun_path, sizeof addr.sun_path, "/proc/self/fd/%d/control.sock", dir);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&addr, sizeof addr) != 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        fd = -1;
+    }
+    close(dir);
+    return fd;
+}
+
+static int client_connect(struct client *c)
+{
+    if (c->fd >= 0) {
+        return EXIT_OK;
+    }
+    c->fd = socket_connect(c->home);
+    if (c->fd >= 0) {
+        return EXIT_OK;
+    }
+    if (errno == EACCES || errno == EPERM) {
+        fprintf(stderr, "petrelctl: %s belongs to somebody else: %s\n", c->home, strerror(errno));
+        return EXIT_LOCAL;
+    }
+    fprintf(stderr,
+            "petrelctl: no petreld runs on %s\n"
+            "Start one with: petreld --home %s\n",
+            c->home, c->home);
+    return EXIT_NO_DAEMON;
+}
+
+enum wait_result {
+    WAIT_OK,
+    WAIT_BROKEN,
+    WAIT_TIMEOUT
+};
+
+/* deadline: monotonic ms, UINT64_MAX: never. */
+static enum wait_result wait_fd(int fd, short events, uint64_t deadline)
+{
+    for (;;) {
+        uint64_t now = now_ms();
+        if (deadline != UINT64_MAX && now >= deadline) {
+            return WAIT_TIMEOUT;
+        }
+        uint64_t left = deadline == UINT64_MAX ? 60000 : deadline - now;
+        struct pollfd p = {.fd = fd, .events = events};
+        int n = poll(&p, 1, (int)(left < 60000 ? left : 60000));
+        if (n > 0) {
+            return WAIT_OK;
+        }
+        if (n < 0 && errno != EINTR) {
+            return WAIT_BROKEN;
+        }
+    }
+}
+
+static enum wait_result send_all(struct client *c, struct slice bytes, uint64_t deadline)
+{
+    size_t pos = 0;
+    while (pos < bytes.len) {
+        ssize_t n = send(c->fd, bytes.p + pos, bytes.len - pos, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0) {
+            pos += (size_t)n;
+        } else if (errno == EAGAIN) {
+            enum wait_result w = wait_fd(c->fd, POLLOUT, deadline);
+            if (w != WAIT_OK) {
+                return w;
+            }
+        } else if (errno != EINTR) {
+            return WAIT_BROKEN;
+        }
+    }
+    return WAIT_OK;
+}
+
+/* The next whole message; valid until the next call. */
+static enum wait_result receive(struct client *c, struct control_message *m, uint64_t deadline)
+{
+    struct control_scan scan = control_scan_new();
+    if (c->taken > 0) {
+        memmove(c->in, c->in + c->taken, c->in_len - c->taken);
+        c->in_len -= c->taken;
+        c->taken = 0;
+    }
+    for (;;) {
+        size_t len = 0;
+        enum err err = control_scan(&scan, slice_of(c->in, c->in_len), &len);
+        if (err == ERR_OK) {
+            c->taken = len;
+            return control_read(slice_of(c->in, len), m) == ERR_OK ? WAIT_OK : WAIT_BROKEN;
+        }
+        if (err != ERR_NOT_NOW || c->in_len == LIMIT_CONTROL_MESSAGE) {
+            return WAIT_BROKEN;
+        }
+        enum wait_result w = wait_fd(c->fd, POLLIN, deadline);
+        if (w != WAIT_OK) {
+            return w;
+        }
+        ssize_t n = recv(c->fd, c->in + c->in_len, LIMIT_CONTROL_MESSAGE - c->in_len, 0);
+        if (n == 0 || (n < 0 && errno != EINTR)) {
+            return WAIT_BROKEN;
+        }
+        c->in_len += n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* --- events --- */
+
+/* Keeps an event that came at the wrong moment; false: out of memory. */
+static bool event_keep(struct client *c, struct slice bytes)
+{
+    struct event *e = malloc(sizeof *e + bytes.len);
+    if (e == NULL) {
+        return false;
+    }
+    e->next = NULL;
+    e->len = bytes.len;
+    memcpy(e->bytes, bytes.p, bytes.len);
+    if (c->last != NULL) {
+        c->last->next = e;
+    } else {
+        c->first = e;
+    }
+    c->last = e;
+    return true;
+}
+
+int client_event(struct client *client, struct slice *event)
+{
+    struct control_message m;
+    free(client->current);
+    client->current = client->first;
+    if (client->current != NULL) {
+        client->first = client->current->next;
+        client->last = client->first == NULL ? NULL : client->last;
+        *event = slice_of(client->current->bytes, client->current->len);
+        return EXIT_OK;
+    }
+    do {
+        if (client->fd < 0 || receive(client, &m, UINT64_MAX) != WAIT_OK) {
+            fprintf(stderr, "petrelctl: the daemon has closed the connection\n");
+            disconnect(client);
+            return EXIT_NO_DAEMON;
+        }
+    } while (m.kind != CONTROL_NOTIFY);
+    *event = m.params;
+    return EXIT_OK;
+}
+
+int client_wait_closed(struct client *client)
+{
+    struct control_message m;
+    uint64_t deadline = now_ms() + client->timeout_ms;
+    enum wait_result w = WAIT_OK;
+    while (client->fd >= 0 && w == WAIT_OK) {
+        w = receive(client, &m, deadline);
+    }
+    disconnect(client);
+    return w == WAIT_TIMEOUT ? EXIT_NO_DAEMON : EXIT_OK;
+}
+
+/* --- calls --- */
+
+static int exit_of_class(struct slice class_name)
+{
+    static const struct {
+        const char *name;
+        int code;
+    } codes[] = {
+        {"local", EXIT_LOCAL}, {"caller", EXIT_USAGE}, {"peer", EXIT_PEER}, {"state", EXIT_STATE}};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (slice_equal(class_name, slice_of(codes[i].name, strlen(codes[i].name)))) {
+            return codes[i].code;
+        }
+    }
+    return EXIT_LOCAL;
+}
+
+/* An error of the daemon: a sentence for people, or the object itself. */
+static int show_error(struct slice error, bool json)
+{
+    struct control_error e;
+    if (control_error_read(error, &e) != ERR_OK) {
+        fprintf(stderr, "petrelctl: the daemon's answer makes no sense\n");
+        return EXIT_LOCAL;
+    }
+    if (json) {
+        json_print_error(error);
+    } else {
+        fputs("petrelctl: ", stderr);
+        render_text(stderr, e.message);
+        fputs(" (", stderr);
+        render_text(stderr, e.name);
+        fputs(")\n", stderr);
+    }
+    return exit_of_class(e.class_name);
+}
+
+/* Sends the request and waits for its reply. */
+static enum wait_result exchange(struct client *c, struct slice request, uint32_t id,
+                                 struct control_message *m)
+{
+    uint64_t deadline = now_ms() + c->timeout_ms;
+    enum wait_result w = send_all(c, request, deadline);
+    /* Even when sending broke off, an error under id 0 may say why. */
+    while (w != WAIT_TIMEOUT) {
+        enum wait_result got = receive(c, m, deadline);
+        if (got != WAIT_OK) {
+            return got;
+        }
+        if (m->kind == CONTROL_REPLY && (m->id == id || (m->id == 0 && m->error.len > 0))) {
+            return WAIT_OK;
+        }
+        if (m->kind == CONTROL_NOTIFY && !event_keep(c, m->params)) {
+            return WAIT_BROKEN;
+        }
+    }
+    return w;
+}
+
+/* The whole request; empty when it is too large. */
+static struct slice build(struct client *c, const char *method, bool mutates, uint32_t id)
+{
+    if (mutates) {
+        uint8_t client_id[CONTROL_CLIENT_ID];
+        randombytes_buf(client_id, sizeof client_id);
+        pack_str(&c->pairs, "client_id");
+        pack_bin(&c->pairs, client_id, sizeof client_id);
+        c->count++;
+    }
+    struct writer w = writer_of(c->out, LIMIT_CONTROL_MESSAGE);
+    pack_array(&w, 4);
+    pack_uint(&w, CONTROL_REQUEST);
+    pack_uint(&w, id);
+    pack_str(&w, method);
+    pack_array(&w, 1);
+    pack_map(&w, c->count);
+    writer_slice(&w, writer_done(&c->pairs));
+    return c->pairs.err != ERR_OK ? slice_of(NULL, 0) : writer_done(&w);
+}
+
+int client_call(struct client *client, const char *method, bool json, struct slice *result)
+{
+    const struct control_method *row = control_method_find(slice_of(method, strlen(method)));
+    bool mutates = row != NULL && row->mutates;
+    uint32_t id = client->next_id++;
+    struct control_message m;
+    struct slice request = build(client, method, mutates, id);
+    if (request.len == 0) {
+        fprintf(stderr, "petrelctl: the call is larger than %d bytes\n",
+                (int)LIMIT_CONTROL_MESSAGE);
+        return EXIT_USAGE;
+    }
+    enum wait_result w = WAIT_BROKEN;
+    /* A repeat is harmless only because the daemon knows the client_id again. */
+    for (int tries = mutates ? 2 : 1; tries > 0 && w == WAIT_BROKEN; tries--) {
+        int rc = client_connect(client);
+        if (rc != EXIT_OK) {
+            return rc;
+        }
+        w = exchange(client, request, id, &m);
+        if (w != WAIT_OK) {
+            disconnect(client);
+        }
+    }
+    if (w != WAIT_OK) {
+        fprintf(stderr, "petrelctl: the daemon %s\n",
+                w == WAIT_TIMEOUT ? "does not answer in time" : "has closed the connection");
+        return EXIT_NO_DAEMON;
+    }
+    if (m.error.len > 0) {
+        return show_error(m.error, json);
+    }
+    *result = m.result;
+    return EXIT_OK;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * client: petrelctl's end of the control socket: blocking calls with a time limit, and the events
+ * that come in between. docs/protocol/09-control.md.
+ */
+#ifndef PETREL_CTL_CLIENT_H
+#define PETREL_CTL_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control/codec.h"
+
+struct client;
+
+/* home is borrowed. NULL when out of memory. Connects with the first call. */
+struct client *client_new(const char *home, uint64_t timeout_ms);
+/* Wipes and frees; NULL is fine. */
+void client_free(struct client *client);
+
+/* Parameters of a call under construction. */
+void client_begin(struct client *client);
+void client_str(struct client *client, const char *name, struct slice value);
+void client_text(struct client *client, const char *name, const char *value); /* NULL: left out */
+void client_uint(struct client *client, const char *name, uint64_t value);
+
+/* Makes the call with the parameters since client_begin; a method that changes something gets a
+ * random client_id, and one more try with the same when the connection broke before the reply.
+ * Gives an exit code; on failure a sentence is on stderr (with json, the error object on stdout).
+ * result is valid until the next call. */
+int client_call(struct client *client, const char *method, bool json, struct slice *result);
+
+/* The next event, one map; valid until the next call. EXIT_NO_DAEMON when the daemon is gone. */
+int client_event(struct client *client, struct slice *event);
+/* Waits until the daemon closes the connection. */
+int client_wait_closed(struct client *client);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * account: init, id, words, unlock.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "ctl/command.h"
+#include "ctl/input.h"
+#include "ctl/json.h"
+#include "ctl/render.h"
+
+enum {
+    WORDS_A_LINE = 6,
+};
+
+/* The words, numbered, six a line: so they are copied by hand without losing the place. */
+static void print_words(struct slice result)
+{
+    struct slice words;
+    unsigned number = 1;
+    if (!control_get_str(result, "words", &words)) {
+        return;
+    }
+    for (size_t i = 0; i < words.len; number++) {
+        const uint8_t *space = memchr(words.p + i, ' ', words.len - i);
+        size_t end = space != NULL ? (size_t)(space - words.p) : words.len;
+        printf("%2u ", number);
+        render_text(stdout, slice_of(words.p + i, end - i));
+        bool last = end == words.len || number % WORDS_A_LINE == 0;
+        printf("%*s", last ? 1 : (int)(9 - (end - i < 9 ? end - i : 8)), last ? "\n" : "");
+        i = end + 1;
+    }
+}
+
+/* passphrase and words into the call, from where the options say. */
+static int init_params(struct ctl *ctl, const char *passphrase_fd, bool ask, const char *words_fd)
+{
+    uint8_t secret[INPUT_SECRET];
+    size_t len = 0;
+    int rc = EXIT_OK;
+    client_begin(ctl->client);
+    if (passphrase_fd != NULL) {
+        rc = input_secret_fd("--passphrase-fd", passphrase_fd, secret, &len);
+    } else if (ask) {
+        rc = input_secret_ask("Passphrase: ", 1, secret, &len);
+    }
+    if (rc == EXIT_OK && len > 0) {
+        client_str(ctl->client, "passphrase", slice_of(secret, len));
+    }
+    if (rc == EXIT_OK && words_fd != NULL) {
+        rc = input_secret_fd("--words-fd", words_fd, secret, &len);
+        if (rc == EXIT_OK) {
+            client_str(ctl->client, "words", slice_of(secret, len));
+        }
+    }
+    secret_wipe(secret, sizeof secret);
+    return rc;
+}
+
+int cmd_init(struct ctl *ctl, int argc, char **argv)
+{
+    const char *passphrase_fd = NULL;
+    const char *words_fd = NULL;
+    bool ask = false;
+    struct slice result;
+    const struct args_option options[] = {{"--passphrase-fd", &passphrase_fd, NULL},
+                                          {"--words-fd", &words_fd, NULL},
+                                          {"--passphrase", NULL, &ask}};
+    int rc = args_command(options, 3, &argc, argv, 0, 0, ctl->usage);
+    if (rc == EXIT_OK && ask && passphrase_fd != NULL) {
+        fprintf(stderr, "petrelctl: --passphrase or --passphrase-fd, not both\n");
+        rc = EXIT_USAGE;
+    }
+    if (rc == EXIT_OK) {
+        rc = init_params(ctl, passphrase_fd, ask, words_fd);
+    }
+    if (rc == EXIT_OK) {
+        rc = client_call(ctl->client, "account.create", ctl->args->json, &result);
+    }
+    if (rc != EXIT_OK || ctl->args->json) {
+        return rc != EXIT_OK ? rc : json_print(result);
+    }
+    fputs("Your ID, for others to find you:\n\n", stdout);
+    render_str(stdout, result, "id", "?");
+    fputs("\n\nYour recovery words. Whoever has them is you: write them on paper.\n\n", stdout);
+    print_words(result);
+    return EXIT_OK;
+}
+
+int cmd_id(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
+    if (rc == EXIT_OK) {
+        client_begin(ctl->client);
+        rc = client_call(ctl->client, "account.show", ctl->args->json, &result);
+    }
+    if (rc != EXIT_OK || ctl->args->json) {
+        return rc != EXIT_OK ? rc : json_print(result);
+    }
+    render_str(stdout, result, "id", "?");
+    fputc('\n', stdout);
+    return EXIT_OK;
+}
+
+int cmd_words(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
+    if (rc == EXIT_OK) {
+        client_begin(ctl->client);
+        rc = client_call(ctl->client, "account.words", ctl->args->json, &result);
+    }
+    if (rc != EXIT_OK || ctl->args->json) {
+        return rc != EXIT_OK ? rc : json_print(result);
+    }
+    print_words(result);
+    return EXIT_OK;
+}
+
+int cmd_unlock(struct ctl *ctl, int argc, char **argv)
+{
+    const char *fd = NULL;
+    uint8_t secret[INPUT_SECRET];
+    size_t len = 0;
+    struct slice result;
+    const struct args_option options[] = {{"--passphrase-fd", &fd, NULL}};
+    int rc = args_command(options, 1, &argc, argv, 0, 0, ctl->usage);
+    if (rc == EXIT_OK) {
+        rc = fd != NULL ? input_secret_fd("--passphrase-fd", fd, secret, &len)
+                        : input_secret_ask("Passphrase: ", 0, secret, &len);
+    }
+    if (rc == EXIT_OK) {
+        client_begin(ctl->client);
+        client_str(ctl->client, "passphrase", slice_of(secret, len));
+        rc = client_call(ctl->client, "account.unlock", ctl->args->json, &result);
+    }
+    secret_wipe(secret, sizeof secret);
+    if (rc != EXIT_OK || ctl->args->json) {
+        return rc != EXIT_OK ? rc : json_print(result);
+    }
+    fputs("open: ", stdout);
+    render_str(stdout, result, "id", "?");
+    fputc('\n', stdout);
+    return EXIT_OK;
+}

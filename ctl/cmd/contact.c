@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * contact: invite, add, requests, accept, block, contacts, verify.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/command.h"
+#include "ctl/input.h"
+#include "ctl/json.h"
+#include "ctl/render.h"
+
+enum {
+    NUMBER_DIGITS = 60, /* of a safety number */
+    NUMBER_GROUP = 5,   /* digits between two spaces */
+    LINK_MAX = 4096,    /* an invitation on standard input */
+};
+
+/* Makes the call; with --json, or on failure, that is all. */
+static bool call(struct ctl *ctl, const char *method, struct slice *result, int *rc)
+{
+    *rc = client_call(ctl->client, method, ctl->args->json, result);
+    if (*rc == EXIT_OK && ctl->args->json) {
+        *rc = json_print(*result);
+        return false;
+    }
+    return *rc == EXIT_OK;
+}
+
+int cmd_invite(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    uint64_t expires = 0;
+    int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    if (!call(ctl, "invite.create", &result, &rc)) {
+        return rc;
+    }
+    render_str(stdout, result, "link", "?");
+    fputc('\n', stdout);
+    if (control_get_uint(result, "expires", &expires)) {
+        fputs("For one person, over a channel that you trust. Valid until ", stderr);
+        render_time(stderr, expires);
+        fputs(".\n", stderr);
+    }
+    return EXIT_OK;
+}
+
+int cmd_add(struct ctl *ctl, int argc, char **argv)
+{
+    const char *name = NULL;
+    const char *text = NULL;
+    uint8_t link[LINK_MAX];
+    size_t len = 0;
+    struct slice result;
+    const struct args_option options[] = {{"--name", &name, NULL}, {"--text", &text, NULL}};
+    int rc = args_command(options, 2, &argc, argv, 1, 1, ctl->usage);
+    if (rc == EXIT_OK && strcmp(argv[0], "-") == 0) {
+        rc = input_read(STDIN_FILENO, "standard input", link, sizeof link, &len);
+    }
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    client_str(ctl->client, "link",
+               len > 0 ? slice_of(link, len) : slice_of(argv[0], strlen(argv[0])));
+    client_text(ctl->client, "name", name);
+    client_text(ctl->client, "text", text);
+    if (!call(ctl, "contact.add", &result, &rc)) {
+        return rc;
+    }
+    render_str(stdout, result, "id", "?");
+    fputs("  ", stdout);
+    render_str(stdout, result, "state", "?");
+    fputc('\n', stdout);
+    return EXIT_OK;
+}
+
+int cmd_requests(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    struct slice item;
+    uint64_t time = 0;
+    int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
+    if (rc == EXIT_OK) {
+        client_begin(ctl->client);
+        rc = client_call(ctl->client, "request.list", ctl->args->json, &result);
+    }
+    if (rc != EXIT_OK || ctl->args->json) {
+        return rc != EXIT_OK ? rc : json_print_each(result, "requests");
+    }
+    struct render_list list = render_list_of(result, "requests");
+    while (render_list_next(&list, &item)) {
+        (void)control_get_uint(item, "time", &time);
+        render_str(stdout, item, "id", "?");
+        fputs("  ", stdout);
+        render_time(stdout, time);
+        fputs("  ", stdout);
+        render_str(stdout, item, "text", "");
+        fputc('\n', stdout);
+    }
+    return EXIT_OK;
+}
+
+int cmd_accept(struct ctl *ctl, int argc, char **argv)
+{
+    const char *name = NULL;
+    struct slice result;
+    const struct args_option options[] = {{"--name", &name, NULL}};
+    int rc = args_command(options, 1, &argc, argv, 1, 1, ctl->usage);
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    client_text(ctl->client, "contact", argv[0]);
+    client_text(ctl->client, "name", name);
+    if (call(ctl, "request.accept", &result, &rc)) {
+        render_str(stdout, result, "id", "?");
+        fputs("  accepted\n", stdout);
+    }
+    return rc;
+}
+
+int cmd_block(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    int rc = args_command(NULL, 0, &argc, argv, 1, 1, ctl->usage);
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    client_text(ctl->client, "contact", argv[0]);
+    if (call(ctl, "contact.block", &result, &rc)) {
+        fputs("blocked\n", stdout);
+    }
+    return rc;
+}
+
+static void print_contact(struct slice item)
+{
+    bool verified = false;
+    struct slice trouble;
+    (void)control_get_bool(item, "verified", &verified);
+    render_str(stdout, item, "id", "?");
+    fputs("  ", stdout);
+    render_str(stdout, item, "state", "?");
+    fputs(verified ? "  verified  " : "  unverified  ", stdout);
+    render_str(stdout, item, "name", "");
+    if (control_get_str(item, "trouble", &trouble) && trouble.len > 0) {
+        fputs("  [", stdout);
+        render_text(stdout, trouble);
+        fputc(']', stdout);
+    }
+    fputc('\n', stdout);
+}
+
+int cmd_contacts(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    struct slice item;
+    int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
+    if (rc == EXIT_OK) {
+        client_begin(ctl->client);
+        rc = client_call(ctl->client, "contact.list", ctl->args->json, &result);
+    }
+    if (rc != EXIT_OK || ctl->args->json) {
+        return rc != EXIT_OK ? rc : json_print_each(result, "contacts");
+    }
+    struct render_list list = render_list_of(result, "contacts");
+    while (render_list_next(&list, &item)) {
+        print_contact(item);
+    }
+    return EXIT_OK;
+}
+
+/* The digits of text without spaces and dashes; false when there are too many. */
+static bool plain_number(const char *text, char out[static NUMBER_DIGITS + 1])
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++) {
+        if (*text == ' ' || *text == '-' || *text == '\n') {
+            continue;
+        }
+        if (n == NUMBER_DIGITS) {
+            return false;
+        }
+        out[n++] = *text;
+    }
+    out[n] = '\0';
+    return true;
+}
+
+static void print_number(struct slice result)
+{
+    struct slice number;
+    bool verified = false;
+    if (control_get_str(result, "number", &number)) {
+        for (size_t i = 0; i < number.len; i += NUMBER_GROUP) {
+            size_t n = number.len - i < NUMBER_GROUP ? number.len - i : NUMBER_GROUP;
+            render_text(stdout, slice_of(number.p + i, n));
+            fputc(i + n < number.len ? ' ' : '\n', stdout);
+        }
+    }
+    (void)control_get_bool(result, "verified", &verified);
+    fputs(verified ? "verified\n" : "not verified: compare the number with your contact's\n",
+          stdout);
+}
+
+int cmd_verify(struct ctl *ctl, int argc, char **argv)
+{
+    const char *number = NULL;
+    char digits[NUMBER_DIGITS + 1];
+    struct slice result;
+    const struct args_option options[] = {{"--number", &number, NULL}};
+    int rc = args_command(options, 1, &argc, argv, 1, 1, ctl->usage);
+    if (rc == EXIT_OK && number != NULL && !plain_number(number, digits)) {
+        fprintf(stderr, "petrelctl: a safety number has %d digits\n", (int)NUMBER_DIGITS);
+        rc = EXIT_USAGE;
+    }
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    client_text(ctl->client, "contact", argv[0]);
+    client_text(ctl->client, "number", number != NULL ? digits : NULL);
+    if (call(ctl, "contact.verify", &result, &rc)) {
+        print_number(result);
+    }
+    return rc;
+}

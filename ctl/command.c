@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/command.h"
+
+#include <string.h>
+
+static const struct command COMMANDS[] = {
+    {"init", "init [--passphrase | --passphrase-fd N] [--words-fd N]",
+     "create the account of this node, or restore one from its words", cmd_init},
+    {"id", "id", "print this account's ID", cmd_id},
+    {"status", "status", "show what this node does", cmd_status},
+    {"invite", "invite", "print an invitation for one person", cmd_invite},
+    {"add", "add LINK|ID|- [--name NAME] [--text TEXT]", "add a contact", cmd_add},
+    {"requests", "requests", "list who asks to be a contact", cmd_requests},
+    {"accept", "accept ID [--name NAME]", "accept a contact request", cmd_accept},
+    {"block", "block CONTACT", "block a contact", cmd_block},
+    {"contacts", "contacts", "list contacts", cmd_contacts},
+    {"verify", "verify CONTACT [--number NUMBER]", "show the safety number, or mark it as compared",
+     cmd_verify},
+    {"send", "send CONTACT TEXT|-", "send a message; - reads it from standard input", cmd_send},
+    {"history", "history CONTACT [--limit N] [--before ORDER]", "show messages", cmd_history},
+    {"events", "events [--as NAME [--ack]] [--since CURSOR] [--count N] [--no-follow]",
+     "print events as they come", cmd_events},
+    {"relay use", "relay use ADDRESS [--code CODE]", "use a relay", cmd_relay_use},
+    {"relay status", "relay status", "show the relay in use", cmd_relay_status},
+    {"relay invite", "relay invite", "make a code for a new member of this relay",
+     cmd_relay_invite},
+    {"words", "words", "print the 24 recovery words", cmd_words},
+    {"unlock", "unlock [--passphrase-fd N]", "open the account with its passphrase", cmd_unlock},
+    {"stop", "stop", "stop the daemon", cmd_stop},
+    {"help", "help [--list]", "print this list; --list: only the names", cmd_help},
+};
+
+const struct command *command_at(size_t i)
+{
+    return i < sizeof COMMANDS / sizeof COMMANDS[0] ? &COMMANDS[i] : NULL;
+}
+
+/* Whether name, of one or two words, is how argv begins. */
+static bool name_fits(const char *name, int argc, char **argv, int *words)
+{
+    const char *space = strchr(name, ' ');
+    if (space == NULL) {
+        *words = 1;
+        return argc >= 1 && strcmp(argv[0], name) == 0;
+    }
+    size_t first = (size_t)(space - name);
+    *words = 2;
+    return argc >= 2 && strlen(argv[0]) == first && memcmp(argv[0], name, first) == 0 &&
+           strcmp(argv[1], space + 1) == 0;
+}
+
+const struct command *command_find(int argc, char **argv, int *words)
+{
+    for (size_t i = 0; command_at(i) != NULL; i++) {
+        if (name_fits(COMMANDS[i].name, argc, argv, words)) {
+            return &COMMANDS[i];
+        }
+    }
+    return NULL;
+}
+
+void command_help(FILE *out)
+{
+    fputs("usage: petrelctl [--home DIR] [--json] [--timeout SECONDS] COMMAND ...\n\n", out);
+    for (size_t i = 0; command_at(i) != NULL; i++) {
+        fprintf(out, "  %s\n        %s\n", COMMANDS[i].usage, COMMANDS[i].help);
+    }
+    fputs("\nExit codes: 0 ok, 1 local, 2 usage, 3 peer, 4 state, 5 no daemon. See petrelctl(1).\n",
+          out);
+}
+
+int cmd_help(struct ctl *ctl, int argc, char **argv)
+{
+    bool list = false;
+    const struct args_option options[] = {{"--list", NULL, &list}};
+    int rc = args_command(options, 1, &argc, argv, 0, 0, ctl->usage);
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    if (!list) {
+        command_help(stdout);
+    }
+    for (size_t i = 0; list && command_at(i) != NULL; i++) {
+        puts(COMMANDS[i].name);
+    }
+    return EXIT_OK;
+}

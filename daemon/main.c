@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * petreld: the daemon. Reads options and configuration, opens home, keys and store, starts the
+ * engine and the loop, and closes all of it in reverse. docs/man/petreld.8.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+#include "crypto/prim.h"
+#include "daemon/config.h"
+#include "daemon/engine.h"
+#include "daemon/home.h"
+#include "daemon/io/loop.h"
+#include "daemon/io/sd.h"
+#include "daemon/keyring.h"
+#include "daemon/logger.h"
+#include "daemon/options.h"
+#include "daemon/store/store_lmdb.h"
+
+enum {
+    EXIT_USAGE = 2,
+    MAIN_PASSPHRASE = 1024, /* longest passphrase */
+    MAIN_ACCOUNT = 1,       /* the number of the only account */
+};
+
+struct daemon {
+    struct options options;
+    struct config config;
+    struct logger log;
+    char home_path[HOME_PATH];
+    char config_path[HOME_PATH];
+    bool config_given; /* --config: the file must exist */
+    struct home *home;
+    struct seal_keys *node_keys;
+    struct store_lmdb *db;
+    uint8_t *root; /* secret_new; only until the engine has it */
+    bool has_root;
+    struct loop *loop;
+    struct engine *engine;
+    char host[LIMIT_HOST + 1]; /* what others dial */
+    uint16_t port;
+};
+
+/* --- configuration --- */
+
+/* Reads the file into a new block. ERR_NOT_FOUND, ERR_CONFIG with a reason. */
+static enum err read_file(const char *path, char **text, size_t *len,
+                          char reason[static CONFIG_REASON])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 && errno == ENOENT) {
+        return ERR_NOT_FOUND;
+    }
+    char *buf = fd < 0 ? NULL : malloc(CONFIG_FILE + 1);
+    size_t n = 0;
+    ssize_t got = buf == NULL ? -1 : 1;
+    while (got > 0 && n <= CONFIG_FILE) {
+        got = read(fd, buf + n, CONFIG_FILE + 1 - n);
+        n += got > 0 ? (size_t)got : 0;
+    }
+    if (got < 0) {
+        snprintf(reason, CONFIG_REASON, "%.150s: %.80s", path, strerror(errno));
+        free(buf);
+        buf = NULL;
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    *text = buf;
+    *len = n;
+    return buf == NULL ? ERR_CONFIG : ERR_OK;
+}
+
+static enum err config_from_file(const struct daemon *d, struct config *config,
+                                 char reason[static CONFIG_REASON])
+{
+    char *text = NULL;
+    size_t len = 0;
+    enum err err = read_file(d->config_path, &text, &len, reason);
+    if (err == ERR_NOT_FOUND) {
+        if (!d->config_given) {
+            return ERR_OK;
+        }
+        snprintf(reason, CONFIG_REASON, "%.150s: no such file", d->config_path);
+        return ERR_CONFIG;
+    }
+    if (err == ERR_OK) {
+        err = config_parse(config, slice_of(text, len), d->config_path, reason);
+    }
+    free(text);
+    return err;
+}
+
+/* Flags come last and win. */
+static enum err config_from_flags(const struct options *o, struct config *config,
+                                  char reason[static CONFIG_REASON])
+{
+    enum err err = ERR_OK;
+    if (o->listen != NULL) {
+        err = config_set(config, "listen", o->listen, reason);
+    }
+    if (err == ERR_OK && o->relay) {
+        err = config_set(config, "relay", "yes", reason);
+    }
+    if (err == ERR_OK && o->relay_open) {
+        err = config_set(config, "relay.registration", "open", reason);
+    }
+    if (err == ERR_OK && o->log_level != NULL) {
+        err = config_set(config, "log.level", o->log_level, reason);
+    }
+    return err;
+}
+
+static enum err config_load(const struct daemon *d, struct config *config,
+                            char reason[static CONFIG_REASON])
+{
+    config_init(config);
+    enum err err = config_from_file(d, config, reason);
+    if (err == ERR_OK) {
+        err = config_from_flags(&d->options, config, reason);
+    }
+    if (err == ERR_OK) {
+        err = config_check(config, reason);
+    }
+    return err;
+}
+
+static void apply_log_level(struct daemon *d)
+{
+    logger_set_level(&d->log, (enum logger_level)config_choice(&d->config, CONFIG_KEY_LOG_LEVEL));
+}
+
+/* SIGHUP: takes over what may change while running, and says what may not. */
+static void on_reload(void *ctx)
+{
+    struct daemon *d = ctx;
+    struct config fresh;
+    char reason[CONFIG_REASON];
+    if (config_load(d, &fresh, reason) != ERR_OK) {
+        logger_log(&d->log, LOGGER_ERROR, "configuration not read again", "reason=\"%s\"", reason);
+        return;
+    }
+    for (int key = 0; key < CONFIG_COUNT; key++) {
+        const struct config_row *row = config_row((enum config_key)key);
+        if (strcmp(fresh.value[key], d->config.value[key]) == 0) {
+            continue;
+        }
+        if (row->reloadable) {
+            memcpy(d->config.value[key], fresh.value[key], CONFIG_VALUE);
+        } else {
+            logger_log(&d->log, LOGGER_WARN, "needs a restart", "key=%s", row->name);
+        }
+    }
+    apply_log_level(d);
+    logger_log(&d->log, LOGGER_INFO, "configuration read again", "log_level=%s",
+               d->config.value[CONFIG_KEY_LOG_LEVEL]);
+}
+
+/* --- the process --- */
+
+/* No core dumps, no peeking by others, as many descriptors as we may have. */
+static void process_harden(void)
+{
+    const struct rlimit none = {0, 0};
+    struct rlimit files;
+    umask(077);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* One line from the descriptor, without its newline. */
+static enum err read_passphrase(int fd, uint8_t *out, size_t *len)
+{
+    size_t n = 0;
+    while (n < MAIN_PASSPHRASE) {
+        ssize_t got = read(fd, out + n, 1);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return ERR_IO;
+        }
+        if (got == 0 || out[n] == '\n') {
+            *len = n;
+            return n == 0 ? ERR_ARGUMENT : ERR_OK;
+        }
+        n++;
+    }
+    return ERR_TOO_LARGE;
+}
+
+/* --- start --- */
+
+/* Logs what stood in the way. */
+static enum err failed(struct daemon *d, const char *message, enum err err)
+{
+    logger_log(&d->log, LOGGER_ERROR, message, "err=%s reason=\"%s\"", err_name(err),
+               err_message(err));
+    return err;
+}
+
+/* Size of the database's map: address space, not memory. Valgrind and the sanitizers have less. */
+static size_t map_bytes(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    bool small = preload != NULL && strstr(preload, "vgpreload") != NULL;
+#ifdef PETREL_SANITIZED
+    small = true;
+#endif
+    return (size_t)1 << (small ? 34 : 40);
+}
+
+static enum err open_store(struct daemon *d)
+{
+    char path[HOME_PATH + 8];
+    char writer[64] = "";
+    snprintf(path, sizeof path, "%s/db", d->home_path);
+    enum err err = store_lmdb_open(&d->db, path, map_bytes(), writer);
+    if (err == ERR_SCHEMA_NEWER) {
+        logger_log(&d->log, LOGGER_ERROR, "the database is newer", "written_by=\"%.64s\"", writer);
+    }
+    return err == ERR_OK ? ERR_OK : failed(d, "cannot open the database", err);
+}
+
+static enum err open_node_keys(struct daemon *d)
+{
+    uint8_t *key = secret_new(SEAL_KEY);
+    enum err err = key == NULL ? ERR_NO_MEMORY : keyring_node_key(d->home_path, key);
+    if (err == ERR_OK) {
+        d->node_keys = seal_keys_new_node(key);
+        err = d->node_keys == NULL ? ERR_NO_MEMORY : ERR_OK;
+    }
+    secret_free(key);
+    return err == ERR_OK ? ERR_OK : failed(d, "cannot open the node's key", err);
+}
+
+/* Opens the account when that needs nobody: with its key file, or the passphrase given. */
+static enum err open_account(struct daemon *d)
+{
+    size_t len = 0;
+    enum err err = ERR_OK;
+    enum keyring_account kind = keyring_account_kind(d->home_path, MAIN_ACCOUNT);
+    uint8_t *passphrase = secret_new(MAIN_PASSPHRASE);
+    d->root = secret_new(SEAL_KEY);
+    if (d->root == NULL || passphrase == NULL) {
+        err = ERR_NO_MEMORY;
+    } else if (kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
+        err = read_passphrase(d->options.passphrase_fd, passphrase, &len);
+    }
+    if (err == ERR_OK && (kind == KEYRING_KEY_FILE || len > 0)) {
+        err = keyring_account_open(d->home_path, MAIN_ACCOUNT, slice_of(passphrase, len), d->root);
+        d->has_root = err == ERR_OK;
+    }
+    secret_free(passphrase);
+    return err == ERR_OK ? ERR_OK : failed(d, "cannot open the account", err);
+}
+
+/* What others are told to dial; nothing when it would be an address that means "any". */
+static const char *public_host(struct daemon *d)
+{
+    char host[LIMIT_HOST + 1];
+    uint16_t port = 0;
+    if (config_address(&d->config, CONFIG_KEY_ADDRESS, host, &port)) {
+        d->port = port != 0 ? port : d->port;
+    } else if (!config_address(&d->config, CONFIG_KEY_LISTEN, host, &port)) {
+        return NULL;
+    } else if (strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0) {
+        if (config_bool(&d->config, CONFIG_KEY_RELAY)) {
+            logger_log(&d->log, LOGGER_WARN, "relay.address is not set", "listen=%s", "any");
+        }
+        return NULL;
+    }
+    memcpy(d->host, host, sizeof d->host);
+    return d->host;
+}
+
+static enum err open_loop(struct daemon *d)
+{
+    const struct loop_config config = {.log = &d->log, .reload = on_reload, .reload_ctx = d};
+    char host[LIMIT_HOST + 1];
+    uint16_t port = 0;
+    enum err err = loop_new(&d->loop, &config);
+    if (err != ERR_OK) {
+        return failed(d, "cannot start the loop", err);
+    }
+    if (!config_address(&d->config, CONFIG_KEY_LISTEN, host, &port)) {
+        return ERR_OK;
+    }
+    err = loop_listen(d->loop, host, port, &d->port);
+    if (err != ERR_OK) {
+        return failed(d, "cannot listen for links", err);
+    }
+    /* The operator's own setting, not somebody's address. */
+    logger_log(&d->log, LOGGER_INFO, "listening", "port=%u", (unsigned)d->port);
+    return ERR_OK;
+}
+
+static enum err start_engine(struct daemon *d)
+{
+    const struct engine_config config = {
+        .node = {.node_keys = d->node_keys,
+                 .relay = config_bool(&d->config, CONFIG_KEY_RELAY),
+                 .relay_open = config_choice(&d->config, CONFIG_KEY_REGISTRATION) == 1,
+                 .listen_host = public_host(d),
+                 .listen_port = d->port},
+        .db = d->db,
+        .home = d->home,
+        .log = &d->log,
+        .account_root = d->has_root ? d->root : NULL,
+        .wake = loop_wake,
+        .wake_ctx = d->loop};
+    enum err err = engine_start(&d->engine, &config);
+    secret_free(d->root);
+    d->root = NULL;
+    return err == ERR_OK ? ERR_OK : failed(d, "cannot load the node", err);
+}
+
+static enum err start_loop(struct daemon *d)
+{
+    char path[HOME_SOCKET];
+    enum err err = home_socket_path(d->home, path);
+    if (err == ERR_OK) {
+        err = loop_start(d->loop, d->engine, d->db, d->home_path, path,
+                         config_bool(&d->config, CONFIG_KEY_RELAY));
+    }
+    return err == ERR_OK ? ERR_OK : failed(d, "cannot open the control socket", err);
+}
+
+static enum err daemon_start(struct daemon *d)
+{
+    enum err err = home_open(&d->home, d->home_path);
+    if (err != ERR_OK) {
+        return failed(d, "cannot use this home", err);
+    }
+    err = open_node_keys(d);
+    if (err == ERR_OK) {
+        err = open_store(d);
+    }
+    if (err == ERR_OK) {
+        err = open_account(d);
+    }
+    if (err == ERR_OK) {
+        err = open_loop(d);
+    }
+    if (err == ERR_OK) {
+        err = start_engine(d);
+    }
+    return err == ERR_OK ? start_loop(d) : err;
+}
+
+static void daemon_close(struct daemon *d)
+{
+    loop_free(d->loop);
+    engine_free(d->engine);
+    store_lmdb_close(d->db);
+    seal_keys_free(d->node_keys);
+    secret_free(d->root);
+    if (d->home != NULL) {
+        if (d->engine != NULL) {
+            home_socket_remove(d->home);
+        }
+        home_close(d->home);
+    }
+}
+
+static int daemon_run(struct daemon *d)
+{
+    process_harden();
+    enum err err = daemon_start(d);
+    if (err == ERR_OK) {
+        logger_log(&d->log, LOGGER_INFO, "ready", "version=%s", PETREL_VERSION);
+        sd_notify_state("READY=1");
+        err = loop_run(d->loop);
+        sd_notify_state("STOPPING=1");
+    }
+    daemon_close(d);
+    if (err == ERR_OK) {
+        logger_log(&d->log, LOGGER_INFO, "stopped", "version=%s", PETREL_VERSION);
+    }
+    return err == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* --- main --- */
+
+/* Resolves the paths and reads the configuration; a sentence on stderr when that fails. */
+static enum err prepare(struct daemon *d)
+{
+    char reason[CONFIG_REASON];
+    enum err err = home_resolve(d->options.home, d->home_path);
+    if (err != ERR_OK) {
+        fprintf(stderr, "petreld: no home folder: use --home DIR or set PETREL_HOME\n");
+        return err;
+    }
+    d->config_given = d->options.config != NULL;
+    int n = d->config_given
+                ? snprintf(d->config_path, sizeof d->config_path, "%s", d->options.config)
+                : snprintf(d->config_path, sizeof d->config_path, "%s/petreld.conf", d->home_path);
+    if (n < 0 || (size_t)n >= sizeof d->config_path) {
+        fprintf(stderr, "petreld: the path of the configuration file is too long\n");
+        return ERR_CONFIG;
+    }
+    err = config_load(d, &d->config, reason);
+    if (err != ERR_OK) {
+        fprintf(stderr, "petreld: %s\n", reason);
+    }
+    return err;
+}
+
+static int daemon_main(struct daemon *d)
+{
+    logger_init(&d->log, STDERR_FILENO, LOGGER_INFO);
+    if (d->options.action == OPTIONS_HELP || d->options.action == OPTIONS_VERSION) {
+        fputs(d->options.action == OPTIONS_HELP ? options_help() : "petreld " PETREL_VERSION "\n",
+              stdout);
+        return EXIT_SUCCESS;
+    }
+    if (prim_init() != ERR_OK || prepare(d) != ERR_OK) {
+        return EXIT_FAILURE;
+    }
+    if (d->options.action == OPTIONS_PRINT_CONFIG) {
+        config_print(&d->config, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (d->options.action == OPTIONS_CHECK_CONFIG) {
+        return EXIT_SUCCESS;
+    }
+    apply_log_level(d);
+    return daemon_run(d);
+}
+
+int main(int argc, char **argv)
+{
+    static struct daemon daemon; /* too large for a small stack; main's alone */
+    if (options_parse(&daemon.options, argc, argv) != ERR_OK) {
+        fputs(options_help(), stderr);
+        return EXIT_USAGE;
+    }
+    int status = daemon_main(&daemon);
+    logger_fini(&daemon.log);
+    return status;
+}
