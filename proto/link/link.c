@@ -11,7 +11,7 @@
 #include "link/hello.h"
 #include "link/machine.h"
 #include "link/noise.h"
-#include "link/record.h"
+#include "link/sealer.h"
 
 static const char prologue[] = "petrel/1 link"; /* never changes: a refusal must be readable */
 
@@ -30,8 +30,8 @@ struct link {
     uint64_t deadline;   /* ms; UINT64_MAX when closed */
     struct dh_sk s;      /* our static, until the handshake begins */
     struct noise *noise; /* owned; only while the handshake is under way */
-    struct record send;  /* from the split on */
-    struct record receive;
+    struct sealer send;  /* from the split on */
+    struct sealer receive;
     uint8_t hash[LINK_HASH];
     struct dh_pk remote;
     struct fifo partial; /* a message that came in part, with its header */
@@ -63,8 +63,8 @@ static void shut(struct link *link, enum err error)
     link->deadline = UINT64_MAX;
     free_noise(link);
     secret_wipe(&link->s, sizeof link->s);
-    record_fini(&link->send);
-    record_fini(&link->receive);
+    sealer_fini(&link->send);
+    sealer_fini(&link->receive);
     fifo_fini(&link->partial);
 }
 
@@ -162,12 +162,12 @@ static enum err seal(struct link *link, struct slice frame)
     if (frame.len > LIMIT_FRAME) {
         return ERR_TOO_LARGE;
     }
-    size_t size = record_size(frame.len);
+    size_t size = sealer_size(frame.len);
     uint8_t *at = fifo_reserve(&link->output, size, SIZE_MAX);
     if (at == NULL) {
         return ERR_NO_MEMORY;
     }
-    enum err err = record_seal(&link->send, frame, at);
+    enum err err = sealer_seal(&link->send, frame, at);
     if (err == ERR_OK) {
         fifo_commit(&link->output, size);
     }
@@ -244,8 +244,8 @@ static enum err greet(struct link *link)
     enum err err = noise_split(link->noise, &send, &receive, link->hash, &link->remote);
     free_noise(link);
     if (err == ERR_OK) {
-        record_init(&link->send, &send, LIMIT_REKEY_RECORDS);
-        record_init(&link->receive, &receive, LIMIT_REKEY_RECORDS);
+        sealer_init(&link->send, &send, LIMIT_REKEY_RECORDS);
+        sealer_init(&link->receive, &receive, LIMIT_REKEY_RECORDS);
         err = seal_hello(link);
     }
     cipher_fini(&send);
@@ -388,7 +388,7 @@ static void receive_record(struct link *link, const struct env *env, struct slic
     uint8_t *at =
         fifo_reserve(&link->frames, sealed.len + (link->frames.cap == 0 ? more : 0), SIZE_MAX);
     if (at != NULL) {
-        err = record_open(&link->receive, sealed, at, &frame);
+        err = sealer_open(&link->receive, sealed, at, &frame);
     }
     if (err == ERR_OK) {
         input = classify(frame, &err);
@@ -411,7 +411,7 @@ static bool length_ok(struct link *link, const struct env *env, size_t len)
         size_t wanted = link->noise == NULL ? NOISE_XKHFS_1 : noise_message_size(link->noise);
         err = len == wanted ? ERR_OK : ERR_HANDSHAKE;
     } else {
-        err = record_check_length(len);
+        err = sealer_check_length(len);
     }
     if (err != ERR_OK) {
         step(link, env->now_ms, MACHINE_IN_BAD, err);

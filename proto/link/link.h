@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * link: one connection to another node, sans I/O: Noise handshake (link/noise.h), sealed records
- * (link/record.h), hello, keep-alive. Bytes of the socket go in, frames come out, and the other way
+ * (link/sealer.h), hello, keep-alive. Bytes of the socket go in, frames come out, and the other way
  * round. docs/protocol/03-link.md. States, table and drawing: link/machine.h.
  *
  * An idle open link costs a few hundred bytes: buffers exist only while something is in them.

@@ -12,13 +12,13 @@
 
 #include "link/link.h"
 #include "link/noise.h"
-#include "link/record.h"
+#include "link/sealer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 struct peer {
     struct noise noise;
-    struct record send;
+    struct sealer send;
 };
 
 struct fuzz {
@@ -89,8 +89,8 @@ static void feed_sealed(struct fuzz *f, const uint8_t *p, size_t len)
     uint8_t wire[1024];
     while (len > 0) {
         size_t n = p[0] < len - 1 ? p[0] : len - 1;
-        check(record_seal(&f->peer.send, slice_of(p + 1, n), wire) == ERR_OK);
-        feed(f, wire, record_size(n));
+        check(sealer_seal(&f->peer.send, slice_of(p + 1, n), wire) == ERR_OK);
+        feed(f, wire, sealer_size(n));
         p += 1 + n;
         len -= 1 + n;
     }
@@ -155,7 +155,7 @@ static void split(struct fuzz *f)
     struct dh_pk remote;
     check(noise_split(&f->peer.noise, &send, &receive, hash, &remote) == ERR_OK);
     check(memcmp(hash, link_hash(f->link), sizeof hash) == 0);
-    record_init(&f->peer.send, &send, LIMIT_REKEY_RECORDS);
+    sealer_init(&f->peer.send, &send, LIMIT_REKEY_RECORDS);
     drain(f, true);
 }
 

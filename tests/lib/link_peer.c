@@ -61,15 +61,15 @@ void link_peer_split(struct link_peer *peer)
     struct cipher send;
     struct cipher receive;
     ck_assert_ok(noise_split(&peer->noise, &send, &receive, peer->hash, &peer->remote));
-    record_init(&peer->send, &send, LIMIT_REKEY_RECORDS);
-    record_init(&peer->receive, &receive, LIMIT_REKEY_RECORDS);
+    sealer_init(&peer->send, &send, LIMIT_REKEY_RECORDS);
+    sealer_init(&peer->receive, &receive, LIMIT_REKEY_RECORDS);
 }
 
 void link_peer_seal(struct link_peer *peer, struct slice bytes, struct writer *w)
 {
-    uint8_t *at = writer_reserve(w, record_size(bytes.len));
+    uint8_t *at = writer_reserve(w, sealer_size(bytes.len));
     ck_assert_ptr_nonnull(at);
-    ck_assert_ok(record_seal(&peer->send, bytes, at));
+    ck_assert_ok(sealer_seal(&peer->send, bytes, at));
 }
 
 void link_peer_frame(struct link_peer *peer, uint8_t kind, uint32_t id, const char *body,
@@ -92,7 +92,7 @@ size_t link_peer_open(struct link_peer *peer, struct slice bytes, uint8_t *plain
     struct slice sealed = reader_bytes(&r, reader_u16(&r));
     struct slice inner;
     ck_assert_ok(r.err);
-    ck_assert_ok(record_open(&peer->receive, sealed, plain, &inner));
+    ck_assert_ok(sealer_open(&peer->receive, sealed, plain, &inner));
     ck_assert_ok(frame_read(inner, frame));
     return r.pos;
 }

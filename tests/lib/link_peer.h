@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * link_peer: the other end of a link, scripted by hand on link/noise.h and link/record.h, so that a
+ * link_peer: the other end of a link, scripted by hand on link/noise.h and link/sealer.h, so that a
  * test can make a link hear anything at any point; and the keys that link tests share.
  */
 #ifndef PETREL_TESTS_LIB_LINK_PEER_H
@@ -12,7 +12,7 @@
 #include "link/frame.h"
 #include "link/link.h"
 #include "link/noise.h"
-#include "link/record.h"
+#include "link/sealer.h"
 
 enum {
     LINK_PEER_WIRE = 3 * (RECORD_HEADER + RECORD_MAX), /* bytes of one exchange in a test */
@@ -31,8 +31,8 @@ struct link_config link_keys_config(const struct link_keys *keys, bool initiator
 
 struct link_peer {
     struct noise noise;
-    struct record send;
-    struct record receive;
+    struct sealer send;
+    struct sealer receive;
     uint8_t hash[NOISE_HASH];
     struct dh_pk remote;
 };

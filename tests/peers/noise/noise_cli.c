@@ -4,7 +4,7 @@
  * stdin and stdout, for the second implementation in exchange.mjs. The seeds are 32 bytes in hex:
  * of the responder's node ID, and of the initiator's static.
  *
- * raw: link/noise.h and link/record.h by hand; says the handshake hash in its first record, then
+ * raw: link/noise.h and link/sealer.h by hand; says the handshake hash in its first record, then
  * sends every frame back with its bytes reversed. link: link/link.h; sends every frame back.
  */
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 
 #include "link/link.h"
 #include "link/noise.h"
-#include "link/record.h"
+#include "link/sealer.h"
 
 struct ends {
     bool initiator;
@@ -95,28 +95,28 @@ static void run_raw(const struct ends *ends)
     static uint8_t in[65535];
     struct noise n;
     struct cipher ciphers[2];
-    struct record send;
-    struct record receive;
+    struct sealer send;
+    struct sealer receive;
     uint8_t hash[NOISE_HASH];
     struct dh_pk remote;
     size_t len;
     shake(&n, ends);
     need("noise_split", noise_split(&n, &ciphers[0], &ciphers[1], hash, &remote));
-    record_init(&send, &ciphers[0], ends->rekey_every);
-    record_init(&receive, &ciphers[1], ends->rekey_every);
-    need("record_seal", record_seal(&send, slice_of(hash, sizeof hash), wire));
-    say(wire, record_size(sizeof hash));
+    sealer_init(&send, &ciphers[0], ends->rekey_every);
+    sealer_init(&receive, &ciphers[1], ends->rekey_every);
+    need("sealer_seal", sealer_seal(&send, slice_of(hash, sizeof hash), wire));
+    say(wire, sealer_size(sizeof hash));
     while (hear(in, &len)) {
         struct slice frame;
-        need("record_open", record_open(&receive, slice_of(in, len), in, &frame));
+        need("sealer_open", sealer_open(&receive, slice_of(in, len), in, &frame));
         uint8_t *p = in + RECORD_PREFIX;
         for (size_t i = 0; i < frame.len / 2; i++) {
             uint8_t b = p[i];
             p[i] = p[frame.len - 1 - i];
             p[frame.len - 1 - i] = b;
         }
-        need("record_seal", record_seal(&send, frame, wire));
-        say(wire, record_size(frame.len));
+        need("sealer_seal", sealer_seal(&send, frame, wire));
+        say(wire, sealer_size(frame.len));
     }
 }
 

@@ -729,7 +729,7 @@ START_TEST(a_peer_that_pings_and_does_not_read_makes_no_output_grow)
         link_peer_frame(&b->peer, FRAME_PING, 0, "c0", &b->w);
         bench_feed(b);
     }
-    ck_assert_uint_eq(link_output(b->link).len, record_size(4));
+    ck_assert_uint_eq(link_output(b->link).len, sealer_size(4));
     bench_open(b, FRAME_PONG);
     link_free(b->link);
     free(b);

@@ -12,7 +12,7 @@
 #include "link/frame.h"
 #include "link/hello.h"
 #include "link/noise.h"
-#include "link/record.h"
+#include "link/sealer.h"
 
 static json_t *load(const char *name)
 {
@@ -79,8 +79,8 @@ static void start(struct noise *n, const json_t *c, bool initiator)
 
 struct end {
     struct noise noise;
-    struct record send;
-    struct record receive;
+    struct sealer send;
+    struct sealer receive;
 };
 
 static void split(struct end *end, const json_t *c)
@@ -93,8 +93,8 @@ static void split(struct end *end, const json_t *c)
     ck_assert_ok(noise_split(&end->noise, &send, &receive, hash, &remote));
     expect(c, "handshake_hash", slice_of(hash, sizeof hash));
     expect(c, initiator ? "resp_static_public" : "init_static_public", slice_of(remote.b, 32));
-    record_init(&end->send, &send, (uint32_t)number(c, "rekey_every"));
-    record_init(&end->receive, &receive, (uint32_t)number(c, "rekey_every"));
+    sealer_init(&end->send, &send, (uint32_t)number(c, "rekey_every"));
+    sealer_init(&end->receive, &receive, (uint32_t)number(c, "rekey_every"));
 }
 
 static void shake(struct end ends[static 2], const json_t *c)
@@ -126,11 +126,11 @@ static void exchange(struct end ends[static 2], const json_t *record)
     ck_assert_ptr_nonnull(from);
     size_t i = strcmp(from, "initiator") == 0 ? 0 : 1;
     struct slice frame = vectors_hex(record, "frame");
-    ck_assert_uint_le(record_size(frame.len), sizeof wire);
-    ck_assert_ok(record_seal(&ends[i].send, frame, wire));
-    expect(record, "record", slice_of(wire, record_size(frame.len)));
-    struct slice sealed = slice_of(wire + RECORD_HEADER, record_size(frame.len) - RECORD_HEADER);
-    ck_assert_ok(record_open(&ends[1 - i].receive, sealed, wire + RECORD_HEADER, &back));
+    ck_assert_uint_le(sealer_size(frame.len), sizeof wire);
+    ck_assert_ok(sealer_seal(&ends[i].send, frame, wire));
+    expect(record, "record", slice_of(wire, sealer_size(frame.len)));
+    struct slice sealed = slice_of(wire + RECORD_HEADER, sealer_size(frame.len) - RECORD_HEADER);
+    ck_assert_ok(sealer_open(&ends[1 - i].receive, sealed, wire + RECORD_HEADER, &back));
     ck_assert(slice_equal(back, frame));
     vectors_free(frame);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "link/record.h"
+#include "link/sealer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +12,12 @@ enum {
 
 static const uint8_t key[CIPHER_KEY] = {1, 2, 3};
 
-static struct record record_new(uint32_t rekey_every)
+static struct sealer record_new(uint32_t rekey_every)
 {
     struct cipher c;
-    struct record r;
+    struct sealer r;
     cipher_init(&c, key);
-    record_init(&r, &c, rekey_every);
+    sealer_init(&r, &c, rekey_every);
     return r;
 }
 
@@ -27,17 +27,17 @@ static struct slice sealed_part(const uint8_t *wire)
 }
 
 /* Seals a frame of one byte. */
-static void seal_byte(struct record *r, uint8_t byte, uint8_t *wire)
+static void seal_byte(struct sealer *r, uint8_t byte, uint8_t *wire)
 {
-    ck_assert_ok(record_seal(r, slice_of(&byte, 1), wire));
+    ck_assert_ok(sealer_seal(r, slice_of(&byte, 1), wire));
 }
 
 /* Opens wire and gives the one byte of its frame. */
-static enum err open_byte(struct record *r, const uint8_t *wire, uint8_t *byte)
+static enum err open_byte(struct sealer *r, const uint8_t *wire, uint8_t *byte)
 {
     uint8_t plain[LIMIT_RECORD_PAD];
     struct slice frame = slice_of(NULL, 0);
-    enum err err = record_open(r, sealed_part(wire), plain, &frame);
+    enum err err = sealer_open(r, sealed_part(wire), plain, &frame);
     if (err == ERR_OK) {
         ck_assert_uint_eq(frame.len, 1);
         *byte = frame.p[0];
@@ -46,7 +46,7 @@ static enum err open_byte(struct record *r, const uint8_t *wire, uint8_t *byte)
 }
 
 /* Encrypts a plaintext of any form under r's key, so that only what is inside is wrong. */
-static void seal_raw(struct record *r, const uint8_t *plain, size_t len, uint8_t *out)
+static void seal_raw(struct sealer *r, const uint8_t *plain, size_t len, uint8_t *out)
 {
     ck_assert_ok(cipher_encrypt(&r->cipher, slice_of(NULL, 0), slice_of(plain, len), out));
 }
@@ -58,17 +58,17 @@ START_TEST(frames_come_back_and_records_are_multiples_of_256)
     uint8_t *frame = malloc(LIMIT_FRAME);
     uint8_t *wire = malloc(WIRE);
     uint8_t *plain = malloc(LIMIT_RECORD);
-    struct record send = record_new(LIMIT_REKEY_RECORDS);
-    struct record receive = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer send = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer receive = record_new(LIMIT_REKEY_RECORDS);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct slice back;
         memset(frame, (int)i + 1, LIMIT_FRAME);
-        ck_assert_ok(record_seal(&send, slice_of(frame, sizes[i]), wire));
+        ck_assert_ok(sealer_seal(&send, slice_of(frame, sizes[i]), wire));
         struct slice sealed = sealed_part(wire);
-        ck_assert_uint_eq(RECORD_HEADER + sealed.len, record_size(sizes[i]));
+        ck_assert_uint_eq(RECORD_HEADER + sealed.len, sealer_size(sizes[i]));
         ck_assert_uint_eq((sealed.len - CIPHER_TAG) % LIMIT_RECORD_PAD, 0);
         ck_assert_uint_lt(sealed.len - CIPHER_TAG - 2 - sizes[i], LIMIT_RECORD_PAD);
-        ck_assert_ok(record_open(&receive, sealed, plain, &back));
+        ck_assert_ok(sealer_open(&receive, sealed, plain, &back));
         ck_assert(slice_equal(back, slice_of(frame, sizes[i])));
     }
     free(frame);
@@ -81,8 +81,8 @@ START_TEST(a_frame_above_the_limit_is_refused_and_nothing_moves)
 {
     uint8_t *frame = calloc(1, LIMIT_FRAME + 1);
     uint8_t wire[1];
-    struct record send = record_new(LIMIT_REKEY_RECORDS);
-    ck_assert_err(record_seal(&send, slice_of(frame, LIMIT_FRAME + 1), wire), ERR_TOO_LARGE);
+    struct sealer send = record_new(LIMIT_REKEY_RECORDS);
+    ck_assert_err(sealer_seal(&send, slice_of(frame, LIMIT_FRAME + 1), wire), ERR_TOO_LARGE);
     ck_assert_uint_eq(send.cipher.n, 0);
     free(frame);
 }
@@ -90,14 +90,14 @@ END_TEST
 
 START_TEST(lengths_are_checked)
 {
-    ck_assert_err(record_check_length(0), ERR_MALFORMED);
-    ck_assert_err(record_check_length(16), ERR_MALFORMED);
-    ck_assert_err(record_check_length(271), ERR_MALFORMED);
-    ck_assert_ok(record_check_length(272));
-    ck_assert_err(record_check_length(273), ERR_MALFORMED);
-    ck_assert_ok(record_check_length(65296));
-    ck_assert_err(record_check_length(65297), ERR_TOO_LARGE);
-    ck_assert_err(record_check_length(65535), ERR_TOO_LARGE);
+    ck_assert_err(sealer_check_length(0), ERR_MALFORMED);
+    ck_assert_err(sealer_check_length(16), ERR_MALFORMED);
+    ck_assert_err(sealer_check_length(271), ERR_MALFORMED);
+    ck_assert_ok(sealer_check_length(272));
+    ck_assert_err(sealer_check_length(273), ERR_MALFORMED);
+    ck_assert_ok(sealer_check_length(65296));
+    ck_assert_err(sealer_check_length(65297), ERR_TOO_LARGE);
+    ck_assert_err(sealer_check_length(65535), ERR_TOO_LARGE);
 }
 END_TEST
 
@@ -105,8 +105,8 @@ START_TEST(replayed_and_reordered_records_are_refused)
 {
     uint8_t wire[2][512];
     uint8_t byte = 0;
-    struct record send = record_new(LIMIT_REKEY_RECORDS);
-    struct record receive = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer send = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer receive = record_new(LIMIT_REKEY_RECORDS);
     seal_byte(&send, 'a', wire[0]);
     seal_byte(&send, 'b', wire[1]);
     ck_assert_err(open_byte(&receive, wire[1], &byte), ERR_DECRYPT);
@@ -123,13 +123,13 @@ START_TEST(every_changed_byte_is_refused_and_the_output_wiped)
     uint8_t wire[512];
     uint8_t plain[LIMIT_RECORD_PAD];
     struct slice frame;
-    struct record send = record_new(LIMIT_REKEY_RECORDS);
-    struct record receive = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer send = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer receive = record_new(LIMIT_REKEY_RECORDS);
     seal_byte(&send, 'a', wire);
     for (size_t i = 0; i < RECORD_MIN; i++) {
         wire[RECORD_HEADER + i] ^= 0x80;
         memset(plain, 0xee, sizeof plain);
-        ck_assert_err(record_open(&receive, sealed_part(wire), plain, &frame), ERR_DECRYPT);
+        ck_assert_err(sealer_open(&receive, sealed_part(wire), plain, &frame), ERR_DECRYPT);
         ck_assert_mem_eq(plain, zeros, sizeof plain);
         wire[RECORD_HEADER + i] ^= 0x80;
     }
@@ -142,11 +142,11 @@ START_TEST(padding_that_is_not_zero_is_a_violation)
         uint8_t plain[LIMIT_RECORD_PAD] = {0, 1, 'a'};
         uint8_t sealed[RECORD_MIN];
         struct slice frame;
-        struct record send = record_new(LIMIT_REKEY_RECORDS);
-        struct record receive = record_new(LIMIT_REKEY_RECORDS);
+        struct sealer send = record_new(LIMIT_REKEY_RECORDS);
+        struct sealer receive = record_new(LIMIT_REKEY_RECORDS);
         plain[at] = 1;
         seal_raw(&send, plain, sizeof plain, sealed);
-        ck_assert_err(record_open(&receive, slice_of(sealed, sizeof sealed), plain, &frame),
+        ck_assert_err(sealer_open(&receive, slice_of(sealed, sizeof sealed), plain, &frame),
                       ERR_PROTOCOL);
     }
 }
@@ -157,10 +157,10 @@ START_TEST(a_frame_length_beyond_the_record_is_a_violation)
     uint8_t plain[LIMIT_RECORD_PAD] = {0, 255};
     uint8_t sealed[RECORD_MIN];
     struct slice frame;
-    struct record send = record_new(LIMIT_REKEY_RECORDS);
-    struct record receive = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer send = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer receive = record_new(LIMIT_REKEY_RECORDS);
     seal_raw(&send, plain, sizeof plain, sealed);
-    ck_assert_err(record_open(&receive, slice_of(sealed, sizeof sealed), plain, &frame),
+    ck_assert_err(sealer_open(&receive, slice_of(sealed, sizeof sealed), plain, &frame),
                   ERR_PROTOCOL);
 }
 END_TEST
@@ -170,10 +170,10 @@ START_TEST(more_padding_than_needed_is_accepted)
     uint8_t plain[1024] = {0, 1, 'a'};
     uint8_t sealed[1024 + CIPHER_TAG];
     struct slice frame;
-    struct record send = record_new(LIMIT_REKEY_RECORDS);
-    struct record receive = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer send = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer receive = record_new(LIMIT_REKEY_RECORDS);
     seal_raw(&send, plain, sizeof plain, sealed);
-    ck_assert_ok(record_open(&receive, slice_of(sealed, sizeof sealed), plain, &frame));
+    ck_assert_ok(sealer_open(&receive, slice_of(sealed, sizeof sealed), plain, &frame));
     ck_assert(slice_equal(frame, unit_str("a")));
 }
 END_TEST
@@ -182,10 +182,10 @@ START_TEST(a_record_opens_in_place)
 {
     uint8_t wire[512];
     struct slice frame;
-    struct record send = record_new(LIMIT_REKEY_RECORDS);
-    struct record receive = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer send = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer receive = record_new(LIMIT_REKEY_RECORDS);
     seal_byte(&send, 'a', wire);
-    ck_assert_ok(record_open(&receive, sealed_part(wire), wire + RECORD_HEADER, &frame));
+    ck_assert_ok(sealer_open(&receive, sealed_part(wire), wire + RECORD_HEADER, &frame));
     ck_assert(slice_equal(frame, unit_str("a")));
     ck_assert_ptr_eq(frame.p, wire + RECORD_HEADER + RECORD_PREFIX);
 }
@@ -196,7 +196,7 @@ START_TEST(the_key_changes_after_the_interval_and_the_counter_goes_on)
     uint8_t wire[512];
     uint8_t expected[RECORD_MIN];
     uint8_t plain[LIMIT_RECORD_PAD] = {0, 1, 'a'};
-    struct record send = record_new(3);
+    struct sealer send = record_new(3);
     struct cipher by_hand;
     cipher_init(&by_hand, key);
     for (unsigned i = 0; i < 8; i++) {
@@ -216,8 +216,8 @@ START_TEST(an_end_that_rekeys_at_another_time_is_refused)
 {
     uint8_t wire[512];
     uint8_t byte = 0;
-    struct record send = record_new(3);
-    struct record receive = record_new(4);
+    struct sealer send = record_new(3);
+    struct sealer receive = record_new(4);
     for (unsigned i = 0; i < 3; i++) {
         seal_byte(&send, 'a', wire);
         ck_assert_ok(open_byte(&receive, wire, &byte));
@@ -231,8 +231,8 @@ START_TEST(the_real_interval_is_65536_records)
 {
     uint8_t wire[512];
     uint8_t byte = 0;
-    struct record send = record_new(LIMIT_REKEY_RECORDS);
-    struct record receive = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer send = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer receive = record_new(LIMIT_REKEY_RECORDS);
     for (uint32_t i = 0; i < 65536; i++) {
         ck_assert_mem_eq(send.cipher.key, key, sizeof key);
         seal_byte(&send, (uint8_t)i, wire);
@@ -251,9 +251,9 @@ START_TEST(a_used_up_counter_is_an_error)
 {
     uint8_t wire[512] = {0};
     uint8_t byte = 'a';
-    struct record r = record_new(LIMIT_REKEY_RECORDS);
+    struct sealer r = record_new(LIMIT_REKEY_RECORDS);
     r.cipher.n = UINT64_MAX;
-    ck_assert_err(record_seal(&r, slice_of(&byte, 1), wire), ERR_EXPIRED);
+    ck_assert_err(sealer_seal(&r, slice_of(&byte, 1), wire), ERR_EXPIRED);
     wire[0] = RECORD_MIN >> 8;
     wire[1] = RECORD_MIN & 0xff;
     ck_assert_err(open_byte(&r, wire, &byte), ERR_EXPIRED);
