@@ -87,39 +87,55 @@ static int parse_timeout(struct args *args, const char *text)
     return EXIT_OK;
 }
 
+/* --help and --version: true when it was one of them, and all is said. */
+static bool said(const char *arg)
+{
+    if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+        command_help(stdout);
+        return true;
+    }
+    if (strcmp(arg, "--version") == 0) {
+        puts("petrelctl " PETREL_VERSION);
+        return true;
+    }
+    return false;
+}
+
 int args_parse(struct args *args, int argc, char **argv, bool *done)
 {
     const char *home = NULL;
     const char *timeout = NULL;
-    int i = 1;
+    bool literal = false; /* after "--" everything is the command's */
+    int kept = 0;         /* arguments that stay in argv[1..] */
     *args = (struct args){.timeout_ms = ARGS_TIMEOUT_MS};
-    for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
-        int home_taken = take_value("--home", argc, argv, &i, &home);
-        int taken =
-            home_taken != 0 ? home_taken : take_value("--timeout", argc, argv, &i, &timeout);
+    for (int i = 1; i < argc; i++) {
+        int taken = literal ? 0 : take_value("--home", argc, argv, &i, &home);
+        if (taken == 0 && !literal) {
+            taken = take_value("--timeout", argc, argv, &i, &timeout);
+        }
         if (taken < 0) {
             return EXIT_USAGE;
         }
+        bool option = !literal && argv[i][0] == '-' && argv[i][1] != '\0';
         if (taken > 0) {
             continue;
         }
-        if (strcmp(argv[i], "--json") == 0) {
+        if (option && strcmp(argv[i], "--json") == 0) {
             args->json = true;
-        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            command_help(stdout);
-            *done = true;
-            return EXIT_OK;
-        } else if (strcmp(argv[i], "--version") == 0) {
-            puts("petrelctl " PETREL_VERSION);
-            *done = true;
-            return EXIT_OK;
-        } else {
-            fprintf(stderr, "petrelctl: there is no option '%s'\n", argv[i]);
-            return EXIT_USAGE;
+            continue;
         }
+        if (option && kept == 0) {
+            *done = said(argv[i]);
+            if (!*done) {
+                fprintf(stderr, "petrelctl: there is no option '%s'\n", argv[i]);
+            }
+            return *done ? EXIT_OK : EXIT_USAGE;
+        }
+        literal |= option && strcmp(argv[i], "--") == 0;
+        argv[++kept] = argv[i];
     }
-    args->argc = argc - i;
-    args->argv = argv + i;
+    args->argc = kept;
+    args->argv = argv + 1;
     int rc = parse_timeout(args, timeout);
     return rc != EXIT_OK ? rc : home_resolve(home, args->home);
 }

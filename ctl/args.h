@@ -29,8 +29,8 @@ struct args {
     char **argv;
 };
 
-/* Reads the options before the command. EXIT_OK, or a code after a sentence on stderr. *done: all
- * is said (--help, --version). */
+/* Takes the common options out of argv: they may stand anywhere before "--". EXIT_OK, or a code
+ * after a sentence on stderr. *done: all is said (--help, --version). */
 int args_parse(struct args *args, int argc, char **argv, bool *done);
 
 /* One option of a command. */

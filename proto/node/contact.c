@@ -115,6 +115,7 @@ static enum err contact_failed(struct node *node, struct step *step, struct work
 {
     work->trouble = trouble;
     work->due = UINT64_MAX;
+    work->gave_up = true;
     return contact_event(node, step, row, "contact.failed", trouble);
 }
 

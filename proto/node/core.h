@@ -67,6 +67,7 @@ struct work {
     uint64_t due;      /* when to go on; UINT64_MAX: an event will say */
     uint32_t attempts; /* failures in a row */
     enum err trouble;  /* the last failure */
+    bool gave_up;      /* until the user does something */
     unsigned bits;     /* what its relay asked for a stamp; 0: the default */
     uint64_t head;     /* outbox entries below this order are at the relay */
     uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
@@ -105,6 +106,8 @@ struct work *work_find(const struct node *node, uint32_t contact);
 void work_drop(struct node *node, uint32_t contact);
 /* Wants attention in this turn. */
 void work_wake(struct work *work);
+/* What it may have waited for has come: a link, an acknowledgement. A back-off goes on. */
+void work_resume(struct work *work);
 /* Notes a failure and sets due by exponential back-off with jitter; at least retry_after_ms. */
 void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
                uint64_t retry_after_ms);

@@ -61,9 +61,7 @@ void outbox_link_opened(struct node *node, const struct node_link *link)
     (void)link;
     for (size_t i = 0; i < WORK_SLOTS; i++) {
         for (struct work *work = node->work[i]; work != NULL; work = work->next) {
-            if (!work->in_flight && work->trouble == ERR_OK) {
-                work_wake(work);
-            }
+            work_resume(work);
         }
     }
 }
@@ -151,7 +149,7 @@ enum err outbox_add(struct node *node, struct step *step, uint32_t contact, stru
     }
     /* A contact whose relay does not answer keeps its back-off. */
     if (work->due == UINT64_MAX || work->trouble == ERR_OK) {
-        work_wake(work);
+        work_wake(work); /* also when it was given up: the user did something */
     }
     if (work->look_ms == UINT64_MAX) {
         work->look_ms = step_now(step) + OUTBOX_LOOK_MS;
@@ -246,8 +244,8 @@ enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
         }
     }
     struct work *work = work_find(node, contact);
-    if (work != NULL && !work->in_flight && work->trouble == ERR_OK) {
-        work_wake(work); /* a session that was full may go on */
+    if (work != NULL) {
+        work_resume(work); /* a session that was full may go on */
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

@@ -57,6 +57,15 @@ void work_drop(struct node *node, uint32_t contact)
 void work_wake(struct work *work)
 {
     work->due = 0;
+    work->gave_up = false;
+}
+
+void work_resume(struct work *work)
+{
+    if (!work->in_flight && !work->gave_up &&
+        (work->due == UINT64_MAX || work->trouble == ERR_OK)) {
+        work_wake(work);
+    }
 }
 
 uint64_t work_backoff(struct step *step, uint32_t attempts)

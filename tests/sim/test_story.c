@@ -23,6 +23,7 @@ struct story {
     struct sim_node *bob;
     char alice_id[128];
     char bob_id[128];
+    uint64_t puts_before; /* of the node that is to crash, when the story begins */
 };
 
 /* Runs until what(story) holds. */
@@ -191,6 +192,7 @@ static void tell(struct story *s, unsigned who, uint64_t k, bool by_id)
     s->relay = sim_add(&s->sim, true);
     s->alice = sim_add(&s->sim, false);
     s->bob = sim_add(&s->sim, false);
+    s->puts_before = store_mem_puts(s->sim.nodes[who].mem);
     if (k > 0) {
         sim_crash_at(&s->sim.nodes[who], k);
     }
@@ -266,7 +268,7 @@ static void crash_everywhere(unsigned who, bool by_id)
 {
     struct story *s = calloc(1, sizeof *s);
     tell(s, who, 0, by_id);
-    uint64_t puts = store_mem_puts(s->sim.nodes[who].mem);
+    uint64_t puts = store_mem_puts(s->sim.nodes[who].mem) - s->puts_before;
     sim_fini(&s->sim);
     unsigned runs = 0;
     for (uint64_t k = 1; k <= puts; k += stride()) {
