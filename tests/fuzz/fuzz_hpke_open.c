@@ -18,12 +18,13 @@ enum {
 };
 
 /* A sender's encapsulation to sk, and its context. */
-static void good_sender(struct hpke *h, uint8_t *enc, enum hpke_kem kem, uint8_t *sk)
+static void good_sender(struct hpke *h, uint8_t *enc, enum hpke_kem kem, const uint8_t *sk)
 {
     const uint8_t seed[HPKE_SEED_MAX] = {1};
     uint8_t pk[HPKE_PUBLIC_KEY_MAX];
+    uint8_t copy[HPKE_SECRET_KEY];
     if (kem == HPKE_KEM_XWING) {
-        (void)crypto_kem_xwing_seed_keypair(pk, sk, sk);
+        (void)crypto_kem_xwing_seed_keypair(pk, copy, sk);
     } else {
         (void)crypto_scalarmult_base(pk, sk);
     }
@@ -48,7 +49,7 @@ static void still_in_step(struct hpke *sender, struct hpke *receiver)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct reader r = reader_of(slice_of(data, len));
-    uint8_t sk[HPKE_SECRET_KEY] = {1};
+    const uint8_t sk[HPKE_SECRET_KEY] = {1};
     uint8_t good_enc[HPKE_ENC_MAX];
     uint8_t out[MAX];
     struct hpke sender;
