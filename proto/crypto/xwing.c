@@ -56,7 +56,7 @@ int crypto_kem_xwing_seed_keypair(uint8_t pk[crypto_kem_xwing_PUBLICKEYBYTES],
     expand(&e, seed);
     memcpy(pk, e.ml_pk, ML_PK);
     memcpy(pk + ML_PK, e.x_pk, X);
-    memmove(sk, seed, crypto_kem_xwing_SECRETKEYBYTES);
+    memcpy(sk, seed, crypto_kem_xwing_SECRETKEYBYTES);
     sodium_memzero(&e, sizeof e);
     return 0;
 }
