@@ -122,11 +122,13 @@ bool ack_from(struct ack_set *a, uint64_t cum, struct slice bitmap)
     if (bitmap.len > sizeof a->bits || cum > UINT64_MAX - ACK_WINDOW - 1) {
         return false;
     }
-    a->cum = cum;
-    a->used = (uint16_t)bitmap.len;
     if (bitmap.len > 0) {
+        if (bitmap.p[bitmap.len - 1] == 0 || (bitmap.p[0] & 1) != 0) {
+            return false;
+        }
         memcpy(a->bits, bitmap.p, bitmap.len);
-        return a->bits[bitmap.len - 1] != 0 && (a->bits[0] & 1) == 0;
+        a->used = (uint16_t)bitmap.len;
     }
+    a->cum = cum;
     return true;
 }

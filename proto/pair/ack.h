@@ -39,7 +39,8 @@ uint64_t ack_missing(const struct ack_set *a, uint64_t last);
 uint64_t ack_top(const struct ack_set *a);
 /* The bitmap's bytes in use. */
 struct slice ack_bitmap(const struct ack_set *a);
-/* From cum and bitmap as they came; false when they are not canonical or too long. */
+/* From cum and bitmap as they came; false, and the set is empty, when they are not canonical or too
+ * long. */
 bool ack_from(struct ack_set *a, uint64_t cum, struct slice bitmap);
 
 #endif

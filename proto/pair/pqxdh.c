@@ -143,7 +143,7 @@ void pqxdh_sk(const struct pqxdh_shared *shared, const uint8_t t[static SESSION_
                                 slice_of(shared->psk, 32)};
     const struct slice info[] = {label_slice(LABEL_SK), slice_of(t, SESSION_T)};
     uint8_t prk[HKDF_PRK];
-    hkdf_extract(prk, slice_of(NULL, 0), ikm, sizeof ikm / sizeof ikm[0]);
+    hkdf_extract(prk, slice_of("", 0), ikm, sizeof ikm / sizeof ikm[0]);
     enum err err = hkdf_expand(sk, 32, prk, info, 2);
     assert(err == ERR_OK);
     (void)err;
@@ -158,7 +158,7 @@ void pqxdh_intro_key(const struct pqxdh_shared *shared, struct aead_key *key,
     const struct slice info = label_slice(LABEL_INTRO);
     uint8_t prk[HKDF_PRK];
     uint8_t out[PRIM_KEY + PRIM_AEAD_NONCE];
-    hkdf_extract(prk, slice_of(NULL, 0), ikm, sizeof ikm / sizeof ikm[0]);
+    hkdf_extract(prk, slice_of("", 0), ikm, sizeof ikm / sizeof ikm[0]);
     enum err err = hkdf_expand(out, sizeof out, prk, &info, 1);
     assert(err == ERR_OK);
     (void)err;
