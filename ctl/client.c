@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -291,16 +292,36 @@ int client_event(struct client *client, struct slice *event)
     return EXIT_OK;
 }
 
-int client_wait_closed(struct client *client)
+/* A descriptor that becomes readable when the daemon's process ends; -1: there is none. */
+static int daemon_pidfd(const struct client *c)
+{
+    struct ucred cred;
+    socklen_t len = sizeof cred;
+    if (c->fd < 0 || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
+        return -1;
+    }
+    return (int)syscall(SYS_pidfd_open, cred.pid, 0);
+}
+
+int client_wait_gone(struct client *client)
 {
     struct control_message m;
     uint64_t deadline = now_ms() + client->timeout_ms;
     enum wait_result w = WAIT_OK;
+    int pidfd = daemon_pidfd(client);
     while (client->fd >= 0 && w == WAIT_OK) {
         w = receive(client, &m, deadline);
     }
     disconnect(client);
-    return w == WAIT_TIMEOUT ? EXIT_NO_DAEMON : EXIT_OK;
+    if (pidfd >= 0) {
+        w = w == WAIT_TIMEOUT ? w : wait_fd(pidfd, POLLIN, deadline);
+        close(pidfd);
+    }
+    if (w == WAIT_TIMEOUT) {
+        fprintf(stderr, "petrelctl: the daemon takes long to stop\n");
+        return EXIT_NO_DAEMON;
+    }
+    return EXIT_OK;
 }
 
 /* --- calls --- */

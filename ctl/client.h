@@ -32,7 +32,7 @@ int client_call(struct client *client, const char *method, bool json, struct sli
 
 /* The next event, one map; valid until the next call. EXIT_NO_DAEMON when the daemon is gone. */
 int client_event(struct client *client, struct slice *event);
-/* Waits until the daemon closes the connection. */
-int client_wait_closed(struct client *client);
+/* After daemon.stop: waits until the daemon's process has ended. */
+int client_wait_gone(struct client *client);
 
 #endif

@@ -72,8 +72,13 @@ static bool address_split(const char *value, char host[static LIMIT_HOST + 1], u
         return false;
     }
     size_t len = (size_t)(end - begin);
-    if (number > UINT16_MAX || len == 0 || len > LIMIT_HOST || strcspn(begin, " \t@/") < len) {
+    if (number > UINT16_MAX || len == 0 || len > LIMIT_HOST) {
         return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (begin[i] <= ' ' || begin[i] > '~' || begin[i] == '@' || begin[i] == '/') {
+            return false;
+        }
     }
     memcpy(host, begin, len);
     host[len] = '\0';

@@ -581,7 +581,8 @@ static void turn_failed(struct engine *e, enum err err, enum stage stage, struct
     }
     e->epoch++;
     append_close_all(e, &outs);
-    if (e->single > 0 && inputs == 1) {
+    bool culprit = e->single > 0 && inputs == 1;
+    if (culprit) {
         const struct engine_input *input = done->last;
         logger_log(e->config.log, LOGGER_ERROR, "input dropped", "kind=%d err=%s",
                    (int)input->node.kind, err_name(err));
@@ -589,9 +590,12 @@ static void turn_failed(struct engine *e, enum err err, enum stage stage, struct
             append_error_reply(&outs, input, err);
         }
         inputs_done(e, done);
+        e->failures = 0;
     }
     requeue(e, done);
-    if (e->failures >= ENGINE_FAILURES_TO_SINGLE) {
+    if (culprit) {
+        e->single = e->todo.count; /* there may be another one among them */
+    } else if (e->failures >= ENGINE_FAILURES_TO_SINGLE) {
         e->single = e->todo.count + 1;
     }
     node_free(e->node);

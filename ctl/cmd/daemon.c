@@ -46,6 +46,6 @@ int cmd_stop(struct ctl *ctl, int argc, char **argv)
         rc = json_print(result);
     }
     /* Whoever stops it may start it again at once: wait until it lets go. */
-    int closed = client_wait_closed(ctl->client);
-    return rc != EXIT_OK ? rc : closed;
+    int gone = client_wait_gone(ctl->client);
+    return rc != EXIT_OK ? rc : gone;
 }

@@ -315,11 +315,13 @@ static void on_subscribed(struct worker_job *job)
     struct control *control = job->owner;
     struct client *client = client_find(control, job->client);
     if (client != NULL && job->err == ERR_OK) {
-        uint8_t bytes[32];
+        uint8_t bytes[64];
         struct writer w = writer_of(bytes, sizeof bytes);
-        pack_map(&w, 1);
+        pack_map(&w, 2);
         pack_str(&w, "cursor");
         pack_uint(&w, job->last);
+        pack_str(&w, "start");
+        pack_uint(&w, job->cursor);
         client->subscribed = true;
         client->stalled = false;
         client->cursor = job->cursor;

@@ -123,6 +123,7 @@
     RESULT("message.history[]", "type", STR, "text, or unknown-N")                                 \
     RESULT("message.history[]", "text", STR, "the text")                                           \
     RESULT("event.subscribe", "cursor", UINT, "the newest cursor; events follow as notifications") \
+    RESULT("event.subscribe", "start", UINT, "the cursor behind which the stream begins")          \
     RESULT("relay.use", "relay", STR, "the relay's node ID")                                       \
     RESULT("relay.status", "address", STR, "the relay in use; missing without one")                \
     RESULT("relay.status", "state", STR, "none, connecting, joining, ready or failing")            \

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/unit.h"
+
+static char reason[CONFIG_REASON];
+
+static enum err parse(struct config *c, const char *text)
+{
+    config_init(c);
+    return config_parse(c, unit_str(text), "file", reason);
+}
+
+static void refused(const char *text, const char *because)
+{
+    struct config c;
+    struct config before;
+    config_init(&before);
+    ck_assert_err(parse(&c, text), ERR_CONFIG);
+    ck_assert_msg(strstr(reason, because) != NULL, "'%s' says '%s'", text, reason);
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        ck_assert_str_eq(c.value[i], before.value[i]);
+    }
+}
+
+START_TEST(an_empty_file_means_the_defaults)
+{
+    struct config c;
+    ck_assert_ok(parse(&c, ""));
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        ck_assert_str_eq(c.value[i], config_row((enum config_key)i)->fallback);
+    }
+    ck_assert_ok(config_check(&c, reason));
+}
+END_TEST
+
+START_TEST(defaults_fit_their_own_ranges)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        struct config c;
+        const struct config_row *row = config_row((enum config_key)i);
+        config_init(&c);
+        ck_assert_ok(config_set(&c, row->name, row->fallback, reason));
+    }
+}
+END_TEST
+
+START_TEST(values_comments_and_sections_are_read)
+{
+    struct config c;
+    char host[LIMIT_HOST + 1];
+    uint16_t port = 0;
+    ck_assert_ok(parse(&c, "# a comment\nlisten = [::1]:7740 ; behind\n\n[relay]\n"
+                           "registration = open\n[log]\nlevel=debug\n"));
+    ck_assert(config_address(&c, CONFIG_KEY_LISTEN, host, &port));
+    ck_assert_str_eq(host, "::1");
+    ck_assert_uint_eq(port, 7740);
+    ck_assert_uint_eq(config_choice(&c, CONFIG_KEY_REGISTRATION), 1);
+    ck_assert_uint_eq(config_choice(&c, CONFIG_KEY_LOG_LEVEL), 3);
+    ck_assert(!config_bool(&c, CONFIG_KEY_RELAY));
+}
+END_TEST
+
+START_TEST(errors_name_file_line_and_reason)
+{
+    refused("listen = 127.0.0.1:1\nfoo = 1\n", "file:2: there is no key 'foo'");
+    refused("\n\nrelay = maybe\n", "file:3: relay: 'maybe' is not yes|no");
+    refused("relay = yes\nrelay = no\n", "file:2: relay: given twice");
+    refused("just words\n", "file:1: neither");
+    refused("just words\nfoo = 1\n", "file:1: neither");
+    refused("[relay\n", "file:1: neither");
+    refused("log.level = loud", "file:1: log.level");
+}
+END_TEST
+
+START_TEST(addresses_are_checked)
+{
+    static const char *const bad[] = {
+        "host", "host:", ":1",          "host:65536", "host:1x",     "::1:1",   "[::1:1",
+        "[]:1", "a b:1", "host:123456", "host:-1",    "user@host:1", "[::1]x:1"};
+    static const char *const good[] = {"host:0", "[::]:65535", "127.0.0.1:1", ""};
+    struct config c;
+    config_init(&c);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ck_assert_msg(config_set(&c, "listen", bad[i], reason) == ERR_CONFIG, "accepted %s",
+                      bad[i]);
+    }
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        ck_assert_ok(config_set(&c, "listen", good[i], reason));
+    }
+}
+END_TEST
+
+START_TEST(lines_that_would_be_cut_are_refused)
+{
+    char text[600];
+    memset(text, 'a', sizeof text);
+    memcpy(text, "\nlisten = ", 10);
+    text[sizeof text - 1] = '\0';
+    refused(text, "file:2: the line is too long");
+    struct config c;
+    config_init(&c);
+    ck_assert_err(config_parse(&c, slice_of("relay = no\0x\n", 13), "file", reason), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(reason, "file:1: a zero byte"));
+}
+END_TEST
+
+START_TEST(a_relay_needs_an_address)
+{
+    struct config c;
+    ck_assert_ok(parse(&c, "relay = yes\n"));
+    ck_assert_err(config_check(&c, reason), ERR_CONFIG);
+    ck_assert_ok(parse(&c, "relay = yes\nlisten = 0.0.0.0:7740\n"));
+    ck_assert_ok(config_check(&c, reason));
+}
+END_TEST
+
+static size_t print(const struct config *c, char *out, size_t cap)
+{
+    FILE *f = fmemopen(out, cap, "w");
+    ck_assert_ptr_nonnull(f);
+    config_print(c, f);
+    long len = ftell(f);
+    fclose(f);
+    return (size_t)len;
+}
+
+START_TEST(what_is_printed_is_read_back)
+{
+    struct config c;
+    struct config again;
+    char text[4096];
+    char second[4096];
+    ck_assert_ok(parse(&c, "listen = [fe80::1]:1\nrelay = yes\nlog.level = warn\n"));
+    size_t len = print(&c, text, sizeof text);
+    config_init(&again);
+    ck_assert_ok(config_parse(&again, slice_of(text, len), "file", reason));
+    ck_assert_uint_eq(print(&again, second, sizeof second), len);
+    ck_assert_int_eq(memcmp(text, second, len), 0);
+}
+END_TEST
+
+/* The man page says of every key what the table says. */
+START_TEST(the_man_page_knows_every_key)
+{
+    static char page[65536];
+    FILE *f = fopen(PETREL_SOURCE_DIR "/docs/man/petreld.conf.5", "rb");
+    ck_assert_ptr_nonnull(f);
+    size_t len = fread(page, 1, sizeof page - 1, f);
+    fclose(f);
+    page[len] = '\0';
+    for (int i = 0; i < CONFIG_COUNT; i++) {
+        const struct config_row *row = config_row((enum config_key)i);
+        char item[256];
+        snprintf(item, sizeof item, ".It Cm %s No =", row->name);
+        const char *at = strstr(page, item);
+        ck_assert_msg(at != NULL, "no '%s'", item);
+        snprintf(item, sizeof item, "\n.\\\" %s; default: %s%s\n", row->range,
+                 row->fallback[0] != '\0' ? row->fallback : "empty",
+                 row->reloadable ? "; reloadable" : "");
+        ck_assert_msg(strstr(at, item) != NULL, "%s: no '%s'", row->name, item);
+    }
+}
+END_TEST
+
+static void add(TCase *tc)
+{
+    tcase_add_test(tc, an_empty_file_means_the_defaults);
+    tcase_add_test(tc, defaults_fit_their_own_ranges);
+    tcase_add_test(tc, values_comments_and_sections_are_read);
+    tcase_add_test(tc, errors_name_file_line_and_reason);
+    tcase_add_test(tc, addresses_are_checked);
+    tcase_add_test(tc, lines_that_would_be_cut_are_refused);
+    tcase_add_test(tc, a_relay_needs_an_address);
+    tcase_add_test(tc, what_is_printed_is_read_back);
+    tcase_add_test(tc, the_man_page_knows_every_key);
+}
+
+int main(void)
+{
+    return unit_main("daemon/config", add);
+}
