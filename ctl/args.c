@@ -87,39 +87,59 @@ static int parse_timeout(struct args *args, const char *text)
     return EXIT_OK;
 }
 
+/* The options that may stand before and behind the command. 1: taken, 0: another argument, -1: an
+ * option without its value. */
+static int parse_global(struct args *args, int argc, char **argv, int *i, const char **home,
+                        const char **timeout)
+{
+    if (strcmp(argv[*i], "--json") == 0) {
+        args->json = true;
+        return 1;
+    }
+    int taken = take_value("--home", argc, argv, i, home);
+    return taken != 0 ? taken : take_value("--timeout", argc, argv, i, timeout);
+}
+
+/* --help and --version, before the command. */
+static bool parse_information(const char *option)
+{
+    if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0) {
+        command_help(stdout);
+        return true;
+    }
+    if (strcmp(option, "--version") == 0) {
+        puts("petrelctl " PETREL_VERSION);
+        return true;
+    }
+    return false;
+}
+
 int args_parse(struct args *args, int argc, char **argv, bool *done)
 {
     const char *home = NULL;
     const char *timeout = NULL;
-    int i = 1;
-    *args = (struct args){.timeout_ms = ARGS_TIMEOUT_MS};
-    for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
-        int home_taken = take_value("--home", argc, argv, &i, &home);
-        int taken =
-            home_taken != 0 ? home_taken : take_value("--timeout", argc, argv, &i, &timeout);
+    int plain = 0; /* arguments that are the command's, moved to the front */
+    bool only_plain = false;
+    *args = (struct args){.timeout_ms = ARGS_TIMEOUT_MS, .argv = argv + 1};
+    for (int i = 1; i < argc; i++) {
+        only_plain = only_plain || strcmp(argv[i], "--") == 0;
+        int taken = only_plain ? 0 : parse_global(args, argc, argv, &i, &home, &timeout);
         if (taken < 0) {
             return EXIT_USAGE;
         }
         if (taken > 0) {
             continue;
         }
-        if (strcmp(argv[i], "--json") == 0) {
-            args->json = true;
-        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            command_help(stdout);
-            *done = true;
-            return EXIT_OK;
-        } else if (strcmp(argv[i], "--version") == 0) {
-            puts("petrelctl " PETREL_VERSION);
-            *done = true;
-            return EXIT_OK;
-        } else {
-            fprintf(stderr, "petrelctl: there is no option '%s'\n", argv[i]);
-            return EXIT_USAGE;
+        if (plain == 0 && argv[i][0] == '-') {
+            *done = parse_information(argv[i]);
+            if (!*done) {
+                fprintf(stderr, "petrelctl: there is no option '%s'\n", argv[i]);
+            }
+            return *done ? EXIT_OK : EXIT_USAGE;
         }
+        args->argv[plain++] = argv[i];
     }
-    args->argc = argc - i;
-    args->argv = argv + i;
+    args->argc = plain;
     int rc = parse_timeout(args, timeout);
     return rc != EXIT_OK ? rc : home_resolve(home, args->home);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * args: petrelctl's command line: what comes before the command, and what each command takes.
+ * args: petrelctl's command line: the options of all commands, and what each command takes.
  * docs/man/petrelctl.1.
  */
 #ifndef PETREL_CTL_ARGS_H
@@ -29,8 +29,8 @@ struct args {
     char **argv;
 };
 
-/* Reads the options before the command. EXIT_OK, or a code after a sentence on stderr. *done: all
- * is said (--help, --version). */
+/* Takes --home, --json and --timeout, before or behind the command, out of argv. EXIT_OK, or a code
+ * after a sentence on stderr. *done: all is said (--help, --version). */
 int args_parse(struct args *args, int argc, char **argv, bool *done);
 
 /* One option of a command. */
