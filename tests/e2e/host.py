@@ -130,6 +130,20 @@ def a_home_is_used_once():
     assert d.stop() == 0
 
 
+def a_start_that_fails_says_why_and_cleans_up():
+    home = tempfile.mkdtemp(prefix="petrel-host-")
+    os.makedirs(os.path.join(home, "control.sock", "in-the-way"))
+    d = Daemon(home=home, wait=False)
+    assert d.proc.wait(timeout=20) == 1
+    assert "cannot open the control socket" in d.log(), d.log()
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        e = Daemon(args=("--listen", f"127.0.0.1:{s.getsockname()[1]}"), wait=False)
+        assert e.proc.wait(timeout=20) == 1
+        assert "cannot listen" in e.log(), e.log()
+
+
 def the_node_and_its_events_survive_a_kill():
     d = Daemon()
     address = d.address().split("@")[0]
@@ -323,6 +337,17 @@ def a_store_that_stays_broken_ends_the_daemon():
     assert "the engine gives up" in d.log()
 
 
+def a_full_disk_drops_the_ballast_and_takes_it_up_again():
+    d = Daemon()
+    c = d.client()
+    ballast = os.path.join(d.home, "db", "ballast")
+    assert os.path.exists(ballast)
+    refused("disk-full", c.change, "message.send", contact="x", text="fail:disk-full")
+    assert not os.path.exists(ballast)
+    wait_for(lambda: c.change("message.send", contact="x", text="a") and os.path.exists(ballast))
+    assert d.stop() == 0
+
+
 # --- events ---
 
 def events_begin_where_asked_and_go_on():
@@ -484,17 +509,19 @@ def petrelctl_keeps_its_word():
     r = d.ctl("--json", "init")
     assert r.returncode == 0 and json.loads(r.stdout)["id"] == "petrel1fake", r
     assert d.ctl("id").stdout == b"petrel1fake\n"
+    assert json.loads(d.ctl("id", "--json").stdout)["id"] == "petrel1fake"
     assert d.ctl("nonsense").returncode == 2
     assert d.ctl("send", "x").returncode == 2
     assert d.ctl("send", "x", "-", data=b"\xff\xfe").returncode == 2
     assert d.ctl("send", "x", "-", data=b"a" * (56 * 1024 + 1)).returncode == 2
     assert d.ctl("send", "x", "-", data=b"a" * (56 * 1024) + b"\n").returncode == 0
+    assert d.ctl("send", "x", "--", "--json").stdout.startswith(b"0000")
     evil = "\x1b]0;owned\x07 \u202e \x9b2J"
     assert d.ctl("send", "x", "--", evil).returncode == 0
-    r = d.ctl("events", "--since", "1", "--no-follow")
+    r = d.ctl("events", "--since", "2", "--no-follow")
     assert r.returncode == 0 and b"\x1b" not in r.stdout and b"<U+001B>" in r.stdout, r
     assert "\u202e".encode() not in r.stdout and "\x9b".encode() not in r.stdout, r
-    r = d.ctl("--json", "events", "--since", "1", "--count", "1")
+    r = d.ctl("--json", "events", "--since", "2", "--count", "1")
     assert json.loads(r.stdout)["data"]["text"] == evil and all(b < 0x7F for b in r.stdout), r
     r = d.ctl("--json", "send", "x", "fail:no-memory")
     assert r.returncode == 1 and json.loads(r.stdout)["error"]["name"] == "no-memory", r
