@@ -63,6 +63,9 @@ enum err outbox_add(struct node *node, struct step *step, uint32_t contact, stru
     if (work == NULL) {
         return ERR_NO_MEMORY;
     }
+    if (*order < work->head) {
+        work->head = *order; /* the entries before it are gone, and their numbers used again */
+    }
     /* A contact whose relay does not answer keeps its back-off. */
     if (work->due == UINT64_MAX || work->trouble == ERR_OK) {
         work_wake(work); /* also when it was given up: the user did something */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A petreld under test: its home, its process, its log."""
+import mmap
 import os
 import pathlib
 import signal
@@ -55,14 +56,26 @@ class Node:
         if self.process is not None and self.process.poll() is not None:
             raise Died(f"{self.name} ended with {self.process.returncode}:\n{self.log_tail()}")
 
-    def kill(self):
-        """SIGKILL. Whether a turn was open at that moment: word 0 of the lock file's page."""
+    def kill(self, into=None, patience=0.0):
+        """SIGKILL. Whether a turn was open at that moment: word 0 of the lock file's page. With
+        into, it waits at most patience seconds for a turn to open, and then into seconds."""
         self.must_live()
+        if into is not None:
+            self._wait_for_turn(time.monotonic() + patience)
+            end = time.monotonic() + into
+            while time.monotonic() < end:
+                pass
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process = None
         with open(self.home / "lock", "rb") as lock:
             return struct.unpack("=Q", lock.read(8))[0] == 1
+
+    def _wait_for_turn(self, deadline):
+        with open(self.home / "lock", "rb") as lock, \
+                mmap.mmap(lock.fileno(), 8, prot=mmap.PROT_READ) as page:
+            while page[:8] == bytes(8) and time.monotonic() < deadline:
+                pass
 
     def stop(self, timeout=60.0):
         """Asks it to end; its exit code."""
