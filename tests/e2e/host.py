@@ -403,6 +403,40 @@ def two_nodes_speak_over_a_link():
     assert a.stop() == 0
 
 
+def a_peer_that_does_not_read_is_closed():
+    a, b = Daemon(), Daemon()
+    c = a.client()
+    c.call("event.subscribe")
+    c.change("relay.use", address=b.address())
+    assert c.event()["type"] == "relay.ready"
+    before = a.rss_kib()
+    b.proc.send_signal(signal.SIGSTOP)
+    try:
+        # what the kernel's buffers hold, 4 MiB, and then no more
+        for _ in range(12):
+            c.change("message.send", contact="x", text="flood:50:60000")
+        e = c.event()
+        assert e["type"] == "relay.failing" and e["data"]["text"] == "timeout", e
+        assert a.rss_kib() - before < 40 * 1024, (before, a.rss_kib())
+    finally:
+        b.proc.send_signal(signal.SIGCONT)
+    assert a.stop() == 0 and b.stop() == 0
+
+
+def more_frames_than_the_queue_holds_all_arrive():
+    a, b = Daemon(), Daemon()
+    c = a.client(timeout=60)
+    c.call("event.subscribe")
+    c.change("relay.use", address=b.address())
+    assert c.event()["type"] == "relay.ready"
+    for _ in range(3):
+        c.change("message.send", contact="x", text="flood:10000:10")  # the queue holds 4,096
+        for _ in range(10000):
+            assert c.event()["type"] == "relay.ready"
+    assert b.client().call("daemon.status")["outbox"] == 30001  # frames that the fake counts
+    assert a.stop() == 0 and b.stop() == 0
+
+
 def what_cannot_be_dialled_is_named():
     a, b = Daemon(), Daemon()
     c = a.client()
