@@ -16,9 +16,14 @@ readonly exit_skip=77 # cannot run here, and nothing was tried
 # configure the tests.
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config
     libsodium-dev libmsgpack-dev libuv1-dev liblmdb-dev libinih-dev libjansson-dev
-    check libsubunit-dev python3-minimal)
+    check libsubunit-dev python3)
 # What the tests of `quick` run.
-packages_quick=(binutils python3 clang-format shellcheck mandoc)
+packages_quick=(binutils clang-format shellcheck mandoc)
+# For the second implementations in tests/peers. A Node.js that was installed in another way, often
+# one package with npm in it, is as good.
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+    packages_quick+=(nodejs npm)
+fi
 # Sanitizer runtimes come with gcc; these are for `full`, `long` and `bench`.
 packages_full=(valgrind libc6-dbg gcovr clang clang-tidy cppcheck)
 packages_long=(clang libclang-rt-14-dev)

@@ -2,9 +2,9 @@
  *
  * home: the folder that everything of a node lives in: found, made, checked and locked.
  *
- * docs/protocol/08-at-rest.md, section 7. The lock file holds one mapped page: word 0 (u64, native
- * order) is 1 while a turn is open and survives SIGKILL, so that a kill test can read whether the
- * kill hit one; word 1 is the process id. The lock file is never unlinked.
+ * docs/protocol/08-at-rest.md, section 8.7. The lock file holds one mapped page: word 0 (u64,
+ * native order) is 1 while a turn is open and survives SIGKILL, so that a kill test can read
+ * whether the kill hit one; word 1 is the process id. The lock file is never unlinked.
  */
 #ifndef PETREL_DAEMON_HOME_H
 #define PETREL_DAEMON_HOME_H

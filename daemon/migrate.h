@@ -3,7 +3,7 @@
  * migrate: the schema row of the database, and the steps from an older schema to this one: one
  * function a step, one transaction each, a copy of the database first if space allows.
  *
- * docs/protocol/08-at-rest.md, section 6. store_lmdb_open calls it; nobody else needs to.
+ * docs/protocol/08-at-rest.md, section 8.6. store_lmdb_open calls it; nobody else needs to.
  */
 #ifndef PETREL_DAEMON_MIGRATE_H
 #define PETREL_DAEMON_MIGRATE_H

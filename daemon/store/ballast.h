@@ -3,7 +3,7 @@
  * ballast: a file of really allocated space that is given back to a full disk, because LMDB needs
  * free pages even to delete; and the test for a disk that is nearly full.
  *
- * docs/protocol/08-at-rest.md, section 5.
+ * docs/protocol/08-at-rest.md, section 8.5.
  */
 #ifndef PETREL_DAEMON_STORE_BALLAST_H
 #define PETREL_DAEMON_STORE_BALLAST_H

@@ -3,7 +3,7 @@
  * store_lmdb: the store of a real node: one LMDB environment, one write transaction a turn, begun
  * and committed on the engine's thread alone, and short read transactions for workers.
  *
- * docs/protocol/08-at-rest.md, section 5. The map is fixed at 1 TiB (16 GiB under valgrind and
+ * docs/protocol/08-at-rest.md, section 8.5. The map is fixed at 1 TiB (16 GiB under valgrind and
  * TSan) and is never resized while open.
  */
 #ifndef PETREL_DAEMON_STORE_STORE_LMDB_H

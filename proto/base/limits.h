@@ -25,6 +25,9 @@ enum {
     LIMIT_LINK_CREDIT = 64,        /* frames that cost credit, unanswered, per direction */
     LIMIT_LINK_IDLE_MS = 120000,   /* a ping is sent after this silence */
     LIMIT_LINK_DEAD_MS = 30000,    /* and the link is closed this long after an unanswered ping */
+    LIMIT_FRAME_DEPTH = 5,         /* nesting of a frame's body */
+    LIMIT_HELLO_SOFTWARE = 32,     /* software text of a hello, UTF-8 bytes */
+    LIMIT_HELLO_FIELDS = 16,       /* pairs of a hello, known and unknown */
 
     /* envelopes and queues (docs/protocol/04-relay.md) */
     LIMIT_ENVELOPE_CLASSES = 4,
@@ -45,7 +48,16 @@ enum {
     LIMIT_RECORD_PART = 2048,      /* one one-time part of a record */
     LIMIT_DESCRIPTOR = 992,        /* always exactly */
     LIMIT_DESCRIPTORS_AHEAD = 10,  /* periods of one identity that a relay holds for a member */
-    LIMIT_SPENT_LRU = 4 * 1024 * 1024, /* nonces held in memory, all queues together */
+    LIMIT_SPENT_LRU = 4 * 1024 * 1024,      /* nonces held in memory, all queues together */
+    LIMIT_QUEUE_DAYS = 30,                  /* longest lifetime class */
+    LIMIT_QUEUE_SPENT = 1024 * 1024,        /* index rows (stored and spent) of one queue */
+    LIMIT_QUEUE_CACHE = 16384,              /* queues without a reader that are held in memory */
+    LIMIT_QUEUE_SWEEP_MS = 86400000,        /* spent rows are looked through this often */
+    LIMIT_VOLATILE_BYTES = 4 * 1024 * 1024, /* volatile envelopes on their way, all queues */
+    LIMIT_MEMBER_QUEUES = 8,                /* queues of one member of a relay */
+    LIMIT_MEMBER_RECORDS = 8,               /* records likewise */
+    LIMIT_JOIN_CODE_DAYS = 7,               /* life of a relay's single-use join code */
+    LIMIT_POP_HOURS = 24,                   /* a pop is answered the same way this long */
 
     /* sessions (docs/protocol/05-session.md) */
     LIMIT_SKIP_JUMP = 2000,      /* messages skipped in one chain */
@@ -53,7 +65,10 @@ enum {
     LIMIT_SKIPPED_DAYS = 37,     /* and their age */
     LIMIT_SESSIONS_PER_PAIR = 4, /* sessions with one device */
     LIMIT_UNACKED = 1900,        /* sealed and unacknowledged messages a session */
+    LIMIT_SKIPPED_CHAINS = 8,    /* past chains whose header keys are kept and tried */
     LIMIT_ACK_BITMAP = 256,      /* bytes of an acknowledgement bitmap: 2,048 messages */
+    LIMIT_BODY_TOKENS = 4096,    /* encoded deposit tokens in a body */
+    LIMIT_BODY_ROUTE = 512,      /* encoded queue in a body */
     LIMIT_PREKEY_DAYS = 7,       /* a signed prekey is replaced after this */
     LIMIT_PREKEY_KEEP_DAYS = 37, /* and its secret kept this long after that */
 
@@ -71,7 +86,8 @@ enum {
     LIMIT_NAME = 64,          /* a local name of a contact, UTF-8 bytes */
 
     /* content */
-    LIMIT_TEXT = 56 * 1024, /* UTF-8 bytes of a text message */
+    LIMIT_TEXT = 56 * 1024,   /* UTF-8 bytes of a text message */
+    LIMIT_REQUEST_TEXT = 256, /* UTF-8 bytes that come with a contact request */
 
     /* storage (docs/protocol/08-at-rest.md) */
     LIMIT_KDF_OPS = 64,          /* Argon2id passes that an erase file may ask for */

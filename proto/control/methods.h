@@ -48,6 +48,7 @@
     PARAM("contact.add", "link", STR, true)                                                        \
     PARAM("contact.add", "name", STR, false)                                                       \
     PARAM("contact.add", "text", STR, false)                                                       \
+    PARAM("contact.list", "after", UINT, false)                                                    \
     PARAM("contact.block", "contact", STR, true)                                                   \
     PARAM("contact.verify", "contact", STR, true)                                                  \
     PARAM("contact.verify", "number", STR, false)                                                  \
@@ -92,12 +93,13 @@
     RESULT("contact.add", "id", STR, "the contact's ID")                                           \
     RESULT("contact.add", "state", STR, "requested or accepted")                                   \
     RESULT("contact.list", "contacts", MAPS, "all contacts")                                       \
+    RESULT("contact.list", "more", BOOL, "there are others: ask again with after = next")          \
+    RESULT("contact.list", "next", UINT, "with more: where the next page begins")                  \
     RESULT("contact.list[]", "id", STR, "the ID")                                                  \
     RESULT("contact.list[]", "name", STR, "local name, or empty")                                  \
     RESULT("contact.list[]", "state", STR, "resolving, requested, accepted, blocked")              \
     RESULT("contact.list[]", "verified", BOOL, "the safety number was compared")                   \
     RESULT("contact.list[]", "tokens", UINT, "deposit tokens in stock")                            \
-    RESULT("contact.list[]", "trouble", STR, "what keeps messages from leaving, or empty")         \
     RESULT("contact.verify", "id", STR, "the contact's ID")                                        \
     RESULT("contact.verify", "number", STR, "60 digits")                                           \
     RESULT("contact.verify", "verified", BOOL, "whether it is marked as compared")                 \

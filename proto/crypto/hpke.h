@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "crypto/prim.h"
 
 enum hpke_kem {
     HPKE_KEM_X25519 = 0x0020, /* DHKEM(X25519, HKDF-SHA256) */
@@ -44,10 +45,9 @@ struct hpke {
     uint64_t seq; /* of the next message */
 };
 
-/* DeriveKeyPair: RFC 9180, section 7.1.3, or X-Wing's SHAKE256 of ikm. pk has room for
- * hpke_public_key_len(kem). ERR_ARGUMENT when ikm is shorter than 32 bytes. */
-enum err hpke_derive_keypair(enum hpke_kem kem, uint8_t *pk, uint8_t sk[static HPKE_SECRET_KEY],
-                             struct slice ikm) PETREL_MUST_USE;
+/* DeriveKeyPair of DHKEM(X25519) (RFC 9180, section 7.1.3). A secret key of X-Wing is its seed:
+ * 32 random bytes, and crypto_kem_xwing_seed_keypair gives the public key. */
+void hpke_x25519_keypair(struct dh_pk *pk, struct dh_sk *sk, struct slice ikm);
 
 /* SetupBaseS. seed: hpke_seed_len(kem) fresh random bytes. enc has room for hpke_enc_len(kem).
  * ERR_BAD_KEY: pk has not its length, or the KEM refuses it. */

@@ -389,13 +389,10 @@ int crypto_kem_mlkem768_seed_keypair(uint8_t pk[crypto_kem_mlkem768_PUBLICKEYBYT
                                      uint8_t sk[crypto_kem_mlkem768_SECRETKEYBYTES],
                                      const uint8_t seed[crypto_kem_mlkem768_SEEDBYTES])
 {
-    uint8_t z[SEED];
-    memcpy(z, seed + SEED, SEED); /* seed may lie in sk */
     pke_keygen(pk, sk, seed);
     memcpy(sk + DK_EK, pk, crypto_kem_mlkem768_PUBLICKEYBYTES);
     hash_key(sk + DK_HASH, pk);
-    memcpy(sk + DK_Z, z, SEED);
-    sodium_memzero(z, sizeof z);
+    memcpy(sk + DK_Z, seed + SEED, SEED);
     return 0;
 }
 

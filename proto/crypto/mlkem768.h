@@ -24,7 +24,8 @@
 #define crypto_kem_mlkem768_SHAREDSECRETBYTES 32U
 #define crypto_kem_mlkem768_SEEDBYTES         64U
 
-/* ML-KEM.KeyGen_internal (algorithm 16). seed = d | z. Always 0. */
+/* ML-KEM.KeyGen_internal (algorithm 16). seed = d | z, outside of pk and sk.
+ * Always 0. */
 int crypto_kem_mlkem768_seed_keypair(uint8_t pk[crypto_kem_mlkem768_PUBLICKEYBYTES],
                                      uint8_t sk[crypto_kem_mlkem768_SECRETKEYBYTES],
                                      const uint8_t seed[crypto_kem_mlkem768_SEEDBYTES]);

@@ -23,7 +23,7 @@
 #define crypto_kem_xwing_SHAREDSECRETBYTES 32U
 #define crypto_kem_xwing_SEEDBYTES         32U
 
-/* GenerateKeyPairDerand; sk = seed. Always 0. */
+/* GenerateKeyPairDerand: sk gets a copy of seed, which lies outside of pk and sk. Always 0. */
 int crypto_kem_xwing_seed_keypair(uint8_t pk[crypto_kem_xwing_PUBLICKEYBYTES],
                                   uint8_t sk[crypto_kem_xwing_SECRETKEYBYTES],
                                   const uint8_t seed[crypto_kem_xwing_SEEDBYTES]);

@@ -4,7 +4,7 @@
  *
  * Noise Protocol Framework revision 34, sections 4.2, 5.1, 12.3; RFC 8439.
  * docs/protocol/03-link.md, section 3.2. The nonce is 32 zero bits and the counter as 64 bits
- * little endian. It knows nothing of lengths on a wire or of padding: that is link/record.h.
+ * little endian. It knows nothing of lengths on a wire or of padding: that is link/sealer.h.
  */
 #ifndef PETREL_LINK_CIPHER_H
 #define PETREL_LINK_CIPHER_H

@@ -5,9 +5,6 @@
 
 enum {
     FRAME_ELEMENTS = 3,
-    /* A body is a map whose known fields may hold an array of maps; an unknown field is skipped to
-     * depth 4 by its decoder. One level for the body itself. */
-    FRAME_BODY_DEPTH = 5,
 };
 
 bool frame_costs_credit(uint8_t kind)
@@ -36,7 +33,8 @@ enum err frame_read(struct slice bytes, struct frame *frame)
     f.kind = (uint8_t)pack_read_uint(&r, FRAME_KIND_MAX);
     f.id = (uint32_t)pack_read_uint(&r, UINT32_MAX);
     size_t start = r.pos;
-    pack_skip(&r, FRAME_BODY_DEPTH);
+    /* A body is a map whose unknown fields are skipped to depth 4: one level more for itself. */
+    pack_skip(&r, LIMIT_FRAME_DEPTH);
     enum err err = reader_end(&r);
     if (err == ERR_OK) {
         f.body = slice_of(bytes.p + start, bytes.len - start);

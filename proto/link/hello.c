@@ -2,12 +2,12 @@
 #include "link/hello.h"
 
 #include <assert.h>
-#include <string.h>
 
+#include "base/limits.h"
 #include "base/pack.h"
 
 static const char software[] = "petrel " PETREL_VERSION;
-static_assert(sizeof software - 1 <= HELLO_SOFTWARE, "the software text fits");
+static_assert(sizeof software - 1 <= LIMIT_HELLO_SOFTWARE, "the software text fits");
 
 enum {
     KEY_VERSION = 0,
@@ -15,7 +15,6 @@ enum {
     KEY_SOFTWARE = 2,
     KEY_FEATURES = 3,
     KEYS = 4,
-    KEYS_MAX = 16, /* pairs of a hello, known and unknown */
 };
 
 struct hello hello_own(void)
@@ -42,7 +41,7 @@ enum err hello_read(struct slice body, struct hello *hello)
 {
     struct reader r = reader_of(body);
     struct hello h = {.version = 0};
-    struct pack_fields f = pack_fields_begin(&r, KEYS_MAX);
+    struct pack_fields f = pack_fields_begin(&r, LIMIT_HELLO_FIELDS);
     while (pack_fields_next(&f)) {
         switch (f.key) {
         case KEY_VERSION:
@@ -52,7 +51,7 @@ enum err hello_read(struct slice body, struct hello *hello)
             h.min = (uint16_t)pack_read_uint(&r, UINT16_MAX);
             break;
         case KEY_SOFTWARE:
-            h.software = pack_read_str(&r, HELLO_SOFTWARE);
+            h.software = pack_read_str(&r, LIMIT_HELLO_SOFTWARE);
             break;
         case KEY_FEATURES:
             h.features = (uint32_t)pack_read_uint(&r, UINT32_MAX);

@@ -16,7 +16,6 @@
 enum {
     HELLO_VERSION = 1,     /* of the protocol, newest that is spoken here */
     HELLO_VERSION_MIN = 1, /* and oldest */
-    HELLO_SOFTWARE = 32,   /* longest software text, bytes */
     HELLO_BODY_MAX = 64,   /* longest body that hello_write writes */
 };
 

@@ -11,7 +11,7 @@
 #include "link/hello.h"
 #include "link/machine.h"
 #include "link/noise.h"
-#include "link/record.h"
+#include "link/sealer.h"
 
 static const char prologue[] = "petrel/1 link"; /* never changes: a refusal must be readable */
 
@@ -30,8 +30,8 @@ struct link {
     uint64_t deadline;   /* ms; UINT64_MAX when closed */
     struct dh_sk s;      /* our static, until the handshake begins */
     struct noise *noise; /* owned; only while the handshake is under way */
-    struct record send;  /* from the split on */
-    struct record receive;
+    struct sealer send;  /* from the split on */
+    struct sealer receive;
     uint8_t hash[LINK_HASH];
     struct dh_pk remote;
     struct fifo partial; /* a message that came in part, with its header */
@@ -63,8 +63,8 @@ static void shut(struct link *link, enum err error)
     link->deadline = UINT64_MAX;
     free_noise(link);
     secret_wipe(&link->s, sizeof link->s);
-    record_fini(&link->send);
-    record_fini(&link->receive);
+    sealer_fini(&link->send);
+    sealer_fini(&link->receive);
     fifo_fini(&link->partial);
 }
 
@@ -162,12 +162,12 @@ static enum err seal(struct link *link, struct slice frame)
     if (frame.len > LIMIT_FRAME) {
         return ERR_TOO_LARGE;
     }
-    size_t size = record_size(frame.len);
+    size_t size = sealer_size(frame.len);
     uint8_t *at = fifo_reserve(&link->output, size, SIZE_MAX);
     if (at == NULL) {
         return ERR_NO_MEMORY;
     }
-    enum err err = record_seal(&link->send, frame, at);
+    enum err err = sealer_seal(&link->send, frame, at);
     if (err == ERR_OK) {
         fifo_commit(&link->output, size);
     }
@@ -212,16 +212,16 @@ static void say_bye(struct link *link, enum err reason)
     (void)err;
 }
 
-static void opened(struct link *link, const struct env *env)
+static void opened(struct link *link, uint64_t now_ms)
 {
     link->tell_opened = true;
-    link->deadline = env->now_ms + LIMIT_LINK_IDLE_MS;
+    link->deadline = now_ms + LIMIT_LINK_IDLE_MS;
 }
 
-static enum err ping(struct link *link, const struct env *env)
+static enum err ping(struct link *link, uint64_t now_ms)
 {
     link->pinged = true;
-    link->deadline = env->now_ms + LIMIT_LINK_DEAD_MS;
+    link->deadline = now_ms + LIMIT_LINK_DEAD_MS;
     return seal_nil(link, FRAME_PING);
 }
 
@@ -244,8 +244,8 @@ static enum err greet(struct link *link)
     enum err err = noise_split(link->noise, &send, &receive, link->hash, &link->remote);
     free_noise(link);
     if (err == ERR_OK) {
-        record_init(&link->send, &send, LIMIT_REKEY_RECORDS);
-        record_init(&link->receive, &receive, LIMIT_REKEY_RECORDS);
+        sealer_init(&link->send, &send, LIMIT_REKEY_RECORDS);
+        sealer_init(&link->receive, &receive, LIMIT_REKEY_RECORDS);
         err = seal_hello(link);
     }
     cipher_fini(&send);
@@ -253,9 +253,8 @@ static enum err greet(struct link *link)
     return err;
 }
 
-/* One step of the machine. error: why, for inputs that may close the link. env is needed by inputs
- * that the other side or time causes. */
-static void step(struct link *link, const struct env *env, enum machine_input input, enum err error)
+/* One step of the machine. error: why, for inputs that may close the link. */
+static void step(struct link *link, uint64_t now_ms, enum machine_input input, enum err error)
 {
     struct machine_step s = machine_step(link->state, input);
     enum err err = ERR_OK;
@@ -268,13 +267,13 @@ static void step(struct link *link, const struct env *env, enum machine_input in
         err = greet(link);
         break;
     case MACHINE_OPENED:
-        opened(link, env);
+        opened(link, now_ms);
         break;
     case MACHINE_PONG:
         err = pong(link);
         break;
     case MACHINE_PING:
-        err = ping(link, env);
+        err = ping(link, now_ms);
         break;
     case MACHINE_REFUSE:
         say_bye(link, ERR_PROTOCOL);
@@ -367,14 +366,14 @@ static void receive_handshake(struct link *link, const struct env *env, struct s
         err = noise_read(link->noise, message, &payload);
     }
     if (err != ERR_OK) {
-        step(link, env, MACHINE_IN_BAD, err);
+        step(link, env->now_ms, MACHINE_IN_BAD, err);
         return;
     }
     if (noise_action(link->noise) == NOISE_WRITE) {
-        step(link, env, MACHINE_IN_MESSAGE, ERR_OK);
+        step(link, env->now_ms, MACHINE_IN_MESSAGE, ERR_OK);
     }
     if (link->noise != NULL && noise_action(link->noise) == NOISE_SPLIT) {
-        step(link, env, MACHINE_IN_SPLIT, ERR_OK);
+        step(link, env->now_ms, MACHINE_IN_SPLIT, ERR_OK);
     }
 }
 
@@ -389,7 +388,7 @@ static void receive_record(struct link *link, const struct env *env, struct slic
     uint8_t *at =
         fifo_reserve(&link->frames, sealed.len + (link->frames.cap == 0 ? more : 0), SIZE_MAX);
     if (at != NULL) {
-        err = record_open(&link->receive, sealed, at, &frame);
+        err = sealer_open(&link->receive, sealed, at, &frame);
     }
     if (err == ERR_OK) {
         input = classify(frame, &err);
@@ -401,7 +400,7 @@ static void receive_record(struct link *link, const struct env *env, struct slic
     if (machine_step(link->state, input).effect == MACHINE_DELIVER) {
         fifo_commit(&link->frames, RECORD_PREFIX + frame.len);
     }
-    step(link, env, input, err);
+    step(link, env->now_ms, input, err);
 }
 
 /* Whether a message of len bytes may come now; closes the link otherwise. */
@@ -412,10 +411,10 @@ static bool length_ok(struct link *link, const struct env *env, size_t len)
         size_t wanted = link->noise == NULL ? NOISE_XKHFS_1 : noise_message_size(link->noise);
         err = len == wanted ? ERR_OK : ERR_HANDSHAKE;
     } else {
-        err = record_check_length(len);
+        err = sealer_check_length(len);
     }
     if (err != ERR_OK) {
-        step(link, env, MACHINE_IN_BAD, err);
+        step(link, env->now_ms, MACHINE_IN_BAD, err);
     }
     return err == ERR_OK;
 }
@@ -434,7 +433,7 @@ static bool keep(struct link *link, const struct env *env, struct reader *in, si
     if (n > 0) {
         uint8_t *at = fifo_reserve(&link->partial, n, want);
         if (at == NULL) {
-            step(link, env, MACHINE_IN_BAD, ERR_NO_MEMORY);
+            step(link, env->now_ms, MACHINE_IN_BAD, ERR_NO_MEMORY);
             return false;
         }
         reader_copy(in, at, n);
@@ -522,7 +521,7 @@ void link_close(struct link *link, enum err reason)
     if (link->state == MACHINE_CLOSED) {
         return;
     }
-    step(link, NULL, MACHINE_IN_CLOSE, reason);
+    step(link, 0, MACHINE_IN_CLOSE, reason);
     /* The caller wants no more of it: what came and was not fetched goes. */
     fifo_fini(&link->frames);
     link->lent = 0;
@@ -552,7 +551,7 @@ void link_tick(struct link *link, const struct env *env)
         return;
     }
     bool idle = link->state == MACHINE_OPEN && !link->pinged;
-    step(link, env, idle ? MACHINE_IN_IDLE : MACHINE_IN_LATE, ERR_TIMEOUT);
+    step(link, env->now_ms, idle ? MACHINE_IN_IDLE : MACHINE_IN_LATE, ERR_TIMEOUT);
 }
 
 /* ------------------------------------------------------------------------------------- queries */

@@ -61,10 +61,11 @@ struct pair_prekeys {
     const uint8_t *kem_dk; /* SESSION_KEM_DK bytes: the one-time part's, or the last resort's */
 };
 
-/* The plain numbers of a kind-2 envelope. */
+/* The plain part of a kind-2 envelope. */
 struct session_first {
     uint32_t spk_id;
     uint32_t one_time_id; /* 0: none */
+    struct dh_pk ek;      /* EK: the same in every kind-2 envelope of one session */
 };
 
 /* What is sealed inside a kind-2 envelope, opened but not yet proven by the body's tag. Borrowed
@@ -91,30 +92,33 @@ struct session_in {
     bool duplicate; /* this seq with the same hash was seen: acknowledge, show nothing */
     bool gap;       /* an earlier seq has not come yet, or prev_hash does not fit */
     bool reset;     /* same seq with another hash, or another boot_id: the other side was
-                       restored or rolled back */
+                       restored or rolled back; or it acknowledges what we never sent: we were */
     struct slice content;
     struct slice tokens;
     struct slice route;
 };
 
-struct session; /* about 4 KiB; secrets: wiped by session_free */
+struct session; /* about 2 KiB, more with skipped keys; secrets: wiped by session_free */
 
 struct session *session_new(void);
 void session_free(struct session *s);
-/* Complete state, for a sealed row. session_load checks form and bounds: ERR_CORRUPT. Skipped
- * message keys are part of it. */
+/* Complete state, for a sealed row: under 1.5 KiB in an established session without skipped keys
+ * and gaps. Skipped message keys are part of it, 44 bytes each. session_load checks form and
+ * bounds: ERR_CORRUPT, and s is as before; it may be called again and again on the same s. */
 enum err session_save(const struct session *s, struct arena *arena,
                       struct slice *out) PETREL_MUST_USE;
 enum err session_load(struct session *s, struct slice saved) PETREL_MUST_USE;
 
 /* Initiator. invite: INVITE_SECRET bytes or NULL; device_list and device are what the other side
- * will verify us by. Envelopes are kind 2 until the first one of theirs was opened. */
+ * will verify us by. Envelopes are kind 2 until the first one of theirs was opened. ERR_BAD_KEY
+ * when a key of the bundle is none; ERR_TOO_LARGE (LIMIT_DEVICE_LIST), ERR_ARGUMENT (device). */
 enum err session_initiate(struct session *s, const struct env *env, struct arena *arena,
                           const struct pair_self *self, const struct pair_peer *peer,
                           const struct pair_bundle *bundle, const uint8_t *invite,
                           struct slice device_list, uint8_t device) PETREL_MUST_USE;
 
-/* Responder, step 1: the ids to look up. ERR_MALFORMED. */
+/* Responder, step 1: the ids to look up. An envelope of a session that runs already (the other
+ * side has not heard from us yet) is opened with session_open alone. ERR_MALFORMED. */
 enum err session_first_read(struct slice envelope, struct session_first *first) PETREL_MUST_USE;
 /* Step 2: opens the introduction. ERR_DECRYPT, ERR_BAD_KEY, ERR_MALFORMED. */
 enum err session_first_open(struct arena *arena, const struct pair_self *self,
@@ -136,21 +140,29 @@ bool session_established(const struct session *s);
 /* Bytes of content, tokens and route that fit an envelope of this class (0-3) at most. */
 size_t session_room(const struct session *s, unsigned envelope_class);
 /* Seals into the smallest class that fits. seq_out: the content's seq (0 for ack-only).
- * ERR_BACKPRESSURE: LIMIT_UNACKED are unacknowledged; ERR_TEXT_TOO_LONG: fits no class. */
+ * ERR_BACKPRESSURE: LIMIT_UNACKED are unacknowledged; ERR_TEXT_TOO_LONG: fits no class;
+ * ERR_NOT_NOW: accepted, but the first envelope was not opened yet. */
 enum err session_seal(struct session *s, const struct env *env, struct arena *arena,
                       const struct session_out *out, struct slice *envelope,
                       uint64_t *seq_out) PETREL_MUST_USE;
 /* Opens an envelope of this session. ERR_DECRYPT when it is not one of this session (try the
- * next), ERR_REPLAY when its key was used, ERR_TOO_FAR_AHEAD, ERR_MALFORMED. */
+ * next) or was changed; ERR_REPLAY when its key was used: the other side did not get our
+ * acknowledgement, so send one; ERR_TOO_FAR_AHEAD, ERR_MALFORMED, ERR_TOO_LARGE, ERR_BAD_KEY. */
 enum err session_open(struct session *s, const struct env *env, struct arena *arena,
                       struct slice envelope, struct session_in *in) PETREL_MUST_USE;
 
-/* Whether content of ours with this seq (of the present boot) was acknowledged by the other side.
- */
+/* Whether content of ours with this seq (of the present boot) was acknowledged by the other side,
+ * or forgotten. */
 bool session_acked(const struct session *s, uint64_t seq);
 /* All content of ours up to and including this seq is acknowledged. */
 uint64_t session_acked_up_to(const struct session *s);
 /* Whether we owe the other side an acknowledgement: content arrived since the last body sent. */
 bool session_owes_ack(const struct session *s);
+/* Content of ours with this seq will not be sent again (the outbox gave it up): it no longer counts
+ * as unacknowledged, and the other side is told not to wait for it. */
+void session_forget(struct session *s, uint64_t seq);
+/* Drops skipped keys older than LIMIT_SKIPPED_DAYS; true when there were any, so that the caller
+ * saves. Opening does it too: this is for sessions that fell silent. */
+bool session_expire(struct session *s, uint64_t now_ms);
 
 #endif

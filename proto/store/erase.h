@@ -3,7 +3,7 @@
  * erase: the format of an account's erase file: a header that says how the account is opened, and
  * two slots of which each can hold one generation of the root R, sealed under the account's key.
  *
- * docs/protocol/08-at-rest.md, section 4. Sans I/O: it encodes and decodes; who writes when, and
+ * docs/protocol/08-at-rest.md, section 8.4. Sans I/O: it encodes and decodes; who writes when, and
  * what is flushed in between, is the host's (daemon/keyring). Header and slots lie in 4 KiB blocks
  * of their own, so that writing one slot cannot tear the other.
  */

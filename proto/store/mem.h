@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * mem: the store in memory, for unit tests and the simulator: ordered tables, transactions whose
- * abort restores everything exactly, and a crash on demand. docs/protocol/08-at-rest.md, section 8.
+ * abort restores everything exactly, and a crash on demand. docs/protocol/08-at-rest.md, 8.8.
  *
  * It keeps no promise of durability and wipes nothing: a real node uses daemon/store. One thread.
  */

@@ -24,19 +24,20 @@ enum {
     STORE_VALUE = 262144, /* longest value, bytes */
 };
 
-/* X(constant, LMDB name). The order may change, names are for ever. Keys: protocol/08-at-rest. */
+/* X(constant, LMDB name). The order may change, names are for ever. Keys:
+ * docs/protocol/08-at-rest.md, section 8.5. */
 #define STORE_TABLES(X)                                                                            \
     X(META, "meta")               /* schema version, writer's version, reserved counters */        \
     X(ACCOUNT, "account")         /* account | 0x00: identity, device, relays in use */            \
     X(BUCKET, "bucket")           /* account | bucket u8 | generation u32; account: name key */    \
-    X(CONTACT, "contact")         /* account | keyed hash of the contact's ID */                   \
+    X(CONTACT, "contact")         /* account | number u32 */                                       \
+    X(CONTACT_ID, "contact_id")   /* account | keyed hash of an ID: number of the contact */       \
+    X(TOKEN, "token")             /* account | contact u32 | counter u64: deposit tokens */        \
     X(SESSION, "session")         /* account | contact u32 | session: ratchet state */             \
-    X(SKIPPED, "skipped")         /* account | contact u32 | session | key hash: skipped keys */   \
     X(PREKEY, "prekey")           /* account | kind | id u32: prekey secrets */                    \
     X(REPLAY, "replay")           /* account | T: last-resort replay cache */                      \
     X(INVITE, "invite")           /* account | invite id: invitations that were handed out */      \
     X(OUTBOX, "outbox")           /* account | contact u32 | order u64: until acknowledged */      \
-    X(DUE, "due")                 /* account | due ms u64 | contact u32 | order u64 */             \
     X(MESSAGE, "message")         /* account | contact u32 | order u64: the history */             \
     X(MESSAGE_ID, "message_id")   /* account | message id 16: where in the history */              \
     X(EVENT, "event")             /* cursor u64: the event log */                                  \

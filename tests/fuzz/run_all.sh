@@ -8,9 +8,11 @@
 #   FUZZ_AGAIN=1   run also those whose result still stands
 #   PETREL_JOBS    how many at a time (default 2)
 #
-# A result stands while the decoder's files are as they were. Which files those are, a target says
-# in its first lines: `decodes: proto/relay/item.c proto/base/pack.c` (headers count with them). Results are kept in
-# tests/fuzz/RESULTS, which is checked in: target, seconds, executions, commit, hash of the files.
+# A result stands while the decoder's files are as they were: all that the target includes, one from
+# another, each header with its source; or, where a target's first lines name them, just those:
+# `decodes: proto/relay/item.c proto/base/pack.c`. Results are kept in tests/fuzz/RESULTS, which is
+# checked in: target, seconds, executions, commit, hash of the files.
+#
 # A run starts from the checked-in corpus and from what earlier runs on this machine have found; an
 # input that fails lies in PROGRAM_FOLDER/findings afterwards.
 set -euo pipefail
@@ -28,18 +30,40 @@ die() {
     exit 1
 }
 
+# included_by FILE: the files of proto/ that it includes.
+included_by() {
+    local name
+    sed -n 's/^#include "\(.*\)"$/\1/p' "$1" | while read -r name; do
+        if [ -f "proto/$name" ]; then
+            echo "proto/$name"
+        fi
+    done
+}
+
 # decoder_files TARGET: the files that its result depends on, itself included.
 decoder_files() {
-    local words word
+    local words word queue=("tests/fuzz/$1.c")
+    local -A seen=()
     words=$(sed -n '1,20s/^.*decodes:[[:space:]]*\(.*[^*/ ]\)[[:space:]]*\(\*\/\)\{0,1\}$/\1/p' \
         "tests/fuzz/$1.c")
-    [ -n "$words" ] || die "tests/fuzz/$1.c: no line 'decodes: FILE...' among the first 20"
     for word in $words; do
         [ -f "$word" ] || die "tests/fuzz/$1.c decodes $word, which does not exist"
-        echo "$word"
-        [ ! -f "${word%.c}.h" ] || echo "${word%.c}.h"
+        seen[$word]=1
+        seen[${word%.c}.h]=1
     done
-    echo "tests/fuzz/$1.c"
+    while [ -z "$words" ] && [ "${#queue[@]}" -gt 0 ]; do
+        word=${queue[0]}
+        queue=("${queue[@]:1}")
+        if [ -z "${seen[$word]:-}" ] && [ -f "$word" ]; then
+            seen[$word]=1
+            mapfile -t -O "${#queue[@]}" queue < <(included_by "$word")
+            queue+=("${word%.h}.c")
+        fi
+    done
+    seen[tests/fuzz/$1.c]=1
+    for word in "${!seen[@]}"; do
+        [ ! -f "$word" ] || echo "$word"
+    done | LC_ALL=C sort
 }
 
 # decoder_hash TARGET

@@ -11,7 +11,7 @@ wrong=0
 has() {
     local what=$1 pattern=$2
     shift 2
-    if readelf -W "$@" "$program" | grep -Eq "$pattern"; then
+    if grep -Eq "$pattern" <<<"$(readelf -W "$@" "$program")"; then
         echo "$what: yes"
     else
         echo "$what: NO"

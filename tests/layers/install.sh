@@ -46,8 +46,8 @@ for kind in system user; do
     grep -q "^ExecStart=$prefix/bin/petreld" "$unit" || bad "$kind unit starts another petreld"
     ! grep -n '@[A-Z_]*@' "$unit" || bad "$kind unit holds a placeholder"
     if [ -x "$prefix/bin/petreld" ] && command -v systemd-analyze >/dev/null; then
-        flag=--$kind
-        systemd-analyze verify --man=no "$flag" "$unit" || bad "$kind unit does not verify"
+        XDG_RUNTIME_DIR=$prefix systemd-analyze verify --man=no "--$kind" "$unit" ||
+            bad "$kind unit does not verify"
     fi
 done
 

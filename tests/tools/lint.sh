@@ -19,7 +19,7 @@ mapfile -t files < <(find proto daemon ctl -name '*.c' 2>/dev/null | LC_ALL=C so
 count=${#files[@]}
 
 printf '%s\0' "${files[@]}" |
-    xargs -0 -n 4 -P "${PETREL_JOBS:-2}" clang-tidy --quiet -p "$build" || status=1
+    xargs -0 -n 1 -P "${PETREL_JOBS:-2}" clang-tidy --quiet -p "$build" || status=1
 echo "clang-tidy: $count files checked"
 
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "link/record.h"
+#include "link/sealer.h"
 
 #include <assert.h>
 #include <string.h>
@@ -10,14 +10,14 @@ static_assert(LIMIT_RECORD % LIMIT_RECORD_PAD == 0, "the largest record is padde
 static_assert(LIMIT_FRAME + RECORD_PREFIX == LIMIT_RECORD, "the largest frame fills it");
 static_assert(RECORD_MAX <= 65535, "Noise's message limit and the header's range");
 
-void record_init(struct record *r, const struct cipher *cipher, uint32_t rekey_every)
+void sealer_init(struct sealer *r, const struct cipher *cipher, uint32_t rekey_every)
 {
     assert(rekey_every > 0);
     r->cipher = *cipher;
     r->rekey_every = rekey_every;
 }
 
-void record_fini(struct record *r)
+void sealer_fini(struct sealer *r)
 {
     secret_wipe(r, sizeof *r);
 }
@@ -28,26 +28,26 @@ static size_t padded(size_t len)
     return (with_prefix + LIMIT_RECORD_PAD - 1) / LIMIT_RECORD_PAD * LIMIT_RECORD_PAD;
 }
 
-size_t record_size(size_t len)
+size_t sealer_size(size_t len)
 {
     return RECORD_HEADER + padded(len) + CIPHER_TAG;
 }
 
 /* Counting is the cipher's counter: it is never reset. */
-static void rekey_when_due(struct record *r)
+static void rekey_when_due(struct sealer *r)
 {
     if (r->cipher.n % r->rekey_every == 0) {
         cipher_rekey(&r->cipher);
     }
 }
 
-enum err record_seal(struct record *r, struct slice frame, uint8_t *out)
+enum err sealer_seal(struct sealer *r, struct slice frame, uint8_t *out)
 {
     if (frame.len > LIMIT_FRAME) {
         return ERR_TOO_LARGE;
     }
     size_t plain = padded(frame.len);
-    struct writer w = writer_of(out, record_size(frame.len));
+    struct writer w = writer_of(out, sealer_size(frame.len));
     writer_u16(&w, (uint16_t)(plain + CIPHER_TAG));
     writer_u16(&w, (uint16_t)frame.len);
     writer_slice(&w, frame);
@@ -56,14 +56,14 @@ enum err record_seal(struct record *r, struct slice frame, uint8_t *out)
     uint8_t *at = out + RECORD_HEADER;
     enum err err = cipher_encrypt(&r->cipher, slice_of(NULL, 0), slice_of(at, plain), at);
     if (err != ERR_OK) {
-        secret_wipe(out, record_size(frame.len));
+        secret_wipe(out, sealer_size(frame.len));
         return err;
     }
     rekey_when_due(r);
     return ERR_OK;
 }
 
-enum err record_check_length(size_t len)
+enum err sealer_check_length(size_t len)
 {
     if (len > RECORD_MAX) {
         return ERR_TOO_LARGE;
@@ -80,9 +80,9 @@ static bool all_zero(struct slice s)
     return any == 0;
 }
 
-enum err record_open(struct record *r, struct slice sealed, uint8_t *plain, struct slice *frame)
+enum err sealer_open(struct sealer *r, struct slice sealed, uint8_t *plain, struct slice *frame)
 {
-    enum err err = record_check_length(sealed.len);
+    enum err err = sealer_check_length(sealed.len);
     if (err != ERR_OK) {
         return err;
     }

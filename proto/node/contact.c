@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * contact: finding a person's key bundle (descriptor, pop), beginning a session, accepting.
+ * docs/protocol/07-node.md, section 3.
+ */
+#include <string.h>
+
+#include "base/secret.h"
+#include "crypto/bep44.h"
+#include "crypto/blind.h"
+#include "node/bundle.h"
+#include "node/content.h"
+#include "node/core.h"
+#include "node/descriptor.h"
+#include "node/event.h"
+#include "pair/prekey.h"
+#include "relay/descriptor_record.h"
+#include "relay/record.h"
+
+enum {
+    CONTACT_WAIT_MS = 2000, /* between looks at whether our own relay is ready */
+};
+
+bool contact_may_talk(const struct contact_row *row)
+{
+    switch (row->state) {
+    case CONTACT_ACCEPTED:
+        return true;
+    case CONTACT_RESOLVING:
+    case CONTACT_REQUESTED:
+        return row->invite.len > 0; /* who invited us accepts by that */
+    case CONTACT_INCOMING:
+    case CONTACT_BLOCKED:
+        return false;
+    }
+    return false;
+}
+
+int contact_slot(const struct contact_row *row)
+{
+    int best = -1;
+    for (int i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
+        if ((row->sessions >> i & 1) != 0 &&
+            (best < 0 || memcmp(row->session_id[i], row->session_id[best], SESSION_T) < 0)) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+void contact_take_list(struct contact_row *row, struct slice list_bytes,
+                       const struct device_list *list)
+{
+    const struct device_entry *entry = &list->entries[0];
+    row->list = list_bytes;
+    row->has_record = true;
+    row->relay = entry->record.relay;
+    row->record = entry->record.key;
+    row->has_queue = entry->queue_count > 0;
+    if (row->has_queue) {
+        row->queue_relay = entry->queues[0].relay;
+        row->queue = entry->queues[0].key;
+    }
+}
+
+/* Tells clients of an event that is about one contact. */
+static enum err contact_event(struct node *node, struct step *step, const struct contact_row *row,
+                              const char *type, enum err trouble)
+{
+    char id[ID_TEXT];
+    id_encode(row->id.b, id);
+    struct event event = event_begin(step, type, 256);
+    event_text(&event, "contact", id);
+    if (trouble != ERR_OK) {
+        event_text(&event, "error", err_name(trouble));
+    }
+    return event_commit(step, node->keys, &event);
+}
+
+enum err contact_accept(struct node *node, struct step *step, struct contact_row *row)
+{
+    row->state = CONTACT_ACCEPTED;
+    enum err err = contact_row_put(step, node->keys, row);
+    if (err == ERR_OK) {
+        err = contact_event(node, step, row, "contact.accepted", ERR_OK);
+    }
+    struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
+    env_random(step->turn->env, content.id, sizeof content.id);
+    struct writer w = step_writer(step, CONTENT_OVERHEAD);
+    if (err == ERR_OK) {
+        err = content_encode(&w, &content);
+    }
+    uint64_t order;
+    return err == ERR_OK ? outbox_add(node, step, row->number, writer_done(&w), false, &order)
+                         : err;
+}
+
+enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
+{
+    struct contact_row row;
+    uint32_t after = 0;
+    *count = 0;
+    enum err err = contact_row_next(step, node->keys, after, &row);
+    while (err == ERR_OK) {
+        *count += row.state == CONTACT_INCOMING;
+        after = row.number;
+        err = contact_row_next(step, node->keys, after, &row);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* Gives up until the user does something. */
+static enum err contact_failed(struct node *node, struct step *step, struct work *work,
+                               const struct contact_row *row, enum err trouble)
+{
+    work->trouble = trouble;
+    work->due = UINT64_MAX;
+    work->gave_up = true;
+    return contact_event(node, step, row, "contact.failed", trouble);
+}
+
+/* Asks our own relay, over an anonymous link, for the descriptor of this period. */
+static enum err resolve(struct node *node, struct step *step, struct work *work,
+                        const struct contact_row *row)
+{
+    if (node->home.address.port == 0) {
+        work->trouble = ERR_NO_RELAY;
+        work->due = step_now(step) + CONTACT_WAIT_MS;
+        return ERR_OK;
+    }
+    struct node_link *link;
+    enum err err = outbox_link(node, step, &node->home.address, &link);
+    if (err != ERR_OK || !link->open) {
+        return err;
+    }
+    /* Around midnight an item may be there for one period only: ask for both in turn. */
+    work->period = descriptor_period(step_now(step)) - work->attempts % 2;
+    struct descriptor_get get;
+    err = blind_public(&row->id, work->period, &get.blinded);
+    if (err != ERR_OK) {
+        return contact_failed(node, step, work, row, err);
+    }
+    struct writer w = step_writer(step, 128);
+    descriptor_get_write(&w, &get);
+    err = links_request(link, step, FRAME_DESCRIPTOR_GET, writer_done(&w), row->number, 0);
+    work->in_flight = err == ERR_OK;
+    return err;
+}
+
+static enum err resolved(struct node *node, struct step *step, struct work *work,
+                         struct contact_row *row, struct slice body)
+{
+    struct descriptor_get_reply reply;
+    struct descriptor descriptor;
+    enum err err = descriptor_get_reply_read(body, &reply);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (reply.head.err != ERR_OK) {
+        work_fail(node, step, work, reply.head.err, reply.head.retry_after_ms);
+        return ERR_OK;
+    }
+    err = blind_public(&row->id, work->period, &reply.item.key);
+    if (err == ERR_OK) {
+        err = descriptor_open(&row->id, work->period, &reply.item, &descriptor);
+    }
+    if (err != ERR_OK) {
+        work_fail(node, step, work, err, 0); /* a relay that lies, or something new */
+        return ERR_OK;
+    }
+    row->has_record = true;
+    row->record = descriptor.record;
+    row->relay = descriptor.relays[0].address;
+    work->attempts = 0;
+    work_wake(work);
+    return contact_row_put(step, node->keys, row);
+}
+
+/* Admission of a pop: the invitation's token, or a stamp; *ready when there is one. */
+static void pop_admission(struct node *node, struct step *step, struct work *work,
+                          const struct contact_row *row, struct relay_admission *admission,
+                          bool *ready)
+{
+    *admission = (struct relay_admission){.stamp = row->pop_token.len == 0};
+    if (!admission->stamp) {
+        memcpy(admission->token.b, row->pop_token.p, sizeof admission->token.b);
+        *ready = true;
+        return;
+    }
+    struct stamp_goal goal = {.relay = row->relay.node_id,
+                              .minute = (uint32_t)(step_now(step) / LIMIT_MINUTE_MS)};
+    memcpy(goal.target, row->record.b, sizeof goal.target);
+    prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &row->pop_nonce, 1);
+    *ready = mining_step(&work->mining, &goal, work->bits > 0 ? work->bits : LIMIT_STAMP_POP_BITS,
+                         &node->mining_budget);
+    admission->stamp_minute = work->mining.goal.minute;
+    admission->stamp_nonce = work->mining.nonce;
+}
+
+/* Takes the key bundle and a one-time part from the contact's relay. */
+static enum err pop(struct node *node, struct step *step, struct work *work,
+                    struct contact_row *row)
+{
+    struct node_link *link;
+    enum err err = outbox_link(node, step, &row->relay, &link);
+    if (err != ERR_OK || !link->open) {
+        return err;
+    }
+    if (row->pop_nonce.len == 0) {
+        uint8_t *nonce = arena_alloc(step->turn->arena, RELAY_POP_NONCE);
+        if (nonce == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        env_random(step->turn->env, nonce, RELAY_POP_NONCE);
+        row->pop_nonce = slice_of(nonce, RELAY_POP_NONCE);
+        err = contact_row_put(step, node->keys, row);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    struct record_pop request = {.record = row->record};
+    bool ready;
+    pop_admission(node, step, work, row, &request.admission, &ready);
+    if (!ready) {
+        work_wake(work); /* goes on in the next turn */
+        return ERR_OK;
+    }
+    memcpy(request.pop_nonce, row->pop_nonce.p, RELAY_POP_NONCE);
+    struct writer w = step_writer(step, 512);
+    record_pop_write(&w, &request);
+    err = links_request(link, step, FRAME_RECORD_POP, writer_done(&w), row->number, 0);
+    work->in_flight = err == ERR_OK;
+    return err;
+}
+
+/* Opens what a pop gave: the contact's device list and a bundle to begin a session with. */
+static enum err open_bundle(struct step *step, const struct contact_row *row,
+                            const struct record_pop_reply *reply, struct slice *list_bytes,
+                            struct device_list *list, struct pair_bundle *out)
+{
+    struct arena *arena = step->turn->arena;
+    uint8_t *body = arena_alloc(arena, reply->body.len + 1);
+    uint8_t *part = arena_alloc(arena, LIMIT_RECORD_PART);
+    if (body == NULL || part == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct aead_key key;
+    size_t body_len = 0;
+    size_t part_len = 0;
+    record_key(&key, &row->id, &row->record);
+    enum err err = record_open(body, &body_len, &key, RECORD_BODY_ID, reply->body);
+    if (err == ERR_OK && reply->has_part) {
+        err = record_open(part, &part_len, &key, reply->part.id, reply->part.sealed);
+    }
+    secret_wipe(&key, sizeof key);
+    struct bundle bundle;
+    if (err == ERR_OK) {
+        err = bundle_read(slice_of(body, body_len), &bundle);
+    }
+    if (err == ERR_OK) {
+        err = device_list_open(bundle.device_list, &row->id, list);
+    }
+    if (err == ERR_OK && list->entries[0].queue_count == 0) {
+        err = ERR_MALFORMED;
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    uint64_t created;
+    *list_bytes = bundle.device_list;
+    return prekey_bundle_open(bundle.prekey, slice_of(part, part_len),
+                              &list->entries[0].device.sign, step_now(step), out, &created);
+}
+
+/* Begins a session with what was popped; it gets slot 0. */
+static enum err begin(struct node *node, struct step *step, struct contact_row *row,
+                      const struct device_list *list, const struct pair_bundle *bundle)
+{
+    struct account_row account;
+    enum err err = account_row_get(step, node->keys, &account);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct session *s = session_new();
+    struct pair_self self;
+    account_pair_self(&account, &self);
+    struct pair_peer peer = {.id = row->id,
+                             .certificate = list->entries[0].certificate,
+                             .dh = list->entries[0].device.dh};
+    struct slice saved;
+    err = s == NULL ? ERR_NO_MEMORY
+                    : session_initiate(s, step->turn->env, step->turn->arena, &self, &peer, bundle,
+                                       row->invite.len > 0 ? row->invite.p : NULL,
+                                       account.device_list, 0);
+    if (err == ERR_OK) {
+        err = session_save(s, step->turn->arena, &saved);
+    }
+    if (err == ERR_OK) {
+        err = session_row_put(step, node->keys, row->number, 0, saved);
+    }
+    if (err == ERR_OK) {
+        row->sessions |= 1;
+        memcpy(row->session_id[0], session_id(s), SESSION_T);
+        row->first_sent = step_now(step);
+    }
+    session_free(s);
+    secret_wipe(&self, sizeof self);
+    secret_wipe(&account, sizeof account);
+    return err;
+}
+
+/* What a refused pop means. */
+static enum err pop_refused(struct node *node, struct step *step, struct work *work,
+                            struct contact_row *row, const struct record_pop_reply *reply)
+{
+    enum err refusal = reply->head.err;
+    work->mining = (struct mining){.wanted = false};
+    if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits <= LIMIT_STAMP_BITS_MAX) {
+        work->bits = reply->stamp_bits;
+        work_wake(work);
+        return ERR_OK;
+    }
+    if (refusal == ERR_STAMP_STALE && work->attempts == 0) {
+        work->attempts++;
+        work_wake(work);
+        return ERR_OK;
+    }
+    if (refusal == ERR_TOKEN_SPENT && row->pop_token.len > 0) {
+        /* Somebody else used this invitation: section 4 of the protocol asks for an alarm. */
+        return contact_failed(node, step, work, row, ERR_INVITE_USED);
+    }
+    if (refusal == ERR_BAD_TOKEN && row->pop_token.len > 0) {
+        row->pop_token = slice_of(NULL, 0); /* its epoch is over; a stamp always works */
+        work_wake(work);
+        return contact_row_put(step, node->keys, row);
+    }
+    work_fail(node, step, work, refusal, reply->head.retry_after_ms);
+    return ERR_OK;
+}
+
+static enum err popped(struct node *node, struct step *step, struct work *work,
+                       struct contact_row *row, struct slice body)
+{
+    struct record_pop_reply reply;
+    enum err err = record_pop_reply_read(body, &reply);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (reply.head.err != ERR_OK) {
+        return pop_refused(node, step, work, row, &reply);
+    }
+    struct arena *arena = step->turn->arena;
+    struct device_list *list = arena_alloc(arena, sizeof *list);
+    struct pair_bundle *bundle = arena_alloc(arena, sizeof *bundle);
+    struct slice list_bytes;
+    if (list == NULL || bundle == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    err = open_bundle(step, row, &reply, &list_bytes, list, bundle);
+    if (err == ERR_OK) {
+        contact_take_list(row, list_bytes, list);
+        err = begin(node, step, row, list, bundle);
+    }
+    if (err_class(err) == ERR_CLASS_PEER) {
+        /* Not what this person published, or too old: a new pop later, with a stamp. */
+        row->pop_nonce = slice_of(NULL, 0);
+        row->pop_token = slice_of(NULL, 0);
+        work_fail(node, step, work, err, 0);
+        return contact_row_put(step, node->keys, row);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    work->attempts = 0;
+    work->trouble = ERR_OK;
+    work->bits = 0;
+    work->mining = (struct mining){.wanted = false};
+    work_wake(work);
+    return contact_row_put(step, node->keys, row);
+}
+
+enum err contact_reply(struct node *node, struct step *step, struct work *work,
+                       const struct link_request *request, struct slice body)
+{
+    struct contact_row row;
+    work->in_flight = false;
+    enum err err = contact_row_get(step, node->keys, work->contact, &row);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    if (contact_slot(&row) >= 0) {
+        return ERR_OK; /* they were faster: their session is here already */
+    }
+    err = request->kind == FRAME_RECORD_POP ? popped(node, step, work, &row, body)
+                                            : resolved(node, step, work, &row, body);
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+enum err contact_progress(struct node *node, struct step *step, struct work *work,
+                          struct contact_row *row, bool *ready)
+{
+    *ready = contact_slot(row) >= 0;
+    if (*ready) {
+        return ERR_OK;
+    }
+    struct account_row account;
+    enum err err = account_row_get(step, node->keys, &account);
+    bool listed = err == ERR_OK && account.device_list.len > 0;
+    secret_wipe(&account, sizeof account);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (!listed) {
+        work->trouble = ERR_NO_RELAY; /* an answer could not reach us */
+        work->due = step_now(step) + CONTACT_WAIT_MS;
+        return ERR_OK;
+    }
+    return row->has_record ? pop(node, step, work, row) : resolve(node, step, work, row);
+}
+
+/* Entries that the dropped sessions sealed wait again; their acknowledgements are void. */
+static enum err unseal(struct node *node, struct step *step, uint32_t contact)
+{
+    struct outbox_row row;
+    uint64_t order = 0;
+    enum err err = outbox_row_next(step, node->keys, contact, &order, &row);
+    while (err == ERR_OK) {
+        if (row.ack_only) {
+            err = outbox_row_del(step, node->keys, contact, order);
+        } else if (row.state != OUTBOX_WAITING) {
+            row.state = OUTBOX_WAITING;
+            row.envelope = slice_of(NULL, 0);
+            row.token = slice_of(NULL, 0);
+            err = outbox_row_put(step, node->keys, contact, order, &row);
+        }
+        if (err == ERR_OK) {
+            order++;
+            err = outbox_row_next(step, node->keys, contact, &order, &row);
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err contact_restart(struct node *node, struct step *step, struct work *work,
+                         struct contact_row *row)
+{
+    for (uint8_t slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
+        if ((row->sessions >> slot & 1) != 0) {
+            enum err err = session_row_del(step, node->keys, row->number, slot);
+            if (err != ERR_OK) {
+                return err;
+            }
+        }
+    }
+    row->sessions = 0;
+    row->first_sent = 0;
+    row->pop_nonce = slice_of(NULL, 0);
+    row->pop_token = slice_of(NULL, 0);
+    enum err err = contact_row_put(step, node->keys, row);
+    if (err == ERR_OK) {
+        err = unseal(node, step, row->number);
+    }
+    work->head = 0;
+    work_wake(work);
+    return err;
+}

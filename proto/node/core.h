@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * core: the node object, as the modules of proto/node see it. Nobody else includes this.
+ *
+ * Everything here can be rebuilt from the store (node_load). Who owns what:
+ *   links.c     which links are open, requests of ours that wait
+ *   account.c   identity, keys, creation
+ *   home.c      our own relay: joining, queue, key bundle, descriptors
+ *   contact.c   finding and asking people, accepting them
+ *   outbox.c    messages out, until acknowledged end to end
+ *   inbox.c     envelopes in
+ *   command.c   calls over the control interface
+ */
+#ifndef PETREL_NODE_CORE_H
+#define PETREL_NODE_CORE_H
+
+#include "crypto/stamp.h"
+#include "node/device.h"
+#include "node/links.h"
+#include "node/node.h"
+#include "node/rows.h"
+#include "relay/host.h"
+#include "relay/token.h"
+
+/* Where we are with our own relay. */
+enum home_state {
+    HOME_NONE,       /* no relay chosen, or the account is locked */
+    HOME_CONNECTING, /* no open link */
+    HOME_JOINING,    /* becoming a member, making the queue */
+    HOME_PUBLISHING, /* attached; key bundle or descriptors are not all there yet */
+    HOME_READY,
+};
+
+struct home {
+    enum home_state state;
+    struct address address; /* of the relay; port 0: none */
+    uint64_t link;          /* 0: none */
+    bool attached;          /* pushes come in on link */
+    bool waiting;           /* a request of ours to it is unanswered */
+    bool acking;            /* a queue.ack is unanswered */
+    uint64_t arrival;       /* newest arrival that was processed */
+    uint64_t acked;         /* newest that the relay was told */
+    uint64_t due;           /* when to go on; UINT64_MAX: an event will say */
+    uint32_t attempts;      /* failures in a row */
+    enum err trouble;       /* the last failure */
+    uint64_t parts;         /* one-time parts at the relay; HOME_PARTS_UNKNOWN: ask */
+    bool news;              /* the next time all is in place is worth an event */
+    bool stale;             /* the relay has another key bundle than we thought: ask which */
+};
+
+#define HOME_PARTS_UNKNOWN UINT64_MAX
+
+/* A search for a stamp, sliced over turns. */
+struct mining {
+    bool wanted; /* goal is set */
+    bool found;  /* nonce is the stamp's */
+    struct stamp_goal goal;
+    unsigned bits;
+    uint64_t nonce;
+};
+
+/* A contact with something to do. Idle contacts have none and cost nothing. */
+struct work {
+    struct work *next;
+    uint32_t contact;
+    bool in_flight;    /* a request for it is unanswered */
+    uint64_t due;      /* when to go on; UINT64_MAX: an event will say */
+    uint32_t attempts; /* failures in a row */
+    enum err trouble;  /* the last failure */
+    bool gave_up;      /* until the user does something */
+    unsigned bits;     /* what its relay asked for a stamp; 0: the default */
+    uint64_t head;     /* outbox entries below this order are at the relay */
+    uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
+    uint64_t acked_ms; /* when the last one was made */
+    uint64_t look_ms;  /* next look at what the relay has and nobody acknowledged */
+    uint64_t period;   /* of the descriptor that was asked for */
+    struct mining mining;
+};
+
+enum {
+    WORK_SLOTS = 256,
+    INVITE_COUNTERS = 2, /* tokens in an invitation: counter 1 deposits, counter 2 pops */
+};
+
+struct node {
+    struct node_config config;
+    char listen_host[LIMIT_HOST + 1];
+    struct sign_pk id;
+    struct sign_sk *sk; /* secret memory */
+    struct links links;
+    struct relay_host *relay; /* NULL when not a relay */
+    struct seal_keys *keys;   /* account; NULL: none or locked */
+    bool has_account;
+    struct sign_pk account_id; /* when keys */
+    struct home home;
+    struct work *work[WORK_SLOTS];
+    size_t work_count;
+    unsigned mining_budget; /* stamp hashes that this turn may still try */
+    uint64_t last_tidy;     /* when events and client ids were trimmed last */
+    uint64_t deadline;
+};
+
+/* The work of this contact, made when there is none. NULL: out of memory. */
+struct work *work_get(struct node *node, uint32_t contact);
+struct work *work_find(const struct node *node, uint32_t contact);
+void work_drop(struct node *node, uint32_t contact);
+/* Wants attention in this turn. */
+void work_wake(struct work *work);
+/* What it may have waited for has come: a link, an acknowledgement. A back-off goes on. */
+void work_resume(struct work *work);
+/* Notes a failure and sets due by exponential back-off with jitter; at least retry_after_ms. */
+void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
+               uint64_t retry_after_ms);
+/* Delay before attempt n (from 1): doubles from LIMIT_RETRY_FIRST_MS to LIMIT_RETRY_MAX_MS, between
+ * half and the whole of it. */
+uint64_t work_backoff(struct step *step, uint32_t attempts);
+
+/* account.c */
+enum err account_load(struct node *node, struct step *step, const uint8_t *root) PETREL_MUST_USE;
+enum err account_create(struct node *node, struct step *step, const uint8_t *root,
+                        const uint8_t *seed) PETREL_MUST_USE;
+/* A number for a new contact. ERR_QUOTA: LIMIT_CONTACTS are there. */
+enum err account_next_contact(struct node *node, struct step *step,
+                              uint32_t *number) PETREL_MUST_USE;
+/* The identity's key pair. Wipe sk after use. */
+void account_identity(const struct account_row *row, struct sign_pk *pk, struct sign_sk *sk);
+/* The link key towards one relay: BLAKE2b(device seed, "petrel/1 link key" | node ID). */
+void account_link_key(const struct account_row *row, const struct sign_pk *relay,
+                      struct dh_sk *key);
+/* What a session needs to know of us; slices borrow from row. Wipe self->dh after use. */
+void account_pair_self(const struct account_row *row, struct pair_self *self);
+
+/* home.c */
+enum err home_load(struct node *node, struct step *step) PETREL_MUST_USE;
+/* Does what can be done now. */
+enum err home_progress(struct node *node, struct step *step) PETREL_MUST_USE;
+enum err home_opened(struct node *node, struct step *step) PETREL_MUST_USE;
+enum err home_closed(struct node *node, struct step *step, enum err err) PETREL_MUST_USE;
+enum err home_reply(struct node *node, struct step *step, const struct link_request *request,
+                    struct slice body) PETREL_MUST_USE;
+/* Leaves the present relay, if any, for this one. code: 32 bytes or empty. */
+enum err home_use(struct node *node, struct step *step, const struct address *address,
+                  struct slice code) PETREL_MUST_USE;
+/* Somebody used a one-time part of ours. */
+void home_part_used(struct node *node);
+/* Tells the relay up to which push everything is on disk here. */
+enum err home_ack(struct node *node, struct step *step) PETREL_MUST_USE;
+/* The keys of tokens for one target (our queue or record), derived from the row. */
+void home_token_keys(const struct relay_row *row, const struct sign_pk *target, struct token_key *k,
+                     struct token_siv_key *siv);
+/* Public keys of our queue and record. */
+void home_queue(const struct relay_row *row, struct sign_pk *queue);
+void home_record(const struct relay_row *row, struct sign_pk *record);
+const char *home_state_name(enum home_state state);
+
+/* contact.c */
+/* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
+enum err contact_progress(struct node *node, struct step *step, struct work *work,
+                          struct contact_row *row, bool *ready) PETREL_MUST_USE;
+enum err contact_reply(struct node *node, struct step *step, struct work *work,
+                       const struct link_request *request, struct slice body) PETREL_MUST_USE;
+/* Accepts a request: state, answer, event. */
+enum err contact_accept(struct node *node, struct step *step,
+                        struct contact_row *row) PETREL_MUST_USE;
+/* Contacts who asked and wait for an answer. */
+enum err contact_requests(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
+/* Whether the two may exchange messages now. */
+bool contact_may_talk(const struct contact_row *row);
+/* Asks again with a new session: what was sealed and not acknowledged is sealed anew. */
+enum err contact_restart(struct node *node, struct step *step, struct work *work,
+                         struct contact_row *row) PETREL_MUST_USE;
+/* Takes what a verified list says of where the contact's queue is. */
+void contact_take_list(struct contact_row *row, struct slice list_bytes,
+                       const struct device_list *list);
+/* The session slot to send on: the smaller T. -1: none. */
+int contact_slot(const struct contact_row *row);
+
+/* outbox.c */
+/* Loads who has entries that wait. */
+enum err outbox_load(struct node *node, struct step *step) PETREL_MUST_USE;
+/* Adds an entry at the end; *order: its place, also in the history when message. */
+enum err outbox_add(struct node *node, struct step *step, uint32_t contact, struct slice content,
+                    bool message, uint64_t *order) PETREL_MUST_USE;
+/* Sends what can be sent to all whose time has come. */
+enum err outbox_progress(struct node *node, struct step *step) PETREL_MUST_USE;
+enum err outbox_reply(struct node *node, struct step *step, struct work *work,
+                      const struct link_request *request, struct slice body) PETREL_MUST_USE;
+/* Removes entries that session s (with T) says are acknowledged. */
+enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
+                      const struct session *s) PETREL_MUST_USE;
+/* The next free place in the history with this contact. */
+enum err outbox_next_order(struct node *node, struct step *step, uint32_t contact,
+                           uint64_t *order) PETREL_MUST_USE;
+/* Entries of all contacts. */
+enum err outbox_count(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
+/* A link that carried requests for contacts is gone. */
+enum err outbox_link_closed(struct node *node, struct step *step, const struct node_link *link,
+                            enum err err) PETREL_MUST_USE;
+/* An anonymous link is open: whoever waits for it goes on. */
+void outbox_link_opened(struct node *node, const struct node_link *link);
+/* The anonymous link to this relay, opened when there is none. */
+enum err outbox_link(struct node *node, struct step *step, const struct address *address,
+                     struct node_link **link) PETREL_MUST_USE;
+
+/* Advances the search by one slice; true: found, and *stamp is its nonce. */
+bool mining_step(struct mining *mining, const struct stamp_goal *goal, unsigned bits,
+                 unsigned *budget);
+
+/* inbox.c */
+enum err inbox_push(struct node *node, struct step *step, struct slice body) PETREL_MUST_USE;
+
+/* command.c */
+enum err command_run(struct node *node, struct step *step,
+                     const struct node_input *input) PETREL_MUST_USE;
+/* Forgets old client_ids, LIMIT_SWEEP_ROWS at a time; *more: call again. */
+enum err command_tidy(struct node *node, struct step *step, bool *more) PETREL_MUST_USE;
+
+#endif

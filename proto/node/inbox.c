@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * inbox: envelopes that our relay pushes: which session opens them, and what their content does.
+ * docs/protocol/07-node.md, section 5.
+ *
+ * Whatever an envelope holds, it is dealt with in the turn that it came in, and acknowledged to the
+ * relay after that turn's commit. What nobody can open is dropped: it would come again for ever.
+ */
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/secret.h"
+#include "node/content.h"
+#include "node/core.h"
+#include "node/device.h"
+#include "node/event.h"
+#include "node/invite.h"
+#include "node/prekeys.h"
+#include "relay/queue.h"
+
+enum {
+    INBOX_STOCK_MAX = 2048, /* tokens of one contact that are kept, section 4 of the protocol */
+};
+
+/* One envelope on its way through. */
+struct arrival {
+    struct node *node;
+    struct step *step;
+    struct slice envelope;
+    bool stamped;           /* came with a stamp: its sender had no token */
+    uint32_t counter;       /* of its token */
+    struct contact_row row; /* whose it is */
+    uint8_t slot;           /* of the session that opened it */
+    struct session *s;
+    struct session_in in;
+};
+
+/* --- sessions that run --- */
+
+/* Tries one session of a.row. ERR_DECRYPT: not its envelope. */
+static enum err try_slot(struct arrival *a, uint8_t slot)
+{
+    struct slice saved;
+    enum err err = session_row_get(a->step, a->node->keys, a->row.number, slot, &saved);
+    if (err == ERR_OK) {
+        err = session_load(a->s, saved);
+    }
+    if (err == ERR_OK) {
+        err = session_open(a->s, a->step->turn->env, a->step->turn->arena, a->envelope, &a->in);
+    }
+    a->slot = slot;
+    return err;
+}
+
+/* Tries every session of a.row. */
+static enum err try_sessions(struct arrival *a)
+{
+    enum err err = ERR_NO_SESSION;
+    for (uint8_t slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
+        if ((a->row.sessions >> slot & 1) == 0) {
+            continue;
+        }
+        err = try_slot(a, slot);
+        if (err != ERR_DECRYPT) {
+            return err;
+        }
+    }
+    return err;
+}
+
+/* The session that opens a kind-1 envelope: of the contact that the token was made for, else (a
+ * stamp says nothing) of any. */
+static enum err open_established(struct arrival *a, uint32_t contact)
+{
+    if (contact != 0) {
+        enum err err = contact_row_get(a->step, a->node->keys, contact, &a->row);
+        return err == ERR_OK ? try_sessions(a) : err;
+    }
+    uint32_t after = 0;
+    for (;;) {
+        enum err err = contact_row_next(a->step, a->node->keys, after, &a->row);
+        if (err != ERR_OK) {
+            return err;
+        }
+        err = try_sessions(a);
+        if (err != ERR_DECRYPT && err != ERR_NO_SESSION) {
+            return err;
+        }
+        after = a->row.number;
+    }
+}
+
+/* --- first contact --- */
+
+/* Where a first envelope's session is, once it was accepted: STORE_REPLAY, account | keyed hash of
+ * its EK. That is the replay cache too: an EK begins one session. */
+static struct store_key first_key(struct arrival *a, const struct session_first *first)
+{
+    uint8_t name[SEAL_NAME];
+    seal_name(a->node->keys, "first", slice_of(first->ek.b, sizeof first->ek.b), name);
+    struct store_key k = store_key_new();
+    store_key_u32(&k, seal_keys_account(a->node->keys));
+    store_key_bytes(&k, name, sizeof name);
+    return k;
+}
+
+static enum err first_find(struct arrival *a, const struct session_first *first, uint32_t *contact,
+                           uint8_t *slot)
+{
+    struct store_key k = first_key(a, first);
+    struct slice value;
+    enum err err = store_get(a->step->turn->store, STORE_REPLAY, store_key_slice(&k), &value);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct reader r = reader_of(value);
+    *contact = reader_u32(&r);
+    *slot = reader_u8(&r);
+    (void)reader_u64(&r);
+    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err first_remember(struct arrival *a, const struct session_first *first)
+{
+    struct store_key k = first_key(a, first);
+    struct store_key value = store_key_new();
+    store_key_u32(&value, a->row.number);
+    store_key_u8(&value, a->slot);
+    store_key_u64(&value, step_now(a->step));
+    return store_put(a->step->turn->store, STORE_REPLAY, store_key_slice(&k),
+                     store_key_slice(&value));
+}
+
+/* The contact of this ID, or a new one (not put yet) under `number`, when that is free. */
+static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_t number)
+{
+    struct step *step = a->step;
+    uint32_t known;
+    enum err err = contact_row_find(step, a->node->keys, id, &known);
+    if (err == ERR_OK) {
+        return contact_row_get(step, a->node->keys, known, &a->row);
+    }
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    err = number == 0 ? ERR_OK : contact_row_get(step, a->node->keys, number, &a->row);
+    if (number == 0 || err == ERR_OK) {
+        err = account_next_contact(a->node, step, &number);
+    } else if (err == ERR_NOT_FOUND) {
+        err = ERR_OK;
+    }
+    a->row = (struct contact_row){
+        .number = number, .id = *id, .state = CONTACT_INCOMING, .created = step_now(step)};
+    return err;
+}
+
+/* The slot for a new session: a free one, else that of the largest T, which is sent on last. */
+static uint8_t slot_for(const struct contact_row *row)
+{
+    uint8_t largest = 0;
+    for (uint8_t i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
+        if ((row->sessions >> i & 1) == 0) {
+            return i;
+        }
+        if (memcmp(row->session_id[i], row->session_id[largest], SESSION_T) > 0) {
+            largest = i;
+        }
+    }
+    return largest;
+}
+
+/* What a first envelope says of its sender, checked as far as it can be before the session is. */
+struct newcomer {
+    struct session_intro intro;
+    struct device_list *list;
+    bool invited; /* the invitation is ours, whatever its state */
+    struct invite_row invite;
+};
+
+static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
+                              const struct pair_prekeys *prekeys, struct newcomer *n)
+{
+    struct arena *arena = a->step->turn->arena;
+    enum err err = session_first_open(arena, self, prekeys, a->envelope, &n->intro);
+    n->list = arena_alloc(arena, sizeof *n->list);
+    if (n->list == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (err == ERR_OK) {
+        err = device_list_open(n->intro.device_list, &n->intro.id, n->list);
+    }
+    if (err == ERR_OK && n->intro.device >= n->list->count) {
+        err = ERR_MALFORMED;
+    }
+    if (err == ERR_OK && memcmp(n->intro.id.b, self->id.b, sizeof self->id.b) == 0) {
+        err = ERR_SELF;
+    }
+    if (err == ERR_OK && n->intro.has_invite) {
+        err = invite_row_get(a->step, a->node->keys, n->intro.invite_id, &n->invite);
+        n->invited = err == ERR_OK;
+        if (err == ERR_NOT_FOUND) {
+            err = ERR_NO_SESSION; /* its secret is part of the key: nothing to be opened */
+        }
+    }
+    return err;
+}
+
+/* Accepts the session and opens the body, which proves who sent it. */
+static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
+                                const struct pair_prekeys *prekeys, const struct newcomer *n)
+{
+    const struct env *env = a->step->turn->env;
+    struct arena *arena = a->step->turn->arena;
+    const struct device_entry *entry = &n->list->entries[n->intro.device];
+    struct pair_peer peer = {
+        .id = n->intro.id, .certificate = entry->certificate, .dh = entry->device.dh};
+    enum err err = session_accept(a->s, env, arena, self, &peer, prekeys,
+                                  n->invited ? n->invite.secret : NULL, a->envelope);
+    if (err == ERR_OK) {
+        err = session_open(a->s, env, arena, a->envelope, &a->in);
+    }
+    if (err == ERR_OK) {
+        err = contact_for(a, &n->intro.id, n->invited ? n->invite.contact : 0);
+    }
+    if (err == ERR_OK && a->row.state == CONTACT_INCOMING && !n->invited) {
+        uint64_t waiting;
+        err = contact_requests(a->node, a->step, &waiting);
+        if (err == ERR_OK && waiting >= LIMIT_REQUESTS) {
+            err = ERR_QUOTA;
+        }
+    }
+    if (err != ERR_OK || a->row.state == CONTACT_BLOCKED) {
+        return err == ERR_OK ? ERR_CONTACT_BLOCKED : err;
+    }
+    a->slot = slot_for(&a->row);
+    a->row.sessions |= (uint8_t)(1U << a->slot);
+    memcpy(a->row.session_id[a->slot], session_id(a->s), SESSION_T);
+    contact_take_list(&a->row, n->intro.device_list, n->list);
+    return ERR_OK;
+}
+
+/* An invitation of ours was used: once it makes a contact, twice it is an alarm. */
+static enum err invite_use(struct arrival *a, struct newcomer *n)
+{
+    bool first = !n->invite.used;
+    bool open = step_now(a->step) < n->invite.expires;
+    if (!first && memcmp(n->invite.session, session_id(a->s), SESSION_T) != 0) {
+        struct event event = event_begin(a->step, "invite.misused", 256);
+        char id[ID_TEXT];
+        id_encode(a->row.id.b, id);
+        event_text(&event, "contact", id);
+        return event_commit(a->step, a->node->keys, &event);
+    }
+    n->invite.used = true;
+    memcpy(n->invite.session, session_id(a->s), SESSION_T);
+    enum err err = invite_row_put(a->step, a->node->keys, n->intro.invite_id, &n->invite);
+    if (err == ERR_OK && first && open) {
+        a->row.invited = true;
+        a->row.minted = a->row.minted > 0 ? a->row.minted : INVITE_COUNTERS;
+    }
+    return err;
+}
+
+/* A first envelope of a session that we do not have yet. */
+static enum err open_newcomer(struct arrival *a, const struct session_first *first)
+{
+    struct step *step = a->step;
+    struct seal_keys *keys = a->node->keys;
+    struct prekey_secret signed_prekey;
+    struct prekey_secret one_time;
+    struct account_row account;
+    enum err err = prekeys_get(step, keys, PREKEY_SIGNED, first->spk_id, &signed_prekey);
+    if (err == ERR_OK && first->one_time_id != 0) {
+        err = prekeys_get(step, keys, PREKEY_ONE_TIME, first->one_time_id, &one_time);
+    }
+    if (err == ERR_OK) {
+        err = account_row_get(step, keys, &account);
+    }
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_NO_SESSION : err;
+    }
+    struct prekey_keys *pk = arena_alloc(step->turn->arena, sizeof *pk);
+    struct newcomer n = {.invited = false};
+    struct pair_self self;
+    account_pair_self(&account, &self);
+    if (pk == NULL) {
+        err = ERR_NO_MEMORY;
+    } else {
+        prekey_keys_init(pk, &signed_prekey, first->one_time_id != 0 ? &one_time : NULL);
+        err = newcomer_read(a, &self, &pk->prekeys, &n);
+    }
+    if (err == ERR_OK) {
+        err = newcomer_accept(a, &self, &pk->prekeys, &n);
+    }
+    if (err == ERR_OK) {
+        err = first_remember(a, first);
+    }
+    if (err == ERR_OK && n.invited) {
+        err = invite_use(a, &n);
+    }
+    if (err == ERR_OK && first->one_time_id != 0) {
+        err = prekeys_del(step, keys, PREKEY_ONE_TIME, first->one_time_id);
+        home_part_used(a->node);
+    }
+    if (pk != NULL) {
+        prekey_keys_wipe(pk);
+    }
+    secret_wipe(&signed_prekey, sizeof signed_prekey);
+    secret_wipe(&one_time, sizeof one_time);
+    secret_wipe(&account, sizeof account);
+    secret_wipe(&self, sizeof self);
+    secret_wipe(&n.invite, sizeof n.invite);
+    return err;
+}
+
+static enum err open_first(struct arrival *a)
+{
+    struct session_first first;
+    uint32_t contact;
+    uint8_t slot;
+    enum err err = session_first_read(a->envelope, &first);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = first_find(a, &first, &contact, &slot);
+    if (err == ERR_NOT_FOUND) {
+        return open_newcomer(a, &first);
+    }
+    if (err == ERR_OK) {
+        err = contact_row_get(a->step, a->node->keys, contact, &a->row);
+    }
+    if (err == ERR_OK && (a->row.sessions >> slot & 1) == 0) {
+        err = ERR_NO_SESSION;
+    }
+    return err == ERR_OK ? try_slot(a, slot) : err;
+}
+
+/* --- content --- */
+
+static void event_contact(struct event *event, const struct contact_row *row)
+{
+    char id[ID_TEXT];
+    id_encode(row->id.b, id);
+    event_text(event, "contact", id);
+}
+
+/* Adds a message to the history, once. */
+static enum err take_message(struct arrival *a, const struct content *content)
+{
+    struct step *step = a->step;
+    struct seal_keys *keys = a->node->keys;
+    uint64_t order;
+    enum err err = message_id_get(step, keys, a->row.number, content->id, &order);
+    if (err != ERR_NOT_FOUND) {
+        return err; /* sealed anew by its sender after a restart of the session */
+    }
+    struct message_row row = {
+        .state = MESSAGE_RECEIVED, .time = step_now(step), .content = a->in.content};
+    err = outbox_next_order(a->node, step, a->row.number, &order);
+    if (err == ERR_OK) {
+        err = message_row_put(step, keys, a->row.number, order, &row);
+    }
+    if (err == ERR_OK) {
+        err = message_id_put(step, keys, a->row.number, content->id, order);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    char hex[2 * CONTENT_ID + 1];
+    hex_encode(content->id, sizeof content->id, hex);
+    struct event event = event_begin(step, "message.received", content->text.len + 512);
+    event_contact(&event, &a->row);
+    event_text(&event, "message", hex);
+    event_uint(&event, "order", order);
+    event_str(&event, "text", content->text);
+    return event_commit(step, keys, &event);
+}
+
+/* Somebody asks to be a contact. */
+static enum err take_request(struct arrival *a, const struct content *content)
+{
+    bool theirs = a->row.state == CONTACT_INCOMING && !a->row.invited;
+    if (!theirs) {
+        /* Invited by us, asked by us too, or a contact already who lost our answer. */
+        return contact_accept(a->node, a->step, &a->row);
+    }
+    if (a->row.text.len > 0) {
+        return ERR_OK;
+    }
+    a->row.text = content->text;
+    struct event event = event_begin(a->step, "request.received", 1024);
+    event_contact(&event, &a->row);
+    event_str(&event, "text", content->text);
+    return event_commit(a->step, a->node->keys, &event);
+}
+
+static enum err take_content(struct arrival *a)
+{
+    struct content content;
+    if (content_decode(a->in.content, &content) != ERR_OK) {
+        return ERR_OK; /* acknowledged, since no retry would make it better */
+    }
+    if (content.type == CONTENT_REQUEST) {
+        return take_request(a, &content);
+    }
+    if (a->row.state == CONTACT_INCOMING) {
+        return ERR_OK; /* nothing but the request before it is accepted */
+    }
+    if (a->row.state != CONTACT_ACCEPTED) {
+        a->row.state = CONTACT_ACCEPTED;
+        struct event event = event_begin(a->step, "contact.accepted", 256);
+        event_contact(&event, &a->row);
+        enum err err = event_commit(a->step, a->node->keys, &event);
+        if (err != ERR_OK) {
+            return err;
+        }
+        struct work *work = work_find(a->node, a->row.number);
+        if (work != NULL) {
+            work_wake(work); /* messages that waited for this */
+        }
+    }
+    return content.type >= CONTENT_REQUEST ? ERR_OK : take_message(a, &content);
+}
+
+/* What the session noticed beside the content. */
+static enum err take_signs(struct arrival *a)
+{
+    const char *type = a->in.reset ? "session.reset" : "message.gap";
+    if (!a->in.reset && !a->in.gap) {
+        return ERR_OK;
+    }
+    struct event event = event_begin(a->step, type, 256);
+    event_contact(&event, &a->row);
+    return event_commit(a->step, a->node->keys, &event);
+}
+
+static enum err take_tokens(struct arrival *a)
+{
+    uint64_t have;
+    enum err err = token_row_count(a->step, a->node->keys, a->row.number, &have);
+    if (err != ERR_OK || a->in.tokens.len % TOKEN != 0 ||
+        have + a->in.tokens.len / TOKEN > INBOX_STOCK_MAX) {
+        return err;
+    }
+    return token_row_add(a->step, a->node->keys, a->row.number, a->in.tokens);
+}
+
+/* All that an opened envelope changes. */
+static enum err take(struct arrival *a)
+{
+    struct step *step = a->step;
+    struct seal_keys *keys = a->node->keys;
+    struct slice saved;
+    if (a->counter > a->row.seen) {
+        a->row.seen = a->counter;
+    }
+    if (a->stamped) {
+        a->row.seen = a->row.minted; /* no token was left */
+    }
+    a->row.first_sent = 0;
+    enum err err = take_signs(a);
+    if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
+        err = take_content(a);
+    }
+    if (err == ERR_OK) {
+        err = take_tokens(a);
+    }
+    if (err == ERR_OK) {
+        err = session_save(a->s, step->turn->arena, &saved);
+    }
+    if (err == ERR_OK) {
+        err = session_row_put(step, keys, a->row.number, a->slot, saved);
+    }
+    if (err == ERR_OK) {
+        err = contact_row_put(step, keys, &a->row);
+    }
+    if (err == ERR_OK) {
+        err = outbox_acked(a->node, step, a->row.number, a->s);
+    }
+    return err;
+}
+
+/* Sees to it that the other side hears that we have it. */
+static enum err owe_ack(struct arrival *a)
+{
+    struct work *work = work_get(a->node, a->row.number);
+    if (work == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    uint64_t next = work->acked_ms + LIMIT_ACK_INTERVAL_MS;
+    uint64_t now = step_now(a->step);
+    if (work->ack_due == UINT64_MAX) {
+        work->ack_due = next > now ? next : now;
+    }
+    return ERR_OK;
+}
+
+/* Which contact a token was made for; 0: a stamp, or a token that is not ours. */
+static enum err whose_token(struct arrival *a, const struct queue_push *push, uint32_t *contact)
+{
+    struct relay_row relay;
+    struct token_key k;
+    struct token_siv_key siv;
+    *contact = 0;
+    if (!push->has_nonce) {
+        a->stamped = true;
+        return ERR_OK;
+    }
+    enum err err = relay_row_get(a->step, a->node->keys, &relay);
+    if (err != ERR_OK) {
+        return err;
+    }
+    home_token_keys(&relay, &push->queue, &k, &siv);
+    if (token_open_nonce(&siv, push->nonce, contact, &a->counter) != ERR_OK) {
+        *contact = 0;
+    }
+    secret_wipe(&relay, sizeof relay);
+    secret_wipe(&k, sizeof k);
+    secret_wipe(&siv, sizeof siv);
+    return ERR_OK;
+}
+
+static enum err open_and_take(struct arrival *a, uint32_t contact)
+{
+    enum err err =
+        a->envelope.p[0] == ENVELOPE_FIRST ? open_first(a) : open_established(a, contact);
+    if (err == ERR_OK && a->row.state != CONTACT_BLOCKED) {
+        err = take(a);
+        if (err == ERR_OK && session_owes_ack(a->s)) {
+            err = owe_ack(a);
+        }
+    } else if (err == ERR_REPLAY && a->row.state != CONTACT_BLOCKED) {
+        err = owe_ack(a); /* our acknowledgement did not get through */
+    }
+    return err;
+}
+
+enum err inbox_push(struct node *node, struct step *step, struct slice body)
+{
+    struct queue_push push;
+    enum err err = queue_push_read(body, &push);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct arrival a = {.node = node, .step = step, .envelope = push.envelope};
+    uint32_t contact;
+    err = whose_token(&a, &push, &contact);
+    if (err != ERR_OK) {
+        return err;
+    }
+    a.s = session_new();
+    if (a.s == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    err = open_and_take(&a, contact);
+    session_free(a.s);
+    secret_wipe(&a.row, sizeof a.row);
+    secret_wipe(&a.in, sizeof a.in);
+    if (err != ERR_OK && err_class(err) == ERR_CLASS_LOCAL) {
+        return err;
+    }
+    if (push.number > node->home.arrival) {
+        node->home.arrival = push.number;
+    }
+    return ERR_OK;
+}

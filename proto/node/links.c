@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/links.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pack.h"
+
+enum {
+    LINKS_FIRST_SLOTS = 64,
+    LINKS_GRANT_AT = LIMIT_LINK_CREDIT / 2, /* frames handled before credit is granted again */
+};
+
+enum err links_init(struct links *links)
+{
+    *links = (struct links){.slot_count = LINKS_FIRST_SLOTS};
+    links->slots = calloc(links->slot_count, sizeof(struct node_link *));
+    return links->slots == NULL ? ERR_NO_MEMORY : ERR_OK;
+}
+
+static void link_free_memory(struct node_link *link)
+{
+    free(link->requests);
+    free(link);
+}
+
+void links_fini(struct links *links)
+{
+    for (size_t i = 0; links->slots != NULL && i < links->slot_count; i++) {
+        while (links->slots[i] != NULL) {
+            struct node_link *link = links->slots[i];
+            links->slots[i] = link->next;
+            link_free_memory(link);
+        }
+    }
+    free(links->slots);
+    *links = (struct links){.slots = NULL};
+}
+
+static struct node_link **slot_of(const struct links *links, uint64_t id)
+{
+    /* Fibonacci hashing: link numbers are consecutive. */
+    uint64_t h = id * UINT64_C(0x9e3779b97f4a7c15);
+    return &links->slots[(size_t)(h >> 32) & (links->slot_count - 1)];
+}
+
+struct node_link *links_find(const struct links *links, uint64_t id)
+{
+    struct node_link *link = *slot_of(links, id);
+    while (link != NULL && link->id != id) {
+        link = link->next;
+    }
+    return link;
+}
+
+/* Twice as many chains. Without memory the chains just get longer. */
+static void grow(struct links *links)
+{
+    struct links bigger = *links;
+    bigger.slot_count = links->slot_count * 2;
+    bigger.slots = calloc(bigger.slot_count, sizeof(struct node_link *));
+    if (bigger.slots == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < links->slot_count; i++) {
+        while (links->slots[i] != NULL) {
+            struct node_link *link = links->slots[i];
+            links->slots[i] = link->next;
+            struct node_link **slot = slot_of(&bigger, link->id);
+            link->next = *slot;
+            *slot = link;
+        }
+    }
+    free(links->slots);
+    *links = bigger;
+}
+
+static struct node_link *add(struct links *links, uint64_t id, enum link_purpose purpose)
+{
+    struct node_link *link = calloc(1, sizeof *link);
+    if (link == NULL) {
+        return NULL;
+    }
+    if (links->count >= links->slot_count) {
+        grow(links);
+    }
+    link->id = id;
+    link->purpose = purpose;
+    link->credit = LIMIT_LINK_CREDIT;
+    struct node_link **slot = slot_of(links, id);
+    link->next = *slot;
+    *slot = link;
+    links->count++;
+    return link;
+}
+
+enum err links_opened_inbound(struct links *links, uint64_t id, const uint8_t hash[static 64])
+{
+    struct node_link *link = add(links, id, LINK_INBOUND);
+    if (link == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    link->open = true;
+    memcpy(link->hash, hash, sizeof link->hash);
+    return ERR_OK;
+}
+
+void links_remove(struct links *links, uint64_t id)
+{
+    struct node_link **at = slot_of(links, id);
+    while (*at != NULL && (*at)->id != id) {
+        at = &(*at)->next;
+    }
+    struct node_link *link = *at;
+    if (link == NULL) {
+        return;
+    }
+    *at = link->next;
+    links->count--;
+    for (struct node_link **own = &links->own; *own != NULL; own = &(*own)->own_next) {
+        if (*own == link) {
+            *own = link->own_next;
+            break;
+        }
+    }
+    link_free_memory(link);
+}
+
+struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
+                                 const struct address *address)
+{
+    struct node_link *link = links->own;
+    while (link != NULL && (link->purpose != purpose || !address_equal(&link->address, address))) {
+        link = link->own_next;
+    }
+    return link;
+}
+
+enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
+                       const struct address *address, const struct dh_sk *key,
+                       struct node_link **out)
+{
+    struct node_link *link = links_find_own(links, purpose, address);
+    if (link != NULL) {
+        *out = link;
+        return ERR_OK;
+    }
+    link = add(links, LINKS_OWN_BIT | ++links->last_own, purpose);
+    if (link == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    link->address = *address;
+    link->used_ms = step_now(step);
+    link->own_next = links->own;
+    links->own = link;
+    *out = link;
+    return step_connect(step, link->id, &address->node_id, address->host, address->port, key);
+}
+
+static struct link_request *free_slot(struct node_link *link)
+{
+    if (link->requests == NULL) {
+        link->requests = calloc(LINK_REQUESTS, sizeof *link->requests);
+    }
+    for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+        if (link->requests[i].id == 0) {
+            return &link->requests[i];
+        }
+    }
+    return NULL;
+}
+
+enum err links_request(struct node_link *link, struct step *step, uint8_t kind, struct slice body,
+                       uint32_t contact, uint64_t order)
+{
+    if (!link->open || link->credit == 0) {
+        return ERR_NOT_NOW;
+    }
+    struct link_request *request = free_slot(link);
+    if (request == NULL) {
+        return link->requests == NULL ? ERR_NO_MEMORY : ERR_NOT_NOW;
+    }
+    uint32_t id = link->last_id == UINT32_MAX ? 1 : link->last_id + 1;
+    enum err err = step_send(step, link->id, kind, id, body);
+    if (err != ERR_OK) {
+        return err;
+    }
+    link->last_id = id;
+    link->credit--;
+    link->used_ms = step_now(step);
+    *request = (struct link_request){.id = id,
+                                     .kind = kind,
+                                     .contact = contact,
+                                     .order = order,
+                                     .deadline = step_now(step) + LIMIT_REQUEST_TIMEOUT_MS};
+    return ERR_OK;
+}
+
+enum err links_answered(struct node_link *link, uint32_t id, uint8_t reply_kind,
+                        struct link_request *out)
+{
+    for (size_t i = 0; id != 0 && link->requests != NULL && i < LINK_REQUESTS; i++) {
+        struct link_request *request = &link->requests[i];
+        if (request->id == id && request->kind + FRAME_REPLY == reply_kind) {
+            *out = *request;
+            request->id = 0;
+            return ERR_OK;
+        }
+    }
+    return ERR_PROTOCOL;
+}
+
+enum err links_received(struct node_link *link, struct step *step, uint8_t kind)
+{
+    if (!frame_costs_credit(kind)) {
+        return ERR_OK;
+    }
+    link->received++;
+    if (link->received > LIMIT_LINK_CREDIT) {
+        return ERR_FLOW;
+    }
+    if (link->received < LINKS_GRANT_AT) {
+        return ERR_OK;
+    }
+    uint8_t body[8];
+    struct writer w = writer_of(body, sizeof body);
+    pack_uint(&w, link->received);
+    link->received = 0;
+    return step_send(step, link->id, FRAME_CREDIT, 0, writer_done(&w));
+}
+
+uint64_t links_deadline(const struct links *links)
+{
+    uint64_t first = UINT64_MAX;
+    for (const struct node_link *link = links->own; link != NULL; link = link->own_next) {
+        for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+            if (link->requests[i].id != 0 && link->requests[i].deadline < first) {
+                first = link->requests[i].deadline;
+            }
+        }
+    }
+    return first;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * links: the links that the core knows: which are open, what each is for, credit both ways, and the
+ * requests of ours that wait for a reply. docs/protocol/03-link.md, "Credit".
+ *
+ * Memory only: after a failed turn the host has closed every link.
+ */
+#ifndef PETREL_NODE_LINKS_H
+#define PETREL_NODE_LINKS_H
+
+#include "link/frame.h"
+#include "node/address.h"
+#include "node/step.h"
+
+enum link_purpose {
+    LINK_INBOUND,   /* somebody dialled us: requests to our relay come in */
+    LINK_OWNER,     /* to the relay that our account uses, under its link key */
+    LINK_ANONYMOUS, /* to any relay, under a fresh key: deposits, pops, look-ups */
+};
+
+#define LINKS_OWN_BIT (UINT64_C(1) << 63) /* set in the number of every link that we open */
+
+/* What a reply is for. The core keeps no pointer here: numbers are looked up again. */
+struct link_request {
+    uint32_t id;       /* 0: this slot is free */
+    uint8_t kind;      /* FRAME_* of the request */
+    uint32_t contact;  /* whom it serves, 0: the account's own relay */
+    uint64_t order;    /* of the outbox entry, where it is a deposit */
+    uint64_t deadline; /* Unix ms */
+};
+
+enum {
+    LINK_REQUESTS = 16, /* unanswered requests of ours on one link */
+};
+
+struct node_link {
+    uint64_t id;
+    enum link_purpose purpose;
+    bool open;                     /* false: still connecting */
+    uint8_t hash[64];              /* handshake hash */
+    struct address address;        /* of the relay; not for LINK_INBOUND */
+    uint32_t credit;               /* frames that we may still send */
+    uint32_t received;             /* frames that cost credit, since we last granted some */
+    uint32_t last_id;              /* of the newest request of ours */
+    uint64_t used_ms;              /* when it last carried a request of ours */
+    struct link_request *requests; /* LINK_REQUESTS of them; NULL until the first */
+    struct node_link *next;        /* of its hash chain */
+    struct node_link *own_next;    /* of the list of links that we opened */
+};
+
+struct links {
+    struct node_link **slots; /* hash chains by id */
+    size_t slot_count;        /* a power of two */
+    size_t count;
+    uint64_t last_own;     /* number of the newest link that we opened */
+    struct node_link *own; /* list of the links that we opened */
+};
+
+enum err links_init(struct links *links) PETREL_MUST_USE;
+void links_fini(struct links *links);
+
+struct node_link *links_find(const struct links *links, uint64_t id);
+/* The inbound link `id` is open. */
+enum err links_opened_inbound(struct links *links, uint64_t id,
+                              const uint8_t hash[static 64]) PETREL_MUST_USE;
+/* Forgets the link; its unanswered requests are the caller's to fail first. */
+void links_remove(struct links *links, uint64_t id);
+
+/* The link to this relay for this purpose, opened (NODE_OUT_CONNECT) when there is none. */
+enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
+                       const struct address *address, const struct dh_sk *key,
+                       struct node_link **link) PETREL_MUST_USE;
+struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
+                                 const struct address *address);
+
+/* Sends a request. ERR_NOT_NOW: not open yet, no credit, or LINK_REQUESTS wait already. */
+enum err links_request(struct node_link *link, struct step *step, uint8_t kind, struct slice body,
+                       uint32_t contact, uint64_t order) PETREL_MUST_USE;
+/* Takes the request that this reply answers off the link. ERR_PROTOCOL: there is none. */
+enum err links_answered(struct node_link *link, uint32_t id, uint8_t reply_kind,
+                        struct link_request *request) PETREL_MUST_USE;
+/* Counts a frame that came in; grants credit when enough were handled. ERR_FLOW: it was not
+ * allowed. */
+enum err links_received(struct node_link *link, struct step *step, uint8_t kind) PETREL_MUST_USE;
+
+/* The earliest deadline of any request of ours; UINT64_MAX when none waits. */
+uint64_t links_deadline(const struct links *links);
+
+#endif

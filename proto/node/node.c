@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pack.h"
+#include "base/secret.h"
+#include "node/core.h"
+#include "node/event.h"
+#include "relay/queue.h"
+
+enum {
+    NODE_TIDY_MS = 3600000,       /* between trims of events and client ids */
+    NODE_ANON_IDLE_MS = 300000,   /* an anonymous link that carried nothing so long is closed */
+    NODE_REPLY = LIMIT_FRAME - 64 /* largest body of a reply or push */
+};
+
+struct node *node_new(const struct node_config *config)
+{
+    struct node *node = calloc(1, sizeof *node);
+    if (node == NULL) {
+        return NULL;
+    }
+    node->config = *config;
+    if (config->listen_host != NULL) {
+        size_t len = strnlen(config->listen_host, LIMIT_HOST);
+        memcpy(node->listen_host, config->listen_host, len);
+        node->config.listen_host = node->listen_host;
+    }
+    node->deadline = UINT64_MAX;
+    node->home.due = UINT64_MAX;
+    node->sk = secret_new(sizeof *node->sk);
+    if (node->sk == NULL || links_init(&node->links) != ERR_OK) {
+        node_free(node);
+        return NULL;
+    }
+    return node;
+}
+
+void node_free(struct node *node)
+{
+    if (node == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < WORK_SLOTS; i++) {
+        while (node->work[i] != NULL) {
+            work_drop(node, node->work[i]->contact);
+        }
+    }
+    relay_host_free(node->relay);
+    seal_keys_free(node->keys);
+    links_fini(&node->links);
+    secret_free(node->sk);
+    free(node);
+}
+
+/* The node ID: made at the first start, kept in META under the node's key. */
+static enum err load_identity(struct node *node, struct turn *turn)
+{
+    struct slice key = slice_of("node", 4);
+    struct slice plain;
+    uint8_t seed[32];
+    enum err err = seal_get(node->config.node_keys, turn, STORE_META, key, &plain);
+    if (err == ERR_OK && plain.len != sizeof seed) {
+        return ERR_CORRUPT;
+    }
+    if (err == ERR_OK) {
+        memcpy(seed, plain.p, sizeof seed);
+    } else if (err == ERR_NOT_FOUND) {
+        env_random(turn->env, seed, sizeof seed);
+        err =
+            seal_put(node->config.node_keys, turn, STORE_META, key, 0, slice_of(seed, sizeof seed));
+    }
+    if (err == ERR_OK) {
+        prim_sign_keypair(&node->id, node->sk, seed);
+    }
+    secret_wipe(seed, sizeof seed);
+    return err;
+}
+
+static enum err load_relay(struct node *node, struct turn *turn)
+{
+    if (!node->config.relay) {
+        return ERR_OK;
+    }
+    struct relay_host_config config = {
+        .node_id = node->id,
+        .keys = node->config.node_keys,
+        .registration_open = node->config.relay_open,
+        .spent_lru = node->config.spent_lru > 0 ? node->config.spent_lru : LIMIT_SPENT_LRU};
+    node->relay = relay_host_new(&config);
+    return node->relay == NULL ? ERR_NO_MEMORY : relay_host_load(node->relay, turn);
+}
+
+enum err node_load(struct node *node, struct turn *turn, const uint8_t *account_root,
+                   struct node_outputs *outs)
+{
+    struct step step = {.turn = turn, .outs = outs};
+    /* Numbers of links never come twice, also not after a failed turn: begin at the clock. */
+    node->links.last_own = turn->env->now_ms << 16 & ~LINKS_OWN_BIT;
+    enum err err = load_identity(node, turn);
+    if (err == ERR_OK) {
+        err = load_relay(node, turn);
+    }
+    if (err == ERR_OK) {
+        err = account_load(node, &step, account_root);
+    }
+    return err == ERR_OK ? node_flush(node, turn, outs) : err;
+}
+
+void node_identity(const struct node *node, struct sign_pk *id, struct sign_sk *sk)
+{
+    *id = node->id;
+    *sk = *node->sk;
+}
+
+uint64_t node_deadline(const struct node *node)
+{
+    return node->deadline;
+}
+
+/* --- links --- */
+
+/* A peer broke the rules: tell it why and forget the link. */
+static enum err drop_link(struct node *node, struct step *step, uint64_t id, enum err reason);
+
+static enum err link_gone(struct node *node, struct step *step, uint64_t id, enum err reason)
+{
+    struct node_link *link = links_find(&node->links, id);
+    enum err err = ERR_OK;
+    if (link == NULL) {
+        return ERR_OK;
+    }
+    switch (link->purpose) {
+    case LINK_INBOUND:
+        if (node->relay != NULL) {
+            relay_host_link_closed(node->relay, id);
+        }
+        break;
+    case LINK_OWNER:
+        err = id == node->home.link ? home_closed(node, step, reason) : ERR_OK;
+        break;
+    case LINK_ANONYMOUS:
+        err = outbox_link_closed(node, step, link, reason);
+        break;
+    }
+    links_remove(&node->links, id);
+    return err;
+}
+
+static enum err drop_link(struct node *node, struct step *step, uint64_t id, enum err reason)
+{
+    enum err err = step_close(step, id, reason);
+    return err == ERR_OK ? link_gone(node, step, id, reason) : err;
+}
+
+static enum err link_opened(struct node *node, struct step *step, const struct node_input *input)
+{
+    if (!input->u.opened.initiator) {
+        return links_opened_inbound(&node->links, input->link, input->u.opened.handshake_hash);
+    }
+    struct node_link *link = links_find(&node->links, input->link);
+    if (link == NULL) {
+        return step_close(step, input->link, ERR_OK); /* no longer wanted */
+    }
+    link->open = true;
+    memcpy(link->hash, input->u.opened.handshake_hash, sizeof link->hash);
+    if (link->purpose == LINK_OWNER) {
+        return home_opened(node, step);
+    }
+    outbox_link_opened(node, link);
+    return ERR_OK;
+}
+
+/* --- frames --- */
+
+static enum err frame_request(struct node *node, struct step *step, struct node_link *link,
+                              const struct frame *frame)
+{
+    if (node->relay == NULL) {
+        return ERR_UNSUPPORTED;
+    }
+    struct writer reply = step_writer(step, NODE_REPLY);
+    if (reply.cap == 0) {
+        return ERR_NO_MEMORY;
+    }
+    struct relay_peer peer = {.link = link->id, .handshake_hash = link->hash};
+    enum err err =
+        relay_host_request(node->relay, step->turn, &peer, frame->kind, frame->body, &reply);
+    if (err != ERR_OK) {
+        return err;
+    }
+    return step_send(step, link->id, (uint8_t)(frame->kind + FRAME_REPLY), frame->id,
+                     writer_done(&reply));
+}
+
+static enum err frame_reply(struct node *node, struct step *step, struct node_link *link,
+                            const struct frame *frame)
+{
+    struct link_request request;
+    enum err err = links_answered(link, frame->id, frame->kind, &request);
+    if (err != ERR_OK || node->keys == NULL) {
+        return err;
+    }
+    if (link->purpose == LINK_OWNER) {
+        return home_reply(node, step, &request, frame->body);
+    }
+    struct work *work = work_find(node, request.contact);
+    if (work == NULL) {
+        return ERR_OK;
+    }
+    return request.kind == FRAME_QUEUE_DEPOSIT
+               ? outbox_reply(node, step, work, &request, frame->body)
+               : contact_reply(node, step, work, &request, frame->body);
+}
+
+static enum err frame_credit(struct node_link *link, const struct frame *frame)
+{
+    struct reader r = reader_of(frame->body);
+    uint32_t more = (uint32_t)pack_read_uint(&r, LIMIT_LINK_CREDIT);
+    enum err err = reader_end(&r);
+    if (err == ERR_OK && more > LIMIT_LINK_CREDIT - link->credit) {
+        err = ERR_FLOW;
+    }
+    if (err == ERR_OK) {
+        link->credit += more;
+    }
+    return err;
+}
+
+static enum err frame_push(struct node *node, struct step *step, struct node_link *link,
+                           const struct frame *frame)
+{
+    if (link->purpose != LINK_OWNER || node->keys == NULL || !node->home.attached) {
+        return ERR_PROTOCOL;
+    }
+    if (!step->turn->store->growth) {
+        return ERR_DISK_FULL; /* it stays at the relay until there is room */
+    }
+    return inbox_push(node, step, frame->body);
+}
+
+static enum err handle_frame(struct node *node, struct step *step, struct node_link *link,
+                             struct slice bytes)
+{
+    struct frame frame;
+    enum err err = frame_read(bytes, &frame);
+    if (err == ERR_OK) {
+        err = links_received(link, step, frame.kind);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (frame.kind == FRAME_CREDIT) {
+        return frame_credit(link, &frame);
+    }
+    if (frame.kind >= FRAME_REPLY) {
+        return frame_reply(node, step, link, &frame);
+    }
+    if (frame.kind == FRAME_QUEUE_PUSH) {
+        return frame_push(node, step, link, &frame);
+    }
+    return frame_request(node, step, link, &frame);
+}
+
+static enum err frame_in(struct node *node, struct step *step, const struct node_input *input)
+{
+    struct node_link *link = links_find(&node->links, input->link);
+    if (link == NULL) {
+        return ERR_OK; /* closed by us; what was under way arrives for a while */
+    }
+    enum err err = handle_frame(node, step, link, input->u.frame);
+    if (err == ERR_OK || (err_class(err) == ERR_CLASS_LOCAL && err != ERR_DISK_FULL)) {
+        return err;
+    }
+    return drop_link(node, step, input->link, err);
+}
+
+/* --- time --- */
+
+/* Requests that were not answered in time take their link with them. */
+static enum err expire_links(struct node *node, struct step *step)
+{
+    uint64_t now = step_now(step);
+    struct node_link *next;
+    for (struct node_link *link = node->links.own; link != NULL; link = next) {
+        bool late = false;
+        bool busy = false;
+        next = link->own_next;
+        for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+            busy |= link->requests[i].id != 0;
+            late |= link->requests[i].id != 0 && link->requests[i].deadline <= now;
+        }
+        bool idle = link->purpose == LINK_ANONYMOUS && link->open && !busy &&
+                    now - link->used_ms >= NODE_ANON_IDLE_MS;
+        if (late || idle) {
+            enum err err = drop_link(node, step, link->id, late ? ERR_TIMEOUT : ERR_OK);
+            if (err != ERR_OK) {
+                return err;
+            }
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err tidy(struct node *node, struct step *step)
+{
+    bool more_events = false;
+    bool more_ids = false;
+    if (step_now(step) - node->last_tidy < NODE_TIDY_MS) {
+        return ERR_OK;
+    }
+    enum err err = command_tidy(node, step, &more_ids);
+    if (err == ERR_OK && node->keys != NULL) {
+        err = event_trim(step, node->keys, &more_events);
+    }
+    if (err == ERR_OK && !more_events && !more_ids) {
+        node->last_tidy = step_now(step);
+    }
+    return err;
+}
+
+enum err node_step(struct node *node, struct turn *turn, const struct node_input *input,
+                   struct node_outputs *outs)
+{
+    struct step step = {.turn = turn, .outs = outs};
+    switch (input->kind) {
+    case NODE_LINK_OPENED:
+        return link_opened(node, &step, input);
+    case NODE_FRAME:
+        return frame_in(node, &step, input);
+    case NODE_LINK_CLOSED:
+        return link_gone(node, &step, input->link, input->u.closed);
+    case NODE_TICK:
+        return tidy(node, &step);
+    case NODE_COMMAND:
+        return command_run(node, &step, input);
+    }
+    return ERR_BUG;
+}
+
+/* --- the end of a turn --- */
+
+static bool link_has_credit(void *ctx, uint64_t id)
+{
+    struct node *node = ctx;
+    struct node_link *link = links_find(&node->links, id);
+    return link != NULL && link->credit > 0;
+}
+
+static enum err push_all(struct node *node, struct step *step)
+{
+    if (node->relay == NULL) {
+        return ERR_OK;
+    }
+    struct writer body = step_writer(step, NODE_REPLY);
+    if (body.cap == 0) {
+        return ERR_NO_MEMORY;
+    }
+    for (;;) {
+        uint64_t id;
+        body.len = 0;
+        enum err err =
+            relay_host_next_push(node->relay, step->turn, link_has_credit, node, &id, &body);
+        if (err != ERR_OK) {
+            return err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+        links_find(&node->links, id)->credit--;
+        err = step_send(step, id, FRAME_QUEUE_PUSH, 0, writer_done(&body));
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When each part wants to be looked at again. */
+static uint64_t next_deadline(const struct node *node)
+{
+    uint64_t first = earlier(links_deadline(&node->links), node->last_tidy + NODE_TIDY_MS);
+    if (node->relay != NULL) {
+        first = earlier(first, relay_host_deadline(node->relay));
+    }
+    for (const struct node_link *link = node->links.own; link != NULL; link = link->own_next) {
+        if (link->purpose == LINK_ANONYMOUS && link->open) {
+            first = earlier(first, link->used_ms + NODE_ANON_IDLE_MS);
+        }
+    }
+    if (node->keys == NULL) {
+        return first;
+    }
+    if (!node->home.waiting) {
+        first = earlier(first, node->home.due);
+    }
+    for (size_t i = 0; node->work_count > 0 && i < WORK_SLOTS; i++) {
+        for (const struct work *work = node->work[i]; work != NULL; work = work->next) {
+            uint64_t due = work->in_flight ? UINT64_MAX : earlier(work->due, work->ack_due);
+            first = earlier(first, earlier(due, work->look_ms));
+        }
+    }
+    return first;
+}
+
+enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *outs)
+{
+    struct step step = {.turn = turn, .outs = outs};
+    node->mining_budget = LIMIT_STAMP_SLICE;
+    enum err err = expire_links(node, &step);
+    if (err == ERR_OK && node->relay != NULL &&
+        relay_host_deadline(node->relay) <= step_now(&step)) {
+        err = relay_host_tick(node->relay, turn);
+    }
+    if (err == ERR_OK) {
+        err = home_progress(node, &step);
+    }
+    if (err == ERR_OK) {
+        err = outbox_progress(node, &step);
+    }
+    if (err == ERR_OK && node->keys != NULL) {
+        err = home_ack(node, &step);
+    }
+    if (err == ERR_OK) {
+        err = push_all(node, &step);
+    }
+    node->deadline = next_deadline(node);
+    return err;
+}

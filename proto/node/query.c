@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * query: calls that only read, on a worker's thread and in a read transaction of their own. They
+ * see the store alone, never the core object.
+ */
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/secret.h"
+#include "crypto/words.h"
+#include "node/content.h"
+#include "node/event.h"
+#include "node/lookup.h"
+#include "node/params.h"
+
+enum {
+    QUERY_BYTES = 192 * 1024, /* of one answer's list, about; an entry can be 57 KiB */
+    QUERY_HISTORY = 100,      /* messages of one answer unless asked for fewer or more */
+};
+
+/* One query. */
+struct query {
+    struct step step; /* outs is NULL: nothing here has outputs */
+    struct seal_keys *keys;
+    struct slice params;
+    struct writer *out;
+};
+
+static enum err query_account_show(struct query *q)
+{
+    struct account_row row;
+    enum err err = account_row_get(&q->step, q->keys, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct sign_pk id;
+    struct sign_sk sk;
+    char text[ID_TEXT];
+    prim_sign_keypair(&id, &sk, row.identity);
+    id_encode(id.b, text);
+    pack_map(q->out, 2);
+    result_text(q->out, "id", text);
+    result_uint(q->out, "created", row.created);
+    secret_wipe(&sk, sizeof sk);
+    secret_wipe(&row, sizeof row);
+    return ERR_OK;
+}
+
+static enum err query_account_words(struct query *q)
+{
+    struct account_row row;
+    char text[WORDS_TEXT];
+    enum err err = account_row_get(&q->step, q->keys, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    words_encode(row.identity, text);
+    pack_map(q->out, 1);
+    result_text(q->out, "words", text);
+    secret_wipe(text, sizeof text);
+    secret_wipe(&row, sizeof row);
+    return ERR_OK;
+}
+
+static const char *contact_state_name(enum contact_state state)
+{
+    switch (state) {
+    case CONTACT_RESOLVING:
+        return "resolving";
+    case CONTACT_REQUESTED:
+        return "requested";
+    case CONTACT_INCOMING:
+        return "incoming";
+    case CONTACT_ACCEPTED:
+        return "accepted";
+    case CONTACT_BLOCKED:
+        return "blocked";
+    }
+    return "unknown";
+}
+
+static enum err write_contact(struct query *q, struct writer *w, const struct contact_row *row)
+{
+    uint64_t tokens;
+    char id[ID_TEXT];
+    enum err err = token_row_count(&q->step, q->keys, row->number, &tokens);
+    id_encode(row->id.b, id);
+    pack_map(w, 5);
+    result_text(w, "id", id);
+    result_str(w, "name", row->name);
+    result_text(w, "state", contact_state_name(row->state));
+    result_bool(w, "verified", row->verified);
+    result_uint(w, "tokens", tokens);
+    return err;
+}
+
+static void write_request(struct writer *w, const struct contact_row *row)
+{
+    char id[ID_TEXT];
+    id_encode(row->id.b, id);
+    pack_map(w, 3);
+    result_text(w, "id", id);
+    result_str(w, "text", row->text);
+    result_uint(w, "time", row->created);
+}
+
+/* contact.list and request.list: the contacts in one state, or all others. */
+static enum err list_contacts(struct query *q, bool requests)
+{
+    uint8_t *p = arena_alloc(q->step.turn->arena, QUERY_BYTES);
+    if (p == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct writer list = writer_of(p, QUERY_BYTES);
+    struct contact_row row;
+    uint64_t from = 0;
+    uint32_t count = 0;
+    bool more = false;
+    (void)params_uint(q->params, "after", &from);
+    uint32_t after = from > UINT32_MAX ? UINT32_MAX : (uint32_t)from;
+    enum err err = contact_row_next(&q->step, q->keys, after, &row);
+    while (err == ERR_OK) {
+        struct writer before = list;
+        if ((row.state == CONTACT_INCOMING) == requests) {
+            if (requests) {
+                write_request(&list, &row);
+            } else {
+                err = write_contact(q, &list, &row);
+            }
+            count++;
+        }
+        if (err != ERR_OK || list.err != ERR_OK) {
+            list = before;
+            count--;
+            more = true;
+            break;
+        }
+        after = row.number;
+        err = contact_row_next(&q->step, q->keys, after, &row);
+    }
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    pack_map(q->out, requests ? 1 : more ? 3 : 2);
+    pack_str(q->out, requests ? "requests" : "contacts");
+    pack_array(q->out, count);
+    writer_slice(q->out, writer_done(&list));
+    if (!requests) {
+        result_bool(q->out, "more", more);
+    }
+    if (!requests && more) {
+        result_uint(q->out, "next", after);
+    }
+    return ERR_OK;
+}
+
+static enum err query_contact_list(struct query *q)
+{
+    return list_contacts(q, false);
+}
+
+static enum err query_request_list(struct query *q)
+{
+    return list_contacts(q, true);
+}
+
+static const char *message_state_name(enum message_state state)
+{
+    switch (state) {
+    case MESSAGE_WAITING:
+        return "waiting";
+    case MESSAGE_AT_RELAY:
+        return "at-relay";
+    case MESSAGE_DELIVERED:
+        return "delivered";
+    case MESSAGE_FAILED:
+        return "failed";
+    case MESSAGE_RECEIVED:
+        return "received";
+    }
+    return "unknown";
+}
+
+/* One message of an answer, newest first while they are collected. */
+struct shown {
+    struct shown *next; /* the newer one */
+    uint64_t order;
+    struct message_row row;
+    struct content content;
+};
+
+static void write_message(struct writer *w, const struct shown *m, const char *me, const char *them)
+{
+    bool mine = m->row.state != MESSAGE_RECEIVED;
+    char hex[2 * CONTENT_ID + 1];
+    char type[32];
+    hex_encode(m->content.id, sizeof m->content.id, hex);
+    struct writer t = writer_of(type, sizeof type - 1);
+    writer_bytes(&t, "unknown-", 8);
+    for (uint32_t v = m->content.type, div = 10000, begun = 0; div > 0; div /= 10) {
+        if (v / div % 10 != 0 || begun || div == 1) {
+            writer_u8(&t, (uint8_t)('0' + v / div % 10));
+            begun = 1;
+        }
+    }
+    type[t.len] = '\0';
+    pack_map(w, mine ? 8 : 9);
+    result_text(w, "message", hex);
+    result_uint(w, "order", m->order);
+    result_text(w, "from", mine ? me : them);
+    result_bool(w, "mine", mine);
+    result_uint(w, "sent", m->content.sent_ms);
+    if (!mine) {
+        result_uint(w, "received", m->row.time);
+    }
+    result_text(w, "state", message_state_name(m->row.state));
+    result_text(w, "type", m->content.type == CONTENT_TEXT ? "text" : type);
+    result_str(w, "text", m->content.text);
+}
+
+/* Collects at most limit messages with order < before. *more: there are older ones. */
+static enum err collect(struct query *q, uint32_t contact, uint64_t before, uint64_t limit,
+                        struct shown **first, uint32_t *count, bool *more)
+{
+    size_t bytes = 0;
+    *first = NULL;
+    *count = 0;
+    *more = false;
+    for (;;) {
+        struct shown *m = arena_alloc(q->step.turn->arena, sizeof *m);
+        if (m == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        enum err err = message_row_before(&q->step, q->keys, contact, before, &m->order, &m->row);
+        if (err == ERR_NOT_FOUND) {
+            return ERR_OK;
+        }
+        if (err == ERR_OK) {
+            err = content_decode(m->row.content, &m->content) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+        bytes += m->row.content.len + 512;
+        if (*count == limit || bytes > QUERY_BYTES) {
+            *more = true;
+            return ERR_OK;
+        }
+        m->next = *first;
+        *first = m;
+        ++*count;
+        before = m->order;
+    }
+}
+
+static enum err query_message_history(struct query *q)
+{
+    struct slice name = slice_of(NULL, 0);
+    uint64_t before = UINT64_MAX;
+    uint64_t limit = QUERY_HISTORY;
+    (void)params_str(q->params, "contact", &name);
+    (void)params_uint(q->params, "before", &before);
+    (void)params_uint(q->params, "limit", &limit);
+    if (limit > LIMIT_QUERY_ROWS) {
+        limit = LIMIT_QUERY_ROWS;
+    }
+    struct contact_row row;
+    struct account_row account;
+    struct shown *first;
+    uint32_t count;
+    bool more;
+    enum err err = lookup_contact(&q->step, q->keys, name, &row);
+    if (err == ERR_OK) {
+        err = account_row_get(&q->step, q->keys, &account);
+    }
+    if (err == ERR_OK) {
+        err = collect(q, row.number, before, limit, &first, &count, &more);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct sign_pk id;
+    struct sign_sk sk;
+    char me[ID_TEXT];
+    char them[ID_TEXT];
+    prim_sign_keypair(&id, &sk, account.identity);
+    id_encode(id.b, me);
+    id_encode(row.id.b, them);
+    secret_wipe(&sk, sizeof sk);
+    secret_wipe(&account, sizeof account);
+    pack_map(q->out, 2);
+    pack_str(q->out, "messages");
+    pack_array(q->out, count);
+    for (const struct shown *m = first; m != NULL; m = m->next) {
+        write_message(q->out, m, me, them);
+    }
+    result_bool(q->out, "more", more);
+    return ERR_OK;
+}
+
+/* For the host's own use: events with cursor > since. */
+static enum err query_event_read(struct query *q)
+{
+    uint64_t since = 0;
+    uint64_t limit = LIMIT_QUERY_ROWS;
+    (void)params_uint(q->params, "since", &since);
+    (void)params_uint(q->params, "limit", &limit);
+    return event_read(q->step.turn, q->keys, since, limit, q->out);
+}
+
+/* For the host's own use: a named consumer's cursor. */
+static enum err query_consumer_get(struct query *q)
+{
+    struct slice name = slice_of(NULL, 0);
+    uint64_t cursor = 0;
+    (void)params_str(q->params, "name", &name);
+    enum err err = event_consumer_get(q->step.turn, q->keys, name, &cursor);
+    pack_map(q->out, 1);
+    result_uint(q->out, "cursor", cursor);
+    return err;
+}
+
+static const struct {
+    const char *name;
+    enum err (*run)(struct query *q);
+} QUERIES[] = {
+    {"account.show", query_account_show},       {"account.words", query_account_words},
+    {"contact.list", query_contact_list},       {"request.list", query_request_list},
+    {"message.history", query_message_history}, {"event.read", query_event_read},
+    {"consumer.get", query_consumer_get},
+};
+
+enum err node_query(struct turn *turn, const uint8_t *root, struct slice method,
+                    struct slice params, struct writer *w)
+{
+    size_t i = 0;
+    size_t n = sizeof QUERIES / sizeof QUERIES[0];
+    while (i < n && !slice_equal(method, slice_of(QUERIES[i].name, strlen(QUERIES[i].name)))) {
+        i++;
+    }
+    if (i == n) {
+        return ERR_UNKNOWN_METHOD;
+    }
+    struct query q = {.step = {.turn = turn}, .params = params, .out = w};
+    if (root == NULL) {
+        bool exists;
+        enum err there = account_row_exists(&q.step, ROW_ACCOUNT, &exists);
+        return there != ERR_OK ? there : exists ? ERR_ACCOUNT_LOCKED : ERR_NO_ACCOUNT;
+    }
+    q.keys = seal_keys_new_account(ROW_ACCOUNT, root);
+    enum err err = q.keys == NULL ? ERR_NO_MEMORY : seal_keys_load(q.keys, turn);
+    if (err == ERR_OK) {
+        err = QUERIES[i].run(&q);
+    }
+    seal_keys_free(q.keys);
+    return err == ERR_OK && w->err != ERR_OK ? ERR_TOO_LARGE : err;
+}

@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/rows.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/pack.h"
+
+enum field_kind {
+    FIELD_U8,
+    FIELD_U32,
+    FIELD_U64,
+    FIELD_BOOL,
+    FIELD_ENUM,    /* size: number of values */
+    FIELD_FIXED,   /* size bytes in place */
+    FIELD_SLICE,   /* at most size bytes; left out when empty */
+    FIELD_ADDRESS, /* struct address; left out when its port is 0 */
+};
+
+/* One member of a row's struct, under its key in the map. Keys ascend in each table. */
+struct field {
+    uint8_t key;
+    enum field_kind kind;
+    size_t offset;
+    size_t size;
+};
+
+#define FIELD(key, kind, type, member, size)                                                       \
+    {                                                                                              \
+        key, kind, offsetof(struct type, member), size                                             \
+    }
+#define FIELD_COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static const struct field ACCOUNT_FIELDS[] = {
+    FIELD(0, FIELD_U64, account_row, created, 0),
+    FIELD(1, FIELD_FIXED, account_row, identity, 32),
+    FIELD(2, FIELD_FIXED, account_row, device_sign, 32),
+    FIELD(3, FIELD_FIXED, account_row, device_dh, 32),
+    FIELD(4, FIELD_FIXED, account_row, device_mls, 32),
+    FIELD(5, FIELD_FIXED, account_row, device_seed, 32),
+    FIELD(6, FIELD_U32, account_row, last_contact, 0),
+    FIELD(7, FIELD_U32, account_row, list_version, 0),
+    FIELD(8, FIELD_SLICE, account_row, certificate, LIMIT_CERTIFICATE),
+    FIELD(9, FIELD_SLICE, account_row, device_list, LIMIT_DEVICE_LIST),
+};
+
+static const struct field RELAY_FIELDS[] = {
+    FIELD(0, FIELD_ADDRESS, relay_row, address, 0),  FIELD(1, FIELD_FIXED, relay_row, member, 32),
+    FIELD(2, FIELD_FIXED, relay_row, queue, 32),     FIELD(3, FIELD_FIXED, relay_row, record, 32),
+    FIELD(4, FIELD_FIXED, relay_row, token_key, 32), FIELD(5, FIELD_FIXED, relay_row, siv_key, 32),
+    FIELD(6, FIELD_SLICE, relay_row, code, 32),      FIELD(7, FIELD_BOOL, relay_row, joined, 0),
+    FIELD(8, FIELD_BOOL, relay_row, registered, 0),  FIELD(9, FIELD_U64, relay_row, record_seq, 0),
+    FIELD(10, FIELD_U32, relay_row, parts_sent, 0),  FIELD(11, FIELD_U32, relay_row, spk_id, 0),
+    FIELD(12, FIELD_U32, relay_row, last_part, 0),   FIELD(13, FIELD_U64, relay_row, described, 0),
+};
+
+static const struct field CONTACT_FIELDS[] = {
+    FIELD(0, FIELD_FIXED, contact_row, id, 32),
+    FIELD(1, FIELD_ENUM, contact_row, state, 5),
+    FIELD(2, FIELD_BOOL, contact_row, verified, 0),
+    FIELD(3, FIELD_U64, contact_row, created, 0),
+    FIELD(4, FIELD_SLICE, contact_row, name, LIMIT_NAME),
+    FIELD(5, FIELD_SLICE, contact_row, text, LIMIT_REQUEST_TEXT),
+    FIELD(6, FIELD_SLICE, contact_row, list, LIMIT_DEVICE_LIST),
+    FIELD(7, FIELD_BOOL, contact_row, has_record, 0),
+    FIELD(8, FIELD_ADDRESS, contact_row, relay, 0),
+    FIELD(9, FIELD_FIXED, contact_row, record, 32),
+    FIELD(10, FIELD_SLICE, contact_row, invite, INVITE_SECRET),
+    FIELD(11, FIELD_SLICE, contact_row, pop_token, ROW_TOKEN),
+    FIELD(12, FIELD_SLICE, contact_row, pop_nonce, 16),
+    FIELD(13, FIELD_BOOL, contact_row, invited, 0),
+    FIELD(14, FIELD_BOOL, contact_row, has_queue, 0),
+    FIELD(15, FIELD_ADDRESS, contact_row, queue_relay, 0),
+    FIELD(16, FIELD_FIXED, contact_row, queue, 32),
+    FIELD(17, FIELD_U32, contact_row, minted, 0),
+    FIELD(18, FIELD_U32, contact_row, seen, 0),
+    FIELD(19, FIELD_U8, contact_row, sessions, 0),
+    FIELD(20, FIELD_FIXED, contact_row, session_id, SESSION_T *LIMIT_SESSIONS_PER_PAIR),
+    FIELD(21, FIELD_U64, contact_row, first_sent, 0),
+    FIELD(22, FIELD_U64, contact_row, gap_at, 0),
+};
+
+static const struct field OUTBOX_FIELDS[] = {
+    FIELD(0, FIELD_ENUM, outbox_row, state, 3),
+    FIELD(1, FIELD_BOOL, outbox_row, ack_only, 0),
+    FIELD(2, FIELD_U64, outbox_row, created, 0),
+    FIELD(3, FIELD_SLICE, outbox_row, content, LIMIT_ENVELOPE),
+    FIELD(4, FIELD_FIXED, outbox_row, session, SESSION_T),
+    FIELD(5, FIELD_U64, outbox_row, seq, 0),
+    FIELD(6, FIELD_SLICE, outbox_row, envelope, LIMIT_ENVELOPE),
+    FIELD(7, FIELD_SLICE, outbox_row, token, ROW_TOKEN),
+    FIELD(8, FIELD_U64, outbox_row, at_relay_ms, 0),
+};
+
+static const struct field MESSAGE_FIELDS[] = {
+    FIELD(0, FIELD_ENUM, message_row, state, 5),
+    FIELD(1, FIELD_U64, message_row, time, 0),
+    FIELD(2, FIELD_SLICE, message_row, content, LIMIT_ENVELOPE),
+};
+
+static const struct field INVITE_FIELDS[] = {
+    FIELD(0, FIELD_FIXED, invite_row, secret, INVITE_SECRET),
+    FIELD(1, FIELD_U64, invite_row, expires, 0),
+    FIELD(2, FIELD_U32, invite_row, contact, 0),
+    FIELD(3, FIELD_BOOL, invite_row, used, 0),
+    FIELD(4, FIELD_FIXED, invite_row, session, SESSION_T),
+};
+
+static_assert(sizeof(enum contact_state) == sizeof(int), "FIELD_ENUM reads an int");
+
+/* Member f of the row at p. */
+static const void *member_of(const struct field *f, const void *p)
+{
+    return (const uint8_t *)p + f->offset;
+}
+
+static bool field_left_out(const struct field *f, const void *member)
+{
+    if (f->kind == FIELD_SLICE) {
+        return ((const struct slice *)member)->len == 0;
+    }
+    return f->kind == FIELD_ADDRESS && ((const struct address *)member)->port == 0;
+}
+
+static void field_write(struct writer *w, const struct field *f, const void *member)
+{
+    pack_uint(w, f->key);
+    switch (f->kind) {
+    case FIELD_U8:
+        pack_uint(w, *(const uint8_t *)member);
+        break;
+    case FIELD_U32:
+        pack_uint(w, *(const uint32_t *)member);
+        break;
+    case FIELD_U64:
+        pack_uint(w, *(const uint64_t *)member);
+        break;
+    case FIELD_BOOL:
+        pack_bool(w, *(const bool *)member);
+        break;
+    case FIELD_ENUM:
+        pack_uint(w, (uint64_t) * (const int *)member);
+        break;
+    case FIELD_FIXED:
+        pack_bin(w, member, f->size);
+        break;
+    case FIELD_SLICE:
+        pack_bin_slice(w, *(const struct slice *)member);
+        break;
+    case FIELD_ADDRESS:
+        address_write(w, member);
+        break;
+    }
+}
+
+static void fields_write(struct writer *w, const struct field *table, size_t n, const void *row)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        count += !field_left_out(&table[i], member_of(&table[i], row));
+    }
+    pack_map(w, count);
+    for (size_t i = 0; i < n; i++) {
+        const void *member = member_of(&table[i], row);
+        if (!field_left_out(&table[i], member)) {
+            field_write(w, &table[i], member);
+        }
+    }
+}
+
+static void field_read(struct reader *r, const struct field *f, void *member)
+{
+    switch (f->kind) {
+    case FIELD_U8:
+        *(uint8_t *)member = (uint8_t)pack_read_uint(r, UINT8_MAX);
+        break;
+    case FIELD_U32:
+        *(uint32_t *)member = (uint32_t)pack_read_uint(r, UINT32_MAX);
+        break;
+    case FIELD_U64:
+        *(uint64_t *)member = pack_read_uint(r, UINT64_MAX);
+        break;
+    case FIELD_BOOL:
+        *(bool *)member = pack_read_bool(r);
+        break;
+    case FIELD_ENUM:
+        *(int *)member = (int)pack_read_uint(r, f->size - 1);
+        break;
+    case FIELD_FIXED:
+        pack_read_bin_exact(r, member, f->size);
+        break;
+    case FIELD_SLICE:
+        *(struct slice *)member = pack_read_bin(r, f->size);
+        break;
+    case FIELD_ADDRESS:
+        address_read(r, member);
+        break;
+    }
+}
+
+/* The row must be zeroed before: what is left out stays zero. */
+static enum err fields_read(struct slice plain, const struct field *table, size_t n, void *row)
+{
+    struct reader r = reader_of(plain);
+    struct pack_fields f = pack_fields_begin(&r, UINT8_MAX);
+    uint64_t required = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (table[i].kind != FIELD_SLICE && table[i].kind != FIELD_ADDRESS) {
+            required |= UINT64_C(1) << table[i].key;
+        }
+    }
+    while (pack_fields_next(&f)) {
+        size_t i = 0;
+        while (i < n && table[i].key != f.key) {
+            i++;
+        }
+        if (i == n) {
+            pack_fields_skip(&f);
+        } else {
+            field_read(&r, &table[i], (uint8_t *)row + table[i].offset);
+        }
+    }
+    pack_fields_require(&f, required);
+    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err row_put(struct step *step, struct seal_keys *keys, enum store_table t,
+                        const struct store_key *key, uint8_t bucket, const struct field *table,
+                        size_t n, const void *row)
+{
+    size_t cap = 1024;
+    for (size_t i = 0; i < n; i++) {
+        if (table[i].kind == FIELD_SLICE) {
+            cap += ((const struct slice *)member_of(&table[i], row))->len;
+        }
+    }
+    struct writer w = step_writer(step, cap);
+    fields_write(&w, table, n, row);
+    if (w.err != ERR_OK) {
+        return w.cap == 0 ? ERR_NO_MEMORY : ERR_BUG;
+    }
+    return seal_put(keys, step->turn, t, store_key_slice(key), bucket, writer_done(&w));
+}
+
+static enum err row_get(struct step *step, struct seal_keys *keys, enum store_table t,
+                        const struct store_key *key, const struct field *table, size_t n, void *row,
+                        size_t row_len)
+{
+    struct slice plain;
+    enum err err = seal_get(keys, step->turn, t, store_key_slice(key), &plain);
+    if (err != ERR_OK) {
+        return err;
+    }
+    memset(row, 0, row_len);
+    return fields_read(plain, table, n, row);
+}
+
+/* account | 0x00 or 0x01. */
+static struct store_key account_key(struct seal_keys *keys, uint8_t what)
+{
+    struct store_key k = store_key_new();
+    store_key_u32(&k, seal_keys_account(keys));
+    store_key_u8(&k, what);
+    return k;
+}
+
+/* account | contact u32. */
+static struct store_key contact_key(struct seal_keys *keys, uint32_t contact)
+{
+    struct store_key k = store_key_new();
+    store_key_u32(&k, seal_keys_account(keys));
+    store_key_u32(&k, contact);
+    return k;
+}
+
+/* account | contact u32 | order u64. */
+static struct store_key order_key(struct seal_keys *keys, uint32_t contact, uint64_t order)
+{
+    struct store_key k = contact_key(keys, contact);
+    store_key_u64(&k, order);
+    return k;
+}
+
+/* The big-endian number in the last n bytes of a key. */
+static uint64_t key_tail(struct slice key, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t i = key.len - n; i < key.len; i++) {
+        v = v << 8 | key.p[i];
+    }
+    return v;
+}
+
+enum err account_row_get(struct step *step, struct seal_keys *keys, struct account_row *row)
+{
+    struct store_key k = account_key(keys, 0);
+    return row_get(step, keys, STORE_ACCOUNT, &k, ACCOUNT_FIELDS, FIELD_COUNT(ACCOUNT_FIELDS), row,
+                   sizeof *row);
+}
+
+enum err account_row_exists(struct step *step, uint32_t account, bool *exists)
+{
+    struct store_key k = store_key_new();
+    store_key_u32(&k, account);
+    store_key_u8(&k, 0);
+    struct slice value;
+    enum err err = store_get(step->turn->store, STORE_ACCOUNT, store_key_slice(&k), &value);
+    *exists = err == ERR_OK;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err account_row_put(struct step *step, struct seal_keys *keys, const struct account_row *row)
+{
+    struct store_key k = account_key(keys, 0);
+    return row_put(step, keys, STORE_ACCOUNT, &k, SEAL_BUCKET_ACCOUNT, ACCOUNT_FIELDS,
+                   FIELD_COUNT(ACCOUNT_FIELDS), row);
+}
+
+enum err relay_row_get(struct step *step, struct seal_keys *keys, struct relay_row *row)
+{
+    struct store_key k = account_key(keys, 1);
+    return row_get(step, keys, STORE_ACCOUNT, &k, RELAY_FIELDS, FIELD_COUNT(RELAY_FIELDS), row,
+                   sizeof *row);
+}
+
+enum err relay_row_put(struct step *step, struct seal_keys *keys, const struct relay_row *row)
+{
+    struct store_key k = account_key(keys, 1);
+    return row_put(step, keys, STORE_ACCOUNT, &k, SEAL_BUCKET_ACCOUNT, RELAY_FIELDS,
+                   FIELD_COUNT(RELAY_FIELDS), row);
+}
+
+/* account | keyed hash of the ID. */
+static struct store_key contact_id_key(struct seal_keys *keys, const struct sign_pk *id)
+{
+    uint8_t name[SEAL_NAME];
+    seal_name(keys, "contact", slice_of(id->b, sizeof id->b), name);
+    struct store_key k = store_key_new();
+    store_key_u32(&k, seal_keys_account(keys));
+    store_key_bytes(&k, name, sizeof name);
+    return k;
+}
+
+enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t number,
+                         struct contact_row *row)
+{
+    struct store_key k = contact_key(keys, number);
+    enum err err = row_get(step, keys, STORE_CONTACT, &k, CONTACT_FIELDS,
+                           FIELD_COUNT(CONTACT_FIELDS), row, sizeof *row);
+    if (err == ERR_OK) {
+        row->number = number;
+    }
+    return err;
+}
+
+enum err contact_row_put(struct step *step, struct seal_keys *keys, const struct contact_row *row)
+{
+    struct store_key k = contact_key(keys, row->number);
+    enum err err = row_put(step, keys, STORE_CONTACT, &k, SEAL_BUCKET_ACCOUNT, CONTACT_FIELDS,
+                           FIELD_COUNT(CONTACT_FIELDS), row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct store_key id = contact_id_key(keys, &row->id);
+    struct slice there;
+    err = store_get(step->turn->store, STORE_CONTACT_ID, store_key_slice(&id), &there);
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    struct store_key number = store_key_new();
+    store_key_u32(&number, row->number);
+    return store_put(step->turn->store, STORE_CONTACT_ID, store_key_slice(&id),
+                     store_key_slice(&number));
+}
+
+enum err contact_row_find(struct step *step, struct seal_keys *keys, const struct sign_pk *id,
+                          uint32_t *number)
+{
+    struct store_key k = contact_id_key(keys, id);
+    struct slice value;
+    enum err err = store_get(step->turn->store, STORE_CONTACT_ID, store_key_slice(&k), &value);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (value.len != sizeof(uint32_t)) {
+        return ERR_CORRUPT;
+    }
+    *number = (uint32_t)key_tail(value, value.len);
+    return ERR_OK;
+}
+
+/* Seeks in t within this account's rows. */
+static enum err account_seek(struct step *step, struct seal_keys *keys, enum store_table t,
+                             enum store_seek how, const struct store_key *key,
+                             struct store_row *found)
+{
+    struct store_key prefix = store_key_new();
+    store_key_u32(&prefix, seal_keys_account(keys));
+    return store_seek_prefix(step->turn->store, t, how, store_key_slice(key),
+                             store_key_slice(&prefix), found);
+}
+
+enum err contact_row_next(struct step *step, struct seal_keys *keys, uint32_t after,
+                          struct contact_row *row)
+{
+    struct store_key k = contact_key(keys, after);
+    struct store_row found;
+    enum err err = account_seek(step, keys, STORE_CONTACT, STORE_GT, &k, &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    return contact_row_get(step, keys, (uint32_t)key_tail(found.key, 4), row);
+}
+
+enum err outbox_row_get(struct step *step, struct seal_keys *keys, uint32_t contact, uint64_t order,
+                        struct outbox_row *row)
+{
+    struct store_key k = order_key(keys, contact, order);
+    return row_get(step, keys, STORE_OUTBOX, &k, OUTBOX_FIELDS, FIELD_COUNT(OUTBOX_FIELDS), row,
+                   sizeof *row);
+}
+
+enum err outbox_row_put(struct step *step, struct seal_keys *keys, uint32_t contact, uint64_t order,
+                        const struct outbox_row *row)
+{
+    struct store_key k = order_key(keys, contact, order);
+    return row_put(step, keys, STORE_OUTBOX, &k, seal_message_bucket(keys, contact, 0),
+                   OUTBOX_FIELDS, FIELD_COUNT(OUTBOX_FIELDS), row);
+}
+
+enum err outbox_row_del(struct step *step, struct seal_keys *keys, uint32_t contact, uint64_t order)
+{
+    struct store_key k = order_key(keys, contact, order);
+    return store_del(step->turn->store, STORE_OUTBOX, store_key_slice(&k));
+}
+
+/* Seeks in t among the rows of one contact. */
+static enum err contact_seek(struct step *step, struct seal_keys *keys, enum store_table t,
+                             enum store_seek how, uint32_t contact, uint64_t order,
+                             struct store_row *found)
+{
+    struct store_key k = order_key(keys, contact, order);
+    struct store_key prefix = contact_key(keys, contact);
+    return store_seek_prefix(step->turn->store, t, how, store_key_slice(&k),
+                             store_key_slice(&prefix), found);
+}
+
+enum err outbox_row_next(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t *order, struct outbox_row *row)
+{
+    struct store_row found;
+    enum err err = contact_seek(step, keys, STORE_OUTBOX, STORE_GE, contact, *order, &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *order = key_tail(found.key, 8);
+    return outbox_row_get(step, keys, contact, *order, row);
+}
+
+enum err outbox_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
+                           uint64_t before, uint64_t *order, struct outbox_row *row)
+{
+    struct store_row found;
+    enum err err = contact_seek(step, keys, STORE_OUTBOX, STORE_LT, contact, before, &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *order = key_tail(found.key, 8);
+    return outbox_row_get(step, keys, contact, *order, row);
+}
+
+enum err outbox_rows(struct step *step, struct seal_keys *keys, uint64_t *count)
+{
+    struct store_key k = contact_key(keys, 0);
+    struct store_row found;
+    *count = 0;
+    enum err err = account_seek(step, keys, STORE_OUTBOX, STORE_GE, &k, &found);
+    while (err == ERR_OK) {
+        ++*count;
+        k = store_key_new();
+        store_key_bytes(&k, found.key.p, found.key.len);
+        err = account_seek(step, keys, STORE_OUTBOX, STORE_GT, &k, &found);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err outbox_contact_next(struct step *step, struct seal_keys *keys, uint32_t after,
+                             uint32_t *contact)
+{
+    struct store_key k = order_key(keys, after, UINT64_MAX);
+    struct store_row found;
+    enum err err = account_seek(step, keys, STORE_OUTBOX, STORE_GT, &k, &found);
+    if (err == ERR_OK) {
+        *contact = (uint32_t)key_tail(slice_of(found.key.p, 8), 4);
+    }
+    return err;
+}
+
+enum err message_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t order, struct message_row *row)
+{
+    struct store_key k = order_key(keys, contact, order);
+    return row_get(step, keys, STORE_MESSAGE, &k, MESSAGE_FIELDS, FIELD_COUNT(MESSAGE_FIELDS), row,
+                   sizeof *row);
+}
+
+enum err message_row_put(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t order, const struct message_row *row)
+{
+    struct store_key k = order_key(keys, contact, order);
+    return row_put(step, keys, STORE_MESSAGE, &k, seal_message_bucket(keys, contact, 0),
+                   MESSAGE_FIELDS, FIELD_COUNT(MESSAGE_FIELDS), row);
+}
+
+enum err message_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
+                            uint64_t before, uint64_t *order, struct message_row *row)
+{
+    struct store_row found;
+    enum err err = contact_seek(step, keys, STORE_MESSAGE, STORE_LT, contact, before, &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *order = key_tail(found.key, 8);
+    return message_row_get(step, keys, contact, *order, row);
+}
+
+/* account | invite id 16. */
+static struct store_key invite_key(struct seal_keys *keys, const uint8_t id[INVITE_ID])
+{
+    struct store_key k = store_key_new();
+    store_key_u32(&k, seal_keys_account(keys));
+    store_key_bytes(&k, id, INVITE_ID);
+    return k;
+}
+
+enum err invite_row_get(struct step *step, struct seal_keys *keys, const uint8_t id[INVITE_ID],
+                        struct invite_row *row)
+{
+    struct store_key k = invite_key(keys, id);
+    return row_get(step, keys, STORE_INVITE, &k, INVITE_FIELDS, FIELD_COUNT(INVITE_FIELDS), row,
+                   sizeof *row);
+}
+
+enum err invite_row_put(struct step *step, struct seal_keys *keys, const uint8_t id[INVITE_ID],
+                        const struct invite_row *row)
+{
+    struct store_key k = invite_key(keys, id);
+    return row_put(step, keys, STORE_INVITE, &k, SEAL_BUCKET_ACCOUNT, INVITE_FIELDS,
+                   FIELD_COUNT(INVITE_FIELDS), row);
+}
+
+/* account | keyed hash of (contact, content id). */
+static struct store_key message_id_key(struct seal_keys *keys, uint32_t contact,
+                                       const uint8_t id[16])
+{
+    struct store_key name = store_key_new();
+    store_key_u32(&name, contact);
+    store_key_bytes(&name, id, 16);
+    uint8_t hash[SEAL_NAME];
+    seal_name(keys, "message", store_key_slice(&name), hash);
+    struct store_key k = store_key_new();
+    store_key_u32(&k, seal_keys_account(keys));
+    store_key_bytes(&k, hash, sizeof hash);
+    return k;
+}
+
+enum err message_id_get(struct step *step, struct seal_keys *keys, uint32_t contact,
+                        const uint8_t id[16], uint64_t *order)
+{
+    struct store_key k = message_id_key(keys, contact, id);
+    struct slice value;
+    enum err err = store_get(step->turn->store, STORE_MESSAGE_ID, store_key_slice(&k), &value);
+    if (err == ERR_OK) {
+        *order = key_tail(value, value.len < 8 ? value.len : 8);
+    }
+    return err;
+}
+
+enum err message_id_put(struct step *step, struct seal_keys *keys, uint32_t contact,
+                        const uint8_t id[16], uint64_t order)
+{
+    struct store_key k = message_id_key(keys, contact, id);
+    struct store_key value = store_key_new();
+    store_key_u64(&value, order);
+    return store_put(step->turn->store, STORE_MESSAGE_ID, store_key_slice(&k),
+                     store_key_slice(&value));
+}
+
+/* account | contact u32 | slot u8. */
+static struct store_key session_key(struct seal_keys *keys, uint32_t contact, uint8_t slot)
+{
+    struct store_key k = contact_key(keys, contact);
+    store_key_u8(&k, slot);
+    return k;
+}
+
+enum err session_row_get(struct step *step, struct seal_keys *keys, uint32_t contact, uint8_t slot,
+                         struct slice *saved)
+{
+    struct store_key k = session_key(keys, contact, slot);
+    return seal_get(keys, step->turn, STORE_SESSION, store_key_slice(&k), saved);
+}
+
+enum err session_row_put(struct step *step, struct seal_keys *keys, uint32_t contact, uint8_t slot,
+                         struct slice saved)
+{
+    struct store_key k = session_key(keys, contact, slot);
+    uint8_t bucket = (uint8_t)(SEAL_BUCKET_SESSION + contact % SEAL_BUCKET_ACCOUNT);
+    return seal_put(keys, step->turn, STORE_SESSION, store_key_slice(&k), bucket, saved);
+}
+
+enum err session_row_del(struct step *step, struct seal_keys *keys, uint32_t contact, uint8_t slot)
+{
+    struct store_key k = session_key(keys, contact, slot);
+    return store_del(step->turn->store, STORE_SESSION, store_key_slice(&k));
+}
+
+enum err token_row_add(struct step *step, struct seal_keys *keys, uint32_t contact,
+                       struct slice tokens)
+{
+    struct store_row found;
+    uint64_t next = 1;
+    enum err err = contact_seek(step, keys, STORE_TOKEN, STORE_LE, contact, UINT64_MAX, &found);
+    if (err == ERR_OK) {
+        next = key_tail(found.key, 8) + 1;
+    } else if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    for (size_t at = 0; at + ROW_TOKEN <= tokens.len; at += ROW_TOKEN) {
+        struct store_key k = order_key(keys, contact, next++);
+        err = seal_put(keys, step->turn, STORE_TOKEN, store_key_slice(&k), SEAL_BUCKET_ACCOUNT,
+                       slice_of(tokens.p + at, ROW_TOKEN));
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err token_row_take(struct step *step, struct seal_keys *keys, uint32_t contact,
+                        uint8_t token[ROW_TOKEN])
+{
+    struct store_row found;
+    enum err err = contact_seek(step, keys, STORE_TOKEN, STORE_GE, contact, 0, &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct store_key k = order_key(keys, contact, key_tail(found.key, 8));
+    struct slice plain;
+    err = seal_open(keys, step->turn, STORE_TOKEN, store_key_slice(&k), found.value, &plain);
+    if (err == ERR_OK && plain.len != ROW_TOKEN) {
+        err = ERR_CORRUPT;
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    memcpy(token, plain.p, ROW_TOKEN);
+    return store_del(step->turn->store, STORE_TOKEN, store_key_slice(&k));
+}
+
+enum err token_row_count(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t *count)
+{
+    struct store_row first;
+    struct store_row last;
+    *count = 0;
+    enum err err = contact_seek(step, keys, STORE_TOKEN, STORE_GE, contact, 0, &first);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    uint64_t from = key_tail(first.key, 8);
+    err = contact_seek(step, keys, STORE_TOKEN, STORE_LE, contact, UINT64_MAX, &last);
+    if (err != ERR_OK) {
+        return err;
+    }
+    /* Tokens are taken from the front only: the numbers in between are all there. */
+    *count = key_tail(last.key, 8) - from + 1;
+    return ERR_OK;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * rows: what the account keeps in the store, and the layout of each row's plaintext.
+ * docs/protocol/07-node.md, "Rows". Every row is sealed (store/seal.h); layouts are msgpack maps
+ * with small-integer keys, so that a later version can add a field.
+ *
+ * Slices of a row that was read lie in the turn's arena.
+ */
+#ifndef PETREL_NODE_ROWS_H
+#define PETREL_NODE_ROWS_H
+
+#include "node/address.h"
+#include "node/step.h"
+#include "pair/session.h"
+
+enum {
+    ROW_ACCOUNT = 1,         /* number of the only account */
+    ROW_CONTACT_MAX = 16384, /* largest encoded contact, bytes */
+    ROW_TOKEN = 32,
+};
+
+/* STORE_ACCOUNT, account | 0x00. */
+struct account_row {
+    uint64_t created;         /* Unix ms */
+    uint8_t identity[32];     /* Ed25519 seed */
+    uint8_t device_sign[32];  /* Ed25519 seed: prekeys */
+    uint8_t device_dh[32];    /* X25519 secret: PQXDH's IK */
+    uint8_t device_mls[32];   /* Ed25519 seed: leaves */
+    uint8_t device_seed[32];  /* link keys are derived from it, one per relay */
+    uint32_t last_contact;    /* number of the newest contact */
+    uint32_t list_version;    /* of device_list */
+    struct slice certificate; /* ours, encoded */
+    struct slice device_list; /* signed, encoded; empty before there is a queue */
+};
+
+/* STORE_ACCOUNT, account | 0x01: the relay that this account uses. */
+struct relay_row {
+    struct address address;
+    uint8_t member[32];    /* Ed25519 seed: our membership */
+    uint8_t queue[32];     /* Ed25519 seed */
+    uint8_t record[32];    /* Ed25519 seed */
+    uint8_t token_key[32]; /* k of queue and record: the relay holds it too */
+    uint8_t siv_key[32];   /* opens token nonces: only we */
+    struct slice code;     /* 32-byte code for joining, or empty */
+    bool joined;
+    bool registered;
+    uint64_t record_seq; /* of the bundle that the relay has; 0: none */
+    uint32_t parts_sent; /* one-time parts up to this id are at the relay */
+    uint32_t spk_id;     /* of the signed prekey in the bundle; 0: none made */
+    uint32_t last_part;  /* id of the newest one-time part that was made */
+    uint64_t described;  /* descriptors up to this period are at the relay; 0: none */
+};
+
+enum contact_state {
+    CONTACT_RESOLVING = 0, /* ours to find: descriptor, bundle, first message not sent yet */
+    CONTACT_REQUESTED = 1, /* asked, not answered */
+    CONTACT_INCOMING = 2,  /* asked us; waits for the user */
+    CONTACT_ACCEPTED = 3,
+    CONTACT_BLOCKED = 4,
+};
+
+/* STORE_CONTACT, account | number u32. */
+struct contact_row {
+    uint32_t number; /* of the key; from 1 */
+    struct sign_pk id;
+    enum contact_state state;
+    bool verified;     /* safety number compared */
+    uint64_t created;  /* Unix ms */
+    struct slice name; /* local, UTF-8 */
+    struct slice text; /* of the request, theirs or ours */
+    struct slice list; /* their newest signed device list, or empty */
+    /* How to reach them for the first time. */
+    bool has_record;
+    struct address relay;   /* where their key bundle is */
+    struct sign_pk record;  /* its key */
+    struct slice invite;    /* secret s of their invitation, or empty */
+    struct slice pop_token; /* of the invitation, or empty */
+    struct slice pop_nonce; /* committed before the first pop; empty: none yet */
+    bool invited;           /* they came by an invitation of ours */
+    /* Where their queue is. */
+    bool has_queue;
+    struct address queue_relay;
+    struct sign_pk queue;
+    /* Tokens for our queue that they got from us. */
+    uint32_t minted; /* counter of the newest */
+    uint32_t seen;   /* counter of the newest that came back */
+    /* Sessions: T of each slot in use. */
+    uint8_t sessions; /* bit set of slots in use */
+    uint8_t session_id[LIMIT_SESSIONS_PER_PAIR][SESSION_T];
+    uint64_t first_sent; /* when the first envelope of an unanswered session left; 0: none */
+    uint64_t gap_at;     /* order at which a gap was reported; 0: none */
+};
+
+enum outbox_state {
+    OUTBOX_WAITING = 0,  /* content only */
+    OUTBOX_SEALED = 1,   /* sealed; not at the relay yet */
+    OUTBOX_AT_RELAY = 2, /* the relay has it; not acknowledged end to end */
+};
+
+/* STORE_OUTBOX, account | contact u32 | order u64. */
+struct outbox_row {
+    enum outbox_state state;
+    bool ack_only;              /* gone once it is at the relay */
+    uint64_t created;           /* Unix ms */
+    struct slice content;       /* encoded content; empty when ack_only */
+    uint8_t session[SESSION_T]; /* that sealed it */
+    uint64_t seq;               /* in that session */
+    struct slice envelope;      /* sealed bytes */
+    struct slice token;         /* ROW_TOKEN bytes for this deposit; empty: a stamp */
+    uint64_t at_relay_ms;       /* when the relay said so */
+};
+
+enum message_state {
+    MESSAGE_WAITING = 0,
+    MESSAGE_AT_RELAY = 1,
+    MESSAGE_DELIVERED = 2,
+    MESSAGE_FAILED = 3,
+    MESSAGE_RECEIVED = 4, /* theirs */
+};
+
+/* STORE_MESSAGE, account | contact u32 | order u64. */
+struct message_row {
+    enum message_state state;
+    uint64_t time;        /* Unix ms: made here, or arrived here */
+    struct slice content; /* encoded content */
+};
+
+/* STORE_INVITE, account | invite id 16. */
+struct invite_row {
+    uint8_t secret[INVITE_SECRET];
+    uint64_t expires;
+    uint32_t contact; /* number that its tokens were minted for */
+    bool used;
+    uint8_t session[SESSION_T]; /* of the session that used it */
+};
+
+/* Each get gives ERR_NOT_FOUND, ERR_CORRUPT or another LOCAL error. */
+enum err account_row_get(struct step *step, struct seal_keys *keys,
+                         struct account_row *row) PETREL_MUST_USE;
+/* Whether there is such a row, locked or not. */
+enum err account_row_exists(struct step *step, uint32_t account, bool *exists) PETREL_MUST_USE;
+enum err account_row_put(struct step *step, struct seal_keys *keys,
+                         const struct account_row *row) PETREL_MUST_USE;
+enum err relay_row_get(struct step *step, struct seal_keys *keys,
+                       struct relay_row *row) PETREL_MUST_USE;
+enum err relay_row_put(struct step *step, struct seal_keys *keys,
+                       const struct relay_row *row) PETREL_MUST_USE;
+enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t number,
+                         struct contact_row *row) PETREL_MUST_USE;
+enum err contact_row_put(struct step *step, struct seal_keys *keys,
+                         const struct contact_row *row) PETREL_MUST_USE;
+/* The number of the contact with this ID. */
+enum err contact_row_find(struct step *step, struct seal_keys *keys, const struct sign_pk *id,
+                          uint32_t *number) PETREL_MUST_USE;
+/* The first contact with a number above `after`. */
+enum err contact_row_next(struct step *step, struct seal_keys *keys, uint32_t after,
+                          struct contact_row *row) PETREL_MUST_USE;
+enum err outbox_row_get(struct step *step, struct seal_keys *keys, uint32_t contact, uint64_t order,
+                        struct outbox_row *row) PETREL_MUST_USE;
+enum err outbox_row_put(struct step *step, struct seal_keys *keys, uint32_t contact, uint64_t order,
+                        const struct outbox_row *row) PETREL_MUST_USE;
+enum err outbox_row_del(struct step *step, struct seal_keys *keys, uint32_t contact,
+                        uint64_t order) PETREL_MUST_USE;
+/* The first entry of this contact with order >= *order; *order is then its order. */
+enum err outbox_row_next(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t *order, struct outbox_row *row) PETREL_MUST_USE;
+/* The last entry with order < before. */
+enum err outbox_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
+                           uint64_t before, uint64_t *order,
+                           struct outbox_row *row) PETREL_MUST_USE;
+/* Entries of all contacts. */
+enum err outbox_rows(struct step *step, struct seal_keys *keys, uint64_t *count) PETREL_MUST_USE;
+/* The smallest contact number > after that has entries. */
+enum err outbox_contact_next(struct step *step, struct seal_keys *keys, uint32_t after,
+                             uint32_t *contact) PETREL_MUST_USE;
+enum err message_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t order, struct message_row *row) PETREL_MUST_USE;
+enum err message_row_put(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t order, const struct message_row *row) PETREL_MUST_USE;
+/* The newest message with order < before: *order is then its order. */
+enum err message_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
+                            uint64_t before, uint64_t *order,
+                            struct message_row *row) PETREL_MUST_USE;
+enum err invite_row_get(struct step *step, struct seal_keys *keys, const uint8_t id[INVITE_ID],
+                        struct invite_row *row) PETREL_MUST_USE;
+enum err invite_row_put(struct step *step, struct seal_keys *keys, const uint8_t id[INVITE_ID],
+                        const struct invite_row *row) PETREL_MUST_USE;
+
+/* A message's or an event's place that it may have only once: STORE_MESSAGE_ID,
+ * account | keyed hash of (contact, content id). */
+enum err message_id_get(struct step *step, struct seal_keys *keys, uint32_t contact,
+                        const uint8_t id[16], uint64_t *order) PETREL_MUST_USE;
+enum err message_id_put(struct step *step, struct seal_keys *keys, uint32_t contact,
+                        const uint8_t id[16], uint64_t order) PETREL_MUST_USE;
+
+/* STORE_SESSION, account | contact u32 | slot u8: what session_save gave. */
+enum err session_row_get(struct step *step, struct seal_keys *keys, uint32_t contact, uint8_t slot,
+                         struct slice *saved) PETREL_MUST_USE;
+enum err session_row_put(struct step *step, struct seal_keys *keys, uint32_t contact, uint8_t slot,
+                         struct slice saved) PETREL_MUST_USE;
+enum err session_row_del(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint8_t slot) PETREL_MUST_USE;
+
+/* STORE_TOKEN, account | contact u32 | counter u64: tokens for their queue, in order of arrival. */
+enum err token_row_add(struct step *step, struct seal_keys *keys, uint32_t contact,
+                       struct slice tokens) PETREL_MUST_USE;
+/* Takes the oldest out. ERR_NOT_FOUND: none left. */
+enum err token_row_take(struct step *step, struct seal_keys *keys, uint32_t contact,
+                        uint8_t token[ROW_TOKEN]) PETREL_MUST_USE;
+/* How many there are. */
+enum err token_row_count(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t *count) PETREL_MUST_USE;
+
+#endif

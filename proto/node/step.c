@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/step.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "link/frame.h"
+
+enum {
+    FRAME_HEAD = 16, /* more than array head, kind and id can take */
+};
+
+void node_outputs_free(struct node_outputs *outs)
+{
+    while (outs->first != NULL) {
+        struct node_output *out = outs->first;
+        outs->first = out->next;
+        secret_wipe(&out->connect, sizeof out->connect);
+        secret_wipe(out->data, out->len);
+        free(out);
+    }
+    *outs = (struct node_outputs){.first = NULL};
+}
+
+/* A new last output with room for len bytes of data. */
+static struct node_output *output_add(struct step *step, enum node_output_kind kind, size_t len)
+{
+    struct node_output *out = malloc(sizeof *out + len);
+    if (out == NULL) {
+        return NULL;
+    }
+    memset(out, 0, sizeof *out);
+    out->kind = kind;
+    out->len = len;
+    struct node_outputs *outs = step->outs;
+    if (outs->last == NULL) {
+        outs->first = out;
+    } else {
+        outs->last->next = out;
+    }
+    outs->last = out;
+    outs->count++;
+    outs->bytes += len;
+    return out;
+}
+
+enum err step_send(struct step *step, uint64_t link, uint8_t kind, uint32_t id, struct slice body)
+{
+    struct node_output *out = output_add(step, NODE_OUT_SEND, body.len + FRAME_HEAD);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct writer w = writer_of(out->data, out->len);
+    struct frame frame = {.kind = kind, .id = id, .body = body};
+    frame_write(&w, &frame);
+    assert(w.err == ERR_OK);
+    out->link = link;
+    out->len = w.len;
+    return ERR_OK;
+}
+
+enum err step_close(struct step *step, uint64_t link, enum err reason)
+{
+    struct node_output *out = output_add(step, NODE_OUT_CLOSE, 0);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    out->link = link;
+    out->err = reason;
+    return ERR_OK;
+}
+
+enum err step_connect(struct step *step, uint64_t link, const struct sign_pk *node_id,
+                      const char *host, uint16_t port, const struct dh_sk *link_key)
+{
+    struct node_output *out = output_add(step, NODE_OUT_CONNECT, 0);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    size_t len = strlen(host);
+    assert(len <= LIMIT_HOST);
+    out->link = link;
+    out->connect.node_id = *node_id;
+    out->connect.link_key = *link_key;
+    memcpy(out->connect.host, host, len + 1);
+    out->connect.port = port;
+    return ERR_OK;
+}
+
+enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err err,
+                    struct slice result)
+{
+    size_t len = err == ERR_OK ? result.len : 0;
+    struct node_output *out = output_add(step, NODE_OUT_REPLY, len);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    out->client = client;
+    out->id = id;
+    out->err = err;
+    if (len > 0) {
+        memcpy(out->data, result.p, len);
+    }
+    return ERR_OK;
+}
+
+enum err step_event(struct step *step, uint64_t cursor)
+{
+    struct node_output *out = output_add(step, NODE_OUT_EVENT, 0);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    out->cursor = cursor;
+    return ERR_OK;
+}
+
+struct writer step_writer(struct step *step, size_t cap)
+{
+    uint8_t *p = arena_alloc(step->turn->arena, cap);
+    return writer_of(p, p == NULL ? 0 : cap);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * step: what every function of the core is handed: the turn and the list that outputs go to.
+ */
+#ifndef PETREL_NODE_STEP_H
+#define PETREL_NODE_STEP_H
+
+#include "node/node.h"
+
+struct step {
+    struct turn *turn;
+    struct node_outputs *outs;
+};
+
+static inline uint64_t step_now(const struct step *step)
+{
+    return step->turn->env->now_ms;
+}
+
+/* Appends outputs. Each gives ERR_NO_MEMORY or ERR_OK; what is handed in is copied. */
+enum err step_send(struct step *step, uint64_t link, uint8_t kind, uint32_t id,
+                   struct slice body) PETREL_MUST_USE;
+enum err step_close(struct step *step, uint64_t link, enum err reason) PETREL_MUST_USE;
+enum err step_connect(struct step *step, uint64_t link, const struct sign_pk *node_id,
+                      const char *host, uint16_t port,
+                      const struct dh_sk *link_key) PETREL_MUST_USE;
+/* result: an encoded map; ignored when err is not ERR_OK. */
+enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err err,
+                    struct slice result) PETREL_MUST_USE;
+enum err step_event(struct step *step, uint64_t cursor) PETREL_MUST_USE;
+
+/* A writer over cap bytes of the turn's arena; its first use fails when there is no memory. */
+struct writer step_writer(struct step *step, size_t cap);
+
+#endif

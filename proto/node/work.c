@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * work: the contacts that have something to do, in memory, and when.
+ */
+#include <stdlib.h>
+
+#include "node/core.h"
+
+static struct work **work_slot(struct node *node, uint32_t contact)
+{
+    return &node->work[contact % WORK_SLOTS];
+}
+
+struct work *work_find(const struct node *node, uint32_t contact)
+{
+    struct work *work = node->work[contact % WORK_SLOTS];
+    while (work != NULL && work->contact != contact) {
+        work = work->next;
+    }
+    return work;
+}
+
+struct work *work_get(struct node *node, uint32_t contact)
+{
+    struct work *work = work_find(node, contact);
+    if (work != NULL) {
+        return work;
+    }
+    work = calloc(1, sizeof *work);
+    if (work == NULL) {
+        return NULL;
+    }
+    struct work **slot = work_slot(node, contact);
+    work->contact = contact;
+    work->due = UINT64_MAX;
+    work->ack_due = UINT64_MAX;
+    work->look_ms = UINT64_MAX;
+    work->next = *slot;
+    *slot = work;
+    node->work_count++;
+    return work;
+}
+
+void work_drop(struct node *node, uint32_t contact)
+{
+    for (struct work **at = work_slot(node, contact); *at != NULL; at = &(*at)->next) {
+        if ((*at)->contact == contact) {
+            struct work *work = *at;
+            *at = work->next;
+            free(work);
+            node->work_count--;
+            return;
+        }
+    }
+}
+
+void work_wake(struct work *work)
+{
+    work->due = 0;
+    work->gave_up = false;
+}
+
+void work_resume(struct work *work)
+{
+    if (!work->in_flight && !work->gave_up &&
+        (work->due == UINT64_MAX || work->trouble == ERR_OK)) {
+        work_wake(work);
+    }
+}
+
+uint64_t work_backoff(struct step *step, uint32_t attempts)
+{
+    uint64_t delay = LIMIT_RETRY_FIRST_MS;
+    for (uint32_t i = 1; i < attempts && delay < LIMIT_RETRY_MAX_MS; i++) {
+        delay *= 2;
+    }
+    if (delay > LIMIT_RETRY_MAX_MS) {
+        delay = LIMIT_RETRY_MAX_MS;
+    }
+    /* Jitter, so that nodes that failed together do not come back together. */
+    uint32_t random;
+    env_random(step->turn->env, &random, sizeof random);
+    return delay / 2 + random % (delay / 2 + 1);
+}
+
+void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
+               uint64_t retry_after_ms)
+{
+    (void)node;
+    if (work->attempts < UINT32_MAX) {
+        work->attempts++;
+    }
+    uint64_t delay = work_backoff(step, work->attempts);
+    if (delay < retry_after_ms) {
+        delay = retry_after_ms;
+    }
+    work->trouble = trouble;
+    work->due = step_now(step) + delay;
+}

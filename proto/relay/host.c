@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/host_descriptor.h"
+#include "relay/host_member.h"
+#include "relay/host_queue.h"
+#include "relay/host_record.h"
+#include "relay/host_state.h"
+#include "relay/host_sweep.h"
+
+struct relay_host *relay_host_new(const struct relay_host_config *config)
+{
+    struct relay_host *host = calloc(1, sizeof *host);
+    if (host == NULL) {
+        return NULL;
+    }
+    host->config = *config;
+    relay_cache_init(&host->cache, config->spent_lru != 0 ? config->spent_lru : LIMIT_SPENT_LRU);
+    return host;
+}
+
+void relay_host_free(struct relay_host *host)
+{
+    if (host != NULL) {
+        relay_cache_fini(&host->cache);
+        free(host);
+    }
+}
+
+enum err relay_meta_get(struct turn *turn, const char *name, uint64_t *value)
+{
+    struct slice row;
+    enum err err = store_get(turn->store, STORE_META, slice_of(name, strlen(name)), &row);
+    if (err != ERR_OK) {
+        *value = 0;
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    struct reader r = reader_of(row);
+    *value = reader_u64(&r);
+    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
+enum err relay_meta_put(struct turn *turn, const char *name, uint64_t value)
+{
+    uint8_t buf[8];
+    struct writer w = writer_of(buf, sizeof buf);
+    writer_u64(&w, value);
+    return store_put(turn->store, STORE_META, slice_of(name, strlen(name)), writer_done(&w));
+}
+
+enum err relay_host_load(struct relay_host *host, struct turn *turn)
+{
+    uint64_t arrival = 0;
+    uint64_t queues = 0;
+    uint64_t members = 0;
+    enum err err = relay_meta_get(turn, "relay.arrival", &arrival);
+    if (err == ERR_OK) {
+        err = relay_meta_get(turn, "relay.queues", &queues);
+    }
+    if (err == ERR_OK) {
+        err = relay_meta_get(turn, "relay.members", &members);
+    }
+    if (err == ERR_OK && (queues > UINT32_MAX || members > UINT32_MAX)) {
+        err = ERR_CORRUPT;
+    }
+    if (err == ERR_OK) {
+        err = host_sweep_load(host, turn);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    /* Numbers begin with 1. The rest of the block that was reserved last is left out. */
+    host->arrival_next = arrival == 0 ? 1 : arrival;
+    host->arrival_end = host->arrival_next;
+    host->queues = (uint32_t)queues;
+    host->members = (uint32_t)members;
+    env_random(turn->env, &host->cache.salt, sizeof host->cache.salt);
+    return ERR_OK;
+}
+
+enum err relay_refusal(enum err err, struct relay_reply *head)
+{
+    enum err_class class = err_class(err);
+    bool refusal = class == ERR_CLASS_PEER || class == ERR_CLASS_STATE;
+    if (err == ERR_MALFORMED || err == ERR_TOO_LARGE || (err != ERR_OK && !refusal)) {
+        return err;
+    }
+    if (err == ERR_BACKPRESSURE && head->retry_after_ms == 0) {
+        head->retry_after_ms = RELAY_RETRY_MS;
+    }
+    head->err = err;
+    return ERR_OK;
+}
+
+static enum err dispatch(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                         uint8_t kind, struct slice body, struct writer *reply)
+{
+    switch (kind) {
+    case RELAY_MEMBER_JOIN:
+        return host_member_join(host, turn, peer, body, reply);
+    case RELAY_QUEUE_REGISTER:
+        return host_queue_register(host, turn, peer, body, reply);
+    case RELAY_QUEUE_ATTACH:
+        return host_queue_attach(host, turn, peer, body, reply);
+    case RELAY_QUEUE_DEPOSIT:
+        return host_queue_deposit(host, turn, body, reply);
+    case RELAY_QUEUE_PUSH:
+        return ERR_PROTOCOL; /* a relay's own */
+    case RELAY_QUEUE_ACK:
+        return host_queue_ack(host, turn, peer, body, reply);
+    case RELAY_RECORD_PUT:
+        return host_record_put(host, turn, peer, body, reply);
+    case RELAY_RECORD_GET:
+        return host_record_get(host, turn, body, reply);
+    case RELAY_RECORD_POP:
+        return host_record_pop(host, turn, body, reply);
+    case RELAY_RECORD_STATUS:
+        return host_record_status(host, turn, peer, body, reply);
+    case RELAY_DESCRIPTOR_PUT:
+        return host_descriptor_put(host, turn, peer, body, reply);
+    case RELAY_DESCRIPTOR_GET:
+        return host_descriptor_get(host, turn, body, reply);
+    default:
+        relay_reply_write(reply, &(struct relay_reply){.err = ERR_UNSUPPORTED});
+        return ERR_OK;
+    }
+}
+
+enum err relay_host_request(struct relay_host *host, struct turn *turn,
+                            const struct relay_peer *peer, uint8_t kind, struct slice body,
+                            struct writer *reply)
+{
+    enum err err = dispatch(host, turn, peer, kind, body, reply);
+    if (err == ERR_OK && reply->err != ERR_OK) {
+        return ERR_BUG; /* the caller's buffer is smaller than LIMIT_FRAME */
+    }
+    return err;
+}
+
+enum err relay_host_stats(struct relay_host *host, struct turn *turn,
+                          struct relay_host_stats *stats)
+{
+    (void)turn;
+    *stats = (struct relay_host_stats){
+        .members = host->members, .queues = host->queues, .attached = host->attached};
+    return ERR_OK;
+}

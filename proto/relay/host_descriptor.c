@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/host_descriptor.h"
+
+#include <string.h>
+
+#include "relay/descriptor_record.h"
+#include "relay/host_member.h"
+
+/* A row: period u32 | member name 16 | item, encoded. */
+struct descriptor_row {
+    uint8_t name[SEAL_NAME]; /* keyed hash of the blinded key */
+    uint32_t period;
+    uint8_t member[SEAL_NAME];
+    struct bep44_item item;
+};
+
+enum {
+    DESCRIPTOR_ROW = 4 + SEAL_NAME + LIMIT_DESCRIPTOR + 160,
+    PERIODS_AHEAD = LIMIT_DESCRIPTORS_AHEAD - 1, /* and one for yesterday's */
+};
+
+static uint64_t period_over(uint32_t period)
+{
+    return ((uint64_t)period + 2) * LIMIT_DAY_MS; /* one day after its end */
+}
+
+/* ERR_NOT_FOUND. */
+static enum err row_load(struct relay_host *host, struct turn *turn,
+                         const uint8_t name[static SEAL_NAME], struct descriptor_row *row)
+{
+    struct slice plain;
+    enum err err =
+        seal_get(host->config.keys, turn, STORE_DESCRIPTOR, slice_of(name, SEAL_NAME), &plain);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct reader r = reader_of(plain);
+    memcpy(row->name, name, SEAL_NAME);
+    row->period = reader_u32(&r);
+    reader_copy(&r, row->member, sizeof row->member);
+    bep44_item_read(&r, &row->item);
+    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
+static struct relay_age_row row_age(const struct descriptor_row *row)
+{
+    struct relay_age_row age = {.until = period_over(row->period), .kind = RELAY_AGE_DESCRIPTOR};
+    memcpy(age.name, row->name, sizeof age.name);
+    return age;
+}
+
+static enum err row_put(struct relay_host *host, struct turn *turn,
+                        const struct descriptor_row *row)
+{
+    uint8_t buf[DESCRIPTOR_ROW];
+    struct writer w = writer_of(buf, sizeof buf);
+    writer_u32(&w, row->period);
+    writer_bytes(&w, row->member, sizeof row->member);
+    bep44_item_write(&w, &row->item);
+    enum err err = seal_put(host->config.keys, turn, STORE_DESCRIPTOR,
+                            slice_of(row->name, sizeof row->name), 0, writer_done(&w));
+    struct relay_age_row age = row_age(row);
+    return err == ERR_OK ? relay_age_put(host, turn, &age) : err;
+}
+
+static void descriptor_name(struct relay_host *host, const struct sign_pk *blinded,
+                            uint8_t out[static SEAL_NAME])
+{
+    seal_name(host->config.keys, "petrel/1 relay descriptor",
+              slice_of(blinded->b, sizeof blinded->b), out);
+}
+
+static enum err check_period(const struct turn *turn, uint32_t period)
+{
+    uint64_t today = turn->env->now_ms / LIMIT_DAY_MS;
+    if (period_over(period) <= turn->env->now_ms) {
+        return ERR_EXPIRED;
+    }
+    return period > today + PERIODS_AHEAD ? ERR_TOO_FAR_AHEAD : ERR_OK;
+}
+
+/* A newer item in the place of old; the place stays its first member's. */
+static enum err replace(struct relay_host *host, struct turn *turn,
+                        const struct descriptor_row *old, const struct descriptor_put *put)
+{
+    if (put->item.seq <= old->item.seq) {
+        bool same = put->item.seq == old->item.seq &&
+                    memcmp(put->item.value, old->item.value, sizeof old->item.value) == 0;
+        return same ? ERR_OK : ERR_STALE;
+    }
+    if (!turn->store->growth) {
+        return ERR_BACKPRESSURE;
+    }
+    struct relay_age_row age = row_age(old);
+    struct descriptor_row row = *old;
+    row.period = put->period;
+    row.item = put->item;
+    enum err err = relay_age_del(turn, &age);
+    return err == ERR_OK ? row_put(host, turn, &row) : err;
+}
+
+static enum err put_item(struct relay_host *host, struct turn *turn,
+                         const struct descriptor_put *put)
+{
+    struct relay_member member;
+    enum err err = relay_member_get(host, turn, &put->member, &member);
+    if (err == ERR_OK) {
+        err = check_period(turn, put->period);
+    }
+    if (err == ERR_OK) {
+        err = bep44_item_verify(&put->item);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct descriptor_row row;
+    uint8_t name[SEAL_NAME];
+    descriptor_name(host, &put->item.key, name);
+    err = row_load(host, turn, name, &row);
+    if (err == ERR_OK) {
+        return replace(host, turn, &row, put);
+    }
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (member.descriptors >= LIMIT_DESCRIPTORS_AHEAD) {
+        return ERR_QUOTA;
+    }
+    if (!turn->store->growth) {
+        return ERR_BACKPRESSURE;
+    }
+    row = (struct descriptor_row){.period = put->period, .item = put->item};
+    memcpy(row.name, name, sizeof row.name);
+    memcpy(row.member, member.name, sizeof row.member);
+    member.descriptors++;
+    err = row_put(host, turn, &row);
+    return err == ERR_OK ? relay_member_put(host, turn, &member) : err;
+}
+
+enum err host_descriptor_put(struct relay_host *host, struct turn *turn,
+                             const struct relay_peer *peer, struct slice body, struct writer *reply)
+{
+    struct descriptor_put put;
+    struct relay_reply rep = {.err = ERR_OK};
+    enum err err = descriptor_put_read(body, turn->arena, peer->handshake_hash, &put);
+    if (err == ERR_OK) {
+        err = put_item(host, turn, &put);
+    }
+    err = relay_refusal(err, &rep);
+    if (err == ERR_OK) {
+        relay_reply_write(reply, &rep);
+    }
+    return err;
+}
+
+enum err host_descriptor_get(struct relay_host *host, struct turn *turn, struct slice body,
+                             struct writer *reply)
+{
+    struct descriptor_get get;
+    struct descriptor_get_reply rep = {.head = {.err = ERR_OK}};
+    enum err err = descriptor_get_read(body, &get);
+    if (err == ERR_OK) {
+        struct descriptor_row row;
+        uint8_t name[SEAL_NAME];
+        descriptor_name(host, &get.blinded, name);
+        err = row_load(host, turn, name, &row);
+        if (err == ERR_OK && period_over(row.period) <= turn->env->now_ms) {
+            err = ERR_NOT_FOUND;
+        }
+        if (err == ERR_OK) {
+            rep.item = row.item;
+        }
+    }
+    err = relay_refusal(err, &rep.head);
+    if (err == ERR_OK) {
+        descriptor_get_reply_write(reply, &rep);
+    }
+    return err;
+}
+
+enum err host_descriptor_end(struct relay_host *host, struct turn *turn,
+                             const uint8_t name[static SEAL_NAME])
+{
+    struct descriptor_row row;
+    enum err err = row_load(host, turn, name, &row);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    err = store_del(turn->store, STORE_DESCRIPTOR, slice_of(name, SEAL_NAME));
+    return err == ERR_OK ? relay_member_descriptor_gone(host, turn, row.member) : err;
+}

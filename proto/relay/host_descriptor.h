@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * host_descriptor: a relay's side of descriptors: put, get, their end.
+ * docs/protocol/04-relay.md, section 8. Private to proto/relay/host*.c.
+ */
+#ifndef PETREL_RELAY_HOST_DESCRIPTOR_H
+#define PETREL_RELAY_HOST_DESCRIPTOR_H
+
+#include "relay/host_state.h"
+
+enum err host_descriptor_put(struct relay_host *host, struct turn *turn,
+                             const struct relay_peer *peer, struct slice body,
+                             struct writer *reply) PETREL_MUST_USE;
+enum err host_descriptor_get(struct relay_host *host, struct turn *turn, struct slice body,
+                             struct writer *reply) PETREL_MUST_USE;
+/* The item with this name is over: deletes it and gives its member the place back. */
+enum err host_descriptor_end(struct relay_host *host, struct turn *turn,
+                             const uint8_t name[static SEAL_NAME]) PETREL_MUST_USE;
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/host_queue.h"
+
+#include <string.h>
+
+#include "base/secret.h"
+#include "crypto/stamp.h"
+#include "relay/host_member.h"
+#include "relay/item.h"
+
+/* --- register --- */
+
+/* A queue that is there already: fine when everything is the same. */
+static enum err register_again(struct turn *turn, struct relay_host *host,
+                               const struct queue_register *req)
+{
+    struct relay_queue_row row;
+    struct relay_member member;
+    enum err err = relay_queue_row_get(host->config.keys, turn, &req->queue, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = relay_member_get(host, turn, &req->member, &member);
+    if (err == ERR_OK && (memcmp(row.member, member.name, sizeof member.name) != 0 ||
+                          !prim_equal(row.k.b, req->k.b, sizeof row.k.b))) {
+        err = ERR_EXISTS;
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+static enum err register_new(struct relay_host *host, struct turn *turn,
+                             const struct queue_register *req)
+{
+    struct relay_member member;
+    enum err err = relay_member_get(host, turn, &req->member, &member);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (member.queues >= LIMIT_MEMBER_QUEUES || host->queues == UINT32_MAX) {
+        return ERR_QUOTA;
+    }
+    if (!turn->store->growth) {
+        return ERR_BACKPRESSURE;
+    }
+    struct relay_queue_row row = {.number = host->queues + 1, .k = req->k};
+    memcpy(row.member, member.name, sizeof row.member);
+    member.queues++;
+    err = relay_queue_row_put(host->config.keys, turn, &req->queue, &row);
+    if (err == ERR_OK) {
+        err = relay_member_put(host, turn, &member);
+    }
+    if (err == ERR_OK) {
+        err = relay_meta_put(turn, "relay.queues", row.number);
+    }
+    if (err == ERR_OK) {
+        host->queues = row.number;
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+enum err host_queue_register(struct relay_host *host, struct turn *turn,
+                             const struct relay_peer *peer, struct slice body, struct writer *reply)
+{
+    struct queue_register req;
+    struct queue_register_reply rep = {.envelopes = LIMIT_QUEUE_ENVELOPES,
+                                       .bytes = (uint64_t)LIMIT_QUEUE_MIB << 20,
+                                       .days = LIMIT_QUEUE_DAYS};
+    enum err err = queue_register_read(body, turn->arena, peer->handshake_hash, &req);
+    if (err == ERR_OK) {
+        err = register_again(turn, host, &req);
+        if (err == ERR_NOT_FOUND) {
+            err = register_new(host, turn, &req);
+        }
+        secret_wipe(&req, sizeof req);
+    }
+    err = relay_refusal(err, &rep.head);
+    if (err == ERR_OK) {
+        queue_register_reply_write(reply, &rep);
+    }
+    return err;
+}
+
+/* --- deposit --- */
+
+/* What the relay has found out about an admitted deposit. */
+struct admitted {
+    struct relay_queue *q;
+    uint8_t nonce[TOKEN_NONCE]; /* the token's; for a stamp, the second half of the hash */
+    uint8_t hash[ITEM_HASH];    /* of the envelope, first half */
+    uint64_t until;             /* when the spent row may go */
+};
+
+/* Comes before the queue is looked up: a bad stamp is answered alike for queues there are and
+ * queues there are not. */
+static enum err check_stamp(struct relay_host *host, const struct turn *turn,
+                            const struct queue_deposit *d, const uint8_t payload[static 32],
+                            uint64_t *until)
+{
+    struct stamp_goal goal = {.relay = host->config.node_id, .minute = d->admission.stamp_minute};
+    memcpy(goal.target, d->queue.b, sizeof goal.target);
+    memcpy(goal.payload, payload, sizeof goal.payload);
+    *until = ((uint64_t)goal.minute + LIMIT_STAMP_MINUTES + 1) * LIMIT_MINUTE_MS;
+    return stamp_check(&goal, d->admission.stamp_nonce, LIMIT_STAMP_DEPOSIT_BITS,
+                       turn->env->now_ms);
+}
+
+/* The token key of a queue. An unknown queue has one that nobody knows: it costs the same check and
+ * gets the same answer. Looks at no more than the queue's row, so that who has no token cannot make
+ * the relay walk an index, nor tell from the time it takes that there is one. */
+static enum err token_key_of(struct relay_host *host, struct turn *turn, const struct sign_pk *key,
+                             struct token_key *k, bool *known)
+{
+    const struct relay_queue *q = relay_cache_by_key(&host->cache, key);
+    struct relay_queue_row row;
+    memset(k, 0, sizeof *k);
+    *known = q != NULL;
+    if (q != NULL) {
+        *k = q->k;
+        return ERR_OK;
+    }
+    enum err err = relay_queue_row_get(host->config.keys, turn, key, &row);
+    if (err == ERR_OK) {
+        *known = true;
+        *k = row.k;
+        secret_wipe(&row, sizeof row);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err check_token(struct relay_host *host, struct turn *turn,
+                            const struct queue_deposit *d, uint64_t *until)
+{
+    struct token_key k;
+    bool known;
+    uint32_t epoch = 0;
+    enum err err = token_key_of(host, turn, &d->queue, &k, &known);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = token_check(&k, &d->queue, turn->env->now_ms, &d->admission.token, &epoch);
+    secret_wipe(&k, sizeof k);
+    *until = token_epoch_over(epoch);
+    return known ? err : ERR_BAD_TOKEN;
+}
+
+static enum err admit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
+                      struct admitted *a)
+{
+    uint8_t hash[32];
+    prim_blake2b(hash, sizeof hash, slice_of(NULL, 0), "", &d->envelope, 1);
+    memcpy(a->hash, hash, sizeof a->hash);
+    const uint8_t *nonce = d->admission.stamp ? hash + ITEM_HASH : d->admission.token.b;
+    memcpy(a->nonce, nonce, sizeof a->nonce);
+    enum err err = d->admission.stamp ? check_stamp(host, turn, d, hash, &a->until)
+                                      : check_token(host, turn, d, &a->until);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = relay_cache_open(&host->cache, host->config.keys, turn, &d->queue, &a->q);
+    return err == ERR_NOT_FOUND ? ERR_BAD_TOKEN : err;
+}
+
+/* Whether the nonce was used before: ERR_NOT_FOUND if not, ERR_OK with the outcome of then if it
+ * was for the same bytes, else ERR_TOKEN_SPENT. */
+static enum err check_spent(struct relay_host *host, struct turn *turn, const struct admitted *a,
+                            enum queue_outcome *outcome)
+{
+    size_t at = SIZE_MAX;
+    for (;;) {
+        uint64_t arrival = spent_next(&a->q->spent, host->cache.salt, a->nonce, &at);
+        if (arrival == 0) {
+            return ERR_NOT_FOUND;
+        }
+        struct item_row row;
+        enum err err = item_index_get(turn->store, a->q->number, arrival, &row);
+        if (err == ERR_NOT_FOUND) {
+            continue; /* swept since */
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+        if (memcmp(row.nonce, a->nonce, sizeof row.nonce) == 0) {
+            *outcome = row.state == ITEM_PUSHED ? QUEUE_PUSHED : QUEUE_STORED;
+            return memcmp(row.hash, a->hash, sizeof row.hash) == 0 ? ERR_OK : ERR_TOKEN_SPENT;
+        }
+    }
+}
+
+enum {
+    ARRIVAL_BLOCK = 65536
+}; /* numbers reserved at a time */
+
+/* A number that was never given out before, not even in a turn that failed. */
+static enum err arrival_take(struct relay_host *host, struct turn *turn, uint64_t *arrival)
+{
+    if (host->arrival_next == host->arrival_end) {
+        uint64_t end = host->arrival_next + ARRIVAL_BLOCK;
+        enum err err = relay_meta_put(turn, "relay.arrival", end);
+        if (err != ERR_OK) {
+            return err;
+        }
+        host->arrival_end = end;
+    }
+    *arrival = host->arrival_next++;
+    return ERR_OK;
+}
+
+static enum err item_put(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
+                         const struct admitted *a, enum item_state state)
+{
+    uint64_t now = turn->env->now_ms;
+    uint64_t arrival;
+    enum err err = arrival_take(host, turn, &arrival);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct relay_queue *q = a->q;
+    struct item_row row = {.state = state,
+                           .lifetime = d->lifetime,
+                           .envelope_class = (uint8_t)queue_envelope_class(d->envelope.len),
+                           .stamp = d->admission.stamp,
+                           .until = a->until};
+    memcpy(row.nonce, a->nonce, sizeof row.nonce);
+    memcpy(row.hash, a->hash, sizeof row.hash);
+    if (state == ITEM_STORED) {
+        struct item_payload payload = {
+            .queue = q->number, .deposited_ms = now, .envelope = d->envelope};
+        err = item_log_append(host->config.keys, turn, d->lifetime, arrival, &payload);
+    }
+    if (err == ERR_OK) {
+        err = item_index_put(turn->store, q->number, arrival, &row);
+    }
+    if (err == ERR_OK) {
+        err = relay_cache_spend(&host->cache, q, a->nonce, arrival);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    q->rows++;
+    if (state == ITEM_STORED) {
+        uint64_t due = now + queue_lifetime_ms(d->lifetime);
+        q->waiting++;
+        q->bytes += d->envelope.len;
+        host->log_due[d->lifetime] =
+            due < host->log_due[d->lifetime] ? due : host->log_due[d->lifetime];
+        host_reader_wake(host, q);
+    }
+    return ERR_OK;
+}
+
+static bool queue_full(const struct turn *turn, const struct relay_queue *q, size_t len)
+{
+    return !turn->store->growth || q->rows >= LIMIT_QUEUE_SPENT ||
+           q->waiting >= LIMIT_QUEUE_ENVELOPES || q->bytes + len > (uint64_t)LIMIT_QUEUE_MIB << 20;
+}
+
+static enum err deposit_volatile(struct relay_host *host, struct turn *turn,
+                                 const struct queue_deposit *d, const struct admitted *a,
+                                 enum queue_outcome *outcome)
+{
+    if (!host_reader_has_room(host, a->q, d->envelope.len) || !turn->store->growth ||
+        a->q->rows >= LIMIT_QUEUE_SPENT) {
+        *outcome = QUEUE_DROPPED;
+        return ERR_OK;
+    }
+    enum err err = item_put(host, turn, d, a, ITEM_PUSHED);
+    if (err == ERR_OK) {
+        err = host_reader_volatile(host, a->q, !d->admission.stamp, a->nonce, turn->env->now_ms,
+                                   d->envelope);
+    }
+    if (err == ERR_OK) {
+        *outcome = QUEUE_PUSHED;
+    }
+    return err;
+}
+
+static enum err deposit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
+                        struct queue_deposit_reply *rep)
+{
+    struct admitted a;
+    enum err err = admit(host, turn, d, &a);
+    if (err == ERR_STAMP_TOO_CHEAP) {
+        rep->stamp_bits = LIMIT_STAMP_DEPOSIT_BITS;
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = check_spent(host, turn, &a, &rep->outcome);
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (d->volatile_only) {
+        return deposit_volatile(host, turn, d, &a, &rep->outcome);
+    }
+    if (queue_full(turn, a.q, d->envelope.len)) {
+        rep->head.retry_after_ms = RELAY_RETRY_MS;
+        return ERR_QUEUE_FULL;
+    }
+    rep->outcome = QUEUE_STORED;
+    return item_put(host, turn, d, &a, ITEM_STORED);
+}
+
+enum err host_queue_deposit(struct relay_host *host, struct turn *turn, struct slice body,
+                            struct writer *reply)
+{
+    struct queue_deposit req;
+    struct queue_deposit_reply rep = {.outcome = QUEUE_STORED};
+    enum err err = queue_deposit_read(body, &req);
+    if (err == ERR_OK) {
+        err = deposit(host, turn, &req, &rep);
+    }
+    err = relay_refusal(err, &rep.head);
+    if (err == ERR_OK) {
+        queue_deposit_reply_write(reply, &rep);
+    }
+    return err;
+}
+
+enum err host_item_done(struct turn *turn, struct relay_queue *q, uint32_t number, uint64_t arrival)
+{
+    struct item_row row;
+    enum err err = item_index_get(turn->store, number, arrival, &row);
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && row.state != ITEM_STORED)) {
+        return ERR_OK;
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = item_log_del(turn->store, row.lifetime, arrival);
+    if (err == ERR_OK || err == ERR_NOT_FOUND) {
+        row.state = ITEM_DONE;
+        err = item_index_put(turn->store, number, arrival, &row);
+    }
+    if (err == ERR_OK && q != NULL && q->scanned) {
+        q->waiting--;
+        q->bytes -= queue_envelope_size(row.envelope_class);
+    }
+    return err;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * host_queue: a relay's side of queues: register, attach, deposit, acknowledge, push.
+ * docs/protocol/04-relay.md, section 6. Private to proto/relay/host*.c.
+ */
+#ifndef PETREL_RELAY_HOST_QUEUE_H
+#define PETREL_RELAY_HOST_QUEUE_H
+
+#include "relay/host_state.h"
+
+enum err host_queue_register(struct relay_host *host, struct turn *turn,
+                             const struct relay_peer *peer, struct slice body,
+                             struct writer *reply) PETREL_MUST_USE;
+enum err host_queue_deposit(struct relay_host *host, struct turn *turn, struct slice body,
+                            struct writer *reply) PETREL_MUST_USE;
+
+/* --- the reader's side: host_reader.c --- */
+enum err host_queue_attach(struct relay_host *host, struct turn *turn,
+                           const struct relay_peer *peer, struct slice body,
+                           struct writer *reply) PETREL_MUST_USE;
+enum err host_queue_ack(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                        struct slice body, struct writer *reply) PETREL_MUST_USE;
+/* Whether a volatile envelope has a place now: a reader, and room in its window. */
+bool host_reader_has_room(const struct relay_host *host, const struct relay_queue *q, size_t len);
+/* Holds a volatile envelope until the next push. ERR_NO_MEMORY. */
+enum err host_reader_volatile(struct relay_host *host, struct relay_queue *q, bool has_nonce,
+                              const uint8_t nonce[static TOKEN_NONCE], uint64_t now_ms,
+                              struct slice envelope) PETREL_MUST_USE;
+/* Something came for an attached reader. */
+void host_reader_wake(struct relay_host *host, struct relay_queue *q);
+
+/* The payload of (queue, arrival) goes; its index row stays as spent. Nothing happens when it was
+ * gone. q: the queue in memory, or NULL. */
+enum err host_item_done(struct turn *turn, struct relay_queue *q, uint32_t number,
+                        uint64_t arrival) PETREL_MUST_USE;
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * host_state: the relay object that the host_ files share, and how a refusal becomes a reply.
+ * Private to proto/relay/host*.c. docs/protocol/04-relay.md.
+ */
+#ifndef PETREL_RELAY_HOST_STATE_H
+#define PETREL_RELAY_HOST_STATE_H
+
+#include "relay/host.h"
+#include "relay/host_cache.h"
+#include "relay/queue.h"
+#include "relay/wire.h"
+
+struct relay_host {
+    struct relay_host_config config;
+    struct relay_cache cache;
+
+    uint64_t arrival_next; /* number of the next envelope */
+    uint64_t arrival_end;  /* numbers below are reserved in the store */
+    uint32_t queues;       /* registered; they have the numbers 1 to this */
+    uint32_t members;
+
+    struct relay_queue *ready_first; /* the round: queues that may have something to push */
+    struct relay_queue *ready_last;
+    size_t ready;
+    size_t attached;
+    size_t volatile_bytes; /* of all queues */
+    bool push_held;        /* the turn's memory is used up: more pushes in the next one */
+
+    uint64_t log_due[QUEUE_LIFETIMES]; /* Unix ms; UINT64_MAX: the log is empty */
+    uint64_t age_due;                  /* likewise, for the table of ages */
+    uint64_t pass_due;                 /* next look through the whole queue index */
+    bool pass_runs;
+    uint64_t pass_began;   /* Unix ms */
+    uint32_t pass_queue;   /* where it stands */
+    uint64_t pass_arrival; /* likewise */
+};
+
+/* A result of the inside: ERR_OK; a refusal, which goes into head and gives ERR_OK; or what must go
+ * out as it is: bytes out of form, a failed turn, a bug. */
+enum err relay_refusal(enum err err, struct relay_reply *head) PETREL_MUST_USE;
+
+/* Counters in STORE_META, 8 bytes each, not sealed. 0 when absent. */
+enum err relay_meta_get(struct turn *turn, const char *name, uint64_t *value) PETREL_MUST_USE;
+enum err relay_meta_put(struct turn *turn, const char *name, uint64_t value) PETREL_MUST_USE;
+
+/* --- ages: rows that end at a known time, in STORE_SPENT_AGE: until u64 | kind u8 | name 16 |
+ * extra 16 --- */
+enum relay_age {
+    RELAY_AGE_SPENT = 1,      /* record name, token nonce */
+    RELAY_AGE_POP = 2,        /* record name, pop nonce */
+    RELAY_AGE_DESCRIPTOR = 3, /* descriptor name, zeros */
+    RELAY_AGE_CODE = 4,       /* join code name, zeros */
+};
+struct relay_age_row {
+    uint64_t until;
+    enum relay_age kind;
+    uint8_t name[SEAL_NAME];
+    uint8_t extra[16];
+};
+enum err relay_age_put(struct relay_host *host, struct turn *turn,
+                       const struct relay_age_row *row) PETREL_MUST_USE;
+enum err relay_age_del(struct turn *turn, const struct relay_age_row *row) PETREL_MUST_USE;
+
+#endif

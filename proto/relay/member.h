@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * member: joining a relay. A member is a random Ed25519 key, another one at each relay, kept in
+ * account and backup; it owns queues, records and descriptors there.
+ * docs/protocol/04-relay.md, section 5. Codec; the relay's side is relay/host_member.h.
+ */
+#ifndef PETREL_RELAY_MEMBER_H
+#define PETREL_RELAY_MEMBER_H
+
+#include "relay/wire.h"
+
+#define MEMBER_JOIN_LABEL "petrel/1 member join"
+
+/* Signed by the member key. Idempotent for a member, whatever the code. */
+struct member_join {
+    struct sign_pk member; /* filled by read; write takes it from the secret key */
+    bool has_code;         /* needed at a relay whose registration is by invite */
+    uint8_t code[RELAY_CODE];
+};
+/* ERR_BAD_INVITE_CODE, ERR_BAD_SIGNATURE, ERR_BACKPRESSURE. */
+struct member_join_reply {
+    struct relay_reply head;
+    uint16_t queues;  /* that a member may have */
+    uint16_t records; /* likewise */
+};
+
+enum err member_join_write(struct writer *w, struct arena *arena,
+                           const uint8_t hash[static RELAY_HASH], const struct member_join *join,
+                           const struct sign_sk *member) PETREL_MUST_USE;
+/* Form, then signature, then the signed body. ERR_MALFORMED, ERR_TOO_LARGE, ERR_BAD_SIGNATURE,
+ * ERR_BAD_KEY, ERR_NO_MEMORY. */
+enum err member_join_read(struct slice bytes, struct arena *arena,
+                          const uint8_t hash[static RELAY_HASH],
+                          struct member_join *join) PETREL_MUST_USE;
+/* The signed body alone. */
+enum err member_join_body_read(struct slice body, struct member_join *join) PETREL_MUST_USE;
+void member_join_reply_write(struct writer *w, const struct member_join_reply *reply);
+enum err member_join_reply_read(struct slice bytes,
+                                struct member_join_reply *reply) PETREL_MUST_USE;
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/wire.h"
+
+#include <assert.h>
+#include <string.h>
+
+static_assert(sizeof(struct sign_pk) == 32, "keys go over the wire as their bytes");
+
+void relay_reply_begin(struct writer *w, const struct relay_reply *head, uint32_t fields)
+{
+    pack_map(w, 1 + (head->retry_after_ms != 0 ? 1u : 0u) + fields);
+    pack_uint(w, 0);
+    pack_uint(w, (uint64_t)head->err);
+    if (head->retry_after_ms != 0) {
+        pack_uint(w, 1);
+        pack_uint(w, head->retry_after_ms);
+    }
+}
+
+bool relay_reply_field(struct pack_fields *f, struct relay_reply *head)
+{
+    if (f->key == 0) {
+        head->err = err_from_code((unsigned)pack_read_uint(f->r, UINT16_MAX));
+        return true;
+    }
+    if (f->key == 1) {
+        head->retry_after_ms = (uint32_t)pack_read_uint(f->r, UINT32_MAX);
+        return true;
+    }
+    return false;
+}
+
+void relay_reply_write(struct writer *w, const struct relay_reply *reply)
+{
+    relay_reply_begin(w, reply, 0);
+}
+
+enum err relay_reply_read(struct slice bytes, struct relay_reply *reply)
+{
+    struct reader r = reader_of(bytes);
+    struct relay_reply got = {0};
+    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
+    while (pack_fields_next(&f)) {
+        if (!relay_reply_field(&f, &got)) {
+            pack_fields_skip(&f);
+        }
+    }
+    pack_fields_require(&f, 1);
+    enum err err = reader_end(&r);
+    if (err == ERR_OK) {
+        *reply = got;
+    }
+    return err;
+}
+
+/* What a signature covers after its label: handshake hash | key | member key, if any | body. */
+static enum err signed_bytes(struct arena *arena, const uint8_t *hash, const struct sign_pk *key,
+                             const struct sign_pk *member, struct slice body, struct slice *out)
+{
+    if (body.len > LIMIT_FRAME) {
+        return ERR_TOO_LARGE;
+    }
+    size_t len = RELAY_HASH + sizeof key->b + (member != NULL ? sizeof member->b : 0) + body.len;
+    uint8_t *p = arena_alloc(arena, len);
+    if (p == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct writer w = writer_of(p, len);
+    writer_bytes(&w, hash, RELAY_HASH);
+    writer_bytes(&w, key->b, sizeof key->b);
+    if (member != NULL) {
+        writer_bytes(&w, member->b, sizeof member->b);
+    }
+    writer_slice(&w, body);
+    *out = writer_done(&w);
+    return w.err;
+}
+
+/* libsodium's secret key is seed | public key. */
+static struct sign_pk public_of(const struct sign_sk *sk)
+{
+    struct sign_pk pk;
+    memcpy(pk.b, sk->b + 32, sizeof pk.b);
+    return pk;
+}
+
+enum err relay_signed_write(struct writer *w, struct arena *arena,
+                            const uint8_t hash[static RELAY_HASH], const char *label,
+                            struct slice body, const struct sign_sk *key,
+                            const struct sign_sk *member)
+{
+    struct sign_pk pk = public_of(key);
+    struct sign_pk member_pk = {{0}};
+    if (member != NULL) {
+        member_pk = public_of(member);
+    }
+    uint8_t sig[PRIM_SIGNATURE];
+    uint8_t member_sig[PRIM_SIGNATURE] = {0};
+    struct slice covered;
+    enum err err =
+        signed_bytes(arena, hash, &pk, member != NULL ? &member_pk : NULL, body, &covered);
+    if (err == ERR_OK) {
+        err = prim_sign(sig, label, covered, key);
+    }
+    if (err == ERR_OK && member != NULL) {
+        err = prim_sign(member_sig, label, covered, member);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    pack_map(w, 2 + (member != NULL ? 2u : 0u) + (body.len > 0 ? 1u : 0u));
+    pack_uint(w, 0);
+    pack_bin(w, pk.b, sizeof pk.b);
+    pack_uint(w, 1);
+    pack_bin(w, sig, sizeof sig);
+    if (member != NULL) {
+        pack_uint(w, 2);
+        pack_bin(w, member_pk.b, sizeof member_pk.b);
+        pack_uint(w, 3);
+        pack_bin(w, member_sig, sizeof member_sig);
+    }
+    if (body.len > 0) {
+        pack_uint(w, 4);
+        pack_bin_slice(w, body);
+    }
+    return ERR_OK;
+}
+
+enum err relay_signed_read(struct slice bytes, bool two, struct relay_signed *out)
+{
+    struct reader r = reader_of(bytes);
+    struct relay_signed s = {.two = two};
+    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
+    while (pack_fields_next(&f)) {
+        if (f.key == 0) {
+            pack_read_bin_exact(&r, s.key.b, sizeof s.key.b);
+        } else if (f.key == 1) {
+            pack_read_bin_exact(&r, s.sig, sizeof s.sig);
+        } else if (f.key == 2 && two) {
+            pack_read_bin_exact(&r, s.member.b, sizeof s.member.b);
+        } else if (f.key == 3 && two) {
+            pack_read_bin_exact(&r, s.member_sig, sizeof s.member_sig);
+        } else if (f.key == 4) {
+            s.body = pack_read_bin(&r, LIMIT_FRAME);
+        } else {
+            pack_fields_skip(&f);
+        }
+    }
+    pack_fields_require(&f, two ? 0x0f : 0x03);
+    enum err err = reader_end(&r);
+    if (err == ERR_OK) {
+        *out = s;
+    }
+    return err;
+}
+
+enum err relay_signed_verify(const struct relay_signed *s, struct arena *arena, const char *label,
+                             const uint8_t hash[static RELAY_HASH])
+{
+    struct slice covered;
+    enum err err =
+        signed_bytes(arena, hash, &s->key, s->two ? &s->member : NULL, s->body, &covered);
+    if (err == ERR_OK) {
+        err = prim_verify(s->sig, label, covered, &s->key);
+    }
+    if (err == ERR_OK && s->two) {
+        err = prim_verify(s->member_sig, label, covered, &s->member);
+    }
+    return err;
+}
+
+void relay_admission_write(struct writer *w, const struct relay_admission *a)
+{
+    if (a->stamp) {
+        pack_uint(w, 2);
+        pack_array(w, 2);
+        pack_uint(w, a->stamp_minute);
+        pack_uint(w, a->stamp_nonce);
+    } else {
+        pack_uint(w, 1);
+        pack_bin(w, a->token.b, sizeof a->token.b);
+    }
+}
+
+bool relay_admission_field(struct pack_fields *f, struct relay_admission *a)
+{
+    if (f->key == 1) {
+        a->stamp = false;
+        pack_read_bin_exact(f->r, a->token.b, sizeof a->token.b);
+        return true;
+    }
+    if (f->key == 2) {
+        a->stamp = true;
+        if (pack_read_array(f->r, 2) != 2) {
+            reader_fail(f->r, ERR_MALFORMED);
+        }
+        a->stamp_minute = (uint32_t)pack_read_uint(f->r, UINT32_MAX);
+        a->stamp_nonce = pack_read_uint(f->r, UINT64_MAX);
+        return true;
+    }
+    return false;
+}
+
+void relay_admission_require(struct pack_fields *f)
+{
+    bool token = (f->seen & 2) != 0;
+    bool stamp = (f->seen & 4) != 0;
+    if (token == stamp) {
+        reader_fail(f->r, ERR_MALFORMED);
+    }
+}

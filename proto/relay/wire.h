@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wire: what all requests to a relay and all its replies share: kinds, signed bodies, admission,
+ * the head of a reply. docs/protocol/04-relay.md, sections 2 and 3.
+ *
+ * Codecs only. Slices that a read function gives borrow the bytes that it read.
+ */
+#ifndef PETREL_RELAY_WIRE_H
+#define PETREL_RELAY_WIRE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/pack.h"
+#include "crypto/prim.h"
+#include "relay/token.h"
+
+/* The frame kinds that a relay answers; the same numbers as FRAME_* in link/frame.h. */
+enum relay_kind {
+    RELAY_MEMBER_JOIN = 16,
+    RELAY_QUEUE_REGISTER = 17,
+    RELAY_QUEUE_ATTACH = 18,
+    RELAY_QUEUE_DEPOSIT = 19,
+    RELAY_QUEUE_PUSH = 20, /* relay to owner */
+    RELAY_QUEUE_ACK = 21,
+    RELAY_RECORD_PUT = 22,
+    RELAY_RECORD_GET = 23,
+    RELAY_RECORD_POP = 24,
+    RELAY_RECORD_STATUS = 25,
+    RELAY_DESCRIPTOR_PUT = 26,
+    RELAY_DESCRIPTOR_GET = 27,
+};
+
+enum {
+    RELAY_HASH = 64,       /* Noise handshake hash: what a signature is bound to */
+    RELAY_FIELDS = 16,     /* pairs of a map at most, unknown ones included */
+    RELAY_RECEIPT = 1024,  /* longest receipt in a reply (not made yet) */
+    RELAY_CODE = 32,       /* a single-use join code */
+    RELAY_POP_NONCE = 16,  /* names one pop */
+    RELAY_RETRY_MS = 60000 /* what a relay suggests when it is full */
+};
+
+/* --- The head of every reply: {0: code, 1: retry_after_ms, ...}. Fields of a request's own reply
+ * begin with key 2 and are there only when the code says so. --- */
+struct relay_reply {
+    enum err err;            /* ERR_OK, or why the request was refused */
+    uint32_t retry_after_ms; /* 0: not said */
+};
+
+/* A reply that is nothing but its head: acknowledgement, descriptor put, every refusal. */
+void relay_reply_write(struct writer *w, const struct relay_reply *reply);
+/* A code that is not in the table reads as ERR_PROTOCOL. ERR_MALFORMED, ERR_TOO_LARGE. */
+enum err relay_reply_read(struct slice bytes, struct relay_reply *reply) PETREL_MUST_USE;
+
+/* For the codecs of own replies: the map's head with `fields` own pairs to follow. */
+void relay_reply_begin(struct writer *w, const struct relay_reply *head, uint32_t fields);
+/* Reads field f when it is one of the head's: true; otherwise false and nothing is read. */
+bool relay_reply_field(struct pack_fields *f, struct relay_reply *head);
+
+/* --- Signed requests: {0: key, 1: signature, 2: member key, 3: its signature, 4: bin(body)}, the
+ * middle two only where the request has a second signer. Each signature covers label | 0x00 |
+ * handshake hash 64 | key | member key, if any | body. --- */
+struct relay_signed {
+    struct sign_pk key;
+    struct sign_pk member; /* when two */
+    bool two;
+    uint8_t sig[PRIM_SIGNATURE];
+    uint8_t member_sig[PRIM_SIGNATURE];
+    struct slice body; /* not yet looked into; may be empty */
+};
+
+/* Signs body with key and, unless NULL, with member, and writes the map. Scratch lies in arena.
+ * ERR_NO_MEMORY, ERR_TOO_LARGE. Room shows in the writer's sticky error. */
+enum err relay_signed_write(struct writer *w, struct arena *arena,
+                            const uint8_t hash[static RELAY_HASH], const char *label,
+                            struct slice body, const struct sign_sk *key,
+                            const struct sign_sk *member) PETREL_MUST_USE;
+/* Form only. two: whether there must be a second signer. */
+enum err relay_signed_read(struct slice bytes, bool two, struct relay_signed *out) PETREL_MUST_USE;
+/* ERR_BAD_SIGNATURE, ERR_BAD_KEY, ERR_NO_MEMORY. */
+enum err relay_signed_verify(const struct relay_signed *s, struct arena *arena, const char *label,
+                             const uint8_t hash[static RELAY_HASH]) PETREL_MUST_USE;
+
+/* --- Admission of a deposit or pop: field 1 is a token, or field 2 a stamp [minute, nonce]. --- */
+struct relay_admission {
+    bool stamp;            /* else a token */
+    struct token token;    /* !stamp */
+    uint32_t stamp_minute; /* stamp: Unix time / 60 s */
+    uint64_t stamp_nonce;  /* stamp */
+};
+
+/* Writes one pair. */
+void relay_admission_write(struct writer *w, const struct relay_admission *a);
+/* Reads field f when its key is 1 or 2: true. */
+bool relay_admission_field(struct pack_fields *f, struct relay_admission *a);
+/* Latches ERR_MALFORMED unless exactly one of the two was seen. */
+void relay_admission_require(struct pack_fields *f);
+
+#endif

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What end-to-end tests share: msgpack, the control socket, daemons under test."""

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A petreld under test: its home, its process, its log."""
+import os
+import pathlib
+import signal
+import struct
+import subprocess
+import time
+
+from lib.control import Control, Lost
+
+
+class Died(Exception):
+    """A daemon ended although nobody had asked it to."""
+
+
+class Node:
+    def __init__(self, program, folder, name, arguments=()):
+        self.program = str(program)
+        self.name = name
+        self.home = pathlib.Path(folder) / name
+        self.log = pathlib.Path(folder) / f"{name}.log"
+        self.runtime = pathlib.Path(folder) / "run"
+        self.arguments = list(arguments)
+        self.listen = "127.0.0.1:0"
+        self.process = None
+        self.runtime.mkdir(mode=0o700, exist_ok=True)
+
+    def start(self, timeout=60.0):
+        """Starts it and waits until it answers."""
+        command = [self.program, "--home", str(self.home), "--listen", self.listen, *self.arguments]
+        environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime))
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        deadline = time.monotonic() + timeout
+        while True:
+            self.must_live()
+            try:
+                with Control(self.home, timeout=5.0):
+                    return
+            except Lost:
+                if time.monotonic() > deadline:
+                    raise Died(f"{self.name} does not answer within {timeout} s") from None
+                time.sleep(0.01)
+
+    def keep_port(self):
+        """Listens on the same port after a restart. Returns the node's address."""
+        with Control(self.home) as control:
+            address = control.call("daemon.status")["node"]
+        self.listen = address.split("@", 1)[1]
+        return address
+
+    def must_live(self):
+        if self.process is not None and self.process.poll() is not None:
+            raise Died(f"{self.name} ended with {self.process.returncode}:\n{self.log_tail()}")
+
+    def kill(self):
+        """SIGKILL. Whether a turn was open at that moment: word 0 of the lock file's page."""
+        self.must_live()
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+        with open(self.home / "lock", "rb") as lock:
+            return struct.unpack("=Q", lock.read(8))[0] == 1
+
+    def stop(self, timeout=60.0):
+        """Asks it to end; its exit code."""
+        with Control(self.home) as control:
+            control.call("daemon.stop")
+        code = self.process.wait(timeout)
+        self.process = None
+        return code
+
+    def destroy(self):
+        """For the end of a test, however it ended."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def log_tail(self, lines=20):
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        except OSError:
+            return ""

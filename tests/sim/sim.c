@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "node/params.h"
+
+enum {
+    SIM_START_DAY = 20000, /* the clock begins on this day after 1970 */
+    SIM_TURNS_MAX = 200000 /* of one call or wait: more means that it never ends */
+};
+
+struct sim_input {
+    struct sim_input *next;
+    struct node_input in;
+    size_t len;
+    uint8_t bytes[]; /* frame, or method and parameters */
+};
+
+/* One link: two ends. */
+struct sim_link {
+    struct sim_link *next;
+    struct sim_node *end[2]; /* 0 dialled */
+    uint64_t id[2];
+};
+
+void sim_init(struct sim *sim, uint64_t seed)
+{
+    memset(sim, 0, sizeof *sim);
+    unit_env_init(&sim->random, seed, SIM_START_DAY * LIMIT_DAY_MS + 12 * LIMIT_HOUR_MS);
+}
+
+static struct sim_input *input_add(struct sim_node *n, const struct node_input *in, const void *p,
+                                   size_t len)
+{
+    struct sim_input *i = malloc(sizeof *i + len + 1);
+    ck_assert_ptr_nonnull(i);
+    i->next = NULL;
+    i->in = *in;
+    i->len = len;
+    if (len > 0) {
+        memcpy(i->bytes, p, len);
+    }
+    if (n->last == NULL) {
+        n->first = i;
+    } else {
+        n->last->next = i;
+    }
+    n->last = i;
+    return i;
+}
+
+static void inputs_clear(struct sim_node *n)
+{
+    while (n->first != NULL) {
+        struct sim_input *i = n->first;
+        n->first = i->next;
+        free(i);
+    }
+    n->last = NULL;
+}
+
+static struct turn turn_of(struct sim *sim, struct sim_node *n, struct store *store)
+{
+    return (struct turn){.env = &sim->random.env, .store = store, .arena = &n->arena};
+}
+
+/* --- links --- */
+
+static struct sim_link *link_find(struct sim *sim, const struct sim_node *n, uint64_t id, int *side)
+{
+    for (struct sim_link *l = sim->links; l != NULL; l = l->next) {
+        for (*side = 0; *side < 2; ++*side) {
+            if (l->end[*side] == n && l->id[*side] == id) {
+                return l;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void link_remove(struct sim *sim, struct sim_link *link)
+{
+    for (struct sim_link **at = &sim->links; *at != NULL; at = &(*at)->next) {
+        if (*at == link) {
+            *at = link->next;
+            free(link);
+            return;
+        }
+    }
+}
+
+static void tell_closed(struct sim_node *n, uint64_t id, enum err err)
+{
+    struct node_input in = {.kind = NODE_LINK_CLOSED, .link = id, .u.closed = err};
+    (void)input_add(n, &in, NULL, 0);
+}
+
+static void out_connect(struct sim *sim, struct sim_node *n, const struct node_output *out)
+{
+    for (size_t i = 0; i < sim->count; i++) {
+        struct sim_node *peer = &sim->nodes[i];
+        struct sign_pk id;
+        struct sign_sk sk;
+        node_identity(peer->node, &id, &sk);
+        if (memcmp(id.b, out->connect.node_id.b, sizeof id.b) != 0 ||
+            strcmp(peer->host, out->connect.host) != 0) {
+            continue;
+        }
+        struct sim_link *l = calloc(1, sizeof *l);
+        ck_assert_ptr_nonnull(l);
+        *l = (struct sim_link){
+            .next = sim->links, .end = {n, peer}, .id = {out->link, ++peer->next_inbound}};
+        sim->links = l;
+        struct node_input in = {.kind = NODE_LINK_OPENED, .link = l->id[0]};
+        in.u.opened.initiator = true;
+        env_random(&sim->random.env, in.u.opened.handshake_hash, 64);
+        (void)input_add(n, &in, NULL, 0);
+        in.link = l->id[1];
+        in.u.opened.initiator = false;
+        prim_dh_public(&in.u.opened.remote_static, &out->connect.link_key);
+        (void)input_add(peer, &in, NULL, 0);
+        return;
+    }
+    tell_closed(n, out->link, ERR_UNREACHABLE);
+}
+
+static void output(struct sim *sim, struct sim_node *n, const struct node_output *out)
+{
+    int side;
+    struct sim_link *l;
+    switch (out->kind) {
+    case NODE_OUT_CONNECT:
+        out_connect(sim, n, out);
+        break;
+    case NODE_OUT_SEND:
+        l = link_find(sim, n, out->link, &side);
+        if (l != NULL) {
+            struct node_input in = {.kind = NODE_FRAME, .link = l->id[!side]};
+            (void)input_add(l->end[!side], &in, out->data, out->len);
+        }
+        break;
+    case NODE_OUT_CLOSE:
+        l = link_find(sim, n, out->link, &side);
+        if (l != NULL) {
+            tell_closed(l->end[!side], l->id[!side], out->err);
+            link_remove(sim, l);
+        }
+        break;
+    case NODE_OUT_REPLY:
+        n->replied = true;
+        n->reply_err = out->err;
+        n->reply_len = out->len;
+        ck_assert_uint_le(out->len, sizeof n->reply);
+        memcpy(n->reply, out->data, out->len);
+        break;
+    case NODE_OUT_EVENT:
+        break;
+    }
+}
+
+/* --- turns --- */
+
+static void node_make(struct sim *sim, struct sim_node *n)
+{
+    struct node_config config = {
+        .node_keys = n->node_keys, .relay = n->relay, .listen_host = n->host, .listen_port = 1};
+    struct node_outputs outs = {.first = NULL};
+    struct store store;
+    n->node = node_new(&config);
+    ck_assert_ptr_nonnull(n->node);
+    store_mem_begin(n->mem, &store);
+    struct turn turn = turn_of(sim, n, &store);
+    enum err err = node_load(n->node, &turn, n->root, &outs);
+    if (err == ERR_OK) {
+        err = store_mem_commit(n->mem);
+    }
+    if (err != ERR_OK) {
+        /* A crash while starting up: start again. */
+        ck_assert_msg(err == ERR_IO, "node_load: %s", err_name(err));
+        store_mem_abort(n->mem);
+        node_outputs_free(&outs);
+        arena_reset(&n->arena);
+        node_free(n->node);
+        n->crashes++;
+        node_make(sim, n);
+        return;
+    }
+    for (const struct node_output *out = outs.first; out != NULL; out = out->next) {
+        output(sim, n, out);
+    }
+    node_outputs_free(&outs);
+    arena_reset(&n->arena);
+}
+
+struct sim_node *sim_add(struct sim *sim, bool relay)
+{
+    ck_assert_uint_lt(sim->count, SIM_NODES);
+    struct sim_node *n = &sim->nodes[sim->count];
+    uint8_t key[SEAL_KEY];
+    env_random(&sim->random.env, key, sizeof key);
+    env_random(&sim->random.env, n->root, sizeof n->root);
+    n->node_keys = seal_keys_new_node(key);
+    n->mem = store_mem_new();
+    ck_assert_ptr_nonnull(n->mem);
+    store_mem_strict(n->mem, true);
+    n->relay = relay;
+    snprintf(n->host, sizeof n->host, "127.0.0.%zu", sim->count + 1);
+    arena_init(&n->arena, LIMIT_TURN_ARENA);
+    sim->count++;
+    node_make(sim, n);
+    return n;
+}
+
+void sim_fini(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->count; i++) {
+        struct sim_node *n = &sim->nodes[i];
+        inputs_clear(n);
+        node_free(n->node);
+        seal_keys_free(n->node_keys);
+        store_mem_free(n->mem);
+        arena_fini(&n->arena);
+    }
+    while (sim->links != NULL) {
+        link_remove(sim, sim->links);
+    }
+}
+
+void sim_crash_at(struct sim_node *n, uint64_t k)
+{
+    store_mem_crash_at(n->mem, k);
+}
+
+/* All links of n break, as when its process ends; then it starts again. */
+static void restart(struct sim *sim, struct sim_node *n)
+{
+    inputs_clear(n);
+    struct sim_link *next;
+    for (struct sim_link *l = sim->links; l != NULL; l = next) {
+        next = l->next;
+        for (int side = 0; side < 2; side++) {
+            if (l->end[side] == n) {
+                if (l->end[!side] != n) {
+                    tell_closed(l->end[!side], l->id[!side], ERR_LINK_CLOSED);
+                }
+                link_remove(sim, l);
+                break;
+            }
+        }
+    }
+    node_free(n->node);
+    arena_reset(&n->arena);
+    n->crashes++;
+    node_make(sim, n);
+}
+
+static void turn_run(struct sim *sim, struct sim_node *n)
+{
+    struct node_outputs outs = {.first = NULL};
+    struct store store;
+    struct sim_input *i = n->first;
+    n->first = NULL;
+    n->last = NULL;
+    n->turns++;
+    store_mem_begin(n->mem, &store);
+    struct turn turn = turn_of(sim, n, &store);
+    enum err err = ERR_OK;
+    struct node_input tick = {.kind = NODE_TICK};
+    err = node_step(n->node, &turn, &tick, &outs);
+    while (i != NULL) {
+        struct sim_input *next = i->next;
+        if (i->in.kind == NODE_FRAME) {
+            i->in.u.frame = slice_of(i->bytes, i->len);
+        } else if (i->in.kind == NODE_COMMAND) {
+            size_t method = i->in.u.command.method.len;
+            i->in.u.command.method = slice_of(i->bytes, method);
+            i->in.u.command.params = slice_of(i->bytes + method, i->len - method);
+        }
+        if (err == ERR_OK) {
+            err = node_step(n->node, &turn, &i->in, &outs);
+        }
+        free(i);
+        i = next;
+    }
+    if (err == ERR_OK) {
+        err = node_flush(n->node, &turn, &outs);
+    }
+    if (err == ERR_OK) {
+        err = store_mem_commit(n->mem);
+    }
+    if (err != ERR_OK) {
+        ck_assert_msg(err == ERR_IO, "a turn failed by itself: %s", err_name(err));
+        node_outputs_free(&outs);
+        store_mem_abort(n->mem);
+        restart(sim, n);
+        return;
+    }
+    for (const struct node_output *out = outs.first; out != NULL; out = out->next) {
+        output(sim, n, out);
+    }
+    node_outputs_free(&outs);
+    arena_reset(&n->arena);
+}
+
+bool sim_run(struct sim *sim)
+{
+    bool any = false;
+    for (size_t i = 0; i < sim->count; i++) {
+        struct sim_node *n = &sim->nodes[i];
+        if (n->first != NULL || node_deadline(n->node) <= sim->random.env.now_ms) {
+            turn_run(sim, n);
+            any = true;
+        }
+    }
+    return any;
+}
+
+void sim_advance(struct sim *sim)
+{
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < sim->count; i++) {
+        uint64_t d = node_deadline(sim->nodes[i].node);
+        first = d < first ? d : first;
+    }
+    ck_assert_msg(first != UINT64_MAX, "nothing is under way and nobody has a deadline");
+    if (first > sim->random.env.now_ms) {
+        sim->random.env.now_ms = first;
+    }
+}
+
+/* --- calls --- */
+
+void sim_pair_str(struct writer *w, const char *name, const char *text)
+{
+    result_text(w, name, text);
+}
+
+void sim_pair_uint(struct writer *w, const char *name, uint64_t v)
+{
+    result_uint(w, name, v);
+}
+
+enum err sim_call(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,
+                  struct slice encoded_pairs)
+{
+    uint8_t client_id[16];
+    uint8_t bytes[70000];
+    size_t method_len = strlen(method);
+    env_random(&sim->random.env, client_id, sizeof client_id);
+    struct writer w = writer_of(bytes, sizeof bytes);
+    writer_bytes(&w, method, method_len);
+    pack_map(&w, pairs + 1);
+    writer_slice(&w, encoded_pairs);
+    pack_str(&w, "client_id");
+    pack_bin(&w, client_id, sizeof client_id);
+    ck_assert_int_eq(w.err, ERR_OK);
+
+    n->replied = false;
+    uint64_t crashes = n->crashes;
+    for (unsigned i = 0; !n->replied; i++) {
+        ck_assert_msg(i < SIM_TURNS_MAX, "%s was not answered", method);
+        if (i == 0 || crashes != n->crashes) {
+            struct node_input in = {.kind = NODE_COMMAND};
+            in.u.command.client = 1;
+            in.u.command.id = ++sim->next_call;
+            in.u.command.method.len = method_len;
+            in.u.command.root = n->root;
+            crashes = n->crashes;
+            (void)input_add(n, &in, bytes, w.len);
+        }
+        (void)sim_run(sim);
+    }
+    return n->reply_err;
+}
+
+enum err sim_query(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,
+                   struct slice encoded_pairs)
+{
+    struct store store;
+    struct writer w = writer_of(n->reply, sizeof n->reply);
+    uint8_t bytes[4096];
+    struct writer params = writer_of(bytes, sizeof bytes);
+    pack_map(&params, pairs);
+    writer_slice(&params, encoded_pairs);
+    store_mem_read(n->mem, &store);
+    struct turn turn = turn_of(sim, n, &store);
+    enum err err =
+        node_query(&turn, n->root, slice_of(method, strlen(method)), writer_done(&params), &w);
+    n->reply_len = w.len;
+    arena_reset(&n->arena);
+    return err;
+}
+
+bool sim_result_str(const struct sim_node *n, const char *name, char *out, size_t cap)
+{
+    struct slice s;
+    if (!params_str(slice_of(n->reply, n->reply_len), name, &s) || s.len >= cap) {
+        return false;
+    }
+    memcpy(out, s.p, s.len);
+    out[s.len] = '\0';
+    return true;
+}
+
+bool sim_result_uint(const struct sim_node *n, const char *name, uint64_t *out)
+{
+    return params_uint(slice_of(n->reply, n->reply_len), name, out);
+}
