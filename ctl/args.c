@@ -87,27 +87,14 @@ static int parse_timeout(struct args *args, const char *text)
     return EXIT_OK;
 }
 
-/* The options that may stand before and behind the command. 1: taken, 0: another argument, -1: an
- * option without its value. */
-static int parse_global(struct args *args, int argc, char **argv, int *i, const char **home,
-                        const char **timeout)
+/* --help and --version: true when it was one of them, and all is said. */
+static bool said(const char *arg)
 {
-    if (strcmp(argv[*i], "--json") == 0) {
-        args->json = true;
-        return 1;
-    }
-    int taken = take_value("--home", argc, argv, i, home);
-    return taken != 0 ? taken : take_value("--timeout", argc, argv, i, timeout);
-}
-
-/* --help and --version, before the command. */
-static bool parse_information(const char *option)
-{
-    if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0) {
+    if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
         command_help(stdout);
         return true;
     }
-    if (strcmp(option, "--version") == 0) {
+    if (strcmp(arg, "--version") == 0) {
         puts("petrelctl " PETREL_VERSION);
         return true;
     }
@@ -118,28 +105,37 @@ int args_parse(struct args *args, int argc, char **argv, bool *done)
 {
     const char *home = NULL;
     const char *timeout = NULL;
-    int plain = 0; /* arguments that are the command's, moved to the front */
-    bool only_plain = false;
-    *args = (struct args){.timeout_ms = ARGS_TIMEOUT_MS, .argv = argv + 1};
+    bool literal = false; /* after "--" everything is the command's */
+    int kept = 0;         /* arguments that stay in argv[1..] */
+    *args = (struct args){.timeout_ms = ARGS_TIMEOUT_MS};
     for (int i = 1; i < argc; i++) {
-        only_plain = only_plain || strcmp(argv[i], "--") == 0;
-        int taken = only_plain ? 0 : parse_global(args, argc, argv, &i, &home, &timeout);
+        int taken = literal ? 0 : take_value("--home", argc, argv, &i, &home);
+        if (taken == 0 && !literal) {
+            taken = take_value("--timeout", argc, argv, &i, &timeout);
+        }
         if (taken < 0) {
             return EXIT_USAGE;
         }
+        bool option = !literal && argv[i][0] == '-' && argv[i][1] != '\0';
         if (taken > 0) {
             continue;
         }
-        if (plain == 0 && argv[i][0] == '-') {
-            *done = parse_information(argv[i]);
+        if (option && strcmp(argv[i], "--json") == 0) {
+            args->json = true;
+            continue;
+        }
+        if (option && kept == 0) {
+            *done = said(argv[i]);
             if (!*done) {
                 fprintf(stderr, "petrelctl: there is no option '%s'\n", argv[i]);
             }
             return *done ? EXIT_OK : EXIT_USAGE;
         }
-        args->argv[plain++] = argv[i];
+        literal |= option && strcmp(argv[i], "--") == 0;
+        argv[++kept] = argv[i];
     }
-    args->argc = plain;
+    args->argc = kept;
+    args->argv = argv + 1;
     int rc = parse_timeout(args, timeout);
     return rc != EXIT_OK ? rc : home_resolve(home, args->home);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * args: petrelctl's command line: the options of all commands, and what each command takes.
+ * args: petrelctl's command line: what comes before the command, and what each command takes.
  * docs/man/petrelctl.1.
  */
 #ifndef PETREL_CTL_ARGS_H
@@ -29,7 +29,7 @@ struct args {
     char **argv;
 };
 
-/* Takes --home, --json and --timeout, before or behind the command, out of argv. EXIT_OK, or a code
+/* Takes the common options out of argv: they may stand anywhere before "--". EXIT_OK, or a code
  * after a sentence on stderr. *done: all is said (--help, --version). */
 int args_parse(struct args *args, int argc, char **argv, bool *done);
 

@@ -23,6 +23,16 @@ PETRELD, PETRELCTL = sys.argv[1:3]
 DAEMONS = []
 
 
+def is_plain():
+    with open(PETRELD, "rb") as f:
+        program = f.read()
+    return b"__asan_init" not in program and b"__tsan_init" not in program
+
+
+# Sanitizers keep freed memory for a while: growth is then only bounded coarsely.
+GROWTH_KIB = 40 * 1024 if is_plain() else 400 * 1024
+
+
 def wait_for(what, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -380,7 +390,7 @@ def a_client_that_does_not_read_events_blocks_nobody():
         c.change("message.send", contact="x", text="burst:20:50000")  # 40 MB of events
     fast = d.client()
     assert fast.call("hello")["api"] == 1
-    assert d.rss_kib() - before < 60 * 1024, (before, d.rss_kib())
+    assert d.rss_kib() - before < GROWTH_KIB, (before, d.rss_kib())
     cursors = [slow.event()["cursor"] for _ in range(800)]
     assert cursors == list(range(1, 801))
     assert d.stop() == 0
@@ -401,6 +411,40 @@ def two_nodes_speak_over_a_link():
     e = c.event()
     assert e["type"] == "relay.failing" and e["data"]["text"] == "link-closed", e
     assert a.stop() == 0
+
+
+def a_peer_that_does_not_read_is_closed():
+    a, b = Daemon(), Daemon()
+    c = a.client()
+    c.call("event.subscribe")
+    c.change("relay.use", address=b.address())
+    assert c.event()["type"] == "relay.ready"
+    before = a.rss_kib()
+    b.proc.send_signal(signal.SIGSTOP)
+    try:
+        # what the kernel's buffers hold, 4 MiB, and then no more
+        for _ in range(12):
+            c.change("message.send", contact="x", text="flood:50:60000")
+        e = c.event()
+        assert e["type"] == "relay.failing" and e["data"]["text"] == "timeout", e
+        assert a.rss_kib() - before < GROWTH_KIB, (before, a.rss_kib())
+    finally:
+        b.proc.send_signal(signal.SIGCONT)
+    assert a.stop() == 0 and b.stop() == 0
+
+
+def more_frames_than_the_queue_holds_all_arrive():
+    a, b = Daemon(), Daemon()
+    c = a.client(timeout=60)
+    c.call("event.subscribe")
+    c.change("relay.use", address=b.address())
+    assert c.event()["type"] == "relay.ready"
+    for _ in range(3):
+        c.change("message.send", contact="x", text="flood:10000:10")  # the queue holds 4,096
+        for _ in range(10000):
+            assert c.event()["type"] == "relay.ready"
+    assert b.client().call("daemon.status")["outbox"] == 30001  # frames that the fake counts
+    assert a.stop() == 0 and b.stop() == 0
 
 
 def what_cannot_be_dialled_is_named():
