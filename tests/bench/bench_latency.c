@@ -14,8 +14,8 @@
 enum {
     SAMPLES = 1000,
     WARM = 200,        /* messages before, so that the session is warm and tokens are in stock */
-    STOCK_EVERY = 50,  /* samples between two looks at the stock */
-    STOCK_MIN = 80,    /* tokens that must be there then */
+    STOCK_EVERY = 16,  /* samples between two looks at the stock */
+    STOCK_MIN = 32,    /* tokens that must be there then */
     PATIENCE_S = 60,   /* for each thing that is waited for */
     EVENT_MS = 10000,  /* one message may take this long */
     PAUSE_MS = 20,     /* between two looks */
