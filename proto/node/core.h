@@ -72,6 +72,7 @@ struct work {
     uint64_t head;     /* outbox entries below this order are at the relay */
     uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
     uint64_t acked_ms; /* when the last one was made */
+    bool ack_again;    /* look whether one is owed when the one that waits has left */
     uint64_t look_ms;  /* next look at what the relay has and nobody acknowledged */
     uint64_t period;   /* of the descriptor that was asked for */
     struct mining mining;
@@ -111,6 +112,10 @@ void work_resume(struct work *work);
 /* Notes a failure and sets due by exponential back-off with jitter; at least retry_after_ms. */
 void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
                uint64_t retry_after_ms);
+/* Sends a request for the contact: in flight then. Without credit or a free place on the link it
+ * goes on a second later. */
+enum err work_request(struct work *work, struct step *step, struct node_link *link, uint8_t kind,
+                      struct slice body, uint64_t order) PETREL_MUST_USE;
 /* Delay before attempt n (from 1): doubles from LIMIT_RETRY_FIRST_MS to LIMIT_RETRY_MAX_MS, between
  * half and the whole of it. */
 uint64_t work_backoff(struct step *step, uint32_t attempts);
@@ -166,14 +171,20 @@ enum err contact_accept(struct node *node, struct step *step,
 enum err contact_requests(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
 /* Whether the two may exchange messages now. */
 bool contact_may_talk(const struct contact_row *row);
-/* Asks again with a new session: what was sealed and not acknowledged is sealed anew. */
+/* Asks again with a new session: what was sealed and not acknowledged is sealed anew. The old ones
+ * stay to receive on. */
 enum err contact_restart(struct node *node, struct step *step, struct work *work,
                          struct contact_row *row) PETREL_MUST_USE;
 /* Takes what a verified list says of where the contact's queue is. */
 void contact_take_list(struct contact_row *row, struct slice list_bytes,
                        const struct device_list *list);
-/* The session slot to send on: the smaller T. -1: none. */
+/* The session slot to send on: of those that the other side has used, the smallest T; else the one
+ * that we began last. -1: none, begin one. */
 int contact_slot(const struct contact_row *row);
+/* Gives a new session with this T a slot. What is in the outbox under a session that has to go for
+ * it is sealed anew. The caller puts row and session. */
+enum err contact_new_session(struct node *node, struct step *step, struct contact_row *row,
+                             const uint8_t id[SESSION_T], uint8_t *slot) PETREL_MUST_USE;
 
 /* outbox.c */
 /* Loads who has entries that wait. */
@@ -188,6 +199,9 @@ enum err outbox_reply(struct node *node, struct step *step, struct work *work,
 /* Removes entries that session s (with T) says are acknowledged. */
 enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
                       const struct session *s) PETREL_MUST_USE;
+/* Gives up all entries of a contact: what the relay does not have yet has failed. */
+enum err outbox_clear(struct node *node, struct step *step, const struct contact_row *row,
+                      enum err why) PETREL_MUST_USE;
 /* The next free place in the history with this contact. */
 enum err outbox_next_order(struct node *node, struct step *step, uint32_t contact,
                            uint64_t *order) PETREL_MUST_USE;

@@ -84,22 +84,44 @@ static enum err uses_address(struct node *node, struct step *step, const struct 
     return ERR_OK;
 }
 
+/* Who waits for an event may have waited for this link to open. */
+static enum err waiter_link_closed(struct node *node, struct step *step, struct work *work,
+                                   const struct address *address, enum err reason)
+{
+    bool uses;
+    if (work->in_flight || work->gave_up || work->due != UINT64_MAX) {
+        return ERR_OK;
+    }
+    struct arena_mark mark = arena_mark(step->turn->arena);
+    enum err err = uses_address(node, step, work, address, &uses);
+    arena_rewind(step->turn->arena, mark);
+    if (err == ERR_OK && uses) {
+        work_fail(node, step, work, reason, 0);
+    } else if (err == ERR_OK) {
+        work_wake(work); /* the contact's relay, or ours, is another by now: look where it is */
+    }
+    return err;
+}
+
 enum err outbox_link_closed(struct node *node, struct step *step, const struct node_link *link,
                             enum err reason)
 {
     if (reason == ERR_OK) {
         reason = ERR_LINK_CLOSED;
     }
+    for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+        const struct link_request *request = &link->requests[i];
+        struct work *work = request->id != 0 ? work_find(node, request->contact) : NULL;
+        if (work != NULL && work->in_flight) {
+            work->in_flight = false;
+            work_fail(node, step, work, reason, 0);
+        }
+    }
     for (size_t i = 0; node->keys != NULL && i < WORK_SLOTS; i++) {
         for (struct work *work = node->work[i]; work != NULL; work = work->next) {
-            bool uses;
-            enum err err = uses_address(node, step, work, &link->address, &uses);
+            enum err err = waiter_link_closed(node, step, work, &link->address, reason);
             if (err != ERR_OK) {
                 return err;
-            }
-            if (uses && (work->in_flight || work->due == UINT64_MAX)) {
-                work->in_flight = false;
-                work_fail(node, step, work, reason, 0);
             }
         }
     }
@@ -146,6 +168,9 @@ enum err outbox_add(struct node *node, struct step *step, uint32_t contact, stru
     struct work *work = work_get(node, contact);
     if (work == NULL) {
         return ERR_NO_MEMORY;
+    }
+    if (*order < work->head) {
+        work->head = *order; /* the place of an entry that was acknowledged and left no message */
     }
     /* A contact whose relay does not answer keeps its back-off. */
     if (work->due == UINT64_MAX || work->trouble == ERR_OK) {
@@ -226,11 +251,15 @@ enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
     struct outbox_row row;
     uint64_t order = 0;
     unsigned behind = 0;
-    enum err err = outbox_row_next(step, node->keys, contact, &order, &row);
-    while (err == ERR_OK && order < OUTBOX_ACKS && row.state != OUTBOX_WAITING &&
-           behind < OUTBOX_SCAN) {
-        bool mine = memcmp(row.session, session_id(s), SESSION_T) == 0;
-        if (mine && session_acked(s, row.seq)) {
+    enum err err = ERR_OK;
+    while (err == ERR_OK && behind < OUTBOX_SCAN) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, contact, &order, &row);
+        if (err == ERR_OK && order >= OUTBOX_ACKS) {
+            err = ERR_NOT_FOUND;
+        }
+        if (err == ERR_OK && row.state != OUTBOX_WAITING && session_acked(s, row.seq) &&
+            memcmp(row.session, session_id(s), SESSION_T) == 0) {
             err = outbox_row_del(step, node->keys, contact, order);
             if (err == ERR_OK) {
                 err = message_became(node, step, contact, order, MESSAGE_DELIVERED, ERR_OK);
@@ -239,9 +268,7 @@ enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
             behind++;
         }
         order++;
-        if (err == ERR_OK) {
-            err = outbox_row_next(step, node->keys, contact, &order, &row);
-        }
+        arena_rewind(step->turn->arena, mark);
     }
     struct work *work = work_find(node, contact);
     if (work != NULL) {
@@ -299,15 +326,13 @@ static enum err mint(struct node *node, struct step *step, struct contact_row *r
 /* Seals content (or an ack-only body, when it is empty) into entry; saves session and contact.
  * ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
 static enum err seal_entry(struct node *node, struct step *step, struct contact_row *row,
-                           struct outbox_row *entry)
+                           uint8_t slot, struct outbox_row *entry)
 {
     struct arena *arena = step->turn->arena;
-    int slot = contact_slot(row);
     struct slice saved;
     struct session *s = session_new();
-    enum err err = s == NULL
-                       ? ERR_NO_MEMORY
-                       : session_row_get(step, node->keys, row->number, (uint8_t)slot, &saved);
+    enum err err =
+        s == NULL ? ERR_NO_MEMORY : session_row_get(step, node->keys, row->number, slot, &saved);
     if (err == ERR_OK) {
         err = session_load(s, saved);
     }
@@ -328,7 +353,7 @@ static enum err seal_entry(struct node *node, struct step *step, struct contact_
     }
     session_free(s);
     if (err == ERR_OK) {
-        err = session_row_put(step, node->keys, row->number, (uint8_t)slot, saved);
+        err = session_row_put(step, node->keys, row->number, slot, saved);
     }
     if (err == ERR_OK) {
         err = contact_row_put(step, node->keys, row);
@@ -398,13 +423,7 @@ static enum err deposit(struct node *node, struct step *step, struct work *work,
     }
     struct writer w = step_writer(step, entry->envelope.len + 512);
     queue_deposit_write(&w, &request);
-    err = links_request(link, step, FRAME_QUEUE_DEPOSIT, writer_done(&w), row->number, order);
-    if (err == ERR_NOT_NOW) {
-        work->due = step_now(step) + LIMIT_SECOND_MS;
-        return ERR_OK;
-    }
-    work->in_flight = err == ERR_OK;
-    return err;
+    return work_request(work, step, link, FRAME_QUEUE_DEPOSIT, writer_done(&w), order);
 }
 
 /* Seals the entry when it waits, then deposits it. */
@@ -413,7 +432,7 @@ static enum err send_entry(struct node *node, struct step *step, struct work *wo
 {
     enum err err = ERR_OK;
     if (entry->state == OUTBOX_WAITING) {
-        err = seal_entry(node, step, row, entry);
+        err = seal_entry(node, step, row, (uint8_t)contact_slot(row), entry);
         if (err == ERR_NOT_NOW) {
             return ERR_OK; /* an acknowledgement will wake us */
         }
@@ -432,21 +451,39 @@ static bool may_leave(const struct contact_row *row, const struct outbox_row *en
            (content_decode(entry->content, &content) == ERR_OK && content.type >= CONTENT_REQUEST);
 }
 
-/* Makes an ack-only entry when one is due and still owed. */
-static enum err make_ack(struct node *node, struct step *step, struct work *work,
-                         struct contact_row *row)
+/* Makes an ack-only entry for each session that still owes one: each acknowledges its own. None is
+ * made while one waits to leave: a receiver can skip only so many. */
+static enum err make_acks(struct node *node, struct step *step, struct work *work,
+                          struct contact_row *row)
 {
+    uint64_t now = step_now(step);
+    uint64_t order = OUTBOX_ACKS;
+    struct outbox_row entry;
     work->ack_due = UINT64_MAX;
-    if (contact_slot(row) < 0 || row->state == CONTACT_BLOCKED) {
+    if (row->state == CONTACT_BLOCKED) {
         return ERR_OK;
     }
-    struct outbox_row entry = {.ack_only = true, .created = step_now(step)};
-    enum err err = seal_entry(node, step, row, &entry);
-    if (err != ERR_OK) {
-        return err == ERR_NOT_NOW ? ERR_OK : err;
+    enum err err = outbox_row_next(step, node->keys, row->number, &order, &entry);
+    work->ack_again = err == ERR_OK;
+    if (err != ERR_NOT_FOUND) {
+        return err;
     }
-    work->acked_ms = step_now(step);
-    return outbox_row_put(step, node->keys, row->number, OUTBOX_ACKS | step_now(step), &entry);
+    err = ERR_OK;
+    for (uint8_t slot = 0; err == ERR_OK && slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
+        if (((row->sessions & row->heard) >> slot & 1) == 0) {
+            continue;
+        }
+        entry = (struct outbox_row){.ack_only = true, .created = now};
+        err = seal_entry(node, step, row, slot, &entry);
+        if (err == ERR_OK) {
+            work->acked_ms = now;
+            err = outbox_row_put(step, node->keys, row->number, OUTBOX_ACKS | now << 3 | slot,
+                                 &entry);
+        } else if (err == ERR_NOT_NOW) {
+            err = ERR_OK;
+        }
+    }
+    return err;
 }
 
 /* The entry to send next: an ack-only body first, then the oldest that is not at the relay. */
@@ -467,34 +504,105 @@ static enum err next_entry(struct node *node, struct step *step, struct work *wo
     return err;
 }
 
-/* Looks after entries that have been at the relay, or have waited, for long. */
+/* The entry will not be sent again: its session must not wait for its acknowledgement. */
+static enum err forget(struct node *node, struct step *step, const struct contact_row *row,
+                       const struct outbox_row *entry)
+{
+    int slot = LIMIT_SESSIONS_PER_PAIR - 1;
+    while (slot >= 0 && ((row->sessions >> slot & 1) == 0 ||
+                         memcmp(row->session_id[slot], entry->session, SESSION_T) != 0)) {
+        slot--;
+    }
+    if (slot < 0 || entry->ack_only || entry->state == OUTBOX_WAITING) {
+        return ERR_OK;
+    }
+    struct slice saved;
+    struct session *s = session_new();
+    enum err err = s == NULL
+                       ? ERR_NO_MEMORY
+                       : session_row_get(step, node->keys, row->number, (uint8_t)slot, &saved);
+    if (err == ERR_OK) {
+        err = session_load(s, saved);
+    }
+    if (err == ERR_OK) {
+        session_forget(s, entry->seq);
+        err = session_save(s, step->turn->arena, &saved);
+    }
+    session_free(s);
+    return err == ERR_OK ? session_row_put(step, node->keys, row->number, (uint8_t)slot, saved)
+                         : err;
+}
+
+/* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
+ * arrive, and does not when its time is over. */
+static enum err give_up(struct node *node, struct step *step, const struct contact_row *row,
+                        uint64_t order, const struct outbox_row *entry, enum err why)
+{
+    enum err err = forget(node, step, row, entry);
+    if (err == ERR_OK) {
+        err = outbox_row_del(step, node->keys, row->number, order);
+    }
+    bool arrives = entry->state == OUTBOX_AT_RELAY && why != ERR_EXPIRED;
+    return err == ERR_OK && !entry->ack_only && !arrives
+               ? message_became(node, step, row->number, order, MESSAGE_FAILED, why)
+               : err;
+}
+
+enum err outbox_clear(struct node *node, struct step *step, const struct contact_row *row,
+                      enum err why)
+{
+    struct outbox_row entry;
+    uint64_t order = 0;
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, row->number, &order, &entry);
+        if (err == ERR_OK) {
+            err = give_up(node, step, row, order, &entry, why);
+        }
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* Looks after one entry that has been at the relay, or has waited, for long. */
+static enum err look_at(struct node *node, struct step *step, struct work *work,
+                        const struct contact_row *row, uint64_t order, struct outbox_row *entry)
+{
+    uint64_t now = step_now(step);
+    if (now - entry->created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
+        work_resume(work); /* a session that was full may go on */
+        return give_up(node, step, row, order, entry, ERR_EXPIRED);
+    }
+    if (entry->state != OUTBOX_AT_RELAY || now - entry->at_relay_ms < OUTBOX_AGAIN_MS) {
+        return ERR_OK;
+    }
+    entry->state = OUTBOX_SEALED;
+    work->head = order < work->head ? order : work->head;
+    work_resume(work);
+    return outbox_row_put(step, node->keys, row->number, order, entry);
+}
+
+/* Looks after all entries of a contact. */
 static enum err look(struct node *node, struct step *step, struct work *work,
                      struct contact_row *row)
 {
     uint64_t now = step_now(step);
-    work->look_ms = now + OUTBOX_LOOK_MS;
-    if (row->first_sent != 0 && now - row->first_sent >= OUTBOX_AGAIN_MS) {
-        return contact_restart(node, step, work, row);
-    }
     struct outbox_row entry;
     uint64_t order = 0;
-    enum err err = outbox_row_next(step, node->keys, row->number, &order, &entry);
-    while (err == ERR_OK && order < OUTBOX_ACKS) {
-        if (now - entry.created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
-            err = outbox_row_del(step, node->keys, row->number, order);
-            if (err == ERR_OK) {
-                err = message_became(node, step, row->number, order, MESSAGE_FAILED, ERR_EXPIRED);
-            }
-        } else if (entry.state == OUTBOX_AT_RELAY && now - entry.at_relay_ms >= OUTBOX_AGAIN_MS) {
-            entry.state = OUTBOX_SEALED;
-            err = outbox_row_put(step, node->keys, row->number, order, &entry);
-            work->head = order < work->head ? order : work->head;
-            work_wake(work);
+    enum err err = ERR_OK;
+    work->look_ms = now + OUTBOX_LOOK_MS;
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, row->number, &order, &entry);
+        if (err == ERR_OK) {
+            err = look_at(node, step, work, row, order, &entry);
         }
         order++;
-        if (err == ERR_OK) {
-            err = outbox_row_next(step, node->keys, row->number, &order, &entry);
-        }
+        arena_rewind(step->turn->arena, mark);
+    }
+    if (err == ERR_NOT_FOUND && row->first_sent != 0 && now - row->first_sent >= OUTBOX_AGAIN_MS) {
+        return contact_restart(node, step, work, row);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
@@ -528,12 +636,13 @@ static enum err progress(struct node *node, struct step *step, struct work *work
     }
     /* A body that just left carried the acknowledgement; else it goes alone. */
     if ((err == ERR_OK || err == ERR_NOT_FOUND) && work->ack_due <= now && !work->in_flight) {
-        err = make_ack(node, step, work, &row);
+        bool backs_off = work->due > now && work->due != UINT64_MAX;
+        err = make_acks(node, step, work, &row);
         order = OUTBOX_ACKS;
-        if (err == ERR_OK) {
+        if (err == ERR_OK && !backs_off) {
             err = outbox_row_next(step, node->keys, work->contact, &order, &entry);
         }
-        if (err == ERR_OK) {
+        if (err == ERR_OK && !backs_off) {
             err = send_entry(node, step, work, &row, order, &entry);
         }
     }
@@ -563,9 +672,14 @@ enum err outbox_progress(struct node *node, struct step *step)
             next = work->next;
             if ((work->due <= now && !work->in_flight) || work->look_ms <= now ||
                 (work->ack_due <= now && !work->in_flight)) {
+                struct arena_mark mark = arena_mark(step->turn->arena);
                 enum err err = progress(node, step, work, &idle);
-                if (err != ERR_OK) {
+                arena_rewind(step->turn->arena, mark);
+                if (err_class(err) == ERR_CLASS_LOCAL) {
                     return err;
+                }
+                if (err != ERR_OK) {
+                    work_fail(node, step, work, err, 0); /* one contact's trouble, not the node's */
                 }
             }
             if (idle) {
@@ -588,11 +702,13 @@ static enum err at_relay(struct node *node, struct step *step, struct work *work
     work->mining = (struct mining){.wanted = false};
     work_wake(work);
     if (entry->ack_only) {
+        if (work->ack_again && work->ack_due == UINT64_MAX) {
+            work->ack_due = work->acked_ms + LIMIT_ACK_INTERVAL_MS;
+        }
         return outbox_row_del(step, node->keys, work->contact, order);
     }
     entry->state = OUTBOX_AT_RELAY;
     entry->at_relay_ms = step_now(step);
-    work->head = order + 1;
     enum err err = outbox_row_put(step, node->keys, work->contact, order, entry);
     struct contact_row row;
     if (err == ERR_OK) {
