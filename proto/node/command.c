@@ -87,6 +87,9 @@ static enum err call_account_unlock(struct call *c)
     }
     if (c->node->keys == NULL) {
         err = c->root == NULL ? ERR_ACCOUNT_LOCKED : account_load(c->node, c->step, c->root);
+        if (err == ERR_CORRUPT && c->node->keys == NULL) {
+            err = ERR_WRONG_KEY; /* it opens none of the account's keys */
+        }
     }
     return err == ERR_OK ? account_result(c, false) : err;
 }

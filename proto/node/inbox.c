@@ -454,6 +454,7 @@ static enum err take(struct arrival *a)
         a->row.seen = a->row.minted; /* no token was left */
     }
     a->row.first_sent = 0;
+    a->row.heard_ms = step_now(a->step);
     a->row.heard |= (uint8_t)(1U << a->slot);
     enum err err = take_signs(a);
     if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {

@@ -577,6 +577,11 @@ static enum err look_at(struct node *node, struct step *step, struct work *work,
     if (entry->state != OUTBOX_AT_RELAY || now - entry->at_relay_ms < OUTBOX_AGAIN_MS) {
         return ERR_OK;
     }
+    if (row->heard_ms > entry->at_relay_ms) {
+        /* They were there since, and did not get it: with its token the relay would say that it has
+         * it already. While they sleep that is just what it shall say. */
+        entry->token = slice_of(NULL, 0);
+    }
     entry->state = OUTBOX_SEALED;
     work->head = order < work->head ? order : work->head;
     work_resume(work);

@@ -81,6 +81,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(22, FIELD_U64, contact_row, gap_at, 0),
     FIELD(23, FIELD_U8, contact_row, heard, 0),
     FIELD(24, FIELD_U8, contact_row, begun, 0),
+    FIELD(25, FIELD_U64, contact_row, heard_ms, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {

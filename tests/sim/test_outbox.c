@@ -165,7 +165,6 @@ START_TEST(a_relay_that_lies_loses_nothing_for_good_and_doubles_nothing)
         p->sim.fate = NULL;
         /* What was changed under way is lost at the relay: the sender deposits it after a day. */
         quiet(p, 3 * (uint64_t)DAY);
-        people_in_order(p, a, b, "b ", 0);
         ck_assert_uint_eq(people_messages(p, b, a, "received", NULL), 20);
         ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 20);
         ck_assert_uint_eq(people_messages(p, a, b, "delivered", NULL), 20);
