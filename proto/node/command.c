@@ -295,7 +295,8 @@ static enum err call_contact_block(struct call *c)
     }
     row.state = CONTACT_BLOCKED;
     pack_map(&c->out, 0);
-    return contact_row_put(c->step, c->node->keys, &row);
+    err = contact_row_put(c->step, c->node->keys, &row);
+    return err == ERR_OK ? outbox_clear(c->node, c->step, &row, ERR_CONTACT_BLOCKED) : err;
 }
 
 static enum err call_contact_verify(struct call *c)

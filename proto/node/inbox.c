@@ -78,6 +78,7 @@ static enum err open_established(struct arrival *a, uint32_t contact)
     }
     uint32_t after = 0;
     for (;;) {
+        struct arena_mark mark = arena_mark(a->step->turn->arena);
         enum err err = contact_row_next(a->step, a->node->keys, after, &a->row);
         if (err != ERR_OK) {
             return err;
@@ -87,6 +88,7 @@ static enum err open_established(struct arrival *a, uint32_t contact)
             return err;
         }
         after = a->row.number;
+        arena_rewind(a->step->turn->arena, mark);
     }
 }
 
@@ -131,7 +133,8 @@ static enum err first_remember(struct arrival *a, const struct session_first *fi
                      store_key_slice(&value));
 }
 
-/* The contact of this ID, or a new one (not put yet) under `number`, when that is free. */
+/* The contact of this ID, or a new one (not put yet) under `number`, when that is free. Only who
+ * was invited comes with a number; of others LIMIT_REQUESTS may wait (ERR_QUOTA). */
 static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_t number)
 {
     struct step *step = a->step;
@@ -143,6 +146,13 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_
     if (err != ERR_NOT_FOUND) {
         return err;
     }
+    if (number == 0) {
+        uint64_t waiting;
+        err = contact_requests(a->node, step, &waiting);
+        if (err != ERR_OK || waiting >= LIMIT_REQUESTS) {
+            return err == ERR_OK ? ERR_QUOTA : err;
+        }
+    }
     err = number == 0 ? ERR_OK : contact_row_get(step, a->node->keys, number, &a->row);
     if (number == 0 || err == ERR_OK) {
         err = account_next_contact(a->node, step, &number);
@@ -152,21 +162,6 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_
     a->row = (struct contact_row){
         .number = number, .id = *id, .state = CONTACT_INCOMING, .created = step_now(step)};
     return err;
-}
-
-/* The slot for a new session: a free one, else that of the largest T, which is sent on last. */
-static uint8_t slot_for(const struct contact_row *row)
-{
-    uint8_t largest = 0;
-    for (uint8_t i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
-        if ((row->sessions >> i & 1) == 0) {
-            return i;
-        }
-        if (memcmp(row->session_id[i], row->session_id[largest], SESSION_T) > 0) {
-            largest = i;
-        }
-    }
-    return largest;
 }
 
 /* What a first envelope says of its sender, checked as far as it can be before the session is. */
@@ -189,8 +184,9 @@ static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
     if (err == ERR_OK) {
         err = device_list_open(n->intro.device_list, &n->intro.id, n->list);
     }
-    if (err == ERR_OK && n->intro.device >= n->list->count) {
-        err = ERR_MALFORMED;
+    if (err == ERR_OK &&
+        (n->intro.device >= n->list->count || n->list->entries[0].queue_count == 0)) {
+        err = ERR_MALFORMED; /* the second: nobody could answer */
     }
     if (err == ERR_OK && memcmp(n->intro.id.b, self->id.b, sizeof self->id.b) == 0) {
         err = ERR_SELF;
@@ -222,21 +218,11 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
     if (err == ERR_OK) {
         err = contact_for(a, &n->intro.id, n->invited ? n->invite.contact : 0);
     }
-    if (err == ERR_OK && a->row.state == CONTACT_INCOMING && !n->invited) {
-        uint64_t waiting;
-        err = contact_requests(a->node, a->step, &waiting);
-        if (err == ERR_OK && waiting >= LIMIT_REQUESTS) {
-            err = ERR_QUOTA;
-        }
-    }
     if (err != ERR_OK || a->row.state == CONTACT_BLOCKED) {
         return err == ERR_OK ? ERR_CONTACT_BLOCKED : err;
     }
-    a->slot = slot_for(&a->row);
-    a->row.sessions |= (uint8_t)(1U << a->slot);
-    memcpy(a->row.session_id[a->slot], session_id(a->s), SESSION_T);
     contact_take_list(&a->row, n->intro.device_list, n->list);
-    return ERR_OK;
+    return contact_new_session(a->node, a->step, &a->row, session_id(a->s), &a->slot);
 }
 
 /* An invitation of ours was used: once it makes a contact, twice it is an alarm. */
@@ -244,7 +230,10 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
 {
     bool first = !n->invite.used;
     bool open = step_now(a->step) < n->invite.expires;
-    if (!first && memcmp(n->invite.session, session_id(a->s), SESSION_T) != 0) {
+    if (!first && n->invite.contact == a->row.number) {
+        return ERR_OK; /* the same person asks again, with a new session */
+    }
+    if (!first) {
         struct event event = event_begin(a->step, "invite.misused", 256);
         char id[ID_TEXT];
         id_encode(a->row.id.b, id);
@@ -252,6 +241,7 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
         return event_commit(a->step, a->node->keys, &event);
     }
     n->invite.used = true;
+    n->invite.contact = a->row.number;
     memcpy(n->invite.session, session_id(a->s), SESSION_T);
     enum err err = invite_row_put(a->step, a->node->keys, n->intro.invite_id, &n->invite);
     if (err == ERR_OK && first && open) {
@@ -384,8 +374,14 @@ static enum err take_request(struct arrival *a, const struct content *content)
         /* Invited by us, asked by us too, or a contact already who lost our answer. */
         return contact_accept(a->node, a->step, &a->row);
     }
-    if (a->row.text.len > 0) {
-        return ERR_OK;
+    uint64_t order;
+    enum err err = message_id_get(a->step, a->node->keys, a->row.number, content->id, &order);
+    if (err != ERR_NOT_FOUND) {
+        return err; /* asked again after a restart of the session */
+    }
+    err = message_id_put(a->step, a->node->keys, a->row.number, content->id, 0);
+    if (err != ERR_OK) {
+        return err;
     }
     a->row.text = content->text;
     struct event event = event_begin(a->step, "request.received", 1024);
@@ -458,6 +454,7 @@ static enum err take(struct arrival *a)
         a->row.seen = a->row.minted; /* no token was left */
     }
     a->row.first_sent = 0;
+    a->row.heard |= (uint8_t)(1U << a->slot);
     enum err err = take_signs(a);
     if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
         err = take_content(a);
