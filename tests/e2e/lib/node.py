@@ -101,10 +101,10 @@ class Node:
         self.process = None
         return code
 
-    def rss_kib(self):
+    def rss_kib(self, line="VmRSS:"):
+        """Memory of the process now, or with VmHWM: the most that it ever was."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        return next(int(line.split()[1]) for line in status.splitlines()
-                    if line.startswith("VmRSS:"))
+        return next(int(row.split()[1]) for row in status.splitlines() if row.startswith(line))
 
     def destroy(self):
         """For the end of a test, however it ended."""
