@@ -86,7 +86,7 @@ static enum err call_account_unlock(struct call *c)
         return ERR_NO_ACCOUNT;
     }
     if (c->node->keys == NULL) {
-        err = c->root == NULL ? ERR_ACCOUNT_LOCKED : account_load(c->node, c->step, c->root);
+        err = c->root == NULL ? ERR_ACCOUNT_LOCKED : node_open_account(c->node, c->step, c->root);
     }
     return err == ERR_OK ? account_result(c, false) : err;
 }

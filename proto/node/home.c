@@ -51,7 +51,7 @@ void home_token_keys(const struct relay_row *row, const struct sign_pk *target, 
     prim_blake2b(k->b, sizeof k->b, slice_of(row->token_key, sizeof row->token_key),
                  "petrel/1 token key", &part, 1);
     prim_blake2b(siv->b, sizeof siv->b, slice_of(row->siv_key, sizeof row->siv_key),
-                 "petrel/1 token siv", &part, 1);
+                 "petrel/1 token siv key", &part, 1);
 }
 
 static void public_of(const uint8_t seed[32], struct sign_pk *pk)
