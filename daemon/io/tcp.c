@@ -655,20 +655,19 @@ static void accept_one(struct tcp *tcp)
 /* The oldest handshake makes room: one that is honest is over within a round trip. */
 static void half_open_limit(struct tcp *tcp)
 {
-    size_t closing = 0;
-    for (struct tcp_conn *c = tcp->half.first; c != NULL; c = c->next) {
-        closing += c->state >= CONN_CLOSING ? 1 : 0;
+    struct tcp_conn *oldest = NULL;
+    size_t live = 0;
+    for (struct tcp_conn *c = tcp->half.last; c != NULL; c = c->prev) {
+        if (c->state < CONN_CLOSING) {
+            oldest = c;
+            live++;
+        }
     }
-    if (tcp->half.count - closing < LIMIT_HALF_OPEN) {
-        return;
+    if (oldest != NULL && live >= LIMIT_HALF_OPEN) {
+        logger_log(tcp->log, LOGGER_WARN, "too many handshakes: the oldest is closed", "limit=%d",
+                   (int)LIMIT_HALF_OPEN);
+        conn_over(oldest, ERR_TIMEOUT, false);
     }
-    struct tcp_conn *c = tcp->half.first;
-    while (c != NULL && c->state >= CONN_CLOSING) {
-        c = c->next;
-    }
-    logger_log(tcp->log, LOGGER_WARN, "too many handshakes: the oldest is closed", "limit=%d",
-               (int)LIMIT_HALF_OPEN);
-    conn_over(c, ERR_TIMEOUT, false);
 }
 
 static void on_connection(uv_stream_t *server, int status)

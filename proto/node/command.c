@@ -86,7 +86,7 @@ static enum err call_account_unlock(struct call *c)
         return ERR_NO_ACCOUNT;
     }
     if (c->node->keys == NULL) {
-        err = c->root == NULL ? ERR_ACCOUNT_LOCKED : account_load(c->node, c->step, c->root);
+        err = c->root == NULL ? ERR_ACCOUNT_LOCKED : node_open_account(c->node, c->step, c->root);
         if (err == ERR_CORRUPT && c->node->keys == NULL) {
             err = ERR_WRONG_KEY; /* it opens none of the account's keys */
         }

@@ -21,33 +21,6 @@ enum {
     CONTACT_WAIT_MS = 2000, /* between looks at whether our own relay is ready */
 };
 
-bool contact_may_talk(const struct contact_row *row)
-{
-    switch (row->state) {
-    case CONTACT_ACCEPTED:
-        return true;
-    case CONTACT_RESOLVING:
-    case CONTACT_REQUESTED:
-        return row->invite.len > 0; /* who invited us accepts by that */
-    case CONTACT_INCOMING:
-    case CONTACT_BLOCKED:
-        return false;
-    }
-    return false;
-}
-
-int contact_slot(const struct contact_row *row)
-{
-    int best = -1;
-    for (int i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
-        if ((row->sessions & row->heard) >> i & 1 &&
-            (best < 0 || memcmp(row->session_id[i], row->session_id[best], SESSION_T) < 0)) {
-            best = i;
-        }
-    }
-    return best >= 0 ? best : row->begun - 1;
-}
-
 /* A free slot, else that of a session which nobody answered, else that of the largest T: it is sent
  * on last. */
 static uint8_t slot_for(const struct contact_row *row)
@@ -194,7 +167,7 @@ static enum err resolve(struct node *node, struct step *step, struct work *work,
         return ERR_OK;
     }
     struct node_link *link;
-    enum err err = outbox_link(node, step, &node->home.address, &link);
+    enum err err = links_anonymous(&node->links, step, &node->home.address, &link);
     if (err != ERR_OK || !link->open) {
         return err;
     }
@@ -265,7 +238,7 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
                     struct contact_row *row)
 {
     struct node_link *link;
-    enum err err = outbox_link(node, step, &row->relay, &link);
+    enum err err = links_anonymous(&node->links, step, &row->relay, &link);
     if (err != ERR_OK || !link->open) {
         return err;
     }
@@ -452,7 +425,7 @@ enum err contact_reply(struct node *node, struct step *step, struct work *work,
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
-    if (contact_slot(&row) >= 0) {
+    if (contact_row_slot(&row) >= 0) {
         return ERR_OK; /* they were faster: their session is here already */
     }
     err = request->kind == FRAME_RECORD_POP ? popped(node, step, work, &row, body)
@@ -464,7 +437,7 @@ enum err contact_reply(struct node *node, struct step *step, struct work *work,
 enum err contact_progress(struct node *node, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready)
 {
-    *ready = contact_slot(row) >= 0;
+    *ready = contact_row_slot(row) >= 0;
     if (*ready) {
         return ERR_OK;
     }

@@ -11,122 +11,16 @@
 
 #include "base/hex.h"
 #include "base/secret.h"
-#include "crypto/pad.h"
 #include "node/content.h"
 #include "node/core.h"
 #include "node/event.h"
 #include "relay/queue.h"
 
-#define OUTBOX_ACKS (UINT64_C(1) << 63) /* orders from here on are ack-only bodies */
-
 enum {
-    OUTBOX_LOOK_MS = 3600000,       /* between looks at what nobody acknowledged */
-    OUTBOX_AGAIN_MS = 24 * 3600000, /* unacknowledged so long: deposit again, or ask again */
-    OUTBOX_LIFETIME = 3,            /* class of lifetime: 30 days */
-    OUTBOX_SCAN = 64,               /* entries looked at behind the first unacknowledged one */
-    OUTBOX_FIELD = 4,               /* encoding of the tokens beside the tokens themselves */
+    OUTBOX_LIFETIME = 3, /* class of lifetime: 30 days */
+    OUTBOX_SCAN = 64,    /* entries looked at behind the first unacknowledged one */
+    OUTBOX_FIELD = 4,    /* encoding of the tokens beside the tokens themselves */
 };
-
-bool mining_step(struct mining *mining, const struct stamp_goal *goal, unsigned bits,
-                 unsigned *budget)
-{
-    bool fits = mining->wanted && mining->bits == bits &&
-                memcmp(mining->goal.target, goal->target, sizeof goal->target) == 0 &&
-                memcmp(mining->goal.payload, goal->payload, sizeof goal->payload) == 0 &&
-                goal->minute - mining->goal.minute < LIMIT_STAMP_MINUTES / 2;
-    if (!fits) {
-        *mining = (struct mining){.wanted = true, .goal = *goal, .bits = bits};
-    }
-    if (!mining->found && *budget > 0) {
-        mining->found = stamp_mine(&mining->goal, bits, *budget, &mining->nonce);
-        *budget = 0;
-    }
-    return mining->found;
-}
-
-/* --- links --- */
-
-enum err outbox_link(struct node *node, struct step *step, const struct address *address,
-                     struct node_link **link)
-{
-    struct dh_sk key;
-    env_random(step->turn->env, key.b, sizeof key.b); /* a fresh key: anonymous */
-    enum err err = links_connect(&node->links, step, LINK_ANONYMOUS, address, &key, link);
-    secret_wipe(&key, sizeof key);
-    return err;
-}
-
-void outbox_link_opened(struct node *node, const struct node_link *link)
-{
-    (void)link;
-    for (size_t i = 0; i < WORK_SLOTS; i++) {
-        for (struct work *work = node->work[i]; work != NULL; work = work->next) {
-            work_resume(work);
-        }
-    }
-}
-
-/* Whether the contact's next request would go over a link to this address. */
-static enum err uses_address(struct node *node, struct step *step, const struct work *work,
-                             const struct address *address, bool *uses)
-{
-    struct contact_row row;
-    enum err err = contact_row_get(step, node->keys, work->contact, &row);
-    if (err != ERR_OK) {
-        *uses = false;
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
-    }
-    const struct address *wanted = contact_slot(&row) >= 0 ? &row.queue_relay
-                                   : row.has_record        ? &row.relay
-                                                           : &node->home.address;
-    *uses = address_equal(wanted, address);
-    secret_wipe(&row, sizeof row);
-    return ERR_OK;
-}
-
-/* Who waits for an event may have waited for this link to open. */
-static enum err waiter_link_closed(struct node *node, struct step *step, struct work *work,
-                                   const struct address *address, enum err reason)
-{
-    bool uses;
-    if (work->in_flight || work->gave_up || work->due != UINT64_MAX) {
-        return ERR_OK;
-    }
-    struct arena_mark mark = arena_mark(step->turn->arena);
-    enum err err = uses_address(node, step, work, address, &uses);
-    arena_rewind(step->turn->arena, mark);
-    if (err == ERR_OK && uses) {
-        work_fail(node, step, work, reason, 0);
-    } else if (err == ERR_OK) {
-        work_wake(work); /* the contact's relay, or ours, is another by now: look where it is */
-    }
-    return err;
-}
-
-enum err outbox_link_closed(struct node *node, struct step *step, const struct node_link *link,
-                            enum err reason)
-{
-    if (reason == ERR_OK) {
-        reason = ERR_LINK_CLOSED;
-    }
-    for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
-        const struct link_request *request = &link->requests[i];
-        struct work *work = request->id != 0 ? work_find(node, request->contact) : NULL;
-        if (work != NULL && work->in_flight) {
-            work->in_flight = false;
-            work_fail(node, step, work, reason, 0);
-        }
-    }
-    for (size_t i = 0; node->keys != NULL && i < WORK_SLOTS; i++) {
-        for (struct work *work = node->work[i]; work != NULL; work = work->next) {
-            enum err err = waiter_link_closed(node, step, work, &link->address, reason);
-            if (err != ERR_OK) {
-                return err;
-            }
-        }
-    }
-    return ERR_OK;
-}
 
 /* --- entries --- */
 
@@ -177,7 +71,7 @@ enum err outbox_add(struct node *node, struct step *step, uint32_t contact, stru
         work_wake(work); /* also when it was given up: the user did something */
     }
     if (work->look_ms == UINT64_MAX) {
-        work->look_ms = step_now(step) + OUTBOX_LOOK_MS;
+        work->look_ms = step_now(step) + LIMIT_OUTBOX_LOOK_MS;
     }
     return ERR_OK;
 }
@@ -192,7 +86,7 @@ enum err outbox_load(struct node *node, struct step *step)
             return ERR_NO_MEMORY;
         }
         work_wake(work);
-        work->look_ms = step_now(step) + OUTBOX_LOOK_MS;
+        work->look_ms = step_now(step) + LIMIT_OUTBOX_LOOK_MS;
         work->ack_due = step_now(step); /* the session says whether one is owed */
         err = outbox_contact_next(step, node->keys, contact, &contact);
     }
@@ -325,8 +219,8 @@ static enum err mint(struct node *node, struct step *step, struct contact_row *r
 
 /* Seals content (or an ack-only body, when it is empty) into entry; saves session and contact.
  * ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
-static enum err seal_entry(struct node *node, struct step *step, struct contact_row *row,
-                           uint8_t slot, struct outbox_row *entry)
+enum err outbox_seal(struct node *node, struct step *step, struct contact_row *row, uint8_t slot,
+                     struct outbox_row *entry)
 {
     struct arena *arena = step->turn->arena;
     struct slice saved;
@@ -406,7 +300,7 @@ static enum err deposit(struct node *node, struct step *step, struct work *work,
                         const struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
     struct node_link *link;
-    enum err err = outbox_link(node, step, &row->queue_relay, &link);
+    enum err err = links_anonymous(&node->links, step, &row->queue_relay, &link);
     if (err != ERR_OK || !link->open) {
         return err; /* its opening or closing says when to go on */
     }
@@ -427,12 +321,12 @@ static enum err deposit(struct node *node, struct step *step, struct work *work,
 }
 
 /* Seals the entry when it waits, then deposits it. */
-static enum err send_entry(struct node *node, struct step *step, struct work *work,
-                           struct contact_row *row, uint64_t order, struct outbox_row *entry)
+enum err outbox_send(struct node *node, struct step *step, struct work *work,
+                     struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
     enum err err = ERR_OK;
     if (entry->state == OUTBOX_WAITING) {
-        err = seal_entry(node, step, row, (uint8_t)contact_slot(row), entry);
+        err = outbox_seal(node, step, row, (uint8_t)contact_row_slot(row), entry);
         if (err == ERR_NOT_NOW) {
             return ERR_OK; /* an acknowledgement will wake us */
         }
@@ -443,66 +337,7 @@ static enum err send_entry(struct node *node, struct step *step, struct work *wo
     return err == ERR_OK ? deposit(node, step, work, row, order, entry) : err;
 }
 
-/* Whether content may leave now: talk only among contacts, control content always. */
-static bool may_leave(const struct contact_row *row, const struct outbox_row *entry)
-{
-    struct content content;
-    return contact_may_talk(row) ||
-           (content_decode(entry->content, &content) == ERR_OK && content.type >= CONTENT_REQUEST);
-}
-
-/* Makes an ack-only entry for each session that still owes one: each acknowledges its own. None is
- * made while one waits to leave: a receiver can skip only so many. */
-static enum err make_acks(struct node *node, struct step *step, struct work *work,
-                          struct contact_row *row)
-{
-    uint64_t now = step_now(step);
-    uint64_t order = OUTBOX_ACKS;
-    struct outbox_row entry;
-    work->ack_due = UINT64_MAX;
-    if (row->state == CONTACT_BLOCKED) {
-        return ERR_OK;
-    }
-    enum err err = outbox_row_next(step, node->keys, row->number, &order, &entry);
-    work->ack_again = err == ERR_OK;
-    if (err != ERR_NOT_FOUND) {
-        return err;
-    }
-    err = ERR_OK;
-    for (uint8_t slot = 0; err == ERR_OK && slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
-        if (((row->sessions & row->heard) >> slot & 1) == 0) {
-            continue;
-        }
-        entry = (struct outbox_row){.ack_only = true, .created = now};
-        err = seal_entry(node, step, row, slot, &entry);
-        if (err == ERR_OK) {
-            work->acked_ms = now;
-            err = outbox_row_put(step, node->keys, row->number, OUTBOX_ACKS | now << 3 | slot,
-                                 &entry);
-        } else if (err == ERR_NOT_NOW) {
-            err = ERR_OK;
-        }
-    }
-    return err;
-}
-
-/* The entry to send next: an ack-only body first, then the oldest that is not at the relay. */
-static enum err next_entry(struct node *node, struct step *step, struct work *work, uint64_t *order,
-                           struct outbox_row *entry)
-{
-    *order = OUTBOX_ACKS;
-    enum err err = outbox_row_next(step, node->keys, work->contact, order, entry);
-    if (err != ERR_NOT_FOUND) {
-        return err;
-    }
-    *order = work->head;
-    err = outbox_row_next(step, node->keys, work->contact, order, entry);
-    while (err == ERR_OK && entry->state == OUTBOX_AT_RELAY) {
-        work->head = ++*order;
-        err = outbox_row_next(step, node->keys, work->contact, order, entry);
-    }
-    return err;
-}
+/* --- giving up --- */
 
 /* The entry will not be sent again: its session must not wait for its acknowledgement. */
 static enum err forget(struct node *node, struct step *step, const struct contact_row *row,
@@ -535,7 +370,7 @@ static enum err forget(struct node *node, struct step *step, const struct contac
 
 /* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
  * arrive, and does not when its time is over. */
-static enum err give_up(struct node *node, struct step *step, const struct contact_row *row,
+enum err outbox_give_up(struct node *node, struct step *step, const struct contact_row *row,
                         uint64_t order, const struct outbox_row *entry, enum err why)
 {
     enum err err = forget(node, step, row, entry);
@@ -558,141 +393,11 @@ enum err outbox_clear(struct node *node, struct step *step, const struct contact
         struct arena_mark mark = arena_mark(step->turn->arena);
         err = outbox_row_next(step, node->keys, row->number, &order, &entry);
         if (err == ERR_OK) {
-            err = give_up(node, step, row, order, &entry, why);
+            err = outbox_give_up(node, step, row, order, &entry, why);
         }
         arena_rewind(step->turn->arena, mark);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-/* Looks after one entry that has been at the relay, or has waited, for long. */
-static enum err look_at(struct node *node, struct step *step, struct work *work,
-                        const struct contact_row *row, uint64_t order, struct outbox_row *entry)
-{
-    uint64_t now = step_now(step);
-    if (now - entry->created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
-        work_resume(work); /* a session that was full may go on */
-        return give_up(node, step, row, order, entry, ERR_EXPIRED);
-    }
-    if (entry->state != OUTBOX_AT_RELAY || now - entry->at_relay_ms < OUTBOX_AGAIN_MS) {
-        return ERR_OK;
-    }
-    if (row->heard_ms > entry->at_relay_ms) {
-        /* They were there since, and did not get it: with its token the relay would say that it has
-         * it already. While they sleep that is just what it shall say. */
-        entry->token = slice_of(NULL, 0);
-    }
-    entry->state = OUTBOX_SEALED;
-    work->head = order < work->head ? order : work->head;
-    work_resume(work);
-    return outbox_row_put(step, node->keys, row->number, order, entry);
-}
-
-/* Looks after all entries of a contact. */
-static enum err look(struct node *node, struct step *step, struct work *work,
-                     struct contact_row *row)
-{
-    uint64_t now = step_now(step);
-    struct outbox_row entry;
-    uint64_t order = 0;
-    enum err err = ERR_OK;
-    work->look_ms = now + OUTBOX_LOOK_MS;
-    while (err == ERR_OK) {
-        struct arena_mark mark = arena_mark(step->turn->arena);
-        err = outbox_row_next(step, node->keys, row->number, &order, &entry);
-        if (err == ERR_OK) {
-            err = look_at(node, step, work, row, order, &entry);
-        }
-        order++;
-        arena_rewind(step->turn->arena, mark);
-    }
-    if (err == ERR_NOT_FOUND && row->first_sent != 0 && now - row->first_sent >= OUTBOX_AGAIN_MS) {
-        return contact_restart(node, step, work, row);
-    }
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-/* Does what is due for one contact. *idle: there is nothing left to do. */
-static enum err progress(struct node *node, struct step *step, struct work *work, bool *idle)
-{
-    uint64_t now = step_now(step);
-    struct contact_row row;
-    struct outbox_row entry;
-    uint64_t order;
-    bool ready = false;
-    *idle = false;
-    enum err err = contact_row_get(step, node->keys, work->contact, &row);
-    if (err != ERR_OK || row.state == CONTACT_BLOCKED) {
-        *idle = err == ERR_OK || err == ERR_NOT_FOUND;
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
-    }
-    if (work->look_ms <= now) {
-        err = look(node, step, work, &row);
-    }
-    if (err == ERR_OK && work->due <= now && !work->in_flight) {
-        work->due = UINT64_MAX;
-        err = next_entry(node, step, work, &order, &entry);
-        if (err == ERR_OK) {
-            err = contact_progress(node, step, work, &row, &ready);
-        }
-        if (err == ERR_OK && ready && (entry.ack_only || may_leave(&row, &entry))) {
-            err = send_entry(node, step, work, &row, order, &entry);
-        }
-    }
-    /* A body that just left carried the acknowledgement; else it goes alone. */
-    if ((err == ERR_OK || err == ERR_NOT_FOUND) && work->ack_due <= now && !work->in_flight) {
-        bool backs_off = work->due > now && work->due != UINT64_MAX;
-        err = make_acks(node, step, work, &row);
-        order = OUTBOX_ACKS;
-        if (err == ERR_OK && !backs_off) {
-            err = outbox_row_next(step, node->keys, work->contact, &order, &entry);
-        }
-        if (err == ERR_OK && !backs_off) {
-            err = send_entry(node, step, work, &row, order, &entry);
-        }
-    }
-    if (err == ERR_NOT_FOUND) {
-        uint64_t any = 0;
-        err = outbox_row_next(step, node->keys, work->contact, &any, &entry);
-        *idle = err == ERR_NOT_FOUND && work->ack_due == UINT64_MAX && !work->in_flight &&
-                now - work->acked_ms >= LIMIT_ACK_INTERVAL_MS;
-        if (err == ERR_NOT_FOUND && !*idle && work->due == UINT64_MAX) {
-            work->due = work->acked_ms + LIMIT_ACK_INTERVAL_MS; /* only to be dropped then */
-        }
-    }
-    secret_wipe(&row, sizeof row);
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-enum err outbox_progress(struct node *node, struct step *step)
-{
-    uint64_t now = step_now(step);
-    if (node->keys == NULL || node->work_count == 0) {
-        return ERR_OK;
-    }
-    for (size_t i = 0; i < WORK_SLOTS; i++) {
-        struct work *next;
-        for (struct work *work = node->work[i]; work != NULL; work = next) {
-            bool idle = false;
-            next = work->next;
-            if ((work->due <= now && !work->in_flight) || work->look_ms <= now ||
-                (work->ack_due <= now && !work->in_flight)) {
-                struct arena_mark mark = arena_mark(step->turn->arena);
-                enum err err = progress(node, step, work, &idle);
-                arena_rewind(step->turn->arena, mark);
-                if (err_class(err) == ERR_CLASS_LOCAL) {
-                    return err;
-                }
-                if (err != ERR_OK) {
-                    work_fail(node, step, work, err, 0); /* one contact's trouble, not the node's */
-                }
-            }
-            if (idle) {
-                work_drop(node, work->contact);
-            }
-        }
-    }
-    return ERR_OK;
 }
 
 /* --- the relay's answer --- */

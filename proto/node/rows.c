@@ -347,6 +347,33 @@ static struct store_key contact_id_key(struct seal_keys *keys, const struct sign
     return k;
 }
 
+bool contact_row_may_talk(const struct contact_row *row)
+{
+    switch (row->state) {
+    case CONTACT_ACCEPTED:
+        return true;
+    case CONTACT_RESOLVING:
+    case CONTACT_REQUESTED:
+        return row->invite.len > 0; /* who invited us accepts by that */
+    case CONTACT_INCOMING:
+    case CONTACT_BLOCKED:
+        return false;
+    }
+    return false;
+}
+
+int contact_row_slot(const struct contact_row *row)
+{
+    int best = -1;
+    for (int i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
+        if ((row->sessions & row->heard) >> i & 1 &&
+            (best < 0 || memcmp(row->session_id[i], row->session_id[best], SESSION_T) < 0)) {
+            best = i;
+        }
+    }
+    return best >= 0 ? best : row->begun - 1;
+}
+
 enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t number,
                          struct contact_row *row)
 {

@@ -152,6 +152,11 @@ enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t num
                          struct contact_row *row) PETREL_MUST_USE;
 enum err contact_row_put(struct step *step, struct seal_keys *keys,
                          const struct contact_row *row) PETREL_MUST_USE;
+/* Whether the two may exchange messages now. */
+bool contact_row_may_talk(const struct contact_row *row);
+/* The session slot to send on: of those that the other side has used, the smallest T; else the one
+ * that we began last. -1: none, begin one. */
+int contact_row_slot(const struct contact_row *row);
 /* The number of the contact with this ID. */
 enum err contact_row_find(struct step *step, struct seal_keys *keys, const struct sign_pk *id,
                           uint32_t *number) PETREL_MUST_USE;

@@ -106,16 +106,43 @@ static enum err check_stamp(struct relay_host *host, const struct turn *turn,
                        turn->env->now_ms);
 }
 
-/* An unknown queue costs the same check, against a key that nobody has, and the same answer. */
-static enum err check_token(const struct turn *turn, const struct relay_queue *q,
+/* The token key of a queue. An unknown queue has one that nobody knows: it costs the same check and
+ * gets the same answer. Looks at no more than the queue's row, so that who has no token cannot make
+ * the relay walk an index, nor tell from the time it takes that there is one. */
+static enum err token_key_of(struct relay_host *host, struct turn *turn, const struct sign_pk *key,
+                             struct token_key *k, bool *known)
+{
+    const struct relay_queue *q = relay_cache_by_key(&host->cache, key);
+    struct relay_queue_row row;
+    memset(k, 0, sizeof *k);
+    *known = q != NULL;
+    if (q != NULL) {
+        *k = q->k;
+        return ERR_OK;
+    }
+    enum err err = relay_queue_row_get(host->config.keys, turn, key, &row);
+    if (err == ERR_OK) {
+        *known = true;
+        *k = row.k;
+        secret_wipe(&row, sizeof row);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err check_token(struct relay_host *host, struct turn *turn,
                             const struct queue_deposit *d, uint64_t *until)
 {
-    static const struct token_key nobody = {{0}};
+    struct token_key k;
+    bool known;
     uint32_t epoch = 0;
-    enum err err = token_check(q != NULL ? &q->k : &nobody, &d->queue, turn->env->now_ms,
-                               &d->admission.token, &epoch);
+    enum err err = token_key_of(host, turn, &d->queue, &k, &known);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = token_check(&k, &d->queue, turn->env->now_ms, &d->admission.token, &epoch);
+    secret_wipe(&k, sizeof k);
     *until = token_epoch_over(epoch);
-    return q != NULL ? err : ERR_BAD_TOKEN;
+    return known ? err : ERR_BAD_TOKEN;
 }
 
 static enum err admit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
@@ -124,24 +151,15 @@ static enum err admit(struct relay_host *host, struct turn *turn, const struct q
     uint8_t hash[32];
     prim_blake2b(hash, sizeof hash, slice_of(NULL, 0), "", &d->envelope, 1);
     memcpy(a->hash, hash, sizeof a->hash);
-    if (d->admission.stamp) {
-        memcpy(a->nonce, hash + ITEM_HASH, sizeof a->nonce);
-        enum err err = check_stamp(host, turn, d, hash, &a->until);
-        if (err != ERR_OK) {
-            return err;
-        }
-    } else {
-        memcpy(a->nonce, d->admission.token.b, sizeof a->nonce);
-    }
-    a->q = NULL;
-    enum err err = relay_cache_open(&host->cache, host->config.keys, turn, &d->queue, &a->q);
-    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+    const uint8_t *nonce = d->admission.stamp ? hash + ITEM_HASH : d->admission.token.b;
+    memcpy(a->nonce, nonce, sizeof a->nonce);
+    enum err err = d->admission.stamp ? check_stamp(host, turn, d, hash, &a->until)
+                                      : check_token(host, turn, d, &a->until);
+    if (err != ERR_OK) {
         return err;
     }
-    if (d->admission.stamp) {
-        return err == ERR_OK ? ERR_OK : ERR_BAD_TOKEN;
-    }
-    return check_token(turn, a->q, d, &a->until);
+    err = relay_cache_open(&host->cache, host->config.keys, turn, &d->queue, &a->q);
+    return err == ERR_NOT_FOUND ? ERR_BAD_TOKEN : err;
 }
 
 /* Whether the nonce was used before: ERR_NOT_FOUND if not, ERR_OK with the outcome of then if it
