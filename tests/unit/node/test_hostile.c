@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hostile: what a node's own relay, a stranger or a foreign relay must not be able to do to it.
+ */
+#include "lib/hostile.h"
+
+#include <string.h>
+
+#include "link/frame.h"
+#include "node/content.h"
+#include "node/params.h"
+#include "relay/queue.h"
+
+static struct hostile h;
+
+static void setup(void)
+{
+    hostile_init(&h);
+}
+
+static void teardown(void)
+{
+    hostile_fini(&h);
+}
+
+static void request(struct stranger *s)
+{
+    stranger_begin(&h, s, NULL);
+    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "hello"));
+    ck_assert_ok(h.turn);
+}
+
+static void accept(struct stranger *s)
+{
+    uint8_t pairs[128];
+    char id[ID_TEXT];
+    struct writer p = writer_of(pairs, sizeof pairs);
+    id_encode(s->id.b, id);
+    result_text(&p, "contact", id);
+    ck_assert_ok(hostile_call(&h, "request.accept", 1, writer_done(&p)));
+}
+
+START_TEST(a_request_arrives)
+{
+    struct stranger s;
+    struct contact_row row;
+    stranger_init(&h, &s);
+    request(&s);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_int_eq(row.state, CONTACT_INCOMING);
+    ck_assert_uint_eq(h.acked, 1);
+    stranger_fini(&s);
+}
+END_TEST
+
+START_TEST(a_relay_that_was_dialled_gets_no_answers_from_ours)
+{
+    struct stranger s;
+    uint8_t bytes[64];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    stranger_init(&h, &s);
+    request(&s);
+    accept(&s);
+    ck_assert_uint_eq(h.dialled, 1); /* the answer goes to the stranger's relay */
+    hostile_open(&h, h.others[0]);
+    unsigned sent = h.sent;
+    unsigned closed = h.closed;
+    record_get_write(&w, &(struct record_get){.record = h.record});
+    hostile_frame(&h, h.others[0], FRAME_RECORD_GET, 7, writer_done(&w));
+    ck_assert_ok(h.turn);
+    ck_assert_uint_eq(h.sent, sent);
+    ck_assert_uint_eq(h.closed, closed + 1);
+    stranger_fini(&s);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_request_arrives);
+    tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
+}
+
+int main(void)
+{
+    return unit_main("hostile", add_tests);
+}
