@@ -74,12 +74,32 @@ START_TEST(a_relay_that_was_dialled_gets_no_answers_from_ours)
 }
 END_TEST
 
+START_TEST(a_relay_cannot_run_part_numbers_over)
+{
+    hostile_restart(&h);
+    h.lies = true;
+    h.lie_seq = 1;
+    h.lie_part = UINT32_MAX;
+    h.parts = 0;
+    hostile_restart(&h);
+    for (unsigned i = 0; i < 5; i++) {
+        hostile_tick(&h, LIMIT_HOUR_MS);
+        ck_assert_ok(h.turn);
+    }
+    h.lies = false;
+    hostile_tick(&h, LIMIT_HOUR_MS);
+    ck_assert_ok(h.turn);
+    ck_assert_uint_gt(h.parts, 0);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_request_arrives);
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
+    tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
 }
 
 int main(void)
