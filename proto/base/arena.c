@@ -30,6 +30,25 @@ static void chunk_free(struct arena_chunk *chunk)
     free(chunk);
 }
 
+struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){.head = a->head, .used = a->head != NULL ? a->head->used : 0};
+}
+
+void arena_rewind(struct arena *a, struct arena_mark mark)
+{
+    while (a->head != mark.head) {
+        struct arena_chunk *chunk = a->head;
+        a->head = chunk->next;
+        a->total -= chunk->cap;
+        chunk_free(chunk);
+    }
+    if (a->head != NULL) {
+        sodium_memzero(a->head->bytes + mark.used, a->head->used - mark.used);
+        a->head->used = mark.used;
+    }
+}
+
 void arena_reset(struct arena *a)
 {
     struct arena_chunk *keep = NULL;

@@ -20,6 +20,14 @@ struct arena {
 };
 
 void arena_init(struct arena *a, size_t limit);
+/* A place in the arena, to go back to. */
+struct arena_mark {
+    struct arena_chunk *head;
+    size_t used;
+};
+struct arena_mark arena_mark(const struct arena *a);
+/* Wipes and gives back what was handed out since the mark; marks made since are void. */
+void arena_rewind(struct arena *a, struct arena_mark mark);
 /* Wipes all and frees all but one chunk; the arena may be used again. */
 void arena_reset(struct arena *a);
 /* Wipes and frees all, the kept chunk too. */

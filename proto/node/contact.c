@@ -99,11 +99,13 @@ enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
 {
     struct contact_row row;
     uint32_t after = 0;
+    struct arena_mark mark = arena_mark(step->turn->arena);
     *count = 0;
     enum err err = contact_row_next(step, node->keys, after, &row);
     while (err == ERR_OK) {
         *count += row.state == CONTACT_INCOMING;
         after = row.number;
+        arena_rewind(step->turn->arena, mark);
         err = contact_row_next(step, node->keys, after, &row);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;

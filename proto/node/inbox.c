@@ -55,6 +55,8 @@ static enum err try_slot(struct arrival *a, uint8_t slot)
 /* Tries every session of a.row. */
 static enum err try_sessions(struct arrival *a)
 {
+    struct arena *arena = a->step->turn->arena;
+    struct arena_mark mark = arena_mark(arena);
     enum err err = ERR_NO_SESSION;
     for (uint8_t slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
         if ((a->row.sessions >> slot & 1) == 0) {
@@ -64,29 +66,35 @@ static enum err try_sessions(struct arrival *a)
         if (err != ERR_DECRYPT) {
             return err;
         }
+        arena_rewind(arena, mark);
     }
     return err;
 }
 
 /* The session that opens a kind-1 envelope: of the contact that the token was made for, else (a
- * stamp says nothing) of any. */
+ * stamp says nothing) of any. Who was not accepted yet has no answer of ours, so sends kind 2. */
 static enum err open_established(struct arrival *a, uint32_t contact)
 {
     if (contact != 0) {
         enum err err = contact_row_get(a->step, a->node->keys, contact, &a->row);
         return err == ERR_OK ? try_sessions(a) : err;
     }
+    struct arena *arena = a->step->turn->arena;
+    struct arena_mark mark = arena_mark(arena);
     uint32_t after = 0;
     for (;;) {
         enum err err = contact_row_next(a->step, a->node->keys, after, &a->row);
         if (err != ERR_OK) {
             return err;
         }
-        err = try_sessions(a);
-        if (err != ERR_DECRYPT && err != ERR_NO_SESSION) {
-            return err;
+        if (a->row.state != CONTACT_INCOMING && a->row.state != CONTACT_BLOCKED) {
+            err = try_sessions(a);
+            if (err != ERR_DECRYPT && err != ERR_NO_SESSION) {
+                return err;
+            }
         }
         after = a->row.number;
+        arena_rewind(arena, mark); /* what was looked at must not fill the turn's memory */
     }
 }
 

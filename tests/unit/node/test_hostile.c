@@ -93,6 +93,47 @@ START_TEST(a_relay_cannot_run_part_numbers_over)
 }
 END_TEST
 
+/* A session whose first envelope skips as many messages as one may. */
+static void large_session(struct stranger *s)
+{
+    struct session_out nothing = {.content = slice_of(NULL, 0)};
+    struct slice envelope;
+    uint64_t seq;
+    stranger_begin(&h, s, NULL);
+    for (unsigned i = 0; i < LIMIT_SKIP_JUMP; i++) {
+        ck_assert_ok(session_seal(s->session, &h.unit.env, &h.scratch, &nothing, &envelope, &seq));
+    }
+    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "hello"));
+    ck_assert_ok(h.turn);
+    arena_reset(&h.scratch);
+}
+
+/* With real limits: 64 MiB of a turn against 256 strangers with 4 sessions of 88 KB each. */
+START_TEST(an_envelope_for_nobody_fits_in_a_turn)
+{
+    enum {
+        STRANGERS = 2,
+        MEMORY = 512 * 1024,
+    };
+    struct stranger s;
+    for (unsigned i = 0; i < STRANGERS; i++) {
+        stranger_init(&h, &s);
+        for (unsigned k = 0; k < LIMIT_SESSIONS_PER_PAIR; k++) {
+            large_session(&s);
+        }
+        if (i % 2 == 0) {
+            accept(&s);
+        }
+        stranger_fini(&s);
+    }
+    uint8_t nobody[1024] = {1};
+    h.arena.limit = MEMORY;
+    hostile_push(&h, slice_of(nobody, sizeof nobody));
+    ck_assert_ok(h.turn);
+    ck_assert_uint_eq(h.acked, h.pushed);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
@@ -100,6 +141,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_request_arrives);
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
     tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
+    tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
 }
 
 int main(void)
