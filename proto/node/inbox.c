@@ -488,9 +488,14 @@ static enum err take(struct arrival *a)
     return err;
 }
 
-/* Sees to it that the other side hears that we have it. */
+/* Sees to it that the other side hears that we have it. A stranger does not: an answer would tell
+ * whoever asks when we are there and from where, and dial what their list names. The answer to an
+ * accepted request acknowledges it. */
 static enum err owe_ack(struct arrival *a)
 {
+    if (a->row.state == CONTACT_INCOMING) {
+        return ERR_OK;
+    }
     struct work *work = work_get(a->node, a->row.number);
     if (work == NULL) {
         return ERR_NO_MEMORY;

@@ -53,6 +53,21 @@ START_TEST(a_request_arrives)
 }
 END_TEST
 
+START_TEST(a_stranger_is_not_answered_before_the_user_accepts)
+{
+    struct stranger s;
+    stranger_init(&h, &s);
+    stranger_list(&h, &s, 1, h.unit.env.now_ms, "10.0.0.1");
+    request(&s);
+    for (unsigned i = 0; i < 10; i++) {
+        hostile_tick(&h, 5000);
+        ck_assert_ok(h.turn);
+    }
+    ck_assert_uint_eq(h.dialled, 0);
+    stranger_fini(&s);
+}
+END_TEST
+
 START_TEST(a_relay_that_was_dialled_gets_no_answers_from_ours)
 {
     struct stranger s;
@@ -139,6 +154,7 @@ static void add_tests(TCase *tc)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_request_arrives);
+    tcase_add_test(tc, a_stranger_is_not_answered_before_the_user_accepts);
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
     tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
