@@ -139,8 +139,17 @@ static enum err first_remember(struct arrival *a, const struct session_first *fi
                      store_key_slice(&value));
 }
 
+/* Whether one more who was not invited may wait for the user. */
+static enum err room_for_request(struct arrival *a)
+{
+    uint64_t waiting;
+    enum err err = contact_requests(a->node, a->step, &waiting);
+    return err == ERR_OK && waiting >= LIMIT_REQUESTS ? ERR_QUOTA : err;
+}
+
 /* The contact of this ID, or a new one (not put yet) under `number`, when that is free. */
-static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_t number)
+static enum err contact_for(struct arrival *a, const struct sign_pk *id, bool welcome,
+                            uint32_t number)
 {
     struct step *step = a->step;
     uint32_t known;
@@ -148,7 +157,11 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_
     if (err == ERR_OK) {
         return contact_row_get(step, a->node->keys, known, &a->row);
     }
-    if (err != ERR_NOT_FOUND) {
+    if (err == ERR_NOT_FOUND) {
+        /* Before a number is taken: there are only LIMIT_CONTACTS, and none comes back. */
+        err = welcome ? ERR_OK : room_for_request(a);
+    }
+    if (err != ERR_OK) {
         return err;
     }
     err = number == 0 ? ERR_OK : contact_row_get(step, a->node->keys, number, &a->row);
@@ -228,17 +241,14 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
         err = session_open(a->s, env, arena, a->envelope, &a->in);
     }
     if (err == ERR_OK) {
-        err = contact_for(a, &n->intro.id, n->invited ? n->invite.contact : 0);
+        bool welcome = n->invited && !n->invite.used && step_now(a->step) < n->invite.expires;
+        err = contact_for(a, &n->intro.id, welcome, n->invited ? n->invite.contact : 0);
     }
-    if (err == ERR_OK && a->row.state == CONTACT_INCOMING && !n->invited) {
-        uint64_t waiting;
-        err = contact_requests(a->node, a->step, &waiting);
-        if (err == ERR_OK && waiting >= LIMIT_REQUESTS) {
-            err = ERR_QUOTA;
-        }
+    if (err == ERR_OK && a->row.state == CONTACT_BLOCKED) {
+        err = ERR_CONTACT_BLOCKED;
     }
-    if (err != ERR_OK || a->row.state == CONTACT_BLOCKED) {
-        return err == ERR_OK ? ERR_CONTACT_BLOCKED : err;
+    if (err != ERR_OK) {
+        return err;
     }
     a->slot = slot_for(&a->row);
     a->row.sessions |= (uint8_t)(1U << a->slot);

@@ -8,6 +8,7 @@
 
 #include "link/frame.h"
 #include "node/content.h"
+#include "node/invite.h"
 #include "node/params.h"
 #include "relay/queue.h"
 
@@ -49,6 +50,23 @@ START_TEST(a_request_arrives)
     ck_assert_ok(hostile_contact(&h, &s.id, &row));
     ck_assert_int_eq(row.state, CONTACT_INCOMING);
     ck_assert_uint_eq(h.acked, 1);
+    stranger_fini(&s);
+}
+END_TEST
+
+START_TEST(strangers_who_are_turned_away_use_up_no_numbers)
+{
+    struct account_row before;
+    struct account_row after;
+    struct stranger s;
+    struct contact_row row;
+    hostile_requests(&h, LIMIT_REQUESTS);
+    hostile_account(&h, &before);
+    stranger_init(&h, &s);
+    request(&s);
+    ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND);
+    hostile_account(&h, &after);
+    ck_assert_uint_eq(after.last_contact, before.last_contact);
     stranger_fini(&s);
 }
 END_TEST
@@ -108,6 +126,46 @@ START_TEST(a_relay_cannot_run_part_numbers_over)
 }
 END_TEST
 
+/* The secret of a new invitation. */
+static void invite(uint8_t secret[static INVITE_SECRET])
+{
+    struct slice link;
+    struct invite in;
+    ck_assert_ok(hostile_call(&h, "invite.create", 0, slice_of(NULL, 0)));
+    ck_assert(params_str(slice_of(h.result, h.result_len), "link", &link));
+    ck_assert_ok(invite_decode(link, &in));
+    memcpy(secret, in.secret, INVITE_SECRET);
+}
+
+static void use_invite(struct stranger *s, const uint8_t *secret)
+{
+    stranger_begin(&h, s, secret);
+    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "hello"));
+    ck_assert_ok(h.turn);
+}
+
+START_TEST(a_used_or_late_invitation_is_no_way_around_the_limit_of_requests)
+{
+    uint8_t used[INVITE_SECRET];
+    uint8_t late[INVITE_SECRET];
+    struct stranger s;
+    struct contact_row row;
+    invite(used);
+    invite(late);
+    stranger_init(&h, &s);
+    use_invite(&s, used);
+    stranger_fini(&s);
+    h.unit.env.now_ms += LIMIT_INVITE_DAYS * LIMIT_DAY_MS;
+    hostile_requests(&h, LIMIT_REQUESTS);
+    stranger_init(&h, &s);
+    use_invite(&s, used);
+    ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND);
+    use_invite(&s, late);
+    ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND);
+    stranger_fini(&s);
+}
+END_TEST
+
 /* A session whose first envelope skips as many messages as one may. */
 static void large_session(struct stranger *s)
 {
@@ -154,9 +212,11 @@ static void add_tests(TCase *tc)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_request_arrives);
+    tcase_add_test(tc, strangers_who_are_turned_away_use_up_no_numbers);
     tcase_add_test(tc, a_stranger_is_not_answered_before_the_user_accepts);
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
     tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
+    tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
 }
 
