@@ -169,9 +169,11 @@ bool contact_may_talk(const struct contact_row *row);
 /* Asks again with a new session: what was sealed and not acknowledged is sealed anew. */
 enum err contact_restart(struct node *node, struct step *step, struct work *work,
                          struct contact_row *row) PETREL_MUST_USE;
-/* Takes what a verified list says of where the contact's queue is. */
-void contact_take_list(struct contact_row *row, struct slice list_bytes,
-                       const struct device_list *list);
+/* Takes what a verified list says of where the contact's queue is, when it is not older than the
+ * one that is known. An older one is passed over when this device of it is in the known one too,
+ * else ERR_STALE: the device was removed since. */
+enum err contact_take_list(struct step *step, struct contact_row *row, struct slice list_bytes,
+                           const struct device_list *list, unsigned device) PETREL_MUST_USE;
 /* The session slot to send on: the smaller T. -1: none. */
 int contact_slot(const struct contact_row *row);
 

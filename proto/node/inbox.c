@@ -247,13 +247,15 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
     if (err == ERR_OK && a->row.state == CONTACT_BLOCKED) {
         err = ERR_CONTACT_BLOCKED;
     }
+    if (err == ERR_OK) {
+        err = contact_take_list(a->step, &a->row, n->intro.device_list, n->list, n->intro.device);
+    }
     if (err != ERR_OK) {
         return err;
     }
     a->slot = slot_for(&a->row);
     a->row.sessions |= (uint8_t)(1U << a->slot);
     memcpy(a->row.session_id[a->slot], session_id(a->s), SESSION_T);
-    contact_take_list(&a->row, n->intro.device_list, n->list);
     return ERR_OK;
 }
 

@@ -126,6 +126,27 @@ START_TEST(a_relay_cannot_run_part_numbers_over)
 }
 END_TEST
 
+START_TEST(an_older_device_list_changes_nothing)
+{
+    struct stranger s;
+    struct stranger thief;
+    struct contact_row row;
+    stranger_init(&h, &s);
+    thief = s; /* an earlier device of the same person, with its list */
+    thief.session = NULL;
+    stranger_list(&h, &thief, 1, HOSTILE_NOW - LIMIT_DAY_MS, "thief.test");
+    stranger_device(&h, &s);
+    stranger_list(&h, &s, 2, HOSTILE_NOW, "stranger.test");
+    request(&s);
+    request(&thief);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_str_eq(row.queue_relay.host, "stranger.test");
+    ck_assert_uint_eq(row.sessions, 1);
+    stranger_fini(&s);
+    stranger_fini(&thief);
+}
+END_TEST
+
 /* The secret of a new invitation. */
 static void invite(uint8_t secret[static INVITE_SECRET])
 {
@@ -216,6 +237,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_stranger_is_not_answered_before_the_user_accepts);
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
     tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
+    tcase_add_test(tc, an_older_device_list_changes_nothing);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
 }
