@@ -259,12 +259,13 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
     return ERR_OK;
 }
 
-/* An invitation of ours was used: once it makes a contact, twice it is an alarm. */
+/* An invitation of ours was used: once it makes a contact, by somebody else as well it is an alarm.
+ * Who used it may begin anew with it, when an answer was lost. */
 static enum err invite_use(struct arrival *a, struct newcomer *n)
 {
     bool first = !n->invite.used;
     bool open = step_now(a->step) < n->invite.expires;
-    if (!first && memcmp(n->invite.session, session_id(a->s), SESSION_T) != 0) {
+    if (!first && n->invite.contact != a->row.number) {
         struct event event = event_begin(a->step, "invite.misused", 256);
         char id[ID_TEXT];
         id_encode(a->row.id.b, id);
@@ -272,6 +273,7 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
         return event_commit(a->step, a->node->keys, &event);
     }
     n->invite.used = true;
+    n->invite.contact = a->row.number;
     memcpy(n->invite.session, session_id(a->s), SESSION_T);
     enum err err = invite_row_put(a->step, a->node->keys, n->intro.invite_id, &n->invite);
     if (err == ERR_OK && first && open) {

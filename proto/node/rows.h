@@ -129,7 +129,7 @@ struct message_row {
 struct invite_row {
     uint8_t secret[INVITE_SECRET];
     uint64_t expires;
-    uint32_t contact; /* number that its tokens were minted for */
+    uint32_t contact; /* number that its tokens were minted for; once used: who used it */
     bool used;
     uint8_t session[SESSION_T]; /* of the session that used it */
 };

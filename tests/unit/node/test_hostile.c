@@ -165,6 +165,27 @@ static void use_invite(struct stranger *s, const uint8_t *secret)
     ck_assert_ok(h.turn);
 }
 
+START_TEST(an_invitation_alarms_when_two_people_use_it)
+{
+    uint8_t secret[INVITE_SECRET];
+    struct stranger s;
+    struct stranger thief;
+    struct contact_row row;
+    invite(secret);
+    stranger_init(&h, &s);
+    stranger_init(&h, &thief);
+    use_invite(&s, secret);
+    use_invite(&s, secret); /* the answer was lost: a new session, as section 4 asks */
+    ck_assert_uint_eq(hostile_events(&h, "invite.misused"), 0);
+    use_invite(&thief, secret);
+    ck_assert_uint_eq(hostile_events(&h, "invite.misused"), 1);
+    ck_assert_ok(hostile_contact(&h, &thief.id, &row));
+    ck_assert_int_eq(row.state, CONTACT_INCOMING);
+    stranger_fini(&s);
+    stranger_fini(&thief);
+}
+END_TEST
+
 START_TEST(a_used_or_late_invitation_is_no_way_around_the_limit_of_requests)
 {
     uint8_t used[INVITE_SECRET];
@@ -238,6 +259,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
     tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
     tcase_add_test(tc, an_older_device_list_changes_nothing);
+    tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
 }
