@@ -2,16 +2,15 @@
 #include "daemon/io/control_events.h"
 
 #include "control/methods.h"
+#include "daemon/hostenv.h"
 
 /* Tells that what lies between the client's cursor and first was trimmed. */
 static void event_gap(struct control_client *client, uint64_t first)
 {
     uint8_t bytes[128];
-    uv_timeval64_t now;
     if (first == 0 || client->cursor >= first - 1) {
         return;
     }
-    (void)uv_gettimeofday(&now);
     struct writer w = writer_of(bytes, sizeof bytes);
     pack_map(&w, 4);
     pack_str(&w, "cursor");
@@ -19,7 +18,7 @@ static void event_gap(struct control_client *client, uint64_t first)
     pack_str(&w, "type");
     pack_str(&w, "gap");
     pack_str(&w, "time");
-    pack_uint(&w, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_usec / 1000);
+    pack_uint(&w, hostenv_wall_ms());
     pack_str(&w, "data");
     pack_map(&w, 1);
     pack_str(&w, "first");
