@@ -25,7 +25,9 @@ enum {
     HOME_AHEAD = 8,               /* periods that are signed ahead, section 3 of the protocol */
     HOME_FAILING_AFTER = 3,       /* failures in a row before clients are told */
     HOME_BODY = LIMIT_FRAME - 64, /* largest body of a request */
-    HOME_JUMP = 65536,            /* a relay may be so far ahead of an older copy of this store */
+    /* Signed prekeys that are kept: the successor of the one that goes is 42 days old or more. */
+    HOME_SPK_KEPT = LIMIT_PREKEY_KEEP_DAYS / LIMIT_PREKEY_DAYS + 2,
+    HOME_JUMP = 65536, /* a relay may be so far ahead of an older copy of this store */
 };
 
 const char *home_state_name(enum home_state state)
@@ -435,6 +437,33 @@ static enum err send_descriptor(struct home_step *h, const struct account_row *a
     return err == ERR_OK ? home_request(h, FRAME_DESCRIPTOR_PUT, &w) : err;
 }
 
+/* A signed prekey of LIMIT_PREKEY_DAYS gets a successor: that is a new list version, so that the
+ * relay takes the new body, and descriptors that name it. */
+static enum err rotate(struct home_step *h, struct account_row *account)
+{
+    struct step *step = h->step;
+    struct seal_keys *keys = h->node->keys;
+    struct prekey_secret secret;
+    enum err err = prekeys_get(step, keys, PREKEY_SIGNED, h->row.spk_id, &secret);
+    uint64_t created = secret.created_ms;
+    secret_wipe(&secret, sizeof secret);
+    if (err != ERR_OK || created + LIMIT_PREKEY_DAYS * LIMIT_DAY_MS > step_now(step)) {
+        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    }
+    h->row.spk_id++;
+    h->row.described = 0;
+    account->device_list = slice_of(NULL, 0);
+    err = relay_row_put(step, keys, &h->row);
+    if (err == ERR_OK) {
+        err = account_row_put(step, keys, account);
+    }
+    if (err == ERR_OK && h->row.spk_id > HOME_SPK_KEPT) {
+        err = prekeys_del(step, keys, PREKEY_SIGNED, h->row.spk_id - HOME_SPK_KEPT);
+        err = err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    return err;
+}
+
 /* The next request, if any is due. */
 static enum err home_next(struct home_step *h, struct account_row *account)
 {
@@ -453,6 +482,12 @@ static enum err home_next(struct home_step *h, struct account_row *account)
     home->state = HOME_PUBLISHING;
     if (home->stale) {
         return send_status(h);
+    }
+    if (account->device_list.len > 0 && h->row.record_seq == account->list_version) {
+        enum err err = rotate(h, account);
+        if (err != ERR_OK) {
+            return err;
+        }
     }
     if (account->device_list.len == 0 || h->row.record_seq != account->list_version) {
         return send_bundle(h, account, true);
@@ -542,6 +577,7 @@ static enum err status_done(struct node *node, struct relay_row *row, struct acc
     } else if (home->stale && status.seq < UINT32_MAX) {
         account->list_version = (uint32_t)status.seq;
         account->device_list = slice_of(NULL, 0);
+        row->described = 0; /* they name the list */
     }
     home->stale = false;
     return ERR_OK;
