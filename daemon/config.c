@@ -46,6 +46,10 @@ static int word_index(const char *words, const char *value)
     return -1;
 }
 
+/* Names, addresses, zones of addresses; nothing that could begin a comment. */
+static const char HOST_CHARACTERS[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:%";
+
 /* HOST:PORT or [HOST]:PORT. */
 static bool address_split(const char *value, char host[static LIMIT_HOST + 1], uint16_t *port)
 {
@@ -76,7 +80,7 @@ static bool address_split(const char *value, char host[static LIMIT_HOST + 1], u
         return false;
     }
     for (size_t i = 0; i < len; i++) {
-        if (begin[i] <= ' ' || begin[i] > '~' || begin[i] == '@' || begin[i] == '/') {
+        if (strchr(HOST_CHARACTERS, begin[i]) == NULL) {
             return false;
         }
     }

@@ -114,30 +114,44 @@ static void write_line(struct logger *log, enum logger_level level, const char *
     (void)written;
 }
 
-void logger_log_at(struct logger *log, uint64_t now_ms, enum logger_level level,
-                   const char *message, const char *fields, va_list args)
+static void emit(struct logger *log, uint64_t now_ms, enum logger_level level, const char *message,
+                 const char *fields)
 {
-    if ((int)level > atomic_load(&log->level)) {
-        return;
-    }
-    char text[LOGGER_LINE];
-    vsnprintf(text, sizeof text, fields, args);
     unsigned suppressed = 0;
     pthread_mutex_lock(&log->mutex);
     if (admit(log, now_ms, message, &suppressed)) {
-        write_line(log, level, message, text, suppressed);
+        write_line(log, level, message, fields, suppressed);
     }
     pthread_mutex_unlock(&log->mutex);
+}
+
+static bool wanted(struct logger *log, enum logger_level level)
+{
+    return (int)level <= atomic_load(&log->level);
+}
+
+void logger_log_at(struct logger *log, uint64_t now_ms, enum logger_level level,
+                   const char *message, const char *fields, va_list args)
+{
+    char text[LOGGER_LINE];
+    if (wanted(log, level)) {
+        vsnprintf(text, sizeof text, fields, args);
+        emit(log, now_ms, level, message, text);
+    }
 }
 
 void logger_log(struct logger *log, enum logger_level level, const char *message,
                 const char *fields, ...)
 {
+    char text[LOGGER_LINE];
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
     va_list args;
+    if (!wanted(log, level)) {
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &now);
     va_start(args, fields);
-    logger_log_at(log, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000, level,
-                  message, fields, args);
+    vsnprintf(text, sizeof text, fields, args);
     va_end(args);
+    emit(log, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000, level, message, text);
 }

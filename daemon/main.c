@@ -364,6 +364,10 @@ static enum err daemon_start(struct daemon *d)
 
 static void daemon_close(struct daemon *d)
 {
+    if (d->engine != NULL) {
+        engine_stop(
+            d->engine); /* its thread wakes the loop: it ends first, also after a failed start */
+    }
     loop_free(d->loop);
     engine_free(d->engine);
     store_lmdb_close(d->db);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,25 +29,6 @@ static void chunk_free(struct arena_chunk *chunk)
 {
     sodium_memzero(chunk->bytes, chunk->used);
     free(chunk);
-}
-
-struct arena_mark arena_mark(const struct arena *a)
-{
-    return (struct arena_mark){.head = a->head, .used = a->head != NULL ? a->head->used : 0};
-}
-
-void arena_rewind(struct arena *a, struct arena_mark mark)
-{
-    while (a->head != mark.head) {
-        struct arena_chunk *chunk = a->head;
-        a->head = chunk->next;
-        a->total -= chunk->cap;
-        chunk_free(chunk);
-    }
-    if (a->head != NULL) {
-        sodium_memzero(a->head->bytes + mark.used, a->head->used - mark.used);
-        a->head->used = mark.used;
-    }
 }
 
 void arena_reset(struct arena *a)
@@ -110,6 +92,27 @@ void *arena_alloc(struct arena *a, size_t len)
     chunk->used += need;
     memset(p, 0, need);
     return p;
+}
+
+struct arena_mark arena_mark(const struct arena *a)
+{
+    return (struct arena_mark){.chunk = a->head, .used = a->head == NULL ? 0 : a->head->used};
+}
+
+void arena_rewind(struct arena *a, struct arena_mark mark)
+{
+    while (a->head != mark.chunk) {
+        struct arena_chunk *chunk = a->head;
+        assert(chunk != NULL); /* else the mark is of another arena */
+        a->head = chunk->next;
+        a->total -= chunk->cap;
+        chunk_free(chunk);
+    }
+    if (a->head != NULL) {
+        assert(mark.used <= a->head->used);
+        sodium_memzero(a->head->bytes + mark.used, a->head->used - mark.used);
+        a->head->used = mark.used;
+    }
 }
 
 struct slice arena_copy(struct arena *a, struct slice bytes)

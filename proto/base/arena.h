@@ -20,20 +20,21 @@ struct arena {
 };
 
 void arena_init(struct arena *a, size_t limit);
-/* A place in the arena, to go back to. */
-struct arena_mark {
-    struct arena_chunk *head;
-    size_t used;
-};
-struct arena_mark arena_mark(const struct arena *a);
-/* Wipes and gives back what was handed out since the mark; marks made since are void. */
-void arena_rewind(struct arena *a, struct arena_mark mark);
 /* Wipes all and frees all but one chunk; the arena may be used again. */
 void arena_reset(struct arena *a);
 /* Wipes and frees all, the kept chunk too. */
 void arena_fini(struct arena *a);
 /* len zeroed bytes aligned for any type, or NULL when the limit or memory is used up. */
 void *arena_alloc(struct arena *a, size_t len);
+/* A point to go back to, so that a loop over many rows needs the memory of one. */
+struct arena_mark {
+    struct arena_chunk *chunk; /* newest at that time; NULL: the arena was empty */
+    size_t used;               /* of it */
+};
+struct arena_mark arena_mark(const struct arena *a);
+/* Wipes and frees what was allocated after the mark, which must be of this arena and from after its
+ * last reset. Marks that were taken later are void. */
+void arena_rewind(struct arena *a, struct arena_mark mark);
 /* A copy of bytes in the arena; p is NULL when out of memory (and len > 0). */
 struct slice arena_copy(struct arena *a, struct slice bytes);
 

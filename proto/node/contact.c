@@ -21,31 +21,68 @@ enum {
     CONTACT_WAIT_MS = 2000, /* between looks at whether our own relay is ready */
 };
 
-bool contact_may_talk(const struct contact_row *row)
+/* A free slot, else that of a session which nobody answered, else that of the largest T: it is sent
+ * on last. */
+static uint8_t slot_for(const struct contact_row *row)
 {
-    switch (row->state) {
-    case CONTACT_ACCEPTED:
-        return true;
-    case CONTACT_RESOLVING:
-    case CONTACT_REQUESTED:
-        return row->invite.len > 0; /* who invited us accepts by that */
-    case CONTACT_INCOMING:
-    case CONTACT_BLOCKED:
-        return false;
-    }
-    return false;
-}
-
-int contact_slot(const struct contact_row *row)
-{
-    int best = -1;
+    int silent = -1;
+    int largest = -1;
     for (int i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
-        if ((row->sessions >> i & 1) != 0 &&
-            (best < 0 || memcmp(row->session_id[i], row->session_id[best], SESSION_T) < 0)) {
-            best = i;
+        if ((row->sessions >> i & 1) == 0) {
+            return (uint8_t)i;
+        }
+        if ((row->heard >> i & 1) == 0) {
+            silent = silent < 0 && i != row->begun - 1 ? i : silent;
+        } else if (largest < 0 ||
+                   memcmp(row->session_id[i], row->session_id[largest], SESSION_T) > 0) {
+            largest = i;
         }
     }
-    return best;
+    return (uint8_t)(silent >= 0 ? silent : largest);
+}
+
+/* Entries that this session sealed (NULL: any) wait again; its ack-only bodies are void. */
+static enum err unseal(struct node *node, struct step *step, uint32_t contact,
+                       const uint8_t *session)
+{
+    struct outbox_row row = {.ack_only = false};
+    uint64_t order = 0;
+    enum err err = ERR_OK;
+    struct work *work = work_find(node, contact);
+    if (work != NULL) {
+        work->head = 0;
+    }
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, contact, &order, &row);
+        bool its = session == NULL || memcmp(row.session, session, SESSION_T) == 0;
+        if (err == ERR_OK && its && row.ack_only) {
+            err = outbox_row_del(step, node->keys, contact, order);
+        } else if (err == ERR_OK && its && row.state != OUTBOX_WAITING) {
+            row.state = OUTBOX_WAITING;
+            row.envelope = slice_of(NULL, 0);
+            row.token = slice_of(NULL, 0);
+            err = outbox_row_put(step, node->keys, contact, order, &row);
+        }
+        order++;
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err contact_new_session(struct node *node, struct step *step, struct contact_row *row,
+                             const uint8_t id[SESSION_T], uint8_t *slot)
+{
+    enum err err = ERR_OK;
+    *slot = slot_for(row);
+    uint8_t bit = (uint8_t)(1U << *slot);
+    if ((row->sessions & bit) != 0) {
+        err = unseal(node, step, row->number, row->session_id[*slot]);
+    }
+    row->sessions |= bit;
+    row->heard &= (uint8_t)~bit;
+    memcpy(row->session_id[*slot], id, SESSION_T);
+    return err;
 }
 
 /* How a list stands to the one that is known of this contact. */
@@ -119,9 +156,10 @@ static enum err contact_event(struct node *node, struct step *step, const struct
 
 enum err contact_accept(struct node *node, struct step *step, struct contact_row *row)
 {
+    bool news = row->state != CONTACT_ACCEPTED;
     row->state = CONTACT_ACCEPTED;
     enum err err = contact_row_put(step, node->keys, row);
-    if (err == ERR_OK) {
+    if (err == ERR_OK && news) {
         err = contact_event(node, step, row, "contact.accepted", ERR_OK);
     }
     struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
@@ -137,16 +175,14 @@ enum err contact_accept(struct node *node, struct step *step, struct contact_row
 
 enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
 {
-    struct contact_row row;
-    uint32_t after = 0;
-    struct arena_mark mark = arena_mark(step->turn->arena);
+    struct contact_row row = {.number = 0};
+    enum err err = ERR_OK;
     *count = 0;
-    enum err err = contact_row_next(step, node->keys, after, &row);
     while (err == ERR_OK) {
-        *count += row.state == CONTACT_INCOMING;
-        after = row.number;
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = contact_row_next(step, node->keys, row.number, &row);
+        *count += err == ERR_OK && row.state == CONTACT_INCOMING;
         arena_rewind(step->turn->arena, mark);
-        err = contact_row_next(step, node->keys, after, &row);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
@@ -171,7 +207,7 @@ static enum err resolve(struct node *node, struct step *step, struct work *work,
         return ERR_OK;
     }
     struct node_link *link;
-    enum err err = outbox_link(node, step, &node->home.address, &link);
+    enum err err = links_anonymous(&node->links, step, &node->home.address, &link);
     if (err != ERR_OK || !link->open) {
         return err;
     }
@@ -184,9 +220,7 @@ static enum err resolve(struct node *node, struct step *step, struct work *work,
     }
     struct writer w = step_writer(step, 128);
     descriptor_get_write(&w, &get);
-    err = links_request(link, step, FRAME_DESCRIPTOR_GET, writer_done(&w), row->number, 0);
-    work->in_flight = err == ERR_OK;
-    return err;
+    return work_request(work, step, link, FRAME_DESCRIPTOR_GET, writer_done(&w), 0);
 }
 
 static enum err resolved(struct node *node, struct step *step, struct work *work,
@@ -244,7 +278,7 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
                     struct contact_row *row)
 {
     struct node_link *link;
-    enum err err = outbox_link(node, step, &row->relay, &link);
+    enum err err = links_anonymous(&node->links, step, &row->relay, &link);
     if (err != ERR_OK || !link->open) {
         return err;
     }
@@ -270,9 +304,7 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
     memcpy(request.pop_nonce, row->pop_nonce.p, RELAY_POP_NONCE);
     struct writer w = step_writer(step, 512);
     record_pop_write(&w, &request);
-    err = links_request(link, step, FRAME_RECORD_POP, writer_done(&w), row->number, 0);
-    work->in_flight = err == ERR_OK;
-    return err;
+    return work_request(work, step, link, FRAME_RECORD_POP, writer_done(&w), 0);
 }
 
 /* Opens what a pop gave: the contact's device list and a bundle to begin a session with. */
@@ -314,7 +346,7 @@ static enum err open_bundle(struct step *step, const struct contact_row *row,
                               &list->entries[0].device.sign, step_now(step), out, &created);
 }
 
-/* Begins a session with what was popped; it gets slot 0. */
+/* Begins a session with what was popped. */
 static enum err begin(struct node *node, struct step *step, struct contact_row *row,
                       const struct device_list *list, const struct pair_bundle *bundle)
 {
@@ -337,12 +369,15 @@ static enum err begin(struct node *node, struct step *step, struct contact_row *
     if (err == ERR_OK) {
         err = session_save(s, step->turn->arena, &saved);
     }
+    uint8_t slot;
     if (err == ERR_OK) {
-        err = session_row_put(step, node->keys, row->number, 0, saved);
+        err = contact_new_session(node, step, row, session_id(s), &slot);
     }
     if (err == ERR_OK) {
-        row->sessions |= 1;
-        memcpy(row->session_id[0], session_id(s), SESSION_T);
+        err = session_row_put(step, node->keys, row->number, slot, saved);
+    }
+    if (err == ERR_OK) {
+        row->begun = (uint8_t)(slot + 1);
         row->first_sent = step_now(step);
     }
     session_free(s);
@@ -432,7 +467,7 @@ enum err contact_reply(struct node *node, struct step *step, struct work *work,
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
-    if (contact_slot(&row) >= 0) {
+    if (contact_row_slot(&row) >= 0) {
         return ERR_OK; /* they were faster: their session is here already */
     }
     err = request->kind == FRAME_RECORD_POP ? popped(node, step, work, &row, body)
@@ -444,7 +479,7 @@ enum err contact_reply(struct node *node, struct step *step, struct work *work,
 enum err contact_progress(struct node *node, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready)
 {
-    *ready = contact_slot(row) >= 0;
+    *ready = contact_row_slot(row) >= 0;
     if (*ready) {
         return ERR_OK;
     }
@@ -463,49 +498,18 @@ enum err contact_progress(struct node *node, struct step *step, struct work *wor
     return row->has_record ? pop(node, step, work, row) : resolve(node, step, work, row);
 }
 
-/* Entries that the dropped sessions sealed wait again; their acknowledgements are void. */
-static enum err unseal(struct node *node, struct step *step, uint32_t contact)
-{
-    struct outbox_row row;
-    uint64_t order = 0;
-    enum err err = outbox_row_next(step, node->keys, contact, &order, &row);
-    while (err == ERR_OK) {
-        if (row.ack_only) {
-            err = outbox_row_del(step, node->keys, contact, order);
-        } else if (row.state != OUTBOX_WAITING) {
-            row.state = OUTBOX_WAITING;
-            row.envelope = slice_of(NULL, 0);
-            row.token = slice_of(NULL, 0);
-            err = outbox_row_put(step, node->keys, contact, order, &row);
-        }
-        if (err == ERR_OK) {
-            order++;
-            err = outbox_row_next(step, node->keys, contact, &order, &row);
-        }
-    }
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
 enum err contact_restart(struct node *node, struct step *step, struct work *work,
                          struct contact_row *row)
 {
-    for (uint8_t slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
-        if ((row->sessions >> slot & 1) != 0) {
-            enum err err = session_row_del(step, node->keys, row->number, slot);
-            if (err != ERR_OK) {
-                return err;
-            }
-        }
-    }
-    row->sessions = 0;
+    /* The sessions stay, to receive on: an answer to them may be on its way. */
+    row->begun = 0;
     row->first_sent = 0;
     row->pop_nonce = slice_of(NULL, 0);
     row->pop_token = slice_of(NULL, 0);
     enum err err = contact_row_put(step, node->keys, row);
     if (err == ERR_OK) {
-        err = unseal(node, step, row->number);
+        err = unseal(node, step, row->number, NULL);
     }
-    work->head = 0;
     work_wake(work);
     return err;
 }

@@ -8,15 +8,16 @@
  *   home.c      our own relay: joining, queue, key bundle, descriptors
  *   contact.c   finding and asking people, accepting them
  *   outbox.c    messages out, until acknowledged end to end
+ *   pump.c      what to do next for each contact, and when
  *   inbox.c     envelopes in
  *   command.c   calls over the control interface
  */
 #ifndef PETREL_NODE_CORE_H
 #define PETREL_NODE_CORE_H
 
-#include "crypto/stamp.h"
 #include "node/device.h"
 #include "node/links.h"
+#include "node/mining.h"
 #include "node/node.h"
 #include "node/rows.h"
 #include "relay/host.h"
@@ -50,15 +51,6 @@ struct home {
 
 #define HOME_PARTS_UNKNOWN UINT64_MAX
 
-/* A search for a stamp, sliced over turns. */
-struct mining {
-    bool wanted; /* goal is set */
-    bool found;  /* nonce is the stamp's */
-    struct stamp_goal goal;
-    unsigned bits;
-    uint64_t nonce;
-};
-
 /* A contact with something to do. Idle contacts have none and cost nothing. */
 struct work {
     struct work *next;
@@ -72,6 +64,7 @@ struct work {
     uint64_t head;     /* outbox entries below this order are at the relay */
     uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
     uint64_t acked_ms; /* when the last one was made */
+    bool ack_again;    /* look whether one is owed when the one that waits has left */
     uint64_t look_ms;  /* next look at what the relay has and nobody acknowledged */
     uint64_t period;   /* of the descriptor that was asked for */
     struct mining mining;
@@ -111,6 +104,10 @@ void work_resume(struct work *work);
 /* Notes a failure and sets due by exponential back-off with jitter; at least retry_after_ms. */
 void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
                uint64_t retry_after_ms);
+/* Sends a request for the contact: in flight then. Without credit or a free place on the link it
+ * goes on a second later. */
+enum err work_request(struct work *work, struct step *step, struct node_link *link, uint8_t kind,
+                      struct slice body, uint64_t order) PETREL_MUST_USE;
 /* Delay before attempt n (from 1): doubles from LIMIT_RETRY_FIRST_MS to LIMIT_RETRY_MAX_MS, between
  * half and the whole of it. */
 uint64_t work_backoff(struct step *step, uint32_t attempts);
@@ -129,6 +126,11 @@ void account_link_key(const struct account_row *row, const struct sign_pk *relay
                       struct dh_sk *key);
 /* What a session needs to know of us; slices borrow from row. Wipe self->dh after use. */
 void account_pair_self(const struct account_row *row, struct pair_self *self);
+
+/* node.c */
+/* Opens the account with R and goes on with what it had under way; nothing without R. */
+enum err node_open_account(struct node *node, struct step *step,
+                           const uint8_t *root) PETREL_MUST_USE;
 
 /* home.c */
 enum err home_load(struct node *node, struct step *step) PETREL_MUST_USE;
@@ -164,9 +166,8 @@ enum err contact_accept(struct node *node, struct step *step,
                         struct contact_row *row) PETREL_MUST_USE;
 /* Contacts who asked and wait for an answer. */
 enum err contact_requests(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
-/* Whether the two may exchange messages now. */
-bool contact_may_talk(const struct contact_row *row);
-/* Asks again with a new session: what was sealed and not acknowledged is sealed anew. */
+/* Asks again with a new session: what was sealed and not acknowledged is sealed anew. The old ones
+ * stay to receive on. */
 enum err contact_restart(struct node *node, struct step *step, struct work *work,
                          struct contact_row *row) PETREL_MUST_USE;
 /* Takes what a verified list says of where the contact's queue is, when it is not older than the
@@ -174,39 +175,55 @@ enum err contact_restart(struct node *node, struct step *step, struct work *work
  * else ERR_STALE: the device was removed since. */
 enum err contact_take_list(struct step *step, struct contact_row *row, struct slice list_bytes,
                            const struct device_list *list, unsigned device) PETREL_MUST_USE;
-/* The session slot to send on: the smaller T. -1: none. */
-int contact_slot(const struct contact_row *row);
+/* Gives a new session with this T a slot. What is in the outbox under a session that has to go for
+ * it is sealed anew. The caller puts row and session. */
+enum err contact_new_session(struct node *node, struct step *step, struct contact_row *row,
+                             const uint8_t id[SESSION_T], uint8_t *slot) PETREL_MUST_USE;
 
 /* outbox.c */
+/* Orders from here on are ack-only bodies, which have no place in the history. */
+#define OUTBOX_ACKS (UINT64_C(1) << 63)
+
 /* Loads who has entries that wait. */
 enum err outbox_load(struct node *node, struct step *step) PETREL_MUST_USE;
 /* Adds an entry at the end; *order: its place, also in the history when message. */
 enum err outbox_add(struct node *node, struct step *step, uint32_t contact, struct slice content,
                     bool message, uint64_t *order) PETREL_MUST_USE;
-/* Sends what can be sent to all whose time has come. */
-enum err outbox_progress(struct node *node, struct step *step) PETREL_MUST_USE;
+/* Seals entry (content, or an ack-only body) on the session in slot; saves session and contact, but
+ * not the entry. ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
+enum err outbox_seal(struct node *node, struct step *step, struct contact_row *row, uint8_t slot,
+                     struct outbox_row *entry) PETREL_MUST_USE;
+/* Seals the entry when it waits, then deposits it. */
+enum err outbox_send(struct node *node, struct step *step, struct work *work,
+                     struct contact_row *row, uint64_t order,
+                     struct outbox_row *entry) PETREL_MUST_USE;
+/* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
+ * arrive, and does not when its time is over. */
+enum err outbox_give_up(struct node *node, struct step *step, const struct contact_row *row,
+                        uint64_t order, const struct outbox_row *entry,
+                        enum err why) PETREL_MUST_USE;
 enum err outbox_reply(struct node *node, struct step *step, struct work *work,
                       const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Removes entries that session s (with T) says are acknowledged. */
 enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
                       const struct session *s) PETREL_MUST_USE;
+/* Gives up all entries of a contact: what the relay does not have yet has failed. */
+enum err outbox_clear(struct node *node, struct step *step, const struct contact_row *row,
+                      enum err why) PETREL_MUST_USE;
 /* The next free place in the history with this contact. */
 enum err outbox_next_order(struct node *node, struct step *step, uint32_t contact,
                            uint64_t *order) PETREL_MUST_USE;
 /* Entries of all contacts. */
 enum err outbox_count(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
-/* A link that carried requests for contacts is gone. */
-enum err outbox_link_closed(struct node *node, struct step *step, const struct node_link *link,
-                            enum err err) PETREL_MUST_USE;
-/* An anonymous link is open: whoever waits for it goes on. */
-void outbox_link_opened(struct node *node, const struct node_link *link);
-/* The anonymous link to this relay, opened when there is none. */
-enum err outbox_link(struct node *node, struct step *step, const struct address *address,
-                     struct node_link **link) PETREL_MUST_USE;
 
-/* Advances the search by one slice; true: found, and *stamp is its nonce. */
-bool mining_step(struct mining *mining, const struct stamp_goal *goal, unsigned bits,
-                 unsigned *budget);
+/* pump.c */
+/* Does what is due for each contact that has something to do. */
+enum err pump_progress(struct node *node, struct step *step) PETREL_MUST_USE;
+/* A link that carried requests for contacts is gone. */
+enum err pump_link_closed(struct node *node, struct step *step, const struct node_link *link,
+                          enum err err) PETREL_MUST_USE;
+/* An anonymous link is open: whoever waits for it goes on. */
+void pump_link_opened(struct node *node, const struct node_link *link);
 
 /* inbox.c */
 enum err inbox_push(struct node *node, struct step *step, struct slice body) PETREL_MUST_USE;

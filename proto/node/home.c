@@ -23,11 +23,10 @@
 
 enum {
     HOME_AHEAD = 8,               /* periods that are signed ahead, section 3 of the protocol */
+    HOME_LOOK_MS = 3600000,       /* between looks at what the relay has left of our parts */
     HOME_FAILING_AFTER = 3,       /* failures in a row before clients are told */
     HOME_BODY = LIMIT_FRAME - 64, /* largest body of a request */
-    /* Signed prekeys that are kept: the successor of the one that goes is 42 days old or more. */
-    HOME_SPK_KEPT = LIMIT_PREKEY_KEEP_DAYS / LIMIT_PREKEY_DAYS + 2,
-    HOME_JUMP = 65536, /* a relay may be so far ahead of an older copy of this store */
+    HOME_JUMP = 65536,            /* a relay may be so far ahead of an older copy of this store */
 };
 
 const char *home_state_name(enum home_state state)
@@ -54,7 +53,7 @@ void home_token_keys(const struct relay_row *row, const struct sign_pk *target, 
     prim_blake2b(k->b, sizeof k->b, slice_of(row->token_key, sizeof row->token_key),
                  "petrel/1 token key", &part, 1);
     prim_blake2b(siv->b, sizeof siv->b, slice_of(row->siv_key, sizeof row->siv_key),
-                 "petrel/1 token siv", &part, 1);
+                 "petrel/1 token siv key", &part, 1);
 }
 
 static void public_of(const uint8_t seed[32], struct sign_pk *pk)
@@ -291,7 +290,9 @@ static enum err make_list(struct home_step *h, struct account_row *account)
     }
     account->list_version = list->version;
     account->device_list = writer_done(&w);
-    return account_row_put(h->step, h->node->keys, account);
+    h->row.described = 0; /* the descriptors name the old version */
+    err = relay_row_put(h->step, h->node->keys, &h->row);
+    return err == ERR_OK ? account_row_put(h->step, h->node->keys, account) : err;
 }
 
 /* The sealed body of our record: device list and signed prekey. */
@@ -437,31 +438,51 @@ static enum err send_descriptor(struct home_step *h, const struct account_row *a
     return err == ERR_OK ? home_request(h, FRAME_DESCRIPTOR_PUT, &w) : err;
 }
 
-/* A signed prekey of LIMIT_PREKEY_DAYS gets a successor: that is a new list version, so that the
- * relay takes the new body, and descriptors that name it. */
+/* Removes signed prekeys that nobody may use any more: a bundle that held one is older than its
+ * reader allows. */
+static enum err drop_old(struct home_step *h)
+{
+    struct seal_keys *keys = h->node->keys;
+    uint64_t successor = 0; /* when the one after it was made */
+    for (uint32_t id = h->row.spk_id; id > 0; id--) {
+        struct prekey_secret secret;
+        enum err err = prekeys_get(h->step, keys, PREKEY_SIGNED, id, &secret);
+        uint64_t made = err == ERR_OK ? secret.created_ms : 0;
+        secret_wipe(&secret, sizeof secret);
+        if (err == ERR_OK && successor != 0 &&
+            step_now(h->step) - successor >= LIMIT_PREKEY_KEEP_DAYS * LIMIT_DAY_MS) {
+            err = prekeys_del(h->step, keys, PREKEY_SIGNED, id);
+        }
+        if (err != ERR_OK) {
+            return err == ERR_NOT_FOUND ? ERR_OK : err; /* the older ones are gone already */
+        }
+        successor = made;
+    }
+    return ERR_OK;
+}
+
+/* Every LIMIT_PREKEY_DAYS the bundle gets a new signed prekey, and with it a new list version. */
 static enum err rotate(struct home_step *h, struct account_row *account)
 {
-    struct step *step = h->step;
-    struct seal_keys *keys = h->node->keys;
     struct prekey_secret secret;
-    enum err err = prekeys_get(step, keys, PREKEY_SIGNED, h->row.spk_id, &secret);
-    uint64_t created = secret.created_ms;
+    if (h->row.spk_id == 0 || h->row.record_seq != account->list_version) {
+        return ERR_OK; /* a bundle is on its way already */
+    }
+    enum err err = prekeys_get(h->step, h->node->keys, PREKEY_SIGNED, h->row.spk_id, &secret);
+    uint64_t made = err == ERR_OK ? secret.created_ms : 0;
     secret_wipe(&secret, sizeof secret);
-    if (err != ERR_OK || created + LIMIT_PREKEY_DAYS * LIMIT_DAY_MS > step_now(step)) {
-        return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
     }
+    if (step_now(h->step) < made + LIMIT_PREKEY_DAYS * LIMIT_DAY_MS) {
+        return ERR_OK;
+    }
+    err = drop_old(h);
     h->row.spk_id++;
-    h->row.described = 0;
-    account->device_list = slice_of(NULL, 0);
-    err = relay_row_put(step, keys, &h->row);
     if (err == ERR_OK) {
-        err = account_row_put(step, keys, account);
+        err = relay_row_put(h->step, h->node->keys, &h->row);
     }
-    if (err == ERR_OK && h->row.spk_id > HOME_SPK_KEPT) {
-        err = prekeys_del(step, keys, PREKEY_SIGNED, h->row.spk_id - HOME_SPK_KEPT);
-        err = err == ERR_NOT_FOUND ? ERR_OK : err;
-    }
-    return err;
+    return err == ERR_OK ? make_list(h, account) : err;
 }
 
 /* The next request, if any is due. */
@@ -469,6 +490,9 @@ static enum err home_next(struct home_step *h, struct account_row *account)
 {
     struct home *home = &h->node->home;
     uint64_t period = descriptor_period(step_now(h->step));
+    if (home->state == HOME_READY) {
+        home->parts = HOME_PARTS_UNKNOWN; /* parts go without a word to us: ask now and then */
+    }
     home->state = HOME_JOINING;
     if (!h->row.joined) {
         return send_join(h);
@@ -483,11 +507,9 @@ static enum err home_next(struct home_step *h, struct account_row *account)
     if (home->stale) {
         return send_status(h);
     }
-    if (account->device_list.len > 0 && h->row.record_seq == account->list_version) {
-        enum err err = rotate(h, account);
-        if (err != ERR_OK) {
-            return err;
-        }
+    enum err err = rotate(h, account);
+    if (err != ERR_OK) {
+        return err;
     }
     if (account->device_list.len == 0 || h->row.record_seq != account->list_version) {
         return send_bundle(h, account, true);
@@ -504,6 +526,9 @@ static enum err home_next(struct home_step *h, struct account_row *account)
     }
     home->state = HOME_READY;
     home->due = (period + 1) * LIMIT_DAY_MS;
+    if (home->due > step_now(h->step) + HOME_LOOK_MS) {
+        home->due = step_now(h->step) + HOME_LOOK_MS;
+    }
     home->trouble = ERR_OK;
     home->attempts = 0;
     if (!home->news) {
@@ -577,7 +602,6 @@ static enum err status_done(struct node *node, struct relay_row *row, struct acc
     } else if (home->stale && status.seq < UINT32_MAX) {
         account->list_version = (uint32_t)status.seq;
         account->device_list = slice_of(NULL, 0);
-        row->described = 0; /* they name the list */
     }
     home->stale = false;
     return ERR_OK;
@@ -649,7 +673,9 @@ enum err home_reply(struct node *node, struct step *step, const struct link_requ
     struct relay_reply head;
     if (request->kind == FRAME_QUEUE_ACK) {
         home->acking = false;
-        return relay_reply_read(body, &head);
+        enum err read = relay_reply_read(body, &head);
+        /* Not attached any more, as far as the relay knows: begin again on a new link. */
+        return read == ERR_OK && head.err != ERR_OK ? ERR_REFUSED : read;
     }
     home->waiting = false;
     enum err err = relay_reply_read(body, &head);

@@ -175,21 +175,6 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, bool we
     return err;
 }
 
-/* The slot for a new session: a free one, else that of the largest T, which is sent on last. */
-static uint8_t slot_for(const struct contact_row *row)
-{
-    uint8_t largest = 0;
-    for (uint8_t i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
-        if ((row->sessions >> i & 1) == 0) {
-            return i;
-        }
-        if (memcmp(row->session_id[i], row->session_id[largest], SESSION_T) > 0) {
-            largest = i;
-        }
-    }
-    return largest;
-}
-
 /* What a first envelope says of its sender, checked as far as it can be before the session is. */
 struct newcomer {
     struct session_intro intro;
@@ -210,8 +195,9 @@ static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
     if (err == ERR_OK) {
         err = device_list_open(n->intro.device_list, &n->intro.id, n->list);
     }
-    if (err == ERR_OK && n->intro.device >= n->list->count) {
-        err = ERR_MALFORMED;
+    if (err == ERR_OK &&
+        (n->intro.device >= n->list->count || n->list->entries[0].queue_count == 0)) {
+        err = ERR_MALFORMED; /* the second: nobody could answer */
     }
     if (err == ERR_OK && memcmp(n->intro.id.b, self->id.b, sizeof self->id.b) == 0) {
         err = ERR_SELF;
@@ -250,13 +236,9 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
     if (err == ERR_OK) {
         err = contact_take_list(a->step, &a->row, n->intro.device_list, n->list, n->intro.device);
     }
-    if (err != ERR_OK) {
-        return err;
-    }
-    a->slot = slot_for(&a->row);
-    a->row.sessions |= (uint8_t)(1U << a->slot);
-    memcpy(a->row.session_id[a->slot], session_id(a->s), SESSION_T);
-    return ERR_OK;
+    return err == ERR_OK
+               ? contact_new_session(a->node, a->step, &a->row, session_id(a->s), &a->slot)
+               : err;
 }
 
 /* An invitation of ours was used: once it makes a contact, by somebody else as well it is an alarm.
@@ -265,7 +247,10 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
 {
     bool first = !n->invite.used;
     bool open = step_now(a->step) < n->invite.expires;
-    if (!first && n->invite.contact != a->row.number) {
+    if (!first && n->invite.contact == a->row.number) {
+        return ERR_OK; /* the same person asks again, with a new session */
+    }
+    if (!first) {
         struct event event = event_begin(a->step, "invite.misused", 256);
         char id[ID_TEXT];
         id_encode(a->row.id.b, id);
@@ -406,8 +391,14 @@ static enum err take_request(struct arrival *a, const struct content *content)
         /* Invited by us, asked by us too, or a contact already who lost our answer. */
         return contact_accept(a->node, a->step, &a->row);
     }
-    if (a->row.text.len > 0) {
-        return ERR_OK;
+    uint64_t order;
+    enum err err = message_id_get(a->step, a->node->keys, a->row.number, content->id, &order);
+    if (err != ERR_NOT_FOUND) {
+        return err; /* asked again after a restart of the session */
+    }
+    err = message_id_put(a->step, a->node->keys, a->row.number, content->id, 0);
+    if (err != ERR_OK) {
+        return err;
     }
     a->row.text = content->text;
     struct event event = event_begin(a->step, "request.received", 1024);
@@ -480,6 +471,8 @@ static enum err take(struct arrival *a)
         a->row.seen = a->row.minted; /* no token was left */
     }
     a->row.first_sent = 0;
+    a->row.heard_ms = step_now(a->step);
+    a->row.heard |= (uint8_t)(1U << a->slot);
     enum err err = take_signs(a);
     if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
         err = take_content(a);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/pack.h"
+#include "base/secret.h"
 
 enum {
     LINKS_FIRST_SLOTS = 64,
@@ -155,6 +156,16 @@ enum err links_connect(struct links *links, struct step *step, enum link_purpose
     links->own = link;
     *out = link;
     return step_connect(step, link->id, &address->node_id, address->host, address->port, key);
+}
+
+enum err links_anonymous(struct links *links, struct step *step, const struct address *address,
+                         struct node_link **link)
+{
+    struct dh_sk key;
+    env_random(step->turn->env, key.b, sizeof key.b);
+    enum err err = links_connect(links, step, LINK_ANONYMOUS, address, &key, link);
+    secret_wipe(&key, sizeof key);
+    return err;
 }
 
 static struct link_request *free_slot(struct node_link *link)

@@ -70,6 +70,9 @@ void links_remove(struct links *links, uint64_t id);
 enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
                        const struct address *address, const struct dh_sk *key,
                        struct node_link **link) PETREL_MUST_USE;
+/* The anonymous link to this relay, opened under a fresh key when there is none. */
+enum err links_anonymous(struct links *links, struct step *step, const struct address *address,
+                         struct node_link **link) PETREL_MUST_USE;
 struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
                                  const struct address *address);
 

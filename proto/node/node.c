@@ -93,6 +93,18 @@ static enum err load_relay(struct node *node, struct turn *turn)
     return node->relay == NULL ? ERR_NO_MEMORY : relay_host_load(node->relay, turn);
 }
 
+enum err node_open_account(struct node *node, struct step *step, const uint8_t *root)
+{
+    enum err err = account_load(node, step, root);
+    if (err == ERR_OK && node->keys != NULL) {
+        err = home_load(node, step);
+    }
+    if (err == ERR_OK && node->keys != NULL) {
+        err = outbox_load(node, step);
+    }
+    return err;
+}
+
 enum err node_load(struct node *node, struct turn *turn, const uint8_t *account_root,
                    struct node_outputs *outs)
 {
@@ -104,7 +116,7 @@ enum err node_load(struct node *node, struct turn *turn, const uint8_t *account_
         err = load_relay(node, turn);
     }
     if (err == ERR_OK) {
-        err = account_load(node, &step, account_root);
+        err = node_open_account(node, &step, account_root);
     }
     return err == ERR_OK ? node_flush(node, turn, outs) : err;
 }
@@ -142,7 +154,7 @@ static enum err link_gone(struct node *node, struct step *step, uint64_t id, enu
         err = id == node->home.link ? home_closed(node, step, reason) : ERR_OK;
         break;
     case LINK_ANONYMOUS:
-        err = outbox_link_closed(node, step, link, reason);
+        err = pump_link_closed(node, step, link, reason);
         break;
     }
     links_remove(&node->links, id);
@@ -169,7 +181,7 @@ static enum err link_opened(struct node *node, struct step *step, const struct n
     if (link->purpose == LINK_OWNER) {
         return home_opened(node, step);
     }
-    outbox_link_opened(node, link);
+    pump_link_opened(node, link);
     return ERR_OK;
 }
 
@@ -424,7 +436,7 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
         err = home_progress(node, &step);
     }
     if (err == ERR_OK) {
-        err = outbox_progress(node, &step);
+        err = pump_progress(node, &step);
     }
     if (err == ERR_OK && node->keys != NULL) {
         err = home_ack(node, &step);

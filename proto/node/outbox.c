@@ -11,100 +11,16 @@
 
 #include "base/hex.h"
 #include "base/secret.h"
-#include "crypto/pad.h"
 #include "node/content.h"
 #include "node/core.h"
 #include "node/event.h"
 #include "relay/queue.h"
 
-#define OUTBOX_ACKS (UINT64_C(1) << 63) /* orders from here on are ack-only bodies */
-
 enum {
-    OUTBOX_LOOK_MS = 3600000,       /* between looks at what nobody acknowledged */
-    OUTBOX_AGAIN_MS = 24 * 3600000, /* unacknowledged so long: deposit again, or ask again */
-    OUTBOX_LIFETIME = 3,            /* class of lifetime: 30 days */
-    OUTBOX_SCAN = 64,               /* entries looked at behind the first unacknowledged one */
-    OUTBOX_FIELD = 4,               /* encoding of the tokens beside the tokens themselves */
+    OUTBOX_LIFETIME = 3, /* class of lifetime: 30 days */
+    OUTBOX_SCAN = 64,    /* entries looked at behind the first unacknowledged one */
+    OUTBOX_FIELD = 4,    /* encoding of the tokens beside the tokens themselves */
 };
-
-bool mining_step(struct mining *mining, const struct stamp_goal *goal, unsigned bits,
-                 unsigned *budget)
-{
-    bool fits = mining->wanted && mining->bits == bits &&
-                memcmp(mining->goal.target, goal->target, sizeof goal->target) == 0 &&
-                memcmp(mining->goal.payload, goal->payload, sizeof goal->payload) == 0 &&
-                goal->minute - mining->goal.minute < LIMIT_STAMP_MINUTES / 2;
-    if (!fits) {
-        *mining = (struct mining){.wanted = true, .goal = *goal, .bits = bits};
-    }
-    if (!mining->found && *budget > 0) {
-        mining->found = stamp_mine(&mining->goal, bits, *budget, &mining->nonce);
-        *budget = 0;
-    }
-    return mining->found;
-}
-
-/* --- links --- */
-
-enum err outbox_link(struct node *node, struct step *step, const struct address *address,
-                     struct node_link **link)
-{
-    struct dh_sk key;
-    env_random(step->turn->env, key.b, sizeof key.b); /* a fresh key: anonymous */
-    enum err err = links_connect(&node->links, step, LINK_ANONYMOUS, address, &key, link);
-    secret_wipe(&key, sizeof key);
-    return err;
-}
-
-void outbox_link_opened(struct node *node, const struct node_link *link)
-{
-    (void)link;
-    for (size_t i = 0; i < WORK_SLOTS; i++) {
-        for (struct work *work = node->work[i]; work != NULL; work = work->next) {
-            work_resume(work);
-        }
-    }
-}
-
-/* Whether the contact's next request would go over a link to this address. */
-static enum err uses_address(struct node *node, struct step *step, const struct work *work,
-                             const struct address *address, bool *uses)
-{
-    struct contact_row row;
-    enum err err = contact_row_get(step, node->keys, work->contact, &row);
-    if (err != ERR_OK) {
-        *uses = false;
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
-    }
-    const struct address *wanted = contact_slot(&row) >= 0 ? &row.queue_relay
-                                   : row.has_record        ? &row.relay
-                                                           : &node->home.address;
-    *uses = address_equal(wanted, address);
-    secret_wipe(&row, sizeof row);
-    return ERR_OK;
-}
-
-enum err outbox_link_closed(struct node *node, struct step *step, const struct node_link *link,
-                            enum err reason)
-{
-    if (reason == ERR_OK) {
-        reason = ERR_LINK_CLOSED;
-    }
-    for (size_t i = 0; node->keys != NULL && i < WORK_SLOTS; i++) {
-        for (struct work *work = node->work[i]; work != NULL; work = work->next) {
-            bool uses;
-            enum err err = uses_address(node, step, work, &link->address, &uses);
-            if (err != ERR_OK) {
-                return err;
-            }
-            if (uses && (work->in_flight || work->due == UINT64_MAX)) {
-                work->in_flight = false;
-                work_fail(node, step, work, reason, 0);
-            }
-        }
-    }
-    return ERR_OK;
-}
 
 /* --- entries --- */
 
@@ -147,12 +63,15 @@ enum err outbox_add(struct node *node, struct step *step, uint32_t contact, stru
     if (work == NULL) {
         return ERR_NO_MEMORY;
     }
+    if (*order < work->head) {
+        work->head = *order; /* the place of an entry that was acknowledged and left no message */
+    }
     /* A contact whose relay does not answer keeps its back-off. */
     if (work->due == UINT64_MAX || work->trouble == ERR_OK) {
         work_wake(work); /* also when it was given up: the user did something */
     }
     if (work->look_ms == UINT64_MAX) {
-        work->look_ms = step_now(step) + OUTBOX_LOOK_MS;
+        work->look_ms = step_now(step) + LIMIT_OUTBOX_LOOK_MS;
     }
     return ERR_OK;
 }
@@ -167,7 +86,7 @@ enum err outbox_load(struct node *node, struct step *step)
             return ERR_NO_MEMORY;
         }
         work_wake(work);
-        work->look_ms = step_now(step) + OUTBOX_LOOK_MS;
+        work->look_ms = step_now(step) + LIMIT_OUTBOX_LOOK_MS;
         work->ack_due = step_now(step); /* the session says whether one is owed */
         err = outbox_contact_next(step, node->keys, contact, &contact);
     }
@@ -226,11 +145,15 @@ enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
     struct outbox_row row;
     uint64_t order = 0;
     unsigned behind = 0;
-    enum err err = outbox_row_next(step, node->keys, contact, &order, &row);
-    while (err == ERR_OK && order < OUTBOX_ACKS && row.state != OUTBOX_WAITING &&
-           behind < OUTBOX_SCAN) {
-        bool mine = memcmp(row.session, session_id(s), SESSION_T) == 0;
-        if (mine && session_acked(s, row.seq)) {
+    enum err err = ERR_OK;
+    while (err == ERR_OK && behind < OUTBOX_SCAN) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, contact, &order, &row);
+        if (err == ERR_OK && order >= OUTBOX_ACKS) {
+            err = ERR_NOT_FOUND;
+        }
+        if (err == ERR_OK && row.state != OUTBOX_WAITING && session_acked(s, row.seq) &&
+            memcmp(row.session, session_id(s), SESSION_T) == 0) {
             err = outbox_row_del(step, node->keys, contact, order);
             if (err == ERR_OK) {
                 err = message_became(node, step, contact, order, MESSAGE_DELIVERED, ERR_OK);
@@ -239,9 +162,7 @@ enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
             behind++;
         }
         order++;
-        if (err == ERR_OK) {
-            err = outbox_row_next(step, node->keys, contact, &order, &row);
-        }
+        arena_rewind(step->turn->arena, mark);
     }
     struct work *work = work_find(node, contact);
     if (work != NULL) {
@@ -298,16 +219,14 @@ static enum err mint(struct node *node, struct step *step, struct contact_row *r
 
 /* Seals content (or an ack-only body, when it is empty) into entry; saves session and contact.
  * ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
-static enum err seal_entry(struct node *node, struct step *step, struct contact_row *row,
-                           struct outbox_row *entry)
+enum err outbox_seal(struct node *node, struct step *step, struct contact_row *row, uint8_t slot,
+                     struct outbox_row *entry)
 {
     struct arena *arena = step->turn->arena;
-    int slot = contact_slot(row);
     struct slice saved;
     struct session *s = session_new();
-    enum err err = s == NULL
-                       ? ERR_NO_MEMORY
-                       : session_row_get(step, node->keys, row->number, (uint8_t)slot, &saved);
+    enum err err =
+        s == NULL ? ERR_NO_MEMORY : session_row_get(step, node->keys, row->number, slot, &saved);
     if (err == ERR_OK) {
         err = session_load(s, saved);
     }
@@ -328,7 +247,7 @@ static enum err seal_entry(struct node *node, struct step *step, struct contact_
     }
     session_free(s);
     if (err == ERR_OK) {
-        err = session_row_put(step, node->keys, row->number, (uint8_t)slot, saved);
+        err = session_row_put(step, node->keys, row->number, slot, saved);
     }
     if (err == ERR_OK) {
         err = contact_row_put(step, node->keys, row);
@@ -381,7 +300,7 @@ static enum err deposit(struct node *node, struct step *step, struct work *work,
                         const struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
     struct node_link *link;
-    enum err err = outbox_link(node, step, &row->queue_relay, &link);
+    enum err err = links_anonymous(&node->links, step, &row->queue_relay, &link);
     if (err != ERR_OK || !link->open) {
         return err; /* its opening or closing says when to go on */
     }
@@ -398,22 +317,16 @@ static enum err deposit(struct node *node, struct step *step, struct work *work,
     }
     struct writer w = step_writer(step, entry->envelope.len + 512);
     queue_deposit_write(&w, &request);
-    err = links_request(link, step, FRAME_QUEUE_DEPOSIT, writer_done(&w), row->number, order);
-    if (err == ERR_NOT_NOW) {
-        work->due = step_now(step) + LIMIT_SECOND_MS;
-        return ERR_OK;
-    }
-    work->in_flight = err == ERR_OK;
-    return err;
+    return work_request(work, step, link, FRAME_QUEUE_DEPOSIT, writer_done(&w), order);
 }
 
 /* Seals the entry when it waits, then deposits it. */
-static enum err send_entry(struct node *node, struct step *step, struct work *work,
-                           struct contact_row *row, uint64_t order, struct outbox_row *entry)
+enum err outbox_send(struct node *node, struct step *step, struct work *work,
+                     struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
     enum err err = ERR_OK;
     if (entry->state == OUTBOX_WAITING) {
-        err = seal_entry(node, step, row, entry);
+        err = outbox_seal(node, step, row, (uint8_t)contact_row_slot(row), entry);
         if (err == ERR_NOT_NOW) {
             return ERR_OK; /* an acknowledgement will wake us */
         }
@@ -424,156 +337,67 @@ static enum err send_entry(struct node *node, struct step *step, struct work *wo
     return err == ERR_OK ? deposit(node, step, work, row, order, entry) : err;
 }
 
-/* Whether content may leave now: talk only among contacts, control content always. */
-static bool may_leave(const struct contact_row *row, const struct outbox_row *entry)
-{
-    struct content content;
-    return contact_may_talk(row) ||
-           (content_decode(entry->content, &content) == ERR_OK && content.type >= CONTENT_REQUEST);
-}
+/* --- giving up --- */
 
-/* Makes an ack-only entry when one is due and still owed. */
-static enum err make_ack(struct node *node, struct step *step, struct work *work,
-                         struct contact_row *row)
+/* The entry will not be sent again: its session must not wait for its acknowledgement. */
+static enum err forget(struct node *node, struct step *step, const struct contact_row *row,
+                       const struct outbox_row *entry)
 {
-    work->ack_due = UINT64_MAX;
-    if (contact_slot(row) < 0 || row->state == CONTACT_BLOCKED) {
+    int slot = LIMIT_SESSIONS_PER_PAIR - 1;
+    while (slot >= 0 && ((row->sessions >> slot & 1) == 0 ||
+                         memcmp(row->session_id[slot], entry->session, SESSION_T) != 0)) {
+        slot--;
+    }
+    if (slot < 0 || entry->ack_only || entry->state == OUTBOX_WAITING) {
         return ERR_OK;
     }
-    struct outbox_row entry = {.ack_only = true, .created = step_now(step)};
-    enum err err = seal_entry(node, step, row, &entry);
-    if (err != ERR_OK) {
-        return err == ERR_NOT_NOW ? ERR_OK : err;
+    struct slice saved;
+    struct session *s = session_new();
+    enum err err = s == NULL
+                       ? ERR_NO_MEMORY
+                       : session_row_get(step, node->keys, row->number, (uint8_t)slot, &saved);
+    if (err == ERR_OK) {
+        err = session_load(s, saved);
     }
-    work->acked_ms = step_now(step);
-    return outbox_row_put(step, node->keys, row->number, OUTBOX_ACKS | step_now(step), &entry);
+    if (err == ERR_OK) {
+        session_forget(s, entry->seq);
+        err = session_save(s, step->turn->arena, &saved);
+    }
+    session_free(s);
+    return err == ERR_OK ? session_row_put(step, node->keys, row->number, (uint8_t)slot, saved)
+                         : err;
 }
 
-/* The entry to send next: an ack-only body first, then the oldest that is not at the relay. */
-static enum err next_entry(struct node *node, struct step *step, struct work *work, uint64_t *order,
-                           struct outbox_row *entry)
+/* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
+ * arrive, and does not when its time is over. */
+enum err outbox_give_up(struct node *node, struct step *step, const struct contact_row *row,
+                        uint64_t order, const struct outbox_row *entry, enum err why)
 {
-    *order = OUTBOX_ACKS;
-    enum err err = outbox_row_next(step, node->keys, work->contact, order, entry);
-    if (err != ERR_NOT_FOUND) {
-        return err;
+    enum err err = forget(node, step, row, entry);
+    if (err == ERR_OK) {
+        err = outbox_row_del(step, node->keys, row->number, order);
     }
-    *order = work->head;
-    err = outbox_row_next(step, node->keys, work->contact, order, entry);
-    while (err == ERR_OK && entry->state == OUTBOX_AT_RELAY) {
-        work->head = ++*order;
-        err = outbox_row_next(step, node->keys, work->contact, order, entry);
-    }
-    return err;
+    bool arrives = entry->state == OUTBOX_AT_RELAY && why != ERR_EXPIRED;
+    return err == ERR_OK && !entry->ack_only && !arrives
+               ? message_became(node, step, row->number, order, MESSAGE_FAILED, why)
+               : err;
 }
 
-/* Looks after entries that have been at the relay, or have waited, for long. */
-static enum err look(struct node *node, struct step *step, struct work *work,
-                     struct contact_row *row)
+enum err outbox_clear(struct node *node, struct step *step, const struct contact_row *row,
+                      enum err why)
 {
-    uint64_t now = step_now(step);
-    work->look_ms = now + OUTBOX_LOOK_MS;
-    if (row->first_sent != 0 && now - row->first_sent >= OUTBOX_AGAIN_MS) {
-        return contact_restart(node, step, work, row);
-    }
     struct outbox_row entry;
     uint64_t order = 0;
-    enum err err = outbox_row_next(step, node->keys, row->number, &order, &entry);
-    while (err == ERR_OK && order < OUTBOX_ACKS) {
-        if (now - entry.created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
-            err = outbox_row_del(step, node->keys, row->number, order);
-            if (err == ERR_OK) {
-                err = message_became(node, step, row->number, order, MESSAGE_FAILED, ERR_EXPIRED);
-            }
-        } else if (entry.state == OUTBOX_AT_RELAY && now - entry.at_relay_ms >= OUTBOX_AGAIN_MS) {
-            entry.state = OUTBOX_SEALED;
-            err = outbox_row_put(step, node->keys, row->number, order, &entry);
-            work->head = order < work->head ? order : work->head;
-            work_wake(work);
-        }
-        order++;
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, row->number, &order, &entry);
         if (err == ERR_OK) {
-            err = outbox_row_next(step, node->keys, row->number, &order, &entry);
+            err = outbox_give_up(node, step, row, order, &entry, why);
         }
+        arena_rewind(step->turn->arena, mark);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-/* Does what is due for one contact. *idle: there is nothing left to do. */
-static enum err progress(struct node *node, struct step *step, struct work *work, bool *idle)
-{
-    uint64_t now = step_now(step);
-    struct contact_row row;
-    struct outbox_row entry;
-    uint64_t order;
-    bool ready = false;
-    *idle = false;
-    enum err err = contact_row_get(step, node->keys, work->contact, &row);
-    if (err != ERR_OK || row.state == CONTACT_BLOCKED) {
-        *idle = err == ERR_OK || err == ERR_NOT_FOUND;
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
-    }
-    if (work->look_ms <= now) {
-        err = look(node, step, work, &row);
-    }
-    if (err == ERR_OK && work->due <= now && !work->in_flight) {
-        work->due = UINT64_MAX;
-        err = next_entry(node, step, work, &order, &entry);
-        if (err == ERR_OK) {
-            err = contact_progress(node, step, work, &row, &ready);
-        }
-        if (err == ERR_OK && ready && (entry.ack_only || may_leave(&row, &entry))) {
-            err = send_entry(node, step, work, &row, order, &entry);
-        }
-    }
-    /* A body that just left carried the acknowledgement; else it goes alone. */
-    if ((err == ERR_OK || err == ERR_NOT_FOUND) && work->ack_due <= now && !work->in_flight) {
-        err = make_ack(node, step, work, &row);
-        order = OUTBOX_ACKS;
-        if (err == ERR_OK) {
-            err = outbox_row_next(step, node->keys, work->contact, &order, &entry);
-        }
-        if (err == ERR_OK) {
-            err = send_entry(node, step, work, &row, order, &entry);
-        }
-    }
-    if (err == ERR_NOT_FOUND) {
-        uint64_t any = 0;
-        err = outbox_row_next(step, node->keys, work->contact, &any, &entry);
-        *idle = err == ERR_NOT_FOUND && work->ack_due == UINT64_MAX && !work->in_flight &&
-                now - work->acked_ms >= LIMIT_ACK_INTERVAL_MS;
-        if (err == ERR_NOT_FOUND && !*idle && work->due == UINT64_MAX) {
-            work->due = work->acked_ms + LIMIT_ACK_INTERVAL_MS; /* only to be dropped then */
-        }
-    }
-    secret_wipe(&row, sizeof row);
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-enum err outbox_progress(struct node *node, struct step *step)
-{
-    uint64_t now = step_now(step);
-    if (node->keys == NULL || node->work_count == 0) {
-        return ERR_OK;
-    }
-    for (size_t i = 0; i < WORK_SLOTS; i++) {
-        struct work *next;
-        for (struct work *work = node->work[i]; work != NULL; work = next) {
-            bool idle = false;
-            next = work->next;
-            if ((work->due <= now && !work->in_flight) || work->look_ms <= now ||
-                (work->ack_due <= now && !work->in_flight)) {
-                enum err err = progress(node, step, work, &idle);
-                if (err != ERR_OK) {
-                    return err;
-                }
-            }
-            if (idle) {
-                work_drop(node, work->contact);
-            }
-        }
-    }
-    return ERR_OK;
 }
 
 /* --- the relay's answer --- */
@@ -588,11 +412,13 @@ static enum err at_relay(struct node *node, struct step *step, struct work *work
     work->mining = (struct mining){.wanted = false};
     work_wake(work);
     if (entry->ack_only) {
+        if (work->ack_again && work->ack_due == UINT64_MAX) {
+            work->ack_due = work->acked_ms + LIMIT_ACK_INTERVAL_MS;
+        }
         return outbox_row_del(step, node->keys, work->contact, order);
     }
     entry->state = OUTBOX_AT_RELAY;
     entry->at_relay_ms = step_now(step);
-    work->head = order + 1;
     enum err err = outbox_row_put(step, node->keys, work->contact, order, entry);
     struct contact_row row;
     if (err == ERR_OK) {

@@ -6,6 +6,7 @@
  *   message.send text "fail:NAME"   every step of this command fails with that error
  *   message.send text "once:NAME"   fails the first time in this process
  *   message.send text "burst:N:B"   N events of B bytes in one turn
+ *   message.send text "flood:N:B"   N frames of B bytes to the node that was dialled last
  *   relay.use address HEX@HOST:PORT dials a node (64 hex digits), sends it a frame once open
  */
 #include <inttypes.h>
@@ -28,6 +29,7 @@ struct node {
     uint64_t links;
     uint64_t next_link;
     uint64_t frames;
+    uint64_t dialled; /* the open link that was dialled last */
     bool unlocked;
 };
 
@@ -148,6 +150,33 @@ static enum err err_by_name(const char *name)
     return ERR_BUG;
 }
 
+static void send_frame(struct node_outputs *outs, uint64_t link, uint8_t kind, uint32_t id,
+                       struct slice body)
+{
+    static uint8_t bytes[LIMIT_FRAME];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    const struct frame f = {.kind = kind, .id = id, .body = body};
+    frame_write(&w, &f);
+    output(outs, NODE_OUT_SEND, writer_done(&w))->link = link;
+}
+
+/* A binary body of size bytes. */
+static void flood(const struct node *node, struct node_outputs *outs, unsigned n, unsigned size)
+{
+    static uint8_t bytes[LIMIT_FRAME];
+    struct writer w = writer_of(bytes, sizeof bytes - 16);
+    uint8_t *body = malloc(size + 1);
+    if (body == NULL) {
+        abort();
+    }
+    memset(body, 'x', size);
+    pack_bin(&w, body, size);
+    free(body);
+    for (; n > 0; n--) {
+        send_frame(outs, node->dialled, FRAME_RECORD_GET, 1, writer_done(&w));
+    }
+}
+
 static enum err send_text(struct node *node, struct turn *turn, struct slice params,
                           struct node_outputs *outs, struct writer *reply)
 {
@@ -164,6 +193,10 @@ static enum err send_text(struct node *node, struct turn *turn, struct slice par
     if (strncmp(word, "once:", 5) == 0 && !failed_once) {
         failed_once = true;
         return err_by_name(word + 5);
+    }
+    if (sscanf(word, "flood:%u:%u", &n, &size) == 2) {
+        flood(node, outs, n, size);
+        n = 0;
     }
     static char big[LIMIT_TEXT];
     memset(big, 'x', sizeof big);
@@ -270,16 +303,6 @@ static enum err command(struct node *node, struct turn *turn, const struct node_
     return err;
 }
 
-static void send_frame(struct node_outputs *outs, uint64_t link, uint8_t kind, uint32_t id,
-                       struct slice body)
-{
-    static uint8_t bytes[LIMIT_FRAME];
-    struct writer w = writer_of(bytes, sizeof bytes);
-    const struct frame f = {.kind = kind, .id = id, .body = body};
-    frame_write(&w, &f);
-    output(outs, NODE_OUT_SEND, writer_done(&w))->link = link;
-}
-
 static enum err on_frame(struct node *node, struct turn *turn, const struct node_input *input,
                          struct node_outputs *outs)
 {
@@ -307,6 +330,7 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
     case NODE_LINK_OPENED:
         node->links++;
         if (input->u.opened.initiator) {
+            node->dialled = input->link;
             send_frame(outs, input->link, FRAME_RECORD_GET, 1, slice_of(body, sizeof body));
         }
         return ERR_OK;

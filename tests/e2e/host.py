@@ -23,6 +23,16 @@ PETRELD, PETRELCTL = sys.argv[1:3]
 DAEMONS = []
 
 
+def is_plain():
+    with open(PETRELD, "rb") as f:
+        program = f.read()
+    return b"__asan_init" not in program and b"__tsan_init" not in program
+
+
+# Sanitizers keep freed memory for a while: growth is then only bounded coarsely.
+GROWTH_KIB = 40 * 1024 if is_plain() else 400 * 1024
+
+
 def wait_for(what, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -128,6 +138,20 @@ def a_home_is_used_once():
     assert "home-locked" in e.log()
     assert d.client().call("hello")["api"] == 1
     assert d.stop() == 0
+
+
+def a_start_that_fails_says_why_and_cleans_up():
+    home = tempfile.mkdtemp(prefix="petrel-host-")
+    os.makedirs(os.path.join(home, "control.sock", "in-the-way"))
+    d = Daemon(home=home, wait=False)
+    assert d.proc.wait(timeout=20) == 1
+    assert "cannot open the control socket" in d.log(), d.log()
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        e = Daemon(args=("--listen", f"127.0.0.1:{s.getsockname()[1]}"), wait=False)
+        assert e.proc.wait(timeout=20) == 1
+        assert "cannot listen" in e.log(), e.log()
 
 
 def the_node_and_its_events_survive_a_kill():
@@ -323,6 +347,17 @@ def a_store_that_stays_broken_ends_the_daemon():
     assert "the engine gives up" in d.log()
 
 
+def a_full_disk_drops_the_ballast_and_takes_it_up_again():
+    d = Daemon()
+    c = d.client()
+    ballast = os.path.join(d.home, "db", "ballast")
+    assert os.path.exists(ballast)
+    refused("disk-full", c.change, "message.send", contact="x", text="fail:disk-full")
+    assert not os.path.exists(ballast)
+    wait_for(lambda: c.change("message.send", contact="x", text="a") and os.path.exists(ballast))
+    assert d.stop() == 0
+
+
 # --- events ---
 
 def events_begin_where_asked_and_go_on():
@@ -355,7 +390,7 @@ def a_client_that_does_not_read_events_blocks_nobody():
         c.change("message.send", contact="x", text="burst:20:50000")  # 40 MB of events
     fast = d.client()
     assert fast.call("hello")["api"] == 1
-    assert d.rss_kib() - before < 60 * 1024, (before, d.rss_kib())
+    assert d.rss_kib() - before < GROWTH_KIB, (before, d.rss_kib())
     cursors = [slow.event()["cursor"] for _ in range(800)]
     assert cursors == list(range(1, 801))
     assert d.stop() == 0
@@ -376,6 +411,40 @@ def two_nodes_speak_over_a_link():
     e = c.event()
     assert e["type"] == "relay.failing" and e["data"]["text"] == "link-closed", e
     assert a.stop() == 0
+
+
+def a_peer_that_does_not_read_is_closed():
+    a, b = Daemon(), Daemon()
+    c = a.client()
+    c.call("event.subscribe")
+    c.change("relay.use", address=b.address())
+    assert c.event()["type"] == "relay.ready"
+    before = a.rss_kib()
+    b.proc.send_signal(signal.SIGSTOP)
+    try:
+        # what the kernel's buffers hold, 4 MiB, and then no more
+        for _ in range(12):
+            c.change("message.send", contact="x", text="flood:50:60000")
+        e = c.event()
+        assert e["type"] == "relay.failing" and e["data"]["text"] == "timeout", e
+        assert a.rss_kib() - before < GROWTH_KIB, (before, a.rss_kib())
+    finally:
+        b.proc.send_signal(signal.SIGCONT)
+    assert a.stop() == 0 and b.stop() == 0
+
+
+def more_frames_than_the_queue_holds_all_arrive():
+    a, b = Daemon(), Daemon()
+    c = a.client(timeout=60)
+    c.call("event.subscribe")
+    c.change("relay.use", address=b.address())
+    assert c.event()["type"] == "relay.ready"
+    for _ in range(3):
+        c.change("message.send", contact="x", text="flood:10000:10")  # the queue holds 4,096
+        for _ in range(10000):
+            assert c.event()["type"] == "relay.ready"
+    assert b.client().call("daemon.status")["outbox"] == 30001  # frames that the fake counts
+    assert a.stop() == 0 and b.stop() == 0
 
 
 def what_cannot_be_dialled_is_named():
@@ -484,17 +553,19 @@ def petrelctl_keeps_its_word():
     r = d.ctl("--json", "init")
     assert r.returncode == 0 and json.loads(r.stdout)["id"] == "petrel1fake", r
     assert d.ctl("id").stdout == b"petrel1fake\n"
+    assert json.loads(d.ctl("id", "--json").stdout)["id"] == "petrel1fake"
     assert d.ctl("nonsense").returncode == 2
     assert d.ctl("send", "x").returncode == 2
     assert d.ctl("send", "x", "-", data=b"\xff\xfe").returncode == 2
     assert d.ctl("send", "x", "-", data=b"a" * (56 * 1024 + 1)).returncode == 2
     assert d.ctl("send", "x", "-", data=b"a" * (56 * 1024) + b"\n").returncode == 0
+    assert d.ctl("send", "x", "--", "--json").stdout.startswith(b"0000")
     evil = "\x1b]0;owned\x07 \u202e \x9b2J"
     assert d.ctl("send", "x", "--", evil).returncode == 0
-    r = d.ctl("events", "--since", "1", "--no-follow")
+    r = d.ctl("events", "--since", "2", "--no-follow")
     assert r.returncode == 0 and b"\x1b" not in r.stdout and b"<U+001B>" in r.stdout, r
     assert "\u202e".encode() not in r.stdout and "\x9b".encode() not in r.stdout, r
-    r = d.ctl("--json", "events", "--since", "1", "--count", "1")
+    r = d.ctl("--json", "events", "--since", "2", "--count", "1")
     assert json.loads(r.stdout)["data"]["text"] == evil and all(b < 0x7F for b in r.stdout), r
     r = d.ctl("--json", "send", "x", "fail:no-memory")
     assert r.returncode == 1 and json.loads(r.stdout)["error"]["name"] == "no-memory", r

@@ -6,10 +6,16 @@ usage: kill_test.py --bin FOLDER [--messages N] [--kills N] [--seed N]
 
 Alice sends N messages to Bob and Bob sends some back, one after another, each repeated with the
 same client_id until it was acknowledged. In the middle of such a stream a daemon, drawn from the
-seed, is killed after a time drawn from the seed, and started again. When all kills are done and
+seed, is killed at a moment drawn from the seed, and started again. When all kills are done and
 the outboxes are empty: every message whose sending was acknowledged is in the other's history
-exactly once and in order, and nothing else is. How many kills hit an open turn is read from the
-killed process's lock file. The seed repeats the choices, not the scheduling.
+exactly once and in order, and nothing else is.
+
+The moment: a message of the burst is drawn, then a time of at most AFTER_S after its
+acknowledgement. A coin decides whether that is the moment ("blind"), or whether the kill waits for
+the victim's next turn and then for a drawn time of at most INTO_S ("aimed": turns are short, and
+blind kills alone would seldom hit one). Whether a kill hit an open turn is read after it, in both
+cases, from word 0 of the killed process's lock file. The verdict prints both kinds apart. The seed
+repeats the choices, not the scheduling.
 """
 import argparse
 import collections
@@ -28,6 +34,8 @@ from lib.control import Control, Lost, Refused, history, new_client_id  # noqa: 
 from lib.node import Died, Node  # noqa: E402
 
 AFTER_S = 0.02  # a kill comes at most this long after a reply that was drawn
+INTO_S = 0.001  # an aimed one at most this long after a turn was seen to be open
+AIM_S = 0.5  # and an open turn is waited for at most this long
 
 
 class Failure(Exception):
@@ -127,7 +135,8 @@ class Story:
         self.give_up = threading.Event()
         self.kills = collections.Counter()
         self.open_turns = collections.Counter()
-        self.idle = 0  # kills after the last reply of their burst: only the outbox was at work
+        self.aims = collections.Counter()  # kills by kind, and those of them that hit
+        self.idle = 0  # kills after the last reply of their burst: only the outboxes were at work
 
     def prepare(self):
         for node in self.nodes:
@@ -172,13 +181,18 @@ class Story:
 
     def strike(self, streams, victim):
         time.sleep(self.random.uniform(0, AFTER_S))
+        kind = self.random.choice(("blind", "aimed"))
+        into = self.random.uniform(0, INTO_S)
         in_flight = any(stream.is_alive() for stream in streams)
-        hit = victim.kill()
+        hit = victim.kill(into if kind == "aimed" else None, AIM_S)
+        self.aims[kind] += 1
+        self.aims[kind + " that hit"] += hit
         self.kills[victim.name] += 1
         self.open_turns[victim.name] += hit
         self.idle += not in_flight
         number = sum(self.kills.values())
-        print(f"kill {number:2}: {victim.name}, {'a turn was open' if hit else 'between turns'}, "
+        print(f"kill {number:2}: {victim.name}, {kind}, "
+              f"{'a turn was open' if hit else 'between turns'}, "
               f"{len(self.alice.acknowledged)} + {len(self.bob.acknowledged)} acknowledged",
               flush=True)
         victim.start()
@@ -230,16 +244,20 @@ class Story:
         double = [m for m, n in count.items() if n > 1]
         known = {m for m, _ in sent}
         strange = [m for m, _ in theirs if m not in known]
+        first = next((i for i, (a, b) in enumerate(zip(sent, theirs)) if a != b), None)
         raise Failure(
             f"{sender.name} to {reader.name}: {len(sent)} acknowledged, {len(theirs)} in the "
             f"history; lost {lost[:5]}, double {double[:5]}, unknown {strange[:5]}"
-            + ("" if lost or double or strange else "; the order or a text is wrong"))
+            + ("" if first is None else f"; the first difference is at {first}: sent "
+               f"{sent[first][1][:20]!r}, there is {theirs[first][1][:20]!r}"))
 
     def verdict(self):
         kills, hits = sum(self.kills.values()), sum(self.open_turns.values())
         share = hits / kills if kills else 0.0
         print(f"kills: {kills} {dict(self.kills)}; open turn: {hits} {dict(self.open_turns)}, "
               f"{100 * share:.0f} %; after the last reply of a burst: {self.idle}")
+        print("of these: " + ", ".join(f"{self.aims[k]} {k}" for k in
+                                       ("blind", "blind that hit", "aimed", "aimed that hit")))
         if share < self.options.open_share:
             raise Failure(f"only {100 * share:.0f} % of the kills hit an open turn, "
                           f"{100 * self.options.open_share:.0f} % are wanted")

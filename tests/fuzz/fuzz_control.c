@@ -23,7 +23,7 @@ static void use_message(const struct control_message *m)
     const struct control_method *method = control_method_find(m->method);
     if (m->kind == CONTROL_REQUEST && method != NULL) {
         enum err err = control_params_check(method, m->params, &which);
-        if ((err == ERR_UNKNOWN_PARAM || err == ERR_MISSING_PARAM) && which.p == NULL) {
+        if (err == ERR_MISSING_PARAM && which.len == 0) {
             abort();
         }
     }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A petreld under test: its home, its process, its log."""
+import mmap
 import os
 import pathlib
 import signal
@@ -23,16 +24,25 @@ class Node:
         self.runtime = pathlib.Path(folder) / "run"
         self.arguments = list(arguments)
         self.listen = "127.0.0.1:0"
+        self.environment = {}  # added to that of the test
         self.process = None
         self.runtime.mkdir(mode=0o700, exist_ok=True)
 
-    def start(self, timeout=60.0):
-        """Starts it and waits until it answers."""
-        command = [self.program, "--home", str(self.home), "--listen", self.listen, *self.arguments]
+    def launch(self, arguments=(), pass_fds=()):
+        """Starts it and returns at once."""
+        command = [self.program, "--home", str(self.home), "--listen", self.listen,
+                   *self.arguments, *arguments]
         environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime))
+        environment.pop("NOTIFY_SOCKET", None)
+        environment.update(self.environment)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                pass_fds=pass_fds)
+
+    def start(self, timeout=60.0, arguments=(), pass_fds=()):
+        """Starts it and waits until it answers."""
+        self.launch(arguments, pass_fds)
         deadline = time.monotonic() + timeout
         while True:
             self.must_live()
@@ -55,14 +65,26 @@ class Node:
         if self.process is not None and self.process.poll() is not None:
             raise Died(f"{self.name} ended with {self.process.returncode}:\n{self.log_tail()}")
 
-    def kill(self):
-        """SIGKILL. Whether a turn was open at that moment: word 0 of the lock file's page."""
+    def kill(self, into=None, patience=0.0):
+        """SIGKILL. Whether a turn was open at that moment: word 0 of the lock file's page. With
+        into, it waits at most patience seconds for a turn to open, and then into seconds."""
         self.must_live()
+        if into is not None:
+            self._wait_for_turn(time.monotonic() + patience)
+            end = time.monotonic() + into
+            while time.monotonic() < end:
+                pass
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process = None
         with open(self.home / "lock", "rb") as lock:
             return struct.unpack("=Q", lock.read(8))[0] == 1
+
+    def _wait_for_turn(self, deadline):
+        with open(self.home / "lock", "rb") as lock, \
+                mmap.mmap(lock.fileno(), 8, prot=mmap.PROT_READ) as page:
+            while page[:8] == bytes(8) and time.monotonic() < deadline:
+                pass
 
     def stop(self, timeout=60.0):
         """Asks it to end; its exit code."""
@@ -71,6 +93,18 @@ class Node:
         code = self.process.wait(timeout)
         self.process = None
         return code
+
+    def terminate(self, how=signal.SIGTERM, timeout=60.0):
+        """Sends a signal; the exit code."""
+        self.process.send_signal(how)
+        code = self.process.wait(timeout)
+        self.process = None
+        return code
+
+    def rss_kib(self, line="VmRSS:"):
+        """Memory of the process now, or with VmHWM: the most that it ever was."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return next(int(row.split()[1]) for row in status.splitlines() if row.startswith(line))
 
     def destroy(self):
         """For the end of a test, however it ended."""

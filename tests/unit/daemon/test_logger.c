@@ -107,7 +107,7 @@ END_TEST
 START_TEST(more_messages_than_slots_are_all_written)
 {
     struct logger log;
-    static char names[LOGGER_SLOTS * 2][8];
+    static char names[LOGGER_SLOTS * 2][16];
     begin(&log, LOGGER_INFO, NULL);
     for (int i = 0; i < LOGGER_SLOTS * 2; i++) {
         snprintf(names[i], sizeof names[i], "m%d", i);
