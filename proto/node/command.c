@@ -87,6 +87,9 @@ static enum err call_account_unlock(struct call *c)
     }
     if (c->node->keys == NULL) {
         err = c->root == NULL ? ERR_ACCOUNT_LOCKED : node_open_account(c->node, c->step, c->root);
+        if (err == ERR_CORRUPT && c->node->keys == NULL) {
+            err = ERR_WRONG_KEY; /* it opens none of the account's keys */
+        }
     }
     return err == ERR_OK ? account_result(c, false) : err;
 }
@@ -295,7 +298,8 @@ static enum err call_contact_block(struct call *c)
     }
     row.state = CONTACT_BLOCKED;
     pack_map(&c->out, 0);
-    return contact_row_put(c->step, c->node->keys, &row);
+    err = contact_row_put(c->step, c->node->keys, &row);
+    return err == ERR_OK ? outbox_clear(c->node, c->step, &row, ERR_CONTACT_BLOCKED) : err;
 }
 
 static enum err call_contact_verify(struct call *c)

@@ -21,10 +21,113 @@ enum {
     CONTACT_WAIT_MS = 2000, /* between looks at whether our own relay is ready */
 };
 
-void contact_take_list(struct contact_row *row, struct slice list_bytes,
-                       const struct device_list *list)
+/* A free slot, else that of a session which nobody answered, else that of the largest T: it is sent
+ * on last. */
+static uint8_t slot_for(const struct contact_row *row)
+{
+    int silent = -1;
+    int largest = -1;
+    for (int i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
+        if ((row->sessions >> i & 1) == 0) {
+            return (uint8_t)i;
+        }
+        if ((row->heard >> i & 1) == 0) {
+            silent = silent < 0 && i != row->begun - 1 ? i : silent;
+        } else if (largest < 0 ||
+                   memcmp(row->session_id[i], row->session_id[largest], SESSION_T) > 0) {
+            largest = i;
+        }
+    }
+    return (uint8_t)(silent >= 0 ? silent : largest);
+}
+
+/* Entries that this session sealed (NULL: any) wait again; its ack-only bodies are void. */
+static enum err unseal(struct node *node, struct step *step, uint32_t contact,
+                       const uint8_t *session)
+{
+    struct outbox_row row = {.ack_only = false};
+    uint64_t order = 0;
+    enum err err = ERR_OK;
+    struct work *work = work_find(node, contact);
+    if (work != NULL) {
+        work->head = 0;
+    }
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, contact, &order, &row);
+        bool its = session == NULL || memcmp(row.session, session, SESSION_T) == 0;
+        if (err == ERR_OK && its && row.ack_only) {
+            err = outbox_row_del(step, node->keys, contact, order);
+        } else if (err == ERR_OK && its && row.state != OUTBOX_WAITING) {
+            row.state = OUTBOX_WAITING;
+            row.envelope = slice_of(NULL, 0);
+            row.token = slice_of(NULL, 0);
+            err = outbox_row_put(step, node->keys, contact, order, &row);
+        }
+        order++;
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err contact_new_session(struct node *node, struct step *step, struct contact_row *row,
+                             const uint8_t id[SESSION_T], uint8_t *slot)
+{
+    enum err err = ERR_OK;
+    *slot = slot_for(row);
+    uint8_t bit = (uint8_t)(1U << *slot);
+    if ((row->sessions & bit) != 0) {
+        err = unseal(node, step, row->number, row->session_id[*slot]);
+    }
+    row->sessions |= bit;
+    row->heard &= (uint8_t)~bit;
+    memcpy(row->session_id[*slot], id, SESSION_T);
+    return err;
+}
+
+/* How a list stands to the one that is known of this contact. */
+enum list_age {
+    LIST_NEWER,
+    LIST_OLDER,
+    LIST_REVOKED, /* older, and this device of it is no longer in the known one */
+};
+
+/* A restored account begins with version 1 again, but later: either one makes a list newer. */
+static enum err list_age(struct step *step, const struct contact_row *row, struct slice list_bytes,
+                         const struct device_list *list, unsigned device, enum list_age *age)
+{
+    *age = LIST_NEWER;
+    if (row->list.len == 0 || slice_equal(row->list, list_bytes)) {
+        return ERR_OK;
+    }
+    struct device_list *known = arena_alloc(step->turn->arena, sizeof *known);
+    if (known == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (device_list_open(row->list, &row->id, known) != ERR_OK) {
+        return ERR_CORRUPT;
+    }
+    if (list->version > known->version || list->created_ms > known->created_ms) {
+        return ERR_OK;
+    }
+    *age = LIST_REVOKED;
+    for (unsigned i = 0; i < known->count; i++) {
+        if (slice_equal(known->entries[i].certificate, list->entries[device].certificate)) {
+            *age = LIST_OLDER;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err contact_take_list(struct step *step, struct contact_row *row, struct slice list_bytes,
+                           const struct device_list *list, unsigned device)
 {
     const struct device_entry *entry = &list->entries[0];
+    enum list_age age;
+    enum err err = list_age(step, row, list_bytes, list, device, &age);
+    if (err != ERR_OK || age != LIST_NEWER) {
+        return err == ERR_OK && age == LIST_REVOKED ? ERR_STALE : err;
+    }
     row->list = list_bytes;
     row->has_record = true;
     row->relay = entry->record.relay;
@@ -34,6 +137,7 @@ void contact_take_list(struct contact_row *row, struct slice list_bytes,
         row->queue_relay = entry->queues[0].relay;
         row->queue = entry->queues[0].key;
     }
+    return ERR_OK;
 }
 
 /* Tells clients of an event that is about one contact. */
@@ -52,9 +156,10 @@ static enum err contact_event(struct node *node, struct step *step, const struct
 
 enum err contact_accept(struct node *node, struct step *step, struct contact_row *row)
 {
+    bool news = row->state != CONTACT_ACCEPTED;
     row->state = CONTACT_ACCEPTED;
     enum err err = contact_row_put(step, node->keys, row);
-    if (err == ERR_OK) {
+    if (err == ERR_OK && news) {
         err = contact_event(node, step, row, "contact.accepted", ERR_OK);
     }
     struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
@@ -70,14 +175,14 @@ enum err contact_accept(struct node *node, struct step *step, struct contact_row
 
 enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
 {
-    struct contact_row row;
-    uint32_t after = 0;
+    struct contact_row row = {.number = 0};
+    enum err err = ERR_OK;
     *count = 0;
-    enum err err = contact_row_next(step, node->keys, after, &row);
     while (err == ERR_OK) {
-        *count += row.state == CONTACT_INCOMING;
-        after = row.number;
-        err = contact_row_next(step, node->keys, after, &row);
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = contact_row_next(step, node->keys, row.number, &row);
+        *count += err == ERR_OK && row.state == CONTACT_INCOMING;
+        arena_rewind(step->turn->arena, mark);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
@@ -115,9 +220,7 @@ static enum err resolve(struct node *node, struct step *step, struct work *work,
     }
     struct writer w = step_writer(step, 128);
     descriptor_get_write(&w, &get);
-    err = links_request(link, step, FRAME_DESCRIPTOR_GET, writer_done(&w), row->number, 0);
-    work->in_flight = err == ERR_OK;
-    return err;
+    return work_request(work, step, link, FRAME_DESCRIPTOR_GET, writer_done(&w), 0);
 }
 
 static enum err resolved(struct node *node, struct step *step, struct work *work,
@@ -201,9 +304,7 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
     memcpy(request.pop_nonce, row->pop_nonce.p, RELAY_POP_NONCE);
     struct writer w = step_writer(step, 512);
     record_pop_write(&w, &request);
-    err = links_request(link, step, FRAME_RECORD_POP, writer_done(&w), row->number, 0);
-    work->in_flight = err == ERR_OK;
-    return err;
+    return work_request(work, step, link, FRAME_RECORD_POP, writer_done(&w), 0);
 }
 
 /* Opens what a pop gave: the contact's device list and a bundle to begin a session with. */
@@ -245,7 +346,7 @@ static enum err open_bundle(struct step *step, const struct contact_row *row,
                               &list->entries[0].device.sign, step_now(step), out, &created);
 }
 
-/* Begins a session with what was popped; it gets slot 0. */
+/* Begins a session with what was popped. */
 static enum err begin(struct node *node, struct step *step, struct contact_row *row,
                       const struct device_list *list, const struct pair_bundle *bundle)
 {
@@ -268,12 +369,15 @@ static enum err begin(struct node *node, struct step *step, struct contact_row *
     if (err == ERR_OK) {
         err = session_save(s, step->turn->arena, &saved);
     }
+    uint8_t slot;
     if (err == ERR_OK) {
-        err = session_row_put(step, node->keys, row->number, 0, saved);
+        err = contact_new_session(node, step, row, session_id(s), &slot);
     }
     if (err == ERR_OK) {
-        row->sessions |= 1;
-        memcpy(row->session_id[0], session_id(s), SESSION_T);
+        err = session_row_put(step, node->keys, row->number, slot, saved);
+    }
+    if (err == ERR_OK) {
+        row->begun = (uint8_t)(slot + 1);
         row->first_sent = step_now(step);
     }
     session_free(s);
@@ -331,7 +435,9 @@ static enum err popped(struct node *node, struct step *step, struct work *work,
     }
     err = open_bundle(step, row, &reply, &list_bytes, list, bundle);
     if (err == ERR_OK) {
-        contact_take_list(row, list_bytes, list);
+        err = contact_take_list(step, row, list_bytes, list, 0);
+    }
+    if (err == ERR_OK) {
         err = begin(node, step, row, list, bundle);
     }
     if (err_class(err) == ERR_CLASS_PEER) {
@@ -392,49 +498,18 @@ enum err contact_progress(struct node *node, struct step *step, struct work *wor
     return row->has_record ? pop(node, step, work, row) : resolve(node, step, work, row);
 }
 
-/* Entries that the dropped sessions sealed wait again; their acknowledgements are void. */
-static enum err unseal(struct node *node, struct step *step, uint32_t contact)
-{
-    struct outbox_row row;
-    uint64_t order = 0;
-    enum err err = outbox_row_next(step, node->keys, contact, &order, &row);
-    while (err == ERR_OK) {
-        if (row.ack_only) {
-            err = outbox_row_del(step, node->keys, contact, order);
-        } else if (row.state != OUTBOX_WAITING) {
-            row.state = OUTBOX_WAITING;
-            row.envelope = slice_of(NULL, 0);
-            row.token = slice_of(NULL, 0);
-            err = outbox_row_put(step, node->keys, contact, order, &row);
-        }
-        if (err == ERR_OK) {
-            order++;
-            err = outbox_row_next(step, node->keys, contact, &order, &row);
-        }
-    }
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
 enum err contact_restart(struct node *node, struct step *step, struct work *work,
                          struct contact_row *row)
 {
-    for (uint8_t slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
-        if ((row->sessions >> slot & 1) != 0) {
-            enum err err = session_row_del(step, node->keys, row->number, slot);
-            if (err != ERR_OK) {
-                return err;
-            }
-        }
-    }
-    row->sessions = 0;
+    /* The sessions stay, to receive on: an answer to them may be on its way. */
+    row->begun = 0;
     row->first_sent = 0;
     row->pop_nonce = slice_of(NULL, 0);
     row->pop_token = slice_of(NULL, 0);
     enum err err = contact_row_put(step, node->keys, row);
     if (err == ERR_OK) {
-        err = unseal(node, step, row->number);
+        err = unseal(node, step, row->number, NULL);
     }
-    work->head = 0;
     work_wake(work);
     return err;
 }

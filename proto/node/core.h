@@ -64,6 +64,7 @@ struct work {
     uint64_t head;     /* outbox entries below this order are at the relay */
     uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
     uint64_t acked_ms; /* when the last one was made */
+    bool ack_again;    /* look whether one is owed when the one that waits has left */
     uint64_t look_ms;  /* next look at what the relay has and nobody acknowledged */
     uint64_t period;   /* of the descriptor that was asked for */
     struct mining mining;
@@ -106,6 +107,10 @@ void work_resume(struct work *work);
 /* Notes a failure and sets due by exponential back-off with jitter; at least retry_after_ms. */
 void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
                uint64_t retry_after_ms);
+/* Sends a request for the contact: in flight then. Without credit or a free place on the link it
+ * goes on a second later. */
+enum err work_request(struct work *work, struct step *step, struct node_link *link, uint8_t kind,
+                      struct slice body, uint64_t order) PETREL_MUST_USE;
 /* Delay before attempt n (from 1): doubles from LIMIT_RETRY_FIRST_MS to LIMIT_RETRY_MAX_MS, between
  * half and the whole of it. */
 uint64_t work_backoff(struct step *step, uint32_t attempts);
@@ -164,12 +169,19 @@ enum err contact_accept(struct node *node, struct step *step,
                         struct contact_row *row) PETREL_MUST_USE;
 /* Contacts who asked and wait for an answer. */
 enum err contact_requests(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
-/* Asks again with a new session: what was sealed and not acknowledged is sealed anew. */
+/* Asks again with a new session: what was sealed and not acknowledged is sealed anew. The old ones
+ * stay to receive on. */
 enum err contact_restart(struct node *node, struct step *step, struct work *work,
                          struct contact_row *row) PETREL_MUST_USE;
-/* Takes what a verified list says of where the contact's queue is. */
-void contact_take_list(struct contact_row *row, struct slice list_bytes,
-                       const struct device_list *list);
+/* Takes what a verified list says of where the contact's queue is, when it is not older than the
+ * one that is known. An older one is passed over when this device of it is in the known one too,
+ * else ERR_STALE: the device was removed since. */
+enum err contact_take_list(struct step *step, struct contact_row *row, struct slice list_bytes,
+                           const struct device_list *list, unsigned device) PETREL_MUST_USE;
+/* Gives a new session with this T a slot. What is in the outbox under a session that has to go for
+ * it is sealed anew. The caller puts row and session. */
+enum err contact_new_session(struct node *node, struct step *step, struct contact_row *row,
+                             const uint8_t id[SESSION_T], uint8_t *slot) PETREL_MUST_USE;
 
 /* outbox.c */
 /* Orders from here on are ack-only bodies, which have no place in the history. */
@@ -180,23 +192,27 @@ enum err outbox_load(struct node *node, struct step *step) PETREL_MUST_USE;
 /* Adds an entry at the end; *order: its place, also in the history when message. */
 enum err outbox_add(struct node *node, struct step *step, uint32_t contact, struct slice content,
                     bool message, uint64_t *order) PETREL_MUST_USE;
-/* Seals entry (content, or an ack-only body) on the contact's session; saves session and contact,
- * but not the entry. ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
-enum err outbox_seal(struct node *node, struct step *step, struct contact_row *row,
+/* Seals entry (content, or an ack-only body) on the session in slot; saves session and contact, but
+ * not the entry. ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
+enum err outbox_seal(struct node *node, struct step *step, struct contact_row *row, uint8_t slot,
                      struct outbox_row *entry) PETREL_MUST_USE;
 /* Seals the entry when it waits, then deposits it. */
 enum err outbox_send(struct node *node, struct step *step, struct work *work,
                      struct contact_row *row, uint64_t order,
                      struct outbox_row *entry) PETREL_MUST_USE;
-/* Notes what became of a message in the history and tells clients; nothing for content that has no
- * history. */
-enum err outbox_became(struct node *node, struct step *step, uint32_t contact, uint64_t order,
-                       enum message_state state, enum err trouble) PETREL_MUST_USE;
+/* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
+ * arrive, and does not when its time is over. */
+enum err outbox_give_up(struct node *node, struct step *step, const struct contact_row *row,
+                        uint64_t order, const struct outbox_row *entry,
+                        enum err why) PETREL_MUST_USE;
 enum err outbox_reply(struct node *node, struct step *step, struct work *work,
                       const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Removes entries that session s (with T) says are acknowledged. */
 enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
                       const struct session *s) PETREL_MUST_USE;
+/* Gives up all entries of a contact: what the relay does not have yet has failed. */
+enum err outbox_clear(struct node *node, struct step *step, const struct contact_row *row,
+                      enum err why) PETREL_MUST_USE;
 /* The next free place in the history with this contact. */
 enum err outbox_next_order(struct node *node, struct step *step, uint32_t contact,
                            uint64_t *order) PETREL_MUST_USE;

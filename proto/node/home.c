@@ -23,8 +23,10 @@
 
 enum {
     HOME_AHEAD = 8,               /* periods that are signed ahead, section 3 of the protocol */
+    HOME_LOOK_MS = 3600000,       /* between looks at what the relay has left of our parts */
     HOME_FAILING_AFTER = 3,       /* failures in a row before clients are told */
     HOME_BODY = LIMIT_FRAME - 64, /* largest body of a request */
+    HOME_JUMP = 65536,            /* a relay may be so far ahead of an older copy of this store */
 };
 
 const char *home_state_name(enum home_state state)
@@ -288,7 +290,9 @@ static enum err make_list(struct home_step *h, struct account_row *account)
     }
     account->list_version = list->version;
     account->device_list = writer_done(&w);
-    return account_row_put(h->step, h->node->keys, account);
+    h->row.described = 0; /* the descriptors name the old version */
+    err = relay_row_put(h->step, h->node->keys, &h->row);
+    return err == ERR_OK ? account_row_put(h->step, h->node->keys, account) : err;
 }
 
 /* The sealed body of our record: device list and signed prekey. */
@@ -434,11 +438,61 @@ static enum err send_descriptor(struct home_step *h, const struct account_row *a
     return err == ERR_OK ? home_request(h, FRAME_DESCRIPTOR_PUT, &w) : err;
 }
 
+/* Removes signed prekeys that nobody may use any more: a bundle that held one is older than its
+ * reader allows. */
+static enum err drop_old(struct home_step *h)
+{
+    struct seal_keys *keys = h->node->keys;
+    uint64_t successor = 0; /* when the one after it was made */
+    for (uint32_t id = h->row.spk_id; id > 0; id--) {
+        struct prekey_secret secret;
+        enum err err = prekeys_get(h->step, keys, PREKEY_SIGNED, id, &secret);
+        uint64_t made = err == ERR_OK ? secret.created_ms : 0;
+        secret_wipe(&secret, sizeof secret);
+        if (err == ERR_OK && successor != 0 &&
+            step_now(h->step) - successor >= LIMIT_PREKEY_KEEP_DAYS * LIMIT_DAY_MS) {
+            err = prekeys_del(h->step, keys, PREKEY_SIGNED, id);
+        }
+        if (err != ERR_OK) {
+            return err == ERR_NOT_FOUND ? ERR_OK : err; /* the older ones are gone already */
+        }
+        successor = made;
+    }
+    return ERR_OK;
+}
+
+/* Every LIMIT_PREKEY_DAYS the bundle gets a new signed prekey, and with it a new list version. */
+static enum err rotate(struct home_step *h, struct account_row *account)
+{
+    struct prekey_secret secret;
+    if (h->row.spk_id == 0 || h->row.record_seq != account->list_version) {
+        return ERR_OK; /* a bundle is on its way already */
+    }
+    enum err err = prekeys_get(h->step, h->node->keys, PREKEY_SIGNED, h->row.spk_id, &secret);
+    uint64_t made = err == ERR_OK ? secret.created_ms : 0;
+    secret_wipe(&secret, sizeof secret);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (step_now(h->step) < made + LIMIT_PREKEY_DAYS * LIMIT_DAY_MS) {
+        return ERR_OK;
+    }
+    err = drop_old(h);
+    h->row.spk_id++;
+    if (err == ERR_OK) {
+        err = relay_row_put(h->step, h->node->keys, &h->row);
+    }
+    return err == ERR_OK ? make_list(h, account) : err;
+}
+
 /* The next request, if any is due. */
 static enum err home_next(struct home_step *h, struct account_row *account)
 {
     struct home *home = &h->node->home;
     uint64_t period = descriptor_period(step_now(h->step));
+    if (home->state == HOME_READY) {
+        home->parts = HOME_PARTS_UNKNOWN; /* parts go without a word to us: ask now and then */
+    }
     home->state = HOME_JOINING;
     if (!h->row.joined) {
         return send_join(h);
@@ -453,13 +507,18 @@ static enum err home_next(struct home_step *h, struct account_row *account)
     if (home->stale) {
         return send_status(h);
     }
+    enum err err = rotate(h, account);
+    if (err != ERR_OK) {
+        return err;
+    }
     if (account->device_list.len == 0 || h->row.record_seq != account->list_version) {
         return send_bundle(h, account, true);
     }
     if (home->parts == HOME_PARTS_UNKNOWN) {
         return send_status(h);
     }
-    if (home->parts <= LIMIT_ONE_TIME_PARTS - LIMIT_ONE_TIME_REFILL) {
+    if (home->parts <= LIMIT_ONE_TIME_PARTS - LIMIT_ONE_TIME_REFILL &&
+        h->row.parts_sent < UINT32_MAX - LIMIT_ONE_TIME_REFILL) {
         return send_bundle(h, account, false);
     }
     if (h->row.described < period + HOME_AHEAD) {
@@ -467,6 +526,9 @@ static enum err home_next(struct home_step *h, struct account_row *account)
     }
     home->state = HOME_READY;
     home->due = (period + 1) * LIMIT_DAY_MS;
+    if (home->due > step_now(h->step) + HOME_LOOK_MS) {
+        home->due = step_now(h->step) + HOME_LOOK_MS;
+    }
     home->trouble = ERR_OK;
     home->attempts = 0;
     if (!home->news) {
@@ -526,6 +588,11 @@ static enum err status_done(struct node *node, struct relay_row *row, struct acc
         return err;
     }
     struct home *home = &node->home;
+    /* Numbers that are used up never come back: a relay must not be able to use them all up. */
+    if ((status.last_part > row->last_part && status.last_part - row->last_part > HOME_JUMP) ||
+        (status.seq > account->list_version && status.seq - account->list_version > HOME_JUMP)) {
+        return ERR_PROTOCOL;
+    }
     home->parts = status.parts_left;
     if (status.last_part > row->parts_sent) {
         row->parts_sent = status.last_part;
@@ -606,7 +673,9 @@ enum err home_reply(struct node *node, struct step *step, const struct link_requ
     struct relay_reply head;
     if (request->kind == FRAME_QUEUE_ACK) {
         home->acking = false;
-        return relay_reply_read(body, &head);
+        enum err read = relay_reply_read(body, &head);
+        /* Not attached any more, as far as the relay knows: begin again on a new link. */
+        return read == ERR_OK && head.err != ERR_OK ? ERR_REFUSED : read;
     }
     home->waiting = false;
     enum err err = relay_reply_read(body, &head);

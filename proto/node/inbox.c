@@ -55,6 +55,8 @@ static enum err try_slot(struct arrival *a, uint8_t slot)
 /* Tries every session of a.row. */
 static enum err try_sessions(struct arrival *a)
 {
+    struct arena *arena = a->step->turn->arena;
+    struct arena_mark mark = arena_mark(arena);
     enum err err = ERR_NO_SESSION;
     for (uint8_t slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
         if ((a->row.sessions >> slot & 1) == 0) {
@@ -64,29 +66,35 @@ static enum err try_sessions(struct arrival *a)
         if (err != ERR_DECRYPT) {
             return err;
         }
+        arena_rewind(arena, mark);
     }
     return err;
 }
 
 /* The session that opens a kind-1 envelope: of the contact that the token was made for, else (a
- * stamp says nothing) of any. */
+ * stamp says nothing) of any. Who was not accepted yet has no answer of ours, so sends kind 2. */
 static enum err open_established(struct arrival *a, uint32_t contact)
 {
     if (contact != 0) {
         enum err err = contact_row_get(a->step, a->node->keys, contact, &a->row);
         return err == ERR_OK ? try_sessions(a) : err;
     }
+    struct arena *arena = a->step->turn->arena;
+    struct arena_mark mark = arena_mark(arena);
     uint32_t after = 0;
     for (;;) {
         enum err err = contact_row_next(a->step, a->node->keys, after, &a->row);
         if (err != ERR_OK) {
             return err;
         }
-        err = try_sessions(a);
-        if (err != ERR_DECRYPT && err != ERR_NO_SESSION) {
-            return err;
+        if (a->row.state != CONTACT_INCOMING && a->row.state != CONTACT_BLOCKED) {
+            err = try_sessions(a);
+            if (err != ERR_DECRYPT && err != ERR_NO_SESSION) {
+                return err;
+            }
         }
         after = a->row.number;
+        arena_rewind(arena, mark); /* what was looked at must not fill the turn's memory */
     }
 }
 
@@ -131,8 +139,17 @@ static enum err first_remember(struct arrival *a, const struct session_first *fi
                      store_key_slice(&value));
 }
 
+/* Whether one more who was not invited may wait for the user. */
+static enum err room_for_request(struct arrival *a)
+{
+    uint64_t waiting;
+    enum err err = contact_requests(a->node, a->step, &waiting);
+    return err == ERR_OK && waiting >= LIMIT_REQUESTS ? ERR_QUOTA : err;
+}
+
 /* The contact of this ID, or a new one (not put yet) under `number`, when that is free. */
-static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_t number)
+static enum err contact_for(struct arrival *a, const struct sign_pk *id, bool welcome,
+                            uint32_t number)
 {
     struct step *step = a->step;
     uint32_t known;
@@ -140,7 +157,11 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_
     if (err == ERR_OK) {
         return contact_row_get(step, a->node->keys, known, &a->row);
     }
-    if (err != ERR_NOT_FOUND) {
+    if (err == ERR_NOT_FOUND) {
+        /* Before a number is taken: there are only LIMIT_CONTACTS, and none comes back. */
+        err = welcome ? ERR_OK : room_for_request(a);
+    }
+    if (err != ERR_OK) {
         return err;
     }
     err = number == 0 ? ERR_OK : contact_row_get(step, a->node->keys, number, &a->row);
@@ -152,21 +173,6 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_
     a->row = (struct contact_row){
         .number = number, .id = *id, .state = CONTACT_INCOMING, .created = step_now(step)};
     return err;
-}
-
-/* The slot for a new session: a free one, else that of the largest T, which is sent on last. */
-static uint8_t slot_for(const struct contact_row *row)
-{
-    uint8_t largest = 0;
-    for (uint8_t i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
-        if ((row->sessions >> i & 1) == 0) {
-            return i;
-        }
-        if (memcmp(row->session_id[i], row->session_id[largest], SESSION_T) > 0) {
-            largest = i;
-        }
-    }
-    return largest;
 }
 
 /* What a first envelope says of its sender, checked as far as it can be before the session is. */
@@ -189,8 +195,9 @@ static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
     if (err == ERR_OK) {
         err = device_list_open(n->intro.device_list, &n->intro.id, n->list);
     }
-    if (err == ERR_OK && n->intro.device >= n->list->count) {
-        err = ERR_MALFORMED;
+    if (err == ERR_OK &&
+        (n->intro.device >= n->list->count || n->list->entries[0].queue_count == 0)) {
+        err = ERR_MALFORMED; /* the second: nobody could answer */
     }
     if (err == ERR_OK && memcmp(n->intro.id.b, self->id.b, sizeof self->id.b) == 0) {
         err = ERR_SELF;
@@ -220,31 +227,30 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
         err = session_open(a->s, env, arena, a->envelope, &a->in);
     }
     if (err == ERR_OK) {
-        err = contact_for(a, &n->intro.id, n->invited ? n->invite.contact : 0);
+        bool welcome = n->invited && !n->invite.used && step_now(a->step) < n->invite.expires;
+        err = contact_for(a, &n->intro.id, welcome, n->invited ? n->invite.contact : 0);
     }
-    if (err == ERR_OK && a->row.state == CONTACT_INCOMING && !n->invited) {
-        uint64_t waiting;
-        err = contact_requests(a->node, a->step, &waiting);
-        if (err == ERR_OK && waiting >= LIMIT_REQUESTS) {
-            err = ERR_QUOTA;
-        }
+    if (err == ERR_OK && a->row.state == CONTACT_BLOCKED) {
+        err = ERR_CONTACT_BLOCKED;
     }
-    if (err != ERR_OK || a->row.state == CONTACT_BLOCKED) {
-        return err == ERR_OK ? ERR_CONTACT_BLOCKED : err;
+    if (err == ERR_OK) {
+        err = contact_take_list(a->step, &a->row, n->intro.device_list, n->list, n->intro.device);
     }
-    a->slot = slot_for(&a->row);
-    a->row.sessions |= (uint8_t)(1U << a->slot);
-    memcpy(a->row.session_id[a->slot], session_id(a->s), SESSION_T);
-    contact_take_list(&a->row, n->intro.device_list, n->list);
-    return ERR_OK;
+    return err == ERR_OK
+               ? contact_new_session(a->node, a->step, &a->row, session_id(a->s), &a->slot)
+               : err;
 }
 
-/* An invitation of ours was used: once it makes a contact, twice it is an alarm. */
+/* An invitation of ours was used: once it makes a contact, by somebody else as well it is an alarm.
+ * Who used it may begin anew with it, when an answer was lost. */
 static enum err invite_use(struct arrival *a, struct newcomer *n)
 {
     bool first = !n->invite.used;
     bool open = step_now(a->step) < n->invite.expires;
-    if (!first && memcmp(n->invite.session, session_id(a->s), SESSION_T) != 0) {
+    if (!first && n->invite.contact == a->row.number) {
+        return ERR_OK; /* the same person asks again, with a new session */
+    }
+    if (!first) {
         struct event event = event_begin(a->step, "invite.misused", 256);
         char id[ID_TEXT];
         id_encode(a->row.id.b, id);
@@ -252,6 +258,7 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
         return event_commit(a->step, a->node->keys, &event);
     }
     n->invite.used = true;
+    n->invite.contact = a->row.number;
     memcpy(n->invite.session, session_id(a->s), SESSION_T);
     enum err err = invite_row_put(a->step, a->node->keys, n->intro.invite_id, &n->invite);
     if (err == ERR_OK && first && open) {
@@ -384,8 +391,14 @@ static enum err take_request(struct arrival *a, const struct content *content)
         /* Invited by us, asked by us too, or a contact already who lost our answer. */
         return contact_accept(a->node, a->step, &a->row);
     }
-    if (a->row.text.len > 0) {
-        return ERR_OK;
+    uint64_t order;
+    enum err err = message_id_get(a->step, a->node->keys, a->row.number, content->id, &order);
+    if (err != ERR_NOT_FOUND) {
+        return err; /* asked again after a restart of the session */
+    }
+    err = message_id_put(a->step, a->node->keys, a->row.number, content->id, 0);
+    if (err != ERR_OK) {
+        return err;
     }
     a->row.text = content->text;
     struct event event = event_begin(a->step, "request.received", 1024);
@@ -458,6 +471,8 @@ static enum err take(struct arrival *a)
         a->row.seen = a->row.minted; /* no token was left */
     }
     a->row.first_sent = 0;
+    a->row.heard_ms = step_now(a->step);
+    a->row.heard |= (uint8_t)(1U << a->slot);
     enum err err = take_signs(a);
     if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
         err = take_content(a);
@@ -480,9 +495,14 @@ static enum err take(struct arrival *a)
     return err;
 }
 
-/* Sees to it that the other side hears that we have it. */
+/* Sees to it that the other side hears that we have it. A stranger does not: an answer would tell
+ * whoever asks when we are there and from where, and dial what their list names. The answer to an
+ * accepted request acknowledges it. */
 static enum err owe_ack(struct arrival *a)
 {
+    if (a->row.state == CONTACT_INCOMING) {
+        return ERR_OK;
+    }
     struct work *work = work_get(a->node, a->row.number);
     if (work == NULL) {
         return ERR_NO_MEMORY;

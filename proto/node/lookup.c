@@ -25,18 +25,18 @@ enum err lookup_contact(struct step *step, struct seal_keys *keys, struct slice 
         }
         return contact_row_get(step, keys, number, row);
     }
-    struct contact_row each;
-    uint32_t after = 0;
-    enum err err = contact_row_next(step, keys, after, &each);
+    struct contact_row each = {.number = 0};
+    enum err err = ERR_OK;
     while (err == ERR_OK) {
-        if (fits(&each, text)) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = contact_row_next(step, keys, each.number, &each);
+        if (err == ERR_OK && fits(&each, text)) {
             if (number != 0) {
                 return ERR_AMBIGUOUS;
             }
             number = each.number;
         }
-        after = each.number;
-        err = contact_row_next(step, keys, after, &each);
+        arena_rewind(step->turn->arena, mark);
     }
     if (err != ERR_NOT_FOUND) {
         return err;
@@ -47,14 +47,15 @@ enum err lookup_contact(struct step *step, struct seal_keys *keys, struct slice 
 enum err lookup_name_taken(struct step *step, struct seal_keys *keys, struct slice name,
                            uint32_t number, bool *taken)
 {
-    struct contact_row each;
-    uint32_t after = 0;
+    struct contact_row each = {.number = 0};
+    enum err err = ERR_OK;
     *taken = false;
-    enum err err = contact_row_next(step, keys, after, &each);
     while (err == ERR_OK && !*taken) {
-        *taken = each.number != number && name.len > 0 && slice_equal(each.name, name);
-        after = each.number;
-        err = contact_row_next(step, keys, after, &each);
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = contact_row_next(step, keys, each.number, &each);
+        *taken =
+            err == ERR_OK && each.number != number && name.len > 0 && slice_equal(each.name, name);
+        arena_rewind(step->turn->arena, mark);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

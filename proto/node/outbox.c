@@ -64,7 +64,7 @@ enum err outbox_add(struct node *node, struct step *step, uint32_t contact, stru
         return ERR_NO_MEMORY;
     }
     if (*order < work->head) {
-        work->head = *order; /* the entries before it are gone, and their numbers used again */
+        work->head = *order; /* the place of an entry that was acknowledged and left no message */
     }
     /* A contact whose relay does not answer keeps its back-off. */
     if (work->due == UINT64_MAX || work->trouble == ERR_OK) {
@@ -101,8 +101,8 @@ enum err outbox_count(struct node *node, struct step *step, uint64_t *count)
 /* --- what became of a message --- */
 
 /* Notes the state in the history and tells clients; nothing for content that has no history. */
-enum err outbox_became(struct node *node, struct step *step, uint32_t contact, uint64_t order,
-                       enum message_state state, enum err trouble)
+static enum err message_became(struct node *node, struct step *step, uint32_t contact,
+                               uint64_t order, enum message_state state, enum err trouble)
 {
     struct message_row row;
     struct contact_row who;
@@ -145,22 +145,24 @@ enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
     struct outbox_row row;
     uint64_t order = 0;
     unsigned behind = 0;
-    enum err err = outbox_row_next(step, node->keys, contact, &order, &row);
-    while (err == ERR_OK && order < OUTBOX_ACKS && row.state != OUTBOX_WAITING &&
-           behind < OUTBOX_SCAN) {
-        bool mine = memcmp(row.session, session_id(s), SESSION_T) == 0;
-        if (mine && session_acked(s, row.seq)) {
+    enum err err = ERR_OK;
+    while (err == ERR_OK && behind < OUTBOX_SCAN) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, contact, &order, &row);
+        if (err == ERR_OK && order >= OUTBOX_ACKS) {
+            err = ERR_NOT_FOUND;
+        }
+        if (err == ERR_OK && row.state != OUTBOX_WAITING && session_acked(s, row.seq) &&
+            memcmp(row.session, session_id(s), SESSION_T) == 0) {
             err = outbox_row_del(step, node->keys, contact, order);
             if (err == ERR_OK) {
-                err = outbox_became(node, step, contact, order, MESSAGE_DELIVERED, ERR_OK);
+                err = message_became(node, step, contact, order, MESSAGE_DELIVERED, ERR_OK);
             }
         } else {
             behind++;
         }
         order++;
-        if (err == ERR_OK) {
-            err = outbox_row_next(step, node->keys, contact, &order, &row);
-        }
+        arena_rewind(step->turn->arena, mark);
     }
     struct work *work = work_find(node, contact);
     if (work != NULL) {
@@ -217,16 +219,14 @@ static enum err mint(struct node *node, struct step *step, struct contact_row *r
 
 /* Seals content (or an ack-only body, when it is empty) into entry; saves session and contact.
  * ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
-enum err outbox_seal(struct node *node, struct step *step, struct contact_row *row,
+enum err outbox_seal(struct node *node, struct step *step, struct contact_row *row, uint8_t slot,
                      struct outbox_row *entry)
 {
     struct arena *arena = step->turn->arena;
-    int slot = contact_row_slot(row);
     struct slice saved;
     struct session *s = session_new();
-    enum err err = s == NULL
-                       ? ERR_NO_MEMORY
-                       : session_row_get(step, node->keys, row->number, (uint8_t)slot, &saved);
+    enum err err =
+        s == NULL ? ERR_NO_MEMORY : session_row_get(step, node->keys, row->number, slot, &saved);
     if (err == ERR_OK) {
         err = session_load(s, saved);
     }
@@ -247,7 +247,7 @@ enum err outbox_seal(struct node *node, struct step *step, struct contact_row *r
     }
     session_free(s);
     if (err == ERR_OK) {
-        err = session_row_put(step, node->keys, row->number, (uint8_t)slot, saved);
+        err = session_row_put(step, node->keys, row->number, slot, saved);
     }
     if (err == ERR_OK) {
         err = contact_row_put(step, node->keys, row);
@@ -317,13 +317,7 @@ static enum err deposit(struct node *node, struct step *step, struct work *work,
     }
     struct writer w = step_writer(step, entry->envelope.len + 512);
     queue_deposit_write(&w, &request);
-    err = links_request(link, step, FRAME_QUEUE_DEPOSIT, writer_done(&w), row->number, order);
-    if (err == ERR_NOT_NOW) {
-        work->due = step_now(step) + LIMIT_SECOND_MS;
-        return ERR_OK;
-    }
-    work->in_flight = err == ERR_OK;
-    return err;
+    return work_request(work, step, link, FRAME_QUEUE_DEPOSIT, writer_done(&w), order);
 }
 
 /* Seals the entry when it waits, then deposits it. */
@@ -332,7 +326,7 @@ enum err outbox_send(struct node *node, struct step *step, struct work *work,
 {
     enum err err = ERR_OK;
     if (entry->state == OUTBOX_WAITING) {
-        err = outbox_seal(node, step, row, entry);
+        err = outbox_seal(node, step, row, (uint8_t)contact_row_slot(row), entry);
         if (err == ERR_NOT_NOW) {
             return ERR_OK; /* an acknowledgement will wake us */
         }
@@ -341,6 +335,69 @@ enum err outbox_send(struct node *node, struct step *step, struct work *work,
         }
     }
     return err == ERR_OK ? deposit(node, step, work, row, order, entry) : err;
+}
+
+/* --- giving up --- */
+
+/* The entry will not be sent again: its session must not wait for its acknowledgement. */
+static enum err forget(struct node *node, struct step *step, const struct contact_row *row,
+                       const struct outbox_row *entry)
+{
+    int slot = LIMIT_SESSIONS_PER_PAIR - 1;
+    while (slot >= 0 && ((row->sessions >> slot & 1) == 0 ||
+                         memcmp(row->session_id[slot], entry->session, SESSION_T) != 0)) {
+        slot--;
+    }
+    if (slot < 0 || entry->ack_only || entry->state == OUTBOX_WAITING) {
+        return ERR_OK;
+    }
+    struct slice saved;
+    struct session *s = session_new();
+    enum err err = s == NULL
+                       ? ERR_NO_MEMORY
+                       : session_row_get(step, node->keys, row->number, (uint8_t)slot, &saved);
+    if (err == ERR_OK) {
+        err = session_load(s, saved);
+    }
+    if (err == ERR_OK) {
+        session_forget(s, entry->seq);
+        err = session_save(s, step->turn->arena, &saved);
+    }
+    session_free(s);
+    return err == ERR_OK ? session_row_put(step, node->keys, row->number, (uint8_t)slot, saved)
+                         : err;
+}
+
+/* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
+ * arrive, and does not when its time is over. */
+enum err outbox_give_up(struct node *node, struct step *step, const struct contact_row *row,
+                        uint64_t order, const struct outbox_row *entry, enum err why)
+{
+    enum err err = forget(node, step, row, entry);
+    if (err == ERR_OK) {
+        err = outbox_row_del(step, node->keys, row->number, order);
+    }
+    bool arrives = entry->state == OUTBOX_AT_RELAY && why != ERR_EXPIRED;
+    return err == ERR_OK && !entry->ack_only && !arrives
+               ? message_became(node, step, row->number, order, MESSAGE_FAILED, why)
+               : err;
+}
+
+enum err outbox_clear(struct node *node, struct step *step, const struct contact_row *row,
+                      enum err why)
+{
+    struct outbox_row entry;
+    uint64_t order = 0;
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, row->number, &order, &entry);
+        if (err == ERR_OK) {
+            err = outbox_give_up(node, step, row, order, &entry, why);
+        }
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* --- the relay's answer --- */
@@ -355,11 +412,13 @@ static enum err at_relay(struct node *node, struct step *step, struct work *work
     work->mining = (struct mining){.wanted = false};
     work_wake(work);
     if (entry->ack_only) {
+        if (work->ack_again && work->ack_due == UINT64_MAX) {
+            work->ack_due = work->acked_ms + LIMIT_ACK_INTERVAL_MS;
+        }
         return outbox_row_del(step, node->keys, work->contact, order);
     }
     entry->state = OUTBOX_AT_RELAY;
     entry->at_relay_ms = step_now(step);
-    work->head = order + 1;
     enum err err = outbox_row_put(step, node->keys, work->contact, order, entry);
     struct contact_row row;
     if (err == ERR_OK) {
@@ -369,8 +428,9 @@ static enum err at_relay(struct node *node, struct step *step, struct work *work
         row.state = CONTACT_REQUESTED;
         err = contact_row_put(step, node->keys, &row);
     }
-    return err == ERR_OK ? outbox_became(node, step, work->contact, order, MESSAGE_AT_RELAY, ERR_OK)
-                         : err;
+    return err == ERR_OK
+               ? message_became(node, step, work->contact, order, MESSAGE_AT_RELAY, ERR_OK)
+               : err;
 }
 
 /* The relay refused: what to change, and when to try again. */

@@ -41,22 +41,44 @@ static enum err uses_address(struct node *node, struct step *step, const struct 
     return ERR_OK;
 }
 
+/* Who waits for an event may have waited for this link to open. */
+static enum err waiter_link_closed(struct node *node, struct step *step, struct work *work,
+                                   const struct address *address, enum err reason)
+{
+    bool uses;
+    if (work->in_flight || work->gave_up || work->due != UINT64_MAX) {
+        return ERR_OK;
+    }
+    struct arena_mark mark = arena_mark(step->turn->arena);
+    enum err err = uses_address(node, step, work, address, &uses);
+    arena_rewind(step->turn->arena, mark);
+    if (err == ERR_OK && uses) {
+        work_fail(node, step, work, reason, 0);
+    } else if (err == ERR_OK) {
+        work_wake(work); /* the contact's relay, or ours, is another by now: look where it is */
+    }
+    return err;
+}
+
 enum err pump_link_closed(struct node *node, struct step *step, const struct node_link *link,
                           enum err reason)
 {
     if (reason == ERR_OK) {
         reason = ERR_LINK_CLOSED;
     }
+    for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+        const struct link_request *request = &link->requests[i];
+        struct work *work = request->id != 0 ? work_find(node, request->contact) : NULL;
+        if (work != NULL && work->in_flight) {
+            work->in_flight = false;
+            work_fail(node, step, work, reason, 0);
+        }
+    }
     for (size_t i = 0; node->keys != NULL && i < WORK_SLOTS; i++) {
         for (struct work *work = node->work[i]; work != NULL; work = work->next) {
-            bool uses;
-            enum err err = uses_address(node, step, work, &link->address, &uses);
+            enum err err = waiter_link_closed(node, step, work, &link->address, reason);
             if (err != ERR_OK) {
                 return err;
-            }
-            if (uses && (work->in_flight || work->due == UINT64_MAX)) {
-                work->in_flight = false;
-                work_fail(node, step, work, reason, 0);
             }
         }
     }
@@ -71,21 +93,39 @@ static bool may_leave(const struct contact_row *row, const struct outbox_row *en
            (content_decode(entry->content, &content) == ERR_OK && content.type >= CONTENT_REQUEST);
 }
 
-/* Makes an ack-only entry when one is due and still owed. */
-static enum err make_ack(struct node *node, struct step *step, struct work *work,
-                         struct contact_row *row)
+/* Makes an ack-only entry for each session that still owes one: each acknowledges its own. None is
+ * made while one waits to leave: a receiver can skip only so many. */
+static enum err make_acks(struct node *node, struct step *step, struct work *work,
+                          struct contact_row *row)
 {
+    uint64_t now = step_now(step);
+    uint64_t order = OUTBOX_ACKS;
+    struct outbox_row entry;
     work->ack_due = UINT64_MAX;
-    if (contact_row_slot(row) < 0 || row->state == CONTACT_BLOCKED) {
+    if (row->state == CONTACT_BLOCKED) {
         return ERR_OK;
     }
-    struct outbox_row entry = {.ack_only = true, .created = step_now(step)};
-    enum err err = outbox_seal(node, step, row, &entry);
-    if (err != ERR_OK) {
-        return err == ERR_NOT_NOW ? ERR_OK : err;
+    enum err err = outbox_row_next(step, node->keys, row->number, &order, &entry);
+    work->ack_again = err == ERR_OK;
+    if (err != ERR_NOT_FOUND) {
+        return err;
     }
-    work->acked_ms = step_now(step);
-    return outbox_row_put(step, node->keys, row->number, OUTBOX_ACKS | step_now(step), &entry);
+    err = ERR_OK;
+    for (uint8_t slot = 0; err == ERR_OK && slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
+        if (((row->sessions & row->heard) >> slot & 1) == 0) {
+            continue;
+        }
+        entry = (struct outbox_row){.ack_only = true, .created = now};
+        err = outbox_seal(node, step, row, slot, &entry);
+        if (err == ERR_OK) {
+            work->acked_ms = now;
+            err = outbox_row_put(step, node->keys, row->number, OUTBOX_ACKS | now << 3 | slot,
+                                 &entry);
+        } else if (err == ERR_NOT_NOW) {
+            err = ERR_OK;
+        }
+    }
+    return err;
 }
 
 /* The entry to send next: an ack-only body first, then the oldest that is not at the relay. */
@@ -106,34 +146,49 @@ static enum err next_entry(struct node *node, struct step *step, struct work *wo
     return err;
 }
 
-/* Looks after entries that have been at the relay, or have waited, for long. */
+/* Looks after one entry that has been at the relay, or has waited, for long. */
+static enum err look_at(struct node *node, struct step *step, struct work *work,
+                        const struct contact_row *row, uint64_t order, struct outbox_row *entry)
+{
+    uint64_t now = step_now(step);
+    if (now - entry->created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
+        work_resume(work); /* a session that was full may go on */
+        return outbox_give_up(node, step, row, order, entry, ERR_EXPIRED);
+    }
+    if (entry->state != OUTBOX_AT_RELAY || now - entry->at_relay_ms < PUMP_AGAIN_MS) {
+        return ERR_OK;
+    }
+    if (row->heard_ms > entry->at_relay_ms) {
+        /* They were there since, and did not get it: with its token the relay would say that it has
+         * it already. While they sleep that is just what it shall say. */
+        entry->token = slice_of(NULL, 0);
+    }
+    entry->state = OUTBOX_SEALED;
+    work->head = order < work->head ? order : work->head;
+    work_resume(work);
+    return outbox_row_put(step, node->keys, row->number, order, entry);
+}
+
+/* Looks after all entries of a contact. */
 static enum err look(struct node *node, struct step *step, struct work *work,
                      struct contact_row *row)
 {
     uint64_t now = step_now(step);
-    work->look_ms = now + LIMIT_OUTBOX_LOOK_MS;
-    if (row->first_sent != 0 && now - row->first_sent >= PUMP_AGAIN_MS) {
-        return contact_restart(node, step, work, row);
-    }
     struct outbox_row entry;
     uint64_t order = 0;
-    enum err err = outbox_row_next(step, node->keys, row->number, &order, &entry);
-    while (err == ERR_OK && order < OUTBOX_ACKS) {
-        if (now - entry.created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
-            err = outbox_row_del(step, node->keys, row->number, order);
-            if (err == ERR_OK) {
-                err = outbox_became(node, step, row->number, order, MESSAGE_FAILED, ERR_EXPIRED);
-            }
-        } else if (entry.state == OUTBOX_AT_RELAY && now - entry.at_relay_ms >= PUMP_AGAIN_MS) {
-            entry.state = OUTBOX_SEALED;
-            err = outbox_row_put(step, node->keys, row->number, order, &entry);
-            work->head = order < work->head ? order : work->head;
-            work_wake(work);
+    enum err err = ERR_OK;
+    work->look_ms = now + LIMIT_OUTBOX_LOOK_MS;
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, row->number, &order, &entry);
+        if (err == ERR_OK) {
+            err = look_at(node, step, work, row, order, &entry);
         }
         order++;
-        if (err == ERR_OK) {
-            err = outbox_row_next(step, node->keys, row->number, &order, &entry);
-        }
+        arena_rewind(step->turn->arena, mark);
+    }
+    if (err == ERR_NOT_FOUND && row->first_sent != 0 && now - row->first_sent >= PUMP_AGAIN_MS) {
+        return contact_restart(node, step, work, row);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
@@ -167,12 +222,13 @@ static enum err progress(struct node *node, struct step *step, struct work *work
     }
     /* A body that just left carried the acknowledgement; else it goes alone. */
     if ((err == ERR_OK || err == ERR_NOT_FOUND) && work->ack_due <= now && !work->in_flight) {
-        err = make_ack(node, step, work, &row);
+        bool backs_off = work->due > now && work->due != UINT64_MAX;
+        err = make_acks(node, step, work, &row);
         order = OUTBOX_ACKS;
-        if (err == ERR_OK) {
+        if (err == ERR_OK && !backs_off) {
             err = outbox_row_next(step, node->keys, work->contact, &order, &entry);
         }
-        if (err == ERR_OK) {
+        if (err == ERR_OK && !backs_off) {
             err = outbox_send(node, step, work, &row, order, &entry);
         }
     }
@@ -202,9 +258,14 @@ enum err pump_progress(struct node *node, struct step *step)
             next = work->next;
             if ((work->due <= now && !work->in_flight) || work->look_ms <= now ||
                 (work->ack_due <= now && !work->in_flight)) {
+                struct arena_mark mark = arena_mark(step->turn->arena);
                 enum err err = progress(node, step, work, &idle);
-                if (err != ERR_OK) {
+                arena_rewind(step->turn->arena, mark);
+                if (err_class(err) == ERR_CLASS_LOCAL) {
                     return err;
+                }
+                if (err != ERR_OK) {
+                    work_fail(node, step, work, err, 0); /* one contact's trouble, not the node's */
                 }
             }
             if (idle) {

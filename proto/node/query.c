@@ -116,6 +116,7 @@ static enum err list_contacts(struct query *q, bool requests)
     uint64_t from = 0;
     uint32_t count = 0;
     bool more = false;
+    struct arena_mark mark = arena_mark(q->step.turn->arena);
     (void)params_uint(q->params, "after", &from);
     uint32_t after = from > UINT32_MAX ? UINT32_MAX : (uint32_t)from;
     enum err err = contact_row_next(&q->step, q->keys, after, &row);
@@ -136,6 +137,7 @@ static enum err list_contacts(struct query *q, bool requests)
             break;
         }
         after = row.number;
+        arena_rewind(q->step.turn->arena, mark);
         err = contact_row_next(&q->step, q->keys, after, &row);
     }
     if (err != ERR_OK && err != ERR_NOT_FOUND) {

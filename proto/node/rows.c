@@ -79,6 +79,9 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(20, FIELD_FIXED, contact_row, session_id, SESSION_T *LIMIT_SESSIONS_PER_PAIR),
     FIELD(21, FIELD_U64, contact_row, first_sent, 0),
     FIELD(22, FIELD_U64, contact_row, gap_at, 0),
+    FIELD(23, FIELD_U8, contact_row, heard, 0),
+    FIELD(24, FIELD_U8, contact_row, begun, 0),
+    FIELD(25, FIELD_U64, contact_row, heard_ms, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -232,7 +235,9 @@ static enum err row_put(struct step *step, struct seal_keys *keys, enum store_ta
     size_t cap = 1024;
     for (size_t i = 0; i < n; i++) {
         if (table[i].kind == FIELD_SLICE) {
-            cap += ((const struct slice *)member_of(&table[i], row))->len;
+            size_t len = ((const struct slice *)member_of(&table[i], row))->len;
+            assert(len <= table[i].size); /* a row that nobody could read again */
+            cap += len;
         }
     }
     struct writer w = step_writer(step, cap);
@@ -361,12 +366,12 @@ int contact_row_slot(const struct contact_row *row)
 {
     int best = -1;
     for (int i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
-        if ((row->sessions >> i & 1) != 0 &&
+        if ((row->sessions & row->heard) >> i & 1 &&
             (best < 0 || memcmp(row->session_id[i], row->session_id[best], SESSION_T) < 0)) {
             best = i;
         }
     }
-    return best;
+    return best >= 0 ? best : row->begun - 1;
 }
 
 enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t number,

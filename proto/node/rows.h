@@ -87,7 +87,10 @@ struct contact_row {
     /* Sessions: T of each slot in use. */
     uint8_t sessions; /* bit set of slots in use */
     uint8_t session_id[LIMIT_SESSIONS_PER_PAIR][SESSION_T];
-    uint64_t first_sent; /* when the first envelope of an unanswered session left; 0: none */
+    uint8_t heard;       /* bit set of slots in which an envelope of theirs was opened */
+    uint8_t begun;       /* 1 + slot of the session that we began last; 0: begin one */
+    uint64_t first_sent; /* when that session, still unanswered, was begun; 0: none */
+    uint64_t heard_ms;   /* when an envelope of theirs was opened last; 0: never */
     uint64_t gap_at;     /* order at which a gap was reported; 0: none */
 };
 
@@ -129,7 +132,7 @@ struct message_row {
 struct invite_row {
     uint8_t secret[INVITE_SECRET];
     uint64_t expires;
-    uint32_t contact; /* number that its tokens were minted for */
+    uint32_t contact; /* number that its tokens were minted for; once used, who used it */
     bool used;
     uint8_t session[SESSION_T]; /* of the session that used it */
 };
@@ -151,7 +154,8 @@ enum err contact_row_put(struct step *step, struct seal_keys *keys,
                          const struct contact_row *row) PETREL_MUST_USE;
 /* Whether the two may exchange messages now. */
 bool contact_row_may_talk(const struct contact_row *row);
-/* The session slot to send on: the smaller T. -1: none. */
+/* The session slot to send on: of those that the other side has used, the smallest T; else the one
+ * that we began last. -1: none, begin one. */
 int contact_row_slot(const struct contact_row *row);
 /* The number of the contact with this ID. */
 enum err contact_row_find(struct step *step, struct seal_keys *keys, const struct sign_pk *id,

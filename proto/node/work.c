@@ -97,3 +97,15 @@ void work_fail(struct node *node, struct step *step, struct work *work, enum err
     work->trouble = trouble;
     work->due = step_now(step) + delay;
 }
+
+enum err work_request(struct work *work, struct step *step, struct node_link *link, uint8_t kind,
+                      struct slice body, uint64_t order)
+{
+    enum err err = links_request(link, step, kind, body, work->contact, order);
+    if (err == ERR_NOT_NOW) {
+        work->due = step_now(step) + LIMIT_SECOND_MS;
+        return ERR_OK;
+    }
+    work->in_flight = err == ERR_OK;
+    return err;
+}

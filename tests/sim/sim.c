@@ -103,6 +103,9 @@ static void out_connect(struct sim *sim, struct sim_node *n, const struct node_o
 {
     for (size_t i = 0; i < sim->count; i++) {
         struct sim_node *peer = &sim->nodes[i];
+        if (peer->asleep) {
+            continue;
+        }
         struct sign_pk id;
         struct sign_sk sk;
         node_identity(peer->node, &id, &sk);
@@ -128,6 +131,36 @@ static void out_connect(struct sim *sim, struct sim_node *n, const struct node_o
     tell_closed(n, out->link, ERR_UNREACHABLE);
 }
 
+/* One end hears that the link is gone; the host closes the other silently. */
+static void link_break(struct sim *sim, struct sim_link *l)
+{
+    for (int side = 0; side < 2; side++) {
+        tell_closed(l->end[side], l->id[side], ERR_LINK_CLOSED);
+    }
+    link_remove(sim, l);
+}
+
+static void send_frame(struct sim *sim, struct sim_link *l, int side, const struct node_output *out)
+{
+    struct sim_node *to = l->end[!side];
+    struct node_input in = {.kind = NODE_FRAME, .link = l->id[!side]};
+    struct sim_input *i = input_add(to, &in, out->data, out->len);
+    sim->frames++;
+    enum sim_fate fate = SIM_PASS;
+    if (sim->fate != NULL) {
+        fate = sim->fate(sim->fate_ctx, sim, l->end[side], to, i->bytes, out->len);
+    }
+    if (fate == SIM_TWICE) {
+        (void)input_add(to, &in, i->bytes, out->len);
+    }
+    if (fate == SIM_DROP || fate == SIM_CUT) {
+        i->in.link = 0; /* no link has this number */
+    }
+    if (fate == SIM_CUT) {
+        link_break(sim, l);
+    }
+}
+
 static void output(struct sim *sim, struct sim_node *n, const struct node_output *out)
 {
     int side;
@@ -139,8 +172,7 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
     case NODE_OUT_SEND:
         l = link_find(sim, n, out->link, &side);
         if (l != NULL) {
-            struct node_input in = {.kind = NODE_FRAME, .link = l->id[!side]};
-            (void)input_add(l->end[!side], &in, out->data, out->len);
+            send_frame(sim, l, side, out);
         }
         break;
     case NODE_OUT_CLOSE:
@@ -174,7 +206,7 @@ static void node_make(struct sim *sim, struct sim_node *n)
     ck_assert_ptr_nonnull(n->node);
     store_mem_begin(n->mem, &store);
     struct turn turn = turn_of(sim, n, &store);
-    enum err err = node_load(n->node, &turn, n->root, &outs);
+    enum err err = node_load(n->node, &turn, n->locked ? NULL : n->root, &outs);
     if (err == ERR_OK) {
         err = store_mem_commit(n->mem);
     }
@@ -235,8 +267,8 @@ void sim_crash_at(struct sim_node *n, uint64_t k)
     store_mem_crash_at(n->mem, k);
 }
 
-/* All links of n break, as when its process ends; then it starts again. */
-static void restart(struct sim *sim, struct sim_node *n)
+/* All links of n break, as when its process ends. */
+static void stop(struct sim *sim, struct sim_node *n)
 {
     inputs_clear(n);
     struct sim_link *next;
@@ -253,9 +285,62 @@ static void restart(struct sim *sim, struct sim_node *n)
         }
     }
     node_free(n->node);
+    n->node = NULL;
     arena_reset(&n->arena);
+}
+
+static void restart(struct sim *sim, struct sim_node *n)
+{
+    stop(sim, n);
     n->crashes++;
     node_make(sim, n);
+}
+
+void sim_restart(struct sim *sim, struct sim_node *n)
+{
+    stop(sim, n);
+    node_make(sim, n);
+}
+
+void sim_sleep(struct sim *sim, struct sim_node *n)
+{
+    stop(sim, n);
+    n->asleep = true;
+}
+
+void sim_wake(struct sim *sim, struct sim_node *n)
+{
+    n->asleep = false;
+    node_make(sim, n);
+}
+
+void sim_cut(struct sim *sim, struct sim_node *n)
+{
+    struct sim_link *next;
+    for (struct sim_link *l = sim->links; l != NULL; l = next) {
+        next = l->next;
+        if (l->end[0] == n || l->end[1] == n) {
+            link_break(sim, l);
+        }
+    }
+}
+
+uint64_t sim_random(struct sim *sim, uint64_t n)
+{
+    uint64_t v;
+    env_random(&sim->random.env, &v, sizeof v);
+    return v % n;
+}
+
+void sim_turn(struct sim *sim, struct sim_node *n, void (*what)(void *ctx, struct turn *turn),
+              void *ctx)
+{
+    struct store store;
+    store_mem_begin(n->mem, &store);
+    struct turn turn = turn_of(sim, n, &store);
+    what(ctx, &turn);
+    ck_assert_ok(store_mem_commit(n->mem));
+    arena_reset(&n->arena);
 }
 
 static void turn_run(struct sim *sim, struct sim_node *n)
@@ -266,7 +351,11 @@ static void turn_run(struct sim *sim, struct sim_node *n)
     n->first = NULL;
     n->last = NULL;
     n->turns++;
+    if (sim->crash_one_in > 0 && sim_random(sim, sim->crash_one_in) == 0) {
+        store_mem_crash_at(n->mem, 1 + sim_random(sim, 8));
+    }
     store_mem_begin(n->mem, &store);
+    store.growth = !n->full;
     struct turn turn = turn_of(sim, n, &store);
     enum err err = ERR_OK;
     struct node_input tick = {.kind = NODE_TICK};
@@ -311,7 +400,7 @@ bool sim_run(struct sim *sim)
     bool any = false;
     for (size_t i = 0; i < sim->count; i++) {
         struct sim_node *n = &sim->nodes[i];
-        if (n->first != NULL || node_deadline(n->node) <= sim->random.env.now_ms) {
+        if (!n->asleep && (n->first != NULL || node_deadline(n->node) <= sim->random.env.now_ms)) {
             turn_run(sim, n);
             any = true;
         }
@@ -323,12 +412,30 @@ void sim_advance(struct sim *sim)
 {
     uint64_t first = UINT64_MAX;
     for (size_t i = 0; i < sim->count; i++) {
-        uint64_t d = node_deadline(sim->nodes[i].node);
+        struct sim_node *n = &sim->nodes[i];
+        uint64_t d = n->asleep ? UINT64_MAX : node_deadline(n->node);
         first = d < first ? d : first;
     }
     ck_assert_msg(first != UINT64_MAX, "nothing is under way and nobody has a deadline");
     if (first > sim->random.env.now_ms) {
         sim->random.env.now_ms = first;
+    }
+}
+
+void sim_settle(struct sim *sim, uint64_t ms)
+{
+    uint64_t end = sim->random.env.now_ms + ms;
+    for (unsigned i = 0;; i++) {
+        ck_assert_msg(i < 50 * SIM_TURNS_MAX, "never at rest");
+        if (sim_run(sim)) {
+            continue;
+        }
+        uint64_t before = sim->random.env.now_ms;
+        sim_advance(sim);
+        if (sim->random.env.now_ms > end) {
+            sim->random.env.now_ms = before > end ? before : end;
+            return;
+        }
     }
 }
 
@@ -348,15 +455,21 @@ enum err sim_call(struct sim *sim, struct sim_node *n, const char *method, uint3
                   struct slice encoded_pairs)
 {
     uint8_t client_id[16];
+    env_random(&sim->random.env, client_id, sizeof client_id);
+    return sim_call_as(sim, n, method, pairs, encoded_pairs, client_id);
+}
+
+enum err sim_call_as(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,
+                     struct slice encoded_pairs, const uint8_t client_id[16])
+{
     uint8_t bytes[70000];
     size_t method_len = strlen(method);
-    env_random(&sim->random.env, client_id, sizeof client_id);
     struct writer w = writer_of(bytes, sizeof bytes);
     writer_bytes(&w, method, method_len);
     pack_map(&w, pairs + 1);
     writer_slice(&w, encoded_pairs);
     pack_str(&w, "client_id");
-    pack_bin(&w, client_id, sizeof client_id);
+    pack_bin(&w, client_id, 16);
     ck_assert_int_eq(w.err, ERR_OK);
 
     n->replied = false;

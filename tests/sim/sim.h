@@ -29,6 +29,9 @@ struct sim_node {
     struct seal_keys *node_keys;
     uint8_t root[SEAL_KEY]; /* stands for the erase file: made before the account is */
     bool relay;
+    bool asleep; /* its process does not run: no turns, and nobody reaches it */
+    bool locked; /* loads without the account's root */
+    bool full;   /* its disk is: store.growth is false */
     char host[16];
     struct arena arena;
     struct sim_input *first; /* inputs that wait */
@@ -43,12 +46,26 @@ struct sim_node {
     uint8_t reply[SIM_RESULT];
 };
 
+/* What becomes of a frame on its way. */
+enum sim_fate {
+    SIM_PASS,
+    SIM_DROP,
+    SIM_TWICE,
+    SIM_CUT, /* lost, and the link with it */
+};
+
 struct sim {
     struct unit_env random; /* env.now_ms is the clock of all */
     struct sim_node nodes[SIM_NODES];
     size_t count;
     struct sim_link *links;
     uint32_t next_call;
+    /* Looks at every frame, may change its bytes. NULL: all pass. */
+    enum sim_fate (*fate)(void *ctx, struct sim *sim, const struct sim_node *from,
+                          const struct sim_node *to, uint8_t *frame, size_t len);
+    void *fate_ctx;
+    uint64_t crash_one_in; /* a turn of any node gets a crash at a random put; 0: none */
+    uint64_t frames;       /* that were sent */
 };
 
 void sim_init(struct sim *sim, uint64_t seed);
@@ -58,8 +75,23 @@ struct sim_node *sim_add(struct sim *sim, bool relay);
 /* The next put of this node but k - 1 fails, once; the node restarts. */
 void sim_crash_at(struct sim_node *n, uint64_t k);
 
+/* Ends the process of n, as with SIGKILL, and starts it again (unless asleep). */
+void sim_restart(struct sim *sim, struct sim_node *n);
+/* Ends its process until sim_wake. */
+void sim_sleep(struct sim *sim, struct sim_node *n);
+void sim_wake(struct sim *sim, struct sim_node *n);
+/* Breaks every link of n. */
+void sim_cut(struct sim *sim, struct sim_node *n);
+/* A random number below n, of this run's seed. */
+uint64_t sim_random(struct sim *sim, uint64_t n);
+/* Runs a function inside a turn of n's store, and commits. */
+void sim_turn(struct sim *sim, struct sim_node *n, void (*what)(void *ctx, struct turn *turn),
+              void *ctx);
+
 /* Runs a turn of every node that has inputs or a deadline that has come. false: nothing to do. */
 bool sim_run(struct sim *sim);
+/* Runs until nothing is under way, for at most ms of the nodes' time. */
+void sim_settle(struct sim *sim, uint64_t ms);
 /* Lets the clock jump to the earliest deadline. */
 void sim_advance(struct sim *sim);
 
@@ -68,6 +100,9 @@ void sim_advance(struct sim *sim);
  * lies in n->reply. */
 enum err sim_call(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,
                   struct slice encoded_pairs);
+/* The same with a given client_id, 16 bytes. */
+enum err sim_call_as(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,
+                     struct slice encoded_pairs, const uint8_t client_id[16]);
 /* A query, in a read transaction of its own; the result lies in n->reply. */
 enum err sim_query(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,
                    struct slice encoded_pairs);

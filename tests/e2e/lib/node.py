@@ -24,16 +24,25 @@ class Node:
         self.runtime = pathlib.Path(folder) / "run"
         self.arguments = list(arguments)
         self.listen = "127.0.0.1:0"
+        self.environment = {}  # added to that of the test
         self.process = None
         self.runtime.mkdir(mode=0o700, exist_ok=True)
 
-    def start(self, timeout=60.0):
-        """Starts it and waits until it answers."""
-        command = [self.program, "--home", str(self.home), "--listen", self.listen, *self.arguments]
+    def launch(self, arguments=(), pass_fds=()):
+        """Starts it and returns at once."""
+        command = [self.program, "--home", str(self.home), "--listen", self.listen,
+                   *self.arguments, *arguments]
         environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime))
+        environment.pop("NOTIFY_SOCKET", None)
+        environment.update(self.environment)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                pass_fds=pass_fds)
+
+    def start(self, timeout=60.0, arguments=(), pass_fds=()):
+        """Starts it and waits until it answers."""
+        self.launch(arguments, pass_fds)
         deadline = time.monotonic() + timeout
         while True:
             self.must_live()
@@ -84,6 +93,18 @@ class Node:
         code = self.process.wait(timeout)
         self.process = None
         return code
+
+    def terminate(self, how=signal.SIGTERM, timeout=60.0):
+        """Sends a signal; the exit code."""
+        self.process.send_signal(how)
+        code = self.process.wait(timeout)
+        self.process = None
+        return code
+
+    def rss_kib(self, line="VmRSS:"):
+        """Memory of the process now, or with VmHWM: the most that it ever was."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return next(int(row.split()[1]) for row in status.splitlines() if row.startswith(line))
 
     def destroy(self):
         """For the end of a test, however it ended."""

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Daemons with petrelctl beside them, and the ways in which tests wait and check."""
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+from lib.control import Control, Lost
+from lib.node import Node
+
+PATIENCE = float(os.environ.get("PETREL_PATIENCE", "60"))  # seconds that one step may take
+
+
+class Failure(Exception):
+    """What a test is there to find."""
+
+
+def until(what, condition, patience=PATIENCE, pause=0.02):
+    """The first true value of condition(); Failure after patience seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            value = condition()
+            if value:
+                return value
+        except Lost:
+            pass
+        if time.monotonic() > deadline:
+            raise Failure(f"not within {patience:.0f} s: {what}")
+        time.sleep(pause)
+
+
+class Checks:
+    """Counts what was compared; the first difference ends the test."""
+
+    def __init__(self):
+        self.count = 0
+
+    def same(self, what, there, wanted):
+        if there != wanted:
+            raise Failure(f"{what}: there is {there!r}, wanted is {wanted!r}")
+        self.count += 1
+
+    def true(self, what, there):
+        if not there:
+            raise Failure(f"{what}: there is {there!r}")
+        self.count += 1
+
+
+class Person(Node):
+    """A daemon and its petrelctl. relay: whether it acts as one."""
+
+    def __init__(self, bin_folder, folder, name, arguments=()):
+        super().__init__(pathlib.Path(bin_folder) / "petreld", folder, name, arguments)
+        self.tool = str(pathlib.Path(bin_folder) / "petrelctl")
+        self.id = None
+        self.checks = Checks()  # that refused() counts in
+
+    # --- petrelctl ---
+
+    def ctl(self, *args, data=b"", pass_fds=()):
+        environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime))
+        return subprocess.run([self.tool, "--home", str(self.home), *args], input=data,
+                              capture_output=True, timeout=4 * PATIENCE, pass_fds=pass_fds,
+                              env=environment, check=False)
+
+    def lines(self, *args, data=b""):
+        """The JSON objects that a command prints, one a line; it must succeed."""
+        done = self.ctl("--json", *args, data=data)
+        if done.returncode != 0:
+            raise Failure(f"{self.name}: {args}: exit code {done.returncode}: {done.stdout} "
+                          f"{done.stderr}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def ask(self, *args, data=b""):
+        return self.lines(*args, data=data)[0]
+
+    def refused(self, code, error, *args, data=b"", pass_fds=()):
+        """The command must end with this exit code, and the daemon's error have this name."""
+        done = self.ctl("--json", *args, data=data, pass_fds=pass_fds)
+        name = None
+        if done.stdout.startswith(b"{"):
+            name = json.loads(done.stdout.splitlines()[0]).get("error", {}).get("name")
+        if (done.returncode, name) != (code, error):
+            raise Failure(f"{self.name}: {args}: exit code {done.returncode}, error {name}; wanted "
+                          f"{code}, {error}: {done.stdout} {done.stderr}")
+        self.checks.count += 1
+
+    # --- what the daemon says ---
+
+    def call(self, method, **params):
+        with Control(self.home) as control:
+            return control.call(method, params)
+
+    def status(self):
+        return self.call("daemon.status")
+
+    def contact(self, other_id):
+        for contact in self.call("contact.list")["contacts"]:
+            if contact["id"] == other_id:
+                return contact
+        return {"state": None}
+
+    def texts(self, contact, mine=False):
+        with Control(self.home) as control:
+            page = control.call("message.history", {"contact": contact, "limit": 500})
+        return [m["text"] for m in page["messages"] if m["mine"] == mine]
+
+    def event(self, wanted, since=0, patience=PATIENCE):
+        """The first event behind since for which wanted(event) holds."""
+        with Control(self.home) as control:
+            control.call("event.subscribe", {"since": since})
+            event = control.wait_event(wanted, patience)
+        if event is None:
+            raise Failure(f"{self.name}: an event did not come within {patience:.0f} s")
+        return event
+
+    def event_of(self, type_, since=0, **data):
+        return self.event(lambda e: e["type"] == type_ and
+                          all(e["data"].get(k) == v for k, v in data.items()), since)
+
+    # --- steps of stories ---
+
+    def create(self, relay=None, **params):
+        """An account, and a place at this relay."""
+        self.id = self.call("account.create", **params)["id"]
+        if relay is not None:
+            self.join(relay)
+        return self
+
+    def join(self, relay):
+        self.call("relay.use", address=relay.status()["node"],
+                  code=relay.call("relay.invite")["code"])
+        until(f"{self.name}'s relay is ready",
+              lambda: self.call("relay.status")["state"] == "ready")
+
+    def meet(self, other):
+        """Contacts by an invitation of self."""
+        other.call("contact.add", link=self.call("invite.create")["link"])
+        for a, b in ((self, other), (other, self)):
+            until(f"{a.name} has {b.name} as a contact",
+                  lambda a=a, b=b: a.contact(b.id)["state"] == "accepted")
+
+    def send(self, other, text):
+        return self.call("message.send", contact=other.id, text=text)["message"]
+
+    def delivered(self, message):
+        self.event_of("message.delivered", message=message)

@@ -1,0 +1,535 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What people do with petreld and petrelctl, and what they hear when it cannot be done.
+
+usage: people_test.py --bin FOLDER [--shift LIBRARY] [STORY...]
+
+LIBRARY moves the wall clock of a daemon (clock_shift.c): so invitations expire and events are
+trimmed while nobody waits."""
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from lib import mpack  # noqa: E402
+from lib.control import Control, Refused  # noqa: E402
+from lib.homes import pipe_with  # noqa: E402
+from lib.people import PATIENCE, until  # noqa: E402
+from lib.world import main  # noqa: E402
+
+DAY = 24 * 3600
+
+
+def mistyped(text):
+    """The text with one character near its end changed to another of the same alphabet."""
+    other = "q" if text[-3] != "q" else "p"
+    return text[:-3] + other + text[-2:]
+
+
+# --- people meet ---
+
+def adding_by_id_goes_through_ones_own_relay(w):
+    relay, alice, bob = w.three()
+    # She is away: what reaches her is what the relay keeps, and he has no token but a stamp.
+    w.checks.same("SIGTERM ends her", alice.terminate(), 0)
+    added = bob.ask("add", alice.id, "--name", "Alice", "--text", "it is me, Bob")
+    w.checks.same("what add prints", added, {"id": alice.id, "state": "requested"})
+    bob.refused(4, "already-exists", "add", bob_like_id(w), "--name", "Alice")
+    until("the request is at her relay", lambda: bob.contact(alice.id)["state"] == "requested")
+    w.checks.same("his tokens for her", bob.contact(alice.id)["tokens"], 0)
+    w.checks.same("his outbox", bob.status()["outbox"], 1)
+    early = bob.ask("send", "Alice", "written before she answered")["message"]
+
+    alice.start()
+    event = alice.event_of("request.received", contact=bob.id)
+    w.checks.same("the text of the request", event["data"]["text"], "it is me, Bob")
+    requests = alice.lines("requests")
+    w.checks.same("who asks", [(r["id"], r["text"]) for r in requests], [(bob.id, "it is me, Bob")])
+    w.checks.same("status counts it", alice.status()["requests"], 1)
+    alice.refused(4, "not-accepted", "send", bob.id, "too early")
+    w.checks.same("nothing is read before it is accepted", alice.texts(bob.id), [])
+    alice.refused(4, "unknown-request", "accept", alice.id)
+
+    w.checks.same("accept", alice.ask("accept", bob.id, "--name", "Bob"), {"id": bob.id})
+    bob.event_of("contact.accepted", contact=alice.id)
+    bob.delivered(early)
+    until("she reads what he wrote early",
+          lambda: alice.texts("Bob") == ["written before she answered"])
+    w.checks.same("no request waits any more", alice.lines("requests"), [])
+    answer = alice.ask("send", "Bob", "hello Bob")["message"]
+    alice.delivered(answer)
+    w.checks.same("he reads", bob.texts("Alice"), ["hello Bob"])
+    w.checks.true("he has tokens now", bob.contact(alice.id)["tokens"] > 0)
+    # The beginning of an ID names a contact, too.
+    w.checks.same("by the beginning of the ID", alice.ask("send", bob.id[:20], "short")["order"] > 0,
+                  True)
+    w.checks.same("queues on the relay", relay.status()["queues"], 2)
+
+
+def bob_like_id(w):
+    """The ID of somebody who never has a relay."""
+    stranger = w.person("stranger")
+    stranger.create()
+    return stranger.id
+
+
+def text_from_standard_input_and_its_limits(w):
+    _, alice, bob = w.three()
+    alice.meet(bob)
+    lines = "first line\nsecond line, äöü €\n"
+    message = alice.ask("send", bob.id, "-", data=lines.encode())["message"]
+    alice.delivered(message)
+    w.checks.same("without the last line break", bob.texts(alice.id), [lines[:-1]])
+    longest = "x" * (56 * 1024)
+    message = alice.ask("send", bob.id, "-", data=longest.encode())["message"]
+    alice.delivered(message)
+    w.checks.same("the longest text", bob.texts(alice.id)[-1] == longest, True)
+    for data in (b"", b"\xff\xfe", longest.encode() + b"y"):
+        w.checks.same(f"{len(data)} bytes that are no text",
+                      alice.ctl("send", bob.id, "-", data=data).returncode, 2)
+    w.checks.same("two texts were sent", len(alice.texts(bob.id, mine=True)), 2)
+
+
+def the_safety_number_is_compared(w):
+    _, alice, bob = w.three()
+    alice.meet(bob)
+    number = alice.ask("verify", bob.id)["number"]
+    w.checks.same("both see the same", bob.ask("verify", alice.id)["number"], number)
+    w.checks.same("digits", (len(number), number.isdigit()), (60, True))
+    wrong = ("1" if number[0] != "1" else "2") + number[1:]
+    alice.refused(2, "bad-argument", "verify", bob.id, "--number", wrong)
+    w.checks.same("a wrong one verifies nothing", alice.contact(bob.id)["verified"], False)
+    grouped = " ".join(number[i:i + 5] for i in range(0, 60, 5))
+    w.checks.same("the right one", alice.ask("verify", bob.id, "--number", grouped)["verified"],
+                  True)
+    w.checks.same("and it is remembered", alice.contact(bob.id)["verified"], True)
+    alice.refused(4, "unknown-contact", "verify", "nobody")
+
+
+def a_blocked_contact_is_not_heard(w):
+    relay, alice, bob = w.three()
+    carol = w.person("carol").create(relay)
+    alice.meet(bob)
+    alice.meet(carol)
+    alice.delivered(alice.send(bob, "before"))
+    w.checks.same("block", alice.ask("block", bob.id), {})
+    alice.refused(4, "contact-blocked", "send", bob.id, "still there?")
+    shouted = bob.send(alice, "hello? hello?")
+    bob.event_of("message.at-relay", message=shouted)
+    # Her relay hands out in order: when Carol's is there, Bob's has been refused.
+    carol.delivered(carol.send(alice, "after it"))
+    w.checks.same("what came from Bob", alice.texts(bob.id), [])
+    w.checks.same("what came from Carol", alice.texts(carol.id), ["after it"])
+    w.checks.same("his message stays undelivered", bob.status()["outbox"], 1)
+
+
+# --- invitations ---
+
+def an_invitation_makes_one_contact(w):
+    relay, alice, bob = w.three()
+    carol = w.person("carol").create(relay)
+    link = alice.ask("invite")["link"]
+    w.checks.same("add from standard input", bob.ask("add", "-", data=link.encode())["id"], alice.id)
+    until("he is accepted", lambda: bob.contact(alice.id)["state"] == "accepted")
+    w.checks.same("again, by the same person", bob.ask("add", link),
+                  {"id": alice.id, "state": "accepted"})
+    w.checks.same("the tool takes it", carol.ask("add", link)["state"], "requested")
+    event = carol.event_of("contact.failed", contact=alice.id)
+    w.checks.same("but it was used", event["data"]["error"], "invite-used")
+    w.checks.same("her contacts", [c["id"] for c in alice.call("contact.list")["contacts"]],
+                  [bob.id])
+
+
+def what_is_mistyped_is_named(w):
+    relay = w.person("relay", relay=True)
+    alice = w.person("alice")
+    alice.refused(4, "no-account", "invite")
+    alice.create()
+    alice.refused(4, "no-relay", "invite")
+    alice.join(relay)
+    bob = w.person("bob").create(relay)
+    link = alice.ask("invite")["link"]
+    bob.refused(3, "bad-checksum", "add", mistyped(link))
+    bob.refused(3, "bad-checksum", "add", mistyped(alice.id))
+    bob.refused(2, "bad-id", "add", "not an ID")
+    bob.refused(2, "bad-id", "add", alice.id[:-1] + "!")
+    bob.refused(2, "bad-invitation", "add", "petrel:!!!")
+    bob.refused(2, "own-id", "add", bob.id)
+    bob.refused(2, "bad-address", "relay", "use", "nowhere")
+    bob.refused(2, "bad-argument", "relay", "use", relay.status()["node"], "--code", "xyz")
+    bob.refused(2, "text-too-long", "add", alice.id, "--text", "x" * 300)
+    bob.refused(4, "not-a-relay", "relay", "invite")
+    bob.refused(4, "unknown-contact", "send", "nobody", "hello")
+    w.checks.same("nothing came of all that", bob.call("contact.list")["contacts"], [])
+    w.checks.same("people see a sentence",
+                  b"mistyped" in bob.ctl("add", mistyped(link)).stderr, True)
+
+
+def a_wrong_join_code_is_told(w):
+    relay = w.person("relay", relay=True)
+    alice = w.person("alice")
+    alice.create()
+    alice.call("relay.use", address=relay.status()["node"], code="00" * 32)
+    until("the relay refuses", lambda: alice.call("relay.status")["trouble"] == "bad-invite-code")
+    w.checks.same("state", alice.ask("relay", "status")["state"], "failing")
+    alice.join(relay)
+    w.checks.same("with a right code all is well", alice.call("relay.status")["trouble"], "")
+    w.checks.same("members", relay.status()["members"], 1)
+
+
+def an_invitation_expires(w):
+    _, alice, bob = w.three()
+    link = alice.ask("invite")["link"]
+    late = w.person("late", environment=w.shifted(8 * DAY)).create()
+    late.refused(3, "expired", "add", link)
+    w.checks.same("people see a sentence", late.ctl("add", link).stderr.strip() != b"", True)
+    w.checks.same("no contact", late.call("contact.list")["contacts"], [])
+    w.checks.same("in time it is good", bob.ask("add", link)["state"], "requested")
+
+
+# --- events ---
+
+def a_client_that_was_away_replays_all(w):
+    _, alice, bob = w.three()
+    alice.meet(bob)
+
+    def received(events):
+        return [e["data"]["text"] for e in events if e["type"] == "message.received"]
+
+    for i in range(3):
+        bob.delivered(bob.send(alice, f"text {i}"))
+    first = alice.lines("events", "--as", "bot", "--ack", "--no-follow")
+    w.checks.same("the first look", received(first), ["text 0", "text 1", "text 2"])
+    w.checks.same("cursors grow", [e["cursor"] for e in first],
+                  sorted({e["cursor"] for e in first}))
+    for i in range(3, 6):
+        bob.delivered(bob.send(alice, f"text {i}"))
+    alice.kill()
+    alice.start()
+    bob.delivered(bob.send(alice, "text 6"))
+    seen = alice.lines("events", "--as", "bot", "--no-follow")
+    w.checks.same("what it missed", received(seen), ["text 3", "text 4", "text 5", "text 6"])
+    one = alice.lines("events", "--as", "bot", "--ack", "--count", "1")
+    w.checks.same("without --ack nothing is forgotten", one, seen[:1])
+    w.checks.same("with it, it is", alice.lines("events", "--as", "bot", "--no-follow"), seen[1:])
+    other = alice.lines("events", "--as", "other", "--no-follow")
+    w.checks.same("another consumer has a cursor of its own", other, first + seen)
+    with Control(alice.home) as control:
+        try:
+            control.call("event.ack", {"name": "bot", "cursor": 10 ** 9})
+            raise AssertionError("a cursor of the future was taken")
+        except Refused as refusal:
+            w.checks.same("a cursor of the future", refusal.name, "bad-argument")
+    w.checks.same("--ack alone is no command", alice.ctl("events", "--ack").returncode, 2)
+
+
+def trimmed_events_show_as_a_gap(w):
+    _, alice, bob = w.three()
+    alice.meet(bob)
+    for i in range(4):
+        bob.delivered(bob.send(alice, f"text {i}"))
+    seen = alice.lines("events", "--as", "bot", "--ack", "--count", "2")
+    newest = alice.call("event.subscribe", since=0)["cursor"]
+    alice.terminate()
+    alice.environment = w.shifted(31 * DAY)
+    alice.start()
+
+    def gap():
+        events = alice.lines("events", "--as", "bot", "--no-follow")
+        return events if events and events[0]["type"] == "gap" else None
+    events = until("the events of last month are trimmed", gap)
+    w.checks.true("the gap is behind what was seen", events[0]["cursor"] > seen[-1]["cursor"])
+    w.checks.same("it says what is left", events[0]["data"]["first"], events[0]["cursor"] + 1)
+    w.checks.true("and that was not all made up", events[0]["cursor"] <= newest)
+    w.checks.same("what is left follows", [e["cursor"] for e in events[1:]],
+                  list(range(events[0]["data"]["first"], newest + 1)))
+
+
+def slow_and_dead_clients_block_nobody(w):
+    _, alice, bob = w.three()
+    alice.meet(bob)
+    start = alice.call("event.subscribe", since=0)["cursor"]
+    slow = Control(alice.home, timeout=PATIENCE)
+    slow.connect()
+    slow.call("event.subscribe", {"since": start})
+    dead = subprocess.Popen(  # pylint: disable=consider-using-with
+        [alice.tool, "--home", str(alice.home), "events", "--since", "0"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    dead.stdout.readline()
+    dead.send_signal(signal.SIGSTOP)  # it lives, holds its connection, and never reads
+    before = alice.rss_kib()
+    texts = [f"{i} " + "x" * 50000 for i in range(60)]
+    last = [bob.send(alice, text) for text in texts][-1]
+    bob.delivered(last)
+    grown = alice.rss_kib() - before
+    print(f"   {sum(map(len, texts)) // 1024} KiB of events unread by two: VmRSS grew {grown} KiB")
+    if not sanitized():
+        w.checks.true("memory stays bounded (24 MiB)", grown < 24 * 1024)
+    w.checks.same("others are served", alice.status()["account"], "open")
+    dead.kill()
+    dead.wait()
+    dead.stdout.close()
+    got = []
+    while len(got) < len(texts):
+        event = slow.wait_event(lambda e: e["type"] == "message.received", PATIENCE)
+        w.checks.true("the slow one gets all in the end", event is not None)
+        got.append(event["data"]["text"])
+    w.checks.same("in order", got == texts, True)
+    slow.close()
+
+
+def sanitized():
+    return "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ
+
+
+# --- the daemon ---
+
+def a_passphrase_guards_the_account(w):
+    relay = w.person("relay", relay=True)
+    alice, bob = w.person("alice"), w.person("bob").create(relay)
+    secret = b"correct horse battery staple\n"
+    with pipe_with(secret) as fd:
+        done = alice.ctl("--json", "init", "--passphrase-fd", str(fd), pass_fds=[fd])
+    w.checks.same("init", done.returncode, 0)
+    words = json.loads(done.stdout)["words"]
+    alice.id = alice.call("account.show")["id"]
+    alice.join(relay)
+    alice.meet(bob)
+    w.checks.same("no key file", (alice.home / "account-1.key").exists(), False)
+
+    w.checks.same("stop", alice.ctl("stop").returncode, 0)
+    alice.process.wait(PATIENCE)
+    alice.process = None
+    message = bob.send(alice, "while you were locked")
+    bob.event_of("message.at-relay", message=message)
+    alice.start()
+    w.checks.same("locked after a restart", alice.status()["account"], "locked")
+    for command in (("id",), ("contacts",), ("invite",), ("send", bob.id, "x"), ("words",),
+                    ("events", "--since", "0", "--no-follow")):
+        alice.refused(4, "account-locked", *command)
+    with pipe_with(b"wrong horse\n") as fd:
+        alice.refused(1, "wrong-key", "unlock", "--passphrase-fd", str(fd), pass_fds=[fd])
+    w.checks.same("still locked", alice.status()["account"], "locked")
+    with pipe_with(secret) as fd:
+        done = alice.ctl("--json", "unlock", "--passphrase-fd", str(fd), pass_fds=[fd])
+    w.checks.same("unlock", (done.returncode, json.loads(done.stdout)["id"]), (0, alice.id))
+    bob.delivered(message)
+    w.checks.same("what came meanwhile", alice.texts(bob.id), ["while you were locked"])
+    w.checks.same("the words", alice.ask("words")["words"], words)
+
+    alice.terminate()
+    with pipe_with(secret) as fd:
+        alice.start(arguments=["--passphrase-fd", str(fd)], pass_fds=[fd])
+    w.checks.same("opened at start", alice.status()["account"], "open")
+    alice.terminate()
+    with pipe_with(b"wrong horse\n") as fd:
+        alice.launch(arguments=["--passphrase-fd", str(fd)], pass_fds=[fd])
+        w.checks.same("a wrong one at start: exit code", alice.process.wait(PATIENCE), 1)
+    alice.process = None
+    w.checks.true("and why", "wrong-key" in alice.log_tail())
+    for place in alice.home.rglob("*"):
+        if place.is_file() and place.name != "ballast":
+            w.checks.same(f"{place.name} does not hold it",
+                          secret.strip() in place.read_bytes(), False)
+    w.checks.same("nor does the log", b"horse" in alice.log.read_bytes(), False)
+
+
+def every_exit_code_is_shown(w):
+    alice = w.person("alice")
+    seen = {}
+
+    def shows(code, what, *args, **kw):
+        seen[code] = what
+        w.checks.same(what, alice.ctl(*args, **kw).returncode, code)
+    shows(4, "state: no account", "id")
+    with pipe_with(b"secret\n") as fd:
+        shows(0, "init", "init", "--passphrase-fd", str(fd), pass_fds=[fd])
+    alice.terminate()
+    shows(5, "no daemon", "status")
+    alice.start()
+    with pipe_with(b"another\n") as fd:
+        shows(1, "local: wrong passphrase", "unlock", "--passphrase-fd", str(fd), pass_fds=[fd])
+    with pipe_with(b"secret\n") as fd:
+        shows(0, "unlock", "unlock", "--passphrase-fd", str(fd), pass_fds=[fd])
+    for words in (("nonsense",), (), ("send", "one"), ("--no-such", "id"), ("events", "--ack")):
+        shows(2, f"usage: {words}", *words)
+    own = alice.ask("id")["id"]
+    shows(3, "peer: a mistyped ID", "add", mistyped(own))
+    shows(4, "state: account exists", "init")
+    w.checks.same("all of them", sorted(seen), [0, 1, 2, 3, 4, 5])
+
+
+def one_home_one_daemon_and_clean_ends(w):
+    alice = w.person("alice")
+    second = w.person("alice", start=False)
+    second.launch()
+    w.checks.same("a second daemon on this home: exit code", second.process.wait(PATIENCE), 1)
+    second.process = None
+    w.checks.true("and why", "home-locked" in second.log_tail())
+    alice.create()
+    for how in (signal.SIGTERM, signal.SIGINT):
+        w.checks.same(f"{how.name}: exit code", alice.terminate(how), 0)
+        w.checks.same("the socket is gone", os.path.lexists(alice.home / "control.sock"), False)
+        alice.start()
+    w.checks.same("the account is still there", alice.call("account.show")["id"], alice.id)
+
+
+def a_newer_schema_is_refused_and_left_alone(w):
+    alice = w.person("alice").create()
+    alice.terminate()
+    tool = [pathlib.Path(w.options.tools) / "e2e_store", "schema"]
+    database = alice.home / "db"
+    was = subprocess.run([*tool, database], capture_output=True, check=True).stdout
+    w.checks.same("schema of this version", was, b"1\n")
+    subprocess.run([*tool, database, "2", "petreld 99.1"], check=True)
+    content = (database / "data.mdb").read_bytes()
+    alice.launch()
+    w.checks.same("exit code", alice.process.wait(PATIENCE), 1)
+    alice.process = None
+    w.checks.true("and why", "schema-newer" in alice.log_tail() and
+                  "petreld 99.1" in alice.log_tail())
+    w.checks.same("nothing was written", (database / "data.mdb").read_bytes() == content, True)
+    subprocess.run([*tool, database, "1", "petreld 0"], check=True)
+    alice.start()
+    w.checks.same("and nothing was lost", alice.call("account.show")["id"], alice.id)
+
+
+def the_configuration_is_checked(w):
+    program = str(w.bin / "petreld")
+    home = w.folder / "conf"
+    home.mkdir(mode=0o700)
+
+    def check(*args):
+        return subprocess.run([program, "--home", str(home), *args, "--check-config"],
+                              capture_output=True, text=True, timeout=PATIENCE, check=False)
+    conf = home / "petreld.conf"
+    for text, reason in (("log.level = info\nno.such = 1\n", ":2: there is no key 'no.such'"),
+                         ("relay = perhaps\n", ":1: relay: 'perhaps'"),
+                         ("listen = 127.0.0.1:99999\n", ":1: listen"),
+                         ("log.level = info\nlog.level = debug\n", ":2: ")):
+        conf.write_text(text)
+        done = check()
+        w.checks.same(f"{text!r}: exit code", done.returncode, 1)
+        w.checks.true(f"{text!r}: file, line and reason", f"{conf}{reason}" in done.stderr)
+    conf.write_text("relay = yes\n")
+    w.checks.same("a relay that listens nowhere", check().returncode, 1)
+    w.checks.same("a good one", check("--listen", "127.0.0.1:0").returncode, 0)
+    w.checks.same("a file that is not there", check("--config", "/no/such").returncode, 1)
+    w.checks.same("a wrong flag", check("--wrong").returncode, 2)
+
+
+def the_service_manager_is_told(w):
+    path = str(w.folder / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(path)
+        notify.settimeout(PATIENCE)
+        alice = w.person("alice", start=False, environment={"NOTIFY_SOCKET": path})
+        alice.launch()
+        w.checks.same("ready", notify.recv(64), b"READY=1")
+        with Control(alice.home) as control:  # whoever hears READY can call
+            w.checks.same("and it is", control.call("daemon.status")["account"], "none")
+        w.checks.same("SIGTERM: exit code", alice.terminate(), 0)
+        w.checks.same("stopping", notify.recv(64), b"STOPPING=1")
+
+
+# --- calls as bytes ---
+
+class Raw:
+    """Calls that lib/control.py would not make."""
+
+    def __init__(self, home):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(str(home / "control.sock"))
+        self.buffer = b""
+
+    def exchange(self, data):
+        """Sends bytes; the next message."""
+        self.socket.sendall(data)
+        while True:
+            try:
+                message, end = mpack.unpack(self.buffer)
+                self.buffer = self.buffer[end:]
+                return message
+            except mpack.NeedMore:
+                got = self.socket.recv(65536)
+                if not got:
+                    raise AssertionError("closed") from None
+                self.buffer += got
+
+    def call(self, method, params, number=7):
+        return self.exchange(mpack.pack([0, number, method, [params]]))
+
+    def error(self, method, params):
+        reply = self.call(method, params)
+        assert reply[0] == 1 and reply[1] == 7 and reply[3] is None, reply
+        return reply[2]["name"], reply[2]["class"], reply[2]["code"]
+
+
+def wrong_calls_have_names(w):
+    alice = w.person("alice").create()
+    raw = Raw(alice.home)
+    cid = os.urandom(16)
+    for method, params, name, kind, code in (
+            ("message.sing", {}, "unknown-method", "caller", 401),
+            ("daemon.status", {"colour": "red"}, "unknown-parameter", "caller", 402),
+            ("contact.add", {"client_id": cid}, "missing-parameter", "caller", 403),
+            ("contact.block", {"contact": "x"}, "missing-parameter", "caller", 403),
+            ("message.history", {"contact": 7}, "bad-type", "caller", 404),
+            ("contact.block", {"contact": "x", "client_id": b"short"}, "bad-type", "caller", 404),
+            ("message.history", {"contact": "nobody"}, "unknown-contact", "state", 305),
+            ("event.ack", {"name": "", "cursor": 0}, "bad-argument", "caller", 400)):
+        w.checks.same(f"{method} {params}", raw.error(method, params), (name, kind, code))
+    w.checks.same("and good ones still work", raw.call("hello", {"api": 1})[3]["api"], 1)
+    w.checks.same("another version", raw.error("hello", {"api": 99})[0], "wrong-version")
+    reply = raw.exchange(b"\xc1")
+    w.checks.same("what is no call at all ends it", (reply[1], reply[2]["class"]), (0, "peer"))
+    w.checks.same("the end", raw.socket.recv(1), b"")
+    w.checks.same("others notice nothing", alice.status()["account"], "open")
+
+
+def a_repeated_call_changes_nothing(w):
+    _, alice, bob = w.three()
+    alice.meet(bob)
+    cid = os.urandom(16)
+    call = {"contact": bob.id, "text": "once", "client_id": cid}
+    first = Raw(alice.home).call("message.send", call)[3]
+    w.checks.same("on another connection", Raw(alice.home).call("message.send", call)[3], first)
+    alice.kill()
+    alice.start()
+    raw = Raw(alice.home)
+    w.checks.same("after SIGKILL", raw.call("message.send", call)[3], first)
+    w.checks.same("for another call", raw.error("message.send", dict(call, text="twice"))[:2],
+                  ("client-id-reused", "state"))
+    w.checks.same("for another method", raw.error("contact.block", {"contact": bob.id,
+                                                                   "client_id": cid})[:2],
+                  ("client-id-reused", "state"))
+    alice.delivered(first["message"])
+    w.checks.same("what he reads", bob.texts(alice.id), ["once"])
+    link = Raw(alice.home).call("invite.create", {"client_id": cid[::-1]})[3]
+    w.checks.same("the same invitation",
+                  Raw(alice.home).call("invite.create", {"client_id": cid[::-1]})[3], link)
+
+
+STORIES = [adding_by_id_goes_through_ones_own_relay, text_from_standard_input_and_its_limits,
+           the_safety_number_is_compared, a_blocked_contact_is_not_heard,
+           an_invitation_makes_one_contact, what_is_mistyped_is_named, a_wrong_join_code_is_told,
+           an_invitation_expires, a_client_that_was_away_replays_all, trimmed_events_show_as_a_gap,
+           slow_and_dead_clients_block_nobody, a_passphrase_guards_the_account,
+           every_exit_code_is_shown, one_home_one_daemon_and_clean_ends,
+           a_newer_schema_is_refused_and_left_alone, the_configuration_is_checked,
+           the_service_manager_is_told, wrong_calls_have_names, a_repeated_call_changes_nothing]
+
+
+def options_of(parser):
+    parser.add_argument("--shift", required=True, help="the library of clock_shift.c")
+    parser.add_argument("--tools", required=True, help="folder with e2e_store")
+
+
+if __name__ == "__main__":
+    main(STORIES, "what people do with petreld and petrelctl", options_of)

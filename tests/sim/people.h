@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * people: a relay and some persons on it, with what tests of the simulator do over and over: meet,
+ * write, wait, look at what came.
+ */
+#ifndef PETREL_TESTS_SIM_PEOPLE_H
+#define PETREL_TESTS_SIM_PEOPLE_H
+
+#include "node/invite.h"
+#include "sim/sim.h"
+
+enum {
+    PEOPLE_MAX = 5,
+};
+
+struct person {
+    struct sim_node *n;
+    char id[128];
+};
+
+struct people {
+    struct sim sim;
+    struct sim_node *relay;
+    char address[256];
+    struct person person[PEOPLE_MAX];
+    size_t count;
+};
+
+/* A relay and n persons who have joined it. Free with people_free. */
+struct people *people_new(uint64_t seed, size_t n);
+void people_free(struct people *p);
+
+/* One call with text parameters: name, value, ..., NULL. */
+enum err people_call(struct people *p, struct sim_node *n, const char *method, ...);
+enum err people_query(struct people *p, struct sim_node *n, const char *method, ...);
+
+/* Runs until done(p, ctx), for at most ms of the nodes' time; false: it never was. */
+bool people_until(struct people *p, bool (*done)(struct people *p, void *ctx), void *ctx,
+                  uint64_t ms);
+
+void people_use_relay(struct people *p, struct sim_node *relay, struct person *who);
+bool people_ready(struct people *p, struct person *who);
+/* a invites b, and both are contacts afterwards, with nothing left to send. */
+void people_meet(struct people *p, struct person *a, struct person *b);
+enum err people_send(struct people *p, struct person *from, struct person *to, const char *text);
+/* The state that who gives this contact: "" when there is none. */
+const char *people_state(struct people *p, struct person *who, struct person *of);
+/* Entries in the outbox. */
+uint64_t people_outbox(struct people *p, struct person *who);
+/* Everything that everybody wrote was acknowledged. */
+bool people_all_quiet(struct people *p, void *ctx);
+/* How many events of this type there are. */
+unsigned people_events(struct people *p, struct person *who, const char *type);
+/* How many messages of the history with `of` are in this state (NULL: any), and, with text, say
+ * just that. */
+unsigned people_messages(struct people *p, struct person *who, struct person *of, const char *state,
+                         const char *text);
+/* Checks that all texts "<prefix> 0" ... "<prefix> n-1" of `of` are in the history of who, each
+ * once and in this order. */
+void people_in_order(struct people *p, struct person *who, struct person *of, const char *prefix,
+                     unsigned n);
+/* Gives `from` n more tokens for the queue of `to`, so that no stamps are needed. */
+void people_tokens(struct people *p, struct person *from, struct person *to, unsigned n);
+
+#endif

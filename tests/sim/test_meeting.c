@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * meeting: how two become contacts, and how they do not: by ID, by invitation, both at once, twice,
+ * too late, after a block, with somebody who does not answer. docs/protocol/07-node.md, section 3.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/core.h"
+#include "sim/people.h"
+
+enum {
+    DAY = 86400000,
+    HOUR = 3600000,
+};
+
+struct pair {
+    struct person *who;
+    struct person *of;
+    const char *state;
+};
+
+static bool in_state(struct people *p, void *ctx)
+{
+    struct pair *pair = ctx;
+    return strcmp(people_state(p, pair->who, pair->of), pair->state) == 0;
+}
+
+static void wait_state(struct people *p, struct person *who, struct person *of, const char *state)
+{
+    struct pair pair = {who, of, state};
+    ck_assert_msg(people_until(p, in_state, &pair, 2 * HOUR), "never %s, but %s", state,
+                  people_state(p, who, of));
+}
+
+static void wait_quiet(struct people *p)
+{
+    ck_assert_msg(people_until(p, people_all_quiet, NULL, 2 * HOUR), "outboxes never empty");
+}
+
+static void invite(struct people *p, struct person *who, char link[INVITE_TEXT])
+{
+    ck_assert_ok(people_call(p, who->n, "invite.create", NULL));
+    ck_assert(sim_result_str(who->n, "link", link, INVITE_TEXT));
+}
+
+static void add(struct people *p, struct person *who, const char *link)
+{
+    ck_assert_ok(people_call(p, who->n, "contact.add", "link", link, "text", "hello", NULL));
+}
+
+START_TEST(a_request_by_id_waits_until_it_is_accepted)
+{
+    struct people *p = people_new(11, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    add(p, b, a->id);
+    ck_assert_ok(people_send(p, b, a, "too early"));
+    wait_state(p, b, a, "requested");
+    wait_state(p, a, b, "incoming");
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_events(p, a, "request.received"), 1);
+    ck_assert_uint_eq(people_messages(p, a, b, NULL, NULL), 0);
+    ck_assert_err(people_send(p, a, b, "not yet"), ERR_NOT_ACCEPTED);
+    ck_assert_ok(people_call(p, a->n, "request.accept", "contact", b->id, NULL));
+    wait_state(p, b, a, "accepted");
+    wait_quiet(p);
+    ck_assert_uint_eq(people_messages(p, a, b, "received", "too early"), 1);
+    ck_assert_uint_eq(people_messages(p, b, a, "delivered", "too early"), 1);
+    ck_assert_err(people_call(p, a->n, "request.accept", "contact", b->id, NULL),
+                  ERR_UNKNOWN_REQUEST);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_request_can_be_blocked_and_says_nothing_more)
+{
+    struct people *p = people_new(12, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    add(p, b, a->id);
+    wait_state(p, a, b, "incoming");
+    ck_assert_ok(people_call(p, a->n, "contact.block", "contact", b->id, NULL));
+    sim_settle(&p->sim, 2 * (uint64_t)DAY);
+    ck_assert_str_eq(people_state(p, a, b), "blocked");
+    ck_assert_str_eq(people_state(p, b, a), "requested");
+    ck_assert_uint_eq(people_events(p, a, "request.received"), 1);
+    ck_assert_uint_eq(people_outbox(p, a), 0);
+    /* Adding somebody again is how a block is taken back. */
+    add(p, a, b->id);
+    wait_state(p, b, a, "accepted");
+    people_free(p);
+}
+END_TEST
+
+START_TEST(both_may_ask_each_other_at_once)
+{
+    for (uint64_t seed = 20; seed < 24; seed++) {
+        struct people *p = people_new(seed, 2);
+        struct person *a = &p->person[0];
+        struct person *b = &p->person[1];
+        add(p, a, b->id);
+        add(p, b, a->id);
+        wait_state(p, a, b, "accepted");
+        wait_state(p, b, a, "accepted");
+        ck_assert_ok(people_send(p, a, b, "a 0"));
+        ck_assert_ok(people_send(p, b, a, "b 0"));
+        wait_quiet(p); /* each session acknowledges its own */
+        ck_assert_ok(people_send(p, a, b, "a 1"));
+        wait_quiet(p);
+        people_in_order(p, b, a, "a ", 2);
+        people_in_order(p, a, b, "b ", 1);
+        ck_assert_uint_eq(people_events(p, a, "contact.accepted"), 1);
+        ck_assert_uint_eq(people_events(p, b, "contact.accepted"), 1);
+        people_free(p);
+    }
+}
+END_TEST
+
+START_TEST(an_invitation_is_used_twice_and_both_sides_hear_of_it)
+{
+    struct people *p = people_new(30, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct person *c = &p->person[2];
+    char link[INVITE_TEXT];
+    invite(p, a, link);
+    add(p, b, link);
+    wait_state(p, b, a, "accepted");
+    add(p, c, link);
+    sim_settle(&p->sim, HOUR);
+    /* The pop token was spent: c hears it at once, and does not go on. */
+    ck_assert_uint_eq(people_events(p, c, "contact.failed"), 1);
+    ck_assert_str_eq(people_state(p, c, a), "resolving");
+    ck_assert_uint_eq(people_events(p, a, "invite.misused"), 0);
+    sim_settle(&p->sim, 3 * (uint64_t)DAY);
+    ck_assert_uint_eq(people_events(p, c, "contact.failed"), 1);
+    people_free(p);
+}
+END_TEST
+
+static void forget_pop_token(void *ctx, struct turn *turn)
+{
+    struct person *c = ctx;
+    struct step step = {.turn = turn};
+    struct contact_row row;
+    ck_assert_ok(contact_row_get(&step, c->n->node->keys, 1, &row));
+    row.pop_token = slice_of(NULL, 0);
+    ck_assert_ok(contact_row_put(&step, c->n->node->keys, &row));
+}
+
+START_TEST(a_thief_of_an_invitation_who_pays_a_stamp_raises_the_alarm)
+{
+    struct people *p = people_new(31, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct person *c = &p->person[2];
+    char link[INVITE_TEXT];
+    invite(p, a, link);
+    add(p, b, link);
+    wait_state(p, b, a, "accepted");
+    wait_quiet(p);
+    sim_sleep(&p->sim, p->relay); /* so that c's token is not refused before it forgets it */
+    add(p, c, link);
+    sim_turn(&p->sim, c->n, forget_pop_token, c);
+    sim_wake(&p->sim, p->relay);
+    wait_state(p, a, c, "incoming");
+    ck_assert_uint_eq(people_events(p, a, "invite.misused"), 1);
+    ck_assert_uint_eq(people_events(p, a, "request.received"), 1);
+    ck_assert_str_eq(people_state(p, a, b), "accepted");
+    people_free(p);
+}
+END_TEST
+
+START_TEST(an_expired_invitation_is_refused_by_who_was_invited)
+{
+    struct people *p = people_new(32, 2);
+    char link[INVITE_TEXT];
+    invite(p, &p->person[0], link);
+    p->sim.random.env.now_ms += 7 * (uint64_t)DAY;
+    ck_assert_err(people_call(p, p->person[1].n, "contact.add", "link", link, NULL), ERR_EXPIRED);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(an_invitation_that_expires_on_its_way_becomes_a_request)
+{
+    struct people *p = people_new(33, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    char link[INVITE_TEXT];
+    invite(p, a, link);
+    sim_settle(&p->sim, 6 * (uint64_t)DAY);
+    sim_sleep(&p->sim, a->n);
+    add(p, b, link);
+    sim_settle(&p->sim, 2 * (uint64_t)HOUR);
+    p->sim.random.env.now_ms += 2 * (uint64_t)DAY;
+    sim_wake(&p->sim, a->n);
+    wait_state(p, a, b, "incoming");
+    people_free(p);
+}
+END_TEST
+
+START_TEST(who_does_not_answer_for_days_is_asked_again_and_nothing_is_lost)
+{
+    struct people *p = people_new(40, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    char link[INVITE_TEXT];
+    invite(p, a, link);
+    sim_sleep(&p->sim, a->n);
+    add(p, b, link);
+    ck_assert_ok(people_send(p, b, a, "b 0"));
+    sim_settle(&p->sim, 3 * (uint64_t)DAY + HOUR); /* asked anew three times */
+    ck_assert_ok(people_send(p, b, a, "b 1"));
+    sim_settle(&p->sim, HOUR);
+    sim_wake(&p->sim, a->n);
+    wait_state(p, b, a, "accepted");
+    ck_assert_ok(people_send(p, a, b, "a 0"));
+    wait_quiet(p);
+    people_in_order(p, a, b, "b ", 2);
+    people_in_order(p, b, a, "a ", 1);
+    ck_assert_uint_eq(people_events(p, a, "invite.misused"), 0);
+    ck_assert_uint_eq(people_events(p, a, "contact.accepted"), 1);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(many_can_be_asked_at_once)
+{
+    /* More than LINK_REQUESTS look-ups over one link. */
+    struct people *p = people_new(41, 1);
+    struct person *a = &p->person[0];
+    for (uint8_t i = 0; i < 40; i++) {
+        uint8_t seed[32] = {i, 1};
+        struct sign_pk pk;
+        struct sign_sk sk;
+        char id[ID_TEXT];
+        prim_sign_keypair(&pk, &sk, seed);
+        id_encode(pk.b, id);
+        add(p, a, id);
+    }
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_outbox(p, a), 40);
+    ck_assert_uint_eq(p->sim.nodes[1].crashes, 0);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(one_does_not_ask_oneself_nor_nonsense)
+{
+    struct people *p = people_new(42, 1);
+    struct person *a = &p->person[0];
+    ck_assert_err(people_call(p, a->n, "contact.add", "link", a->id, NULL), ERR_SELF);
+    ck_assert_err(people_call(p, a->n, "contact.add", "link", "petrel1qqqq", NULL), ERR_BAD_ID);
+    ck_assert_err(people_call(p, a->n, "contact.add", "link", "petrel:AAAA", NULL),
+                  ERR_BAD_INVITATION);
+    ck_assert_err(people_call(p, a->n, "contact.block", "contact", "nobody", NULL),
+                  ERR_UNKNOWN_CONTACT);
+    ck_assert_uint_eq(people_outbox(p, a), 0);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(names_are_unique_and_name_people)
+{
+    struct people *p = people_new(43, 3);
+    struct person *a = &p->person[0];
+    ck_assert_ok(people_call(p, a->n, "contact.add", "link", p->person[1].id, "name", "x", NULL));
+    ck_assert_err(people_call(p, a->n, "contact.add", "link", p->person[2].id, "name", "x", NULL),
+                  ERR_EXISTS);
+    ck_assert_str_eq(people_state(p, a, &p->person[2]), "");
+    ck_assert_ok(people_call(p, a->n, "message.send", "contact", "x", "text", "hi", NULL));
+    char begin[24];
+    memcpy(begin, p->person[1].id, 20);
+    begin[20] = '\0';
+    ck_assert_ok(people_call(p, a->n, "contact.verify", "contact", begin, NULL));
+    char number[64];
+    ck_assert(sim_result_str(a->n, "number", number, sizeof number));
+    ck_assert_ok(people_call(p, a->n, "contact.verify", "contact", "x", "number", number, NULL));
+    number[0] = number[0] == '9' ? '8' : '9';
+    ck_assert_err(people_call(p, a->n, "contact.verify", "contact", "x", "number", number, NULL),
+                  ERR_ARGUMENT);
+    people_free(p);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_set_timeout(tc, 250);
+    tcase_add_test(tc, a_request_by_id_waits_until_it_is_accepted);
+    tcase_add_test(tc, a_request_can_be_blocked_and_says_nothing_more);
+    tcase_add_test(tc, both_may_ask_each_other_at_once);
+    tcase_add_test(tc, an_invitation_is_used_twice_and_both_sides_hear_of_it);
+    tcase_add_test(tc, a_thief_of_an_invitation_who_pays_a_stamp_raises_the_alarm);
+    tcase_add_test(tc, an_expired_invitation_is_refused_by_who_was_invited);
+    tcase_add_test(tc, an_invitation_that_expires_on_its_way_becomes_a_request);
+    tcase_add_test(tc, who_does_not_answer_for_days_is_asked_again_and_nothing_is_lost);
+    tcase_add_test(tc, many_can_be_asked_at_once);
+    tcase_add_test(tc, one_does_not_ask_oneself_nor_nonsense);
+    tcase_add_test(tc, names_are_unique_and_name_people);
+}
+
+int main(void)
+{
+    return unit_main("sim/meeting", add_tests);
+}
