@@ -135,40 +135,56 @@ static bool out_full(const struct channel *ch)
     return ch->out.count >= LIMIT_CHANNEL_ITEMS || ch->out.bytes >= LIMIT_CHANNEL_BYTES;
 }
 
-static void cond_wait_ms(struct channel *ch, uint64_t ms)
+static void cond_wait_us(struct channel *ch, uint64_t us)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + ms % 1000 * 1000000;
-    until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
+    uint64_t ns = (uint64_t)until.tv_nsec + us % 1000000 * 1000;
+    until.tv_sec += (time_t)(us / 1000000 + ns / 1000000000);
     until.tv_nsec = (long)(ns % 1000000000);
     pthread_cond_timedwait(&ch->cond, &ch->mutex, &until);
 }
 
-/* How long to sleep until the deadline; 0: it has passed. */
-static uint64_t wait_ms(uint64_t deadline)
+/* How long to sleep until deadline; 0: it has passed. */
+static uint64_t deadline_us(uint64_t deadline)
 {
     uint64_t now = hostenv_wall_ms();
     uint64_t left = deadline > now ? deadline - now : 0;
-    return left < CHANNEL_WAIT_MS ? left : CHANNEL_WAIT_MS;
+    return (left < CHANNEL_WAIT_MS ? left : CHANNEL_WAIT_MS) * 1000;
 }
 
-bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline)
+/* How long to wait for more inputs although there are some. */
+static uint64_t company_us(const struct channel_company *company, size_t count)
+{
+    uint64_t now = company->until_us > 0 ? hostenv_mono_us() : 0;
+    return now < company->until_us && count < company->count ? company->until_us - now : 0;
+}
+
+bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline,
+                  const struct channel_company *company)
 {
     pthread_mutex_lock(&ch->mutex);
     while (!ch->stop) {
         bool due = todo->first != NULL || ch->in.first != NULL;
-        uint64_t ms = due ? 0 : wait_ms(deadline);
+        uint64_t us = due ? company_us(company, todo->count + ch->in.count) : deadline_us(deadline);
         if (out_full(ch)) {
-            ms = CHANNEL_WAIT_MS; /* channel_take signals */
+            us = (uint64_t)CHANNEL_WAIT_MS * 1000; /* channel_take signals */
         }
-        if (ms == 0) {
+        if (us == 0) {
             break;
         }
-        cond_wait_ms(ch, ms);
+        cond_wait_us(ch, us);
     }
     engine_input_splice(todo, &ch->in);
     bool go = !ch->stop;
     pthread_mutex_unlock(&ch->mutex);
     return go;
+}
+
+size_t channel_waiting(struct channel *ch)
+{
+    pthread_mutex_lock(&ch->mutex);
+    size_t count = ch->in.count;
+    pthread_mutex_unlock(&ch->mutex);
+    return count;
 }

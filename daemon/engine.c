@@ -13,6 +13,9 @@
 
 enum {
     ENGINE_SPACE_CHECK_MS = 1000, /* free space is looked at this often at most */
+    ENGINE_SLOW_COMMIT_US = 2000, /* from here on a commit is worth waiting for company */
+    ENGINE_GATHER_SHARE = 4,      /* which takes this part of it at most, */
+    ENGINE_GATHER_US = 4000,      /* and not longer than this */
 };
 
 struct engine {
@@ -37,9 +40,11 @@ struct engine {
     struct arena arena;
     struct engine_inputs todo;
     struct engine_fail fail;
-    uint64_t epoch;         /* lives of the core before this one */
-    bool growth;            /* there is disk space for more */
-    uint64_t space_checked; /* monotonic ms */
+    uint64_t epoch;                 /* lives of the core before this one */
+    bool growth;                    /* there is disk space for more */
+    uint64_t space_checked;         /* monotonic ms */
+    uint64_t commit_us;             /* what the last commit took; 0: it had nothing to write */
+    struct channel_company company; /* what the next turn waits for */
 };
 
 /* --- a turn --- */
@@ -134,7 +139,9 @@ static enum err turn_run(struct engine *e, struct engine_inputs *done, struct no
         }
         if (err == ERR_OK) {
             *stage = STAGE_COMMIT;
+            uint64_t began = hostenv_mono_us();
             err = store_lmdb_commit(e->config.db, &wrote);
+            e->commit_us = wrote ? hostenv_mono_us() - began : 0;
         } else {
             store_lmdb_abort(e->config.db);
         }
@@ -311,6 +318,20 @@ static void turn_failed(struct engine *e, enum err err, enum engine_stage stage,
     channel_release(&e->channel, &outs);
 }
 
+/* Those that this turn answered are likely to ask again at once. Where a commit is slow they would
+ * just miss the next one, and two halves would take turns, each with a commit of its own: so the
+ * next turn waits a moment for as many as there were. docs/decisions/0007. */
+static void gather(struct engine *e, size_t inputs)
+{
+    e->company = (struct channel_company){.until_us = 0};
+    if (inputs < 2 || e->commit_us < ENGINE_SLOW_COMMIT_US) {
+        return;
+    }
+    uint64_t most = e->commit_us / ENGINE_GATHER_SHARE;
+    e->company.until_us = hostenv_mono_us() + (most < ENGINE_GATHER_US ? most : ENGINE_GATHER_US);
+    e->company.count = inputs + e->todo.count + channel_waiting(&e->channel);
+}
+
 static void turn(struct engine *e)
 {
     struct engine_inputs done = {0};
@@ -318,13 +339,16 @@ static void turn(struct engine *e)
     enum engine_stage stage;
     enum err err = turn_run(e, &done, &outs, &stage);
     if (err != ERR_OK) {
+        e->company = (struct channel_company){.until_us = 0};
         turn_failed(e, err, stage, &done);
         return;
     }
+    size_t inputs = done.count;
     engine_fail_none(&e->fail, done.count, e->todo.first != NULL);
     adopt_roots(e, &done, &outs);
     channel_release(&e->channel, &outs);
     channel_done(&e->channel, &done);
+    gather(e, inputs);
 }
 
 /* First load; tells engine_start how it went. */
@@ -353,7 +377,7 @@ static void *engine_main(void *arg)
     struct engine *e = arg;
     if (first_load(e)) {
         while (engine_fatal(e) == ERR_OK &&
-               channel_wait(&e->channel, &e->todo, node_deadline(e->node))) {
+               channel_wait(&e->channel, &e->todo, node_deadline(e->node), &e->company)) {
             turn(e);
         }
     }

@@ -16,6 +16,8 @@
 uint64_t hostenv_wall_ms(void);
 /* ms that never step back, from an unnamed start. */
 uint64_t hostenv_mono_ms(void);
+/* The same clock in us. */
+uint64_t hostenv_mono_us(void);
 /* now_ms: Unix ms. The randomness is libsodium's. */
 struct env hostenv_at(uint64_t now_ms);
 
