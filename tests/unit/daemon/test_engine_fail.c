@@ -4,8 +4,8 @@
 #include "lib/unit.h"
 
 /* Judges one failed turn and, if the daemon lives on, what comes after it. */
-static enum engine_verdict fail(struct engine_fail *f, enum err err, enum engine_stage stage,
-                                size_t inputs, bool space, size_t left)
+static enum engine_verdict failed_turn(struct engine_fail *f, enum err err, enum engine_stage stage,
+                                       size_t inputs, bool space, size_t left)
 {
     enum engine_verdict verdict = engine_fail_judge(f, err, stage, inputs, space);
     if (verdict != ENGINE_FATAL) {
@@ -17,7 +17,7 @@ static enum engine_verdict fail(struct engine_fail *f, enum err err, enum engine
 START_TEST(one_failure_changes_nothing)
 {
     struct engine_fail f = {0};
-    ck_assert_int_eq(fail(&f, ERR_BUG, STAGE_STEP, 5, true, 5), ENGINE_RETRY);
+    ck_assert_int_eq(failed_turn(&f, ERR_BUG, STAGE_STEP, 5, true, 5), ENGINE_RETRY);
     ck_assert_uint_eq(engine_fail_most(&f), LIMIT_TURN_INPUTS);
     engine_fail_none(&f, 5, false);
     ck_assert_uint_eq(f.failures, 0);
@@ -27,12 +27,12 @@ END_TEST
 START_TEST(after_two_failures_inputs_run_alone_and_the_culprit_is_dropped)
 {
     struct engine_fail f = {0};
-    (void)fail(&f, ERR_BUG, STAGE_STEP, 3, true, 3);
-    ck_assert_int_eq(fail(&f, ERR_BUG, STAGE_STEP, 3, true, 3), ENGINE_RETRY);
+    (void)failed_turn(&f, ERR_BUG, STAGE_STEP, 3, true, 3);
+    ck_assert_int_eq(failed_turn(&f, ERR_BUG, STAGE_STEP, 3, true, 3), ENGINE_RETRY);
     ck_assert_uint_eq(engine_fail_most(&f), 1);
     engine_fail_none(&f, 1, true); /* the first of the three is innocent */
     ck_assert_uint_eq(engine_fail_most(&f), 1);
-    ck_assert_int_eq(fail(&f, ERR_BUG, STAGE_STEP, 1, true, 1), ENGINE_DROP);
+    ck_assert_int_eq(failed_turn(&f, ERR_BUG, STAGE_STEP, 1, true, 1), ENGINE_DROP);
     ck_assert_uint_eq(engine_fail_most(&f), 1); /* there may be another */
     engine_fail_none(&f, 1, false);
     ck_assert_uint_eq(engine_fail_most(&f), LIMIT_TURN_INPUTS);
@@ -42,8 +42,8 @@ END_TEST
 START_TEST(a_store_that_fails_with_space_is_fatal_the_second_time)
 {
     struct engine_fail f = {0};
-    ck_assert_int_eq(fail(&f, ERR_IO, STAGE_COMMIT, 1, true, 1), ENGINE_RETRY);
-    ck_assert_int_eq(fail(&f, ERR_IO, STAGE_COMMIT, 1, true, 1), ENGINE_FATAL);
+    ck_assert_int_eq(failed_turn(&f, ERR_IO, STAGE_COMMIT, 1, true, 1), ENGINE_RETRY);
+    ck_assert_int_eq(failed_turn(&f, ERR_IO, STAGE_COMMIT, 1, true, 1), ENGINE_FATAL);
 }
 END_TEST
 
@@ -51,8 +51,8 @@ START_TEST(a_full_disk_is_never_fatal_while_inputs_run)
 {
     struct engine_fail f = {0};
     for (int i = 0; i < 10; i++) {
-        ck_assert_int_ne(fail(&f, ERR_DISK_FULL, STAGE_COMMIT, 1, false, 1), ENGINE_FATAL);
-        ck_assert_int_ne(fail(&f, ERR_MAP_FULL, STAGE_COMMIT, 1, true, 1), ENGINE_FATAL);
+        ck_assert_int_ne(failed_turn(&f, ERR_DISK_FULL, STAGE_COMMIT, 1, false, 1), ENGINE_FATAL);
+        ck_assert_int_ne(failed_turn(&f, ERR_MAP_FULL, STAGE_COMMIT, 1, true, 1), ENGINE_FATAL);
     }
 }
 END_TEST
@@ -60,9 +60,9 @@ END_TEST
 START_TEST(a_core_that_fails_without_inputs_is_fatal_the_third_time)
 {
     struct engine_fail f = {0};
-    ck_assert_int_eq(fail(&f, ERR_BUG, STAGE_STEP, 0, true, 0), ENGINE_RETRY);
-    ck_assert_int_eq(fail(&f, ERR_BUG, STAGE_STEP, 0, true, 0), ENGINE_RETRY);
-    ck_assert_int_eq(fail(&f, ERR_BUG, STAGE_STEP, 0, true, 0), ENGINE_FATAL);
+    ck_assert_int_eq(failed_turn(&f, ERR_BUG, STAGE_STEP, 0, true, 0), ENGINE_RETRY);
+    ck_assert_int_eq(failed_turn(&f, ERR_BUG, STAGE_STEP, 0, true, 0), ENGINE_RETRY);
+    ck_assert_int_eq(failed_turn(&f, ERR_BUG, STAGE_STEP, 0, true, 0), ENGINE_FATAL);
 }
 END_TEST
 
