@@ -10,6 +10,7 @@
 #include "daemon/io/control.h"
 #include "daemon/io/sd.h"
 #include "daemon/io/tcp.h"
+#include "daemon/io/tcp_conn.h"
 
 enum {
     LOOP_TICK_MS = 1000,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * tcp: the links of this node over TCP: listens, dials, feeds struct link with bytes and the engine
- * with what comes out of it. docs/protocol/03-link.md.
+ * tcp: the links of this node over TCP: listens, carries out what the core wants, gives every
+ * connection its share of a loop pass. docs/protocol/03-link.md.
  *
- * Owns sockets and links; I/O thread only. It bounds what strangers can cost: handshakes under way
- * and per loop pass, bytes that a peer does not read, links in all. An idle link holds no buffer.
+ * Owns the listener and, through tcp_table and tcp_conn, sockets and links; I/O thread only. It
+ * bounds what strangers can cost: handshakes under way and per loop pass, bytes that a peer does
+ * not read, links in all. An idle link holds no buffer.
  *
  *   RESOLVE -> CONNECT -> OPENING -> OPEN -> CLOSING -> CLOSED
  *     dialled links       ^ accepted links   flushes     handle is being closed
@@ -20,11 +21,7 @@
 #include "daemon/logger.h"
 
 enum {
-    TCP_UNSENT_MAX = 4 * 1024 * 1024, /* a peer that leaves more than this unread is closed */
-    TCP_READ = 65536,                 /* the one read buffer of all links */
-    TCP_WRITE = 262144,               /* bytes copied for one pending write at most */
-    TCP_LINGER_MS = 3000,             /* a closing link may take this long to send its last bytes */
-    TCP_RESERVED_FILES = 192,         /* descriptors that links leave for everything else */
+    TCP_RESERVED_FILES = 192, /* descriptors that links leave for everything else */
 };
 
 struct tcp;

@@ -85,10 +85,49 @@ enum err contact_new_session(struct node *node, struct step *step, struct contac
     return err;
 }
 
-void contact_take_list(struct contact_row *row, struct slice list_bytes,
-                       const struct device_list *list)
+/* How a list stands to the one that is known of this contact. */
+enum list_age {
+    LIST_NEWER,
+    LIST_OLDER,
+    LIST_REVOKED, /* older, and this device of it is no longer in the known one */
+};
+
+/* A restored account begins with version 1 again, but later: either one makes a list newer. */
+static enum err list_age(struct step *step, const struct contact_row *row, struct slice list_bytes,
+                         const struct device_list *list, unsigned device, enum list_age *age)
+{
+    *age = LIST_NEWER;
+    if (row->list.len == 0 || slice_equal(row->list, list_bytes)) {
+        return ERR_OK;
+    }
+    struct device_list *known = arena_alloc(step->turn->arena, sizeof *known);
+    if (known == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (device_list_open(row->list, &row->id, known) != ERR_OK) {
+        return ERR_CORRUPT;
+    }
+    if (list->version > known->version || list->created_ms > known->created_ms) {
+        return ERR_OK;
+    }
+    *age = LIST_REVOKED;
+    for (unsigned i = 0; i < known->count; i++) {
+        if (slice_equal(known->entries[i].certificate, list->entries[device].certificate)) {
+            *age = LIST_OLDER;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err contact_take_list(struct step *step, struct contact_row *row, struct slice list_bytes,
+                           const struct device_list *list, unsigned device)
 {
     const struct device_entry *entry = &list->entries[0];
+    enum list_age age;
+    enum err err = list_age(step, row, list_bytes, list, device, &age);
+    if (err != ERR_OK || age != LIST_NEWER) {
+        return err == ERR_OK && age == LIST_REVOKED ? ERR_STALE : err;
+    }
     row->list = list_bytes;
     row->has_record = true;
     row->relay = entry->record.relay;
@@ -98,6 +137,7 @@ void contact_take_list(struct contact_row *row, struct slice list_bytes,
         row->queue_relay = entry->queues[0].relay;
         row->queue = entry->queues[0].key;
     }
+    return ERR_OK;
 }
 
 /* Tells clients of an event that is about one contact. */
@@ -395,7 +435,9 @@ static enum err popped(struct node *node, struct step *step, struct work *work,
     }
     err = open_bundle(step, row, &reply, &list_bytes, list, bundle);
     if (err == ERR_OK) {
-        contact_take_list(row, list_bytes, list);
+        err = contact_take_list(step, row, list_bytes, list, 0);
+    }
+    if (err == ERR_OK) {
         err = begin(node, step, row, list, bundle);
     }
     if (err_class(err) == ERR_CLASS_PEER) {

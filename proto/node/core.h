@@ -170,9 +170,11 @@ enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
  * stay to receive on. */
 enum err contact_restart(struct node *node, struct step *step, struct work *work,
                          struct contact_row *row) PETREL_MUST_USE;
-/* Takes what a verified list says of where the contact's queue is. */
-void contact_take_list(struct contact_row *row, struct slice list_bytes,
-                       const struct device_list *list);
+/* Takes what a verified list says of where the contact's queue is, when it is not older than the
+ * one that is known. An older one is passed over when this device of it is in the known one too,
+ * else ERR_STALE: the device was removed since. */
+enum err contact_take_list(struct step *step, struct contact_row *row, struct slice list_bytes,
+                           const struct device_list *list, unsigned device) PETREL_MUST_USE;
 /* Gives a new session with this T a slot. What is in the outbox under a session that has to go for
  * it is sealed anew. The caller puts row and session. */
 enum err contact_new_session(struct node *node, struct step *step, struct contact_row *row,

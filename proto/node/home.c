@@ -26,6 +26,7 @@ enum {
     HOME_LOOK_MS = 3600000,       /* between looks at what the relay has left of our parts */
     HOME_FAILING_AFTER = 3,       /* failures in a row before clients are told */
     HOME_BODY = LIMIT_FRAME - 64, /* largest body of a request */
+    HOME_JUMP = 65536,            /* a relay may be so far ahead of an older copy of this store */
 };
 
 const char *home_state_name(enum home_state state)
@@ -516,7 +517,8 @@ static enum err home_next(struct home_step *h, struct account_row *account)
     if (home->parts == HOME_PARTS_UNKNOWN) {
         return send_status(h);
     }
-    if (home->parts <= LIMIT_ONE_TIME_PARTS - LIMIT_ONE_TIME_REFILL) {
+    if (home->parts <= LIMIT_ONE_TIME_PARTS - LIMIT_ONE_TIME_REFILL &&
+        h->row.parts_sent < UINT32_MAX - LIMIT_ONE_TIME_REFILL) {
         return send_bundle(h, account, false);
     }
     if (h->row.described < period + HOME_AHEAD) {
@@ -586,6 +588,11 @@ static enum err status_done(struct node *node, struct relay_row *row, struct acc
         return err;
     }
     struct home *home = &node->home;
+    /* Numbers that are used up never come back: a relay must not be able to use them all up. */
+    if ((status.last_part > row->last_part && status.last_part - row->last_part > HOME_JUMP) ||
+        (status.seq > account->list_version && status.seq - account->list_version > HOME_JUMP)) {
+        return ERR_PROTOCOL;
+    }
     home->parts = status.parts_left;
     if (status.last_part > row->parts_sent) {
         row->parts_sent = status.last_part;

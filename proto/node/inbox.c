@@ -55,40 +55,46 @@ static enum err try_slot(struct arrival *a, uint8_t slot)
 /* Tries every session of a.row. */
 static enum err try_sessions(struct arrival *a)
 {
+    struct arena *arena = a->step->turn->arena;
+    struct arena_mark mark = arena_mark(arena);
     enum err err = ERR_NO_SESSION;
-    for (uint8_t slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
+    for (unsigned slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
         if ((a->row.sessions >> slot & 1) == 0) {
             continue;
         }
-        err = try_slot(a, slot);
+        err = try_slot(a, (uint8_t)slot);
         if (err != ERR_DECRYPT) {
             return err;
         }
+        arena_rewind(arena, mark);
     }
     return err;
 }
 
 /* The session that opens a kind-1 envelope: of the contact that the token was made for, else (a
- * stamp says nothing) of any. */
+ * stamp says nothing) of any. Who was not accepted yet has no answer of ours, so sends kind 2. */
 static enum err open_established(struct arrival *a, uint32_t contact)
 {
     if (contact != 0) {
         enum err err = contact_row_get(a->step, a->node->keys, contact, &a->row);
         return err == ERR_OK ? try_sessions(a) : err;
     }
+    struct arena *arena = a->step->turn->arena;
+    struct arena_mark mark = arena_mark(arena);
     uint32_t after = 0;
     for (;;) {
-        struct arena_mark mark = arena_mark(a->step->turn->arena);
         enum err err = contact_row_next(a->step, a->node->keys, after, &a->row);
         if (err != ERR_OK) {
             return err;
         }
-        err = try_sessions(a);
-        if (err != ERR_DECRYPT && err != ERR_NO_SESSION) {
-            return err;
+        if (a->row.state != CONTACT_INCOMING && a->row.state != CONTACT_BLOCKED) {
+            err = try_sessions(a);
+            if (err != ERR_DECRYPT && err != ERR_NO_SESSION) {
+                return err;
+            }
         }
         after = a->row.number;
-        arena_rewind(a->step->turn->arena, mark);
+        arena_rewind(arena, mark); /* what was looked at must not fill the turn's memory */
     }
 }
 
@@ -133,9 +139,17 @@ static enum err first_remember(struct arrival *a, const struct session_first *fi
                      store_key_slice(&value));
 }
 
-/* The contact of this ID, or a new one (not put yet) under `number`, when that is free. Only who
- * was invited comes with a number; of others LIMIT_REQUESTS may wait (ERR_QUOTA). */
-static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_t number)
+/* Whether one more who was not invited may wait for the user. */
+static enum err room_for_request(struct arrival *a)
+{
+    uint64_t waiting;
+    enum err err = contact_requests(a->node, a->step, &waiting);
+    return err == ERR_OK && waiting >= LIMIT_REQUESTS ? ERR_QUOTA : err;
+}
+
+/* The contact of this ID, or a new one (not put yet) under `number`, when that is free. */
+static enum err contact_for(struct arrival *a, const struct sign_pk *id, bool welcome,
+                            uint32_t number)
 {
     struct step *step = a->step;
     uint32_t known;
@@ -143,15 +157,12 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, uint32_
     if (err == ERR_OK) {
         return contact_row_get(step, a->node->keys, known, &a->row);
     }
-    if (err != ERR_NOT_FOUND) {
-        return err;
+    if (err == ERR_NOT_FOUND) {
+        /* Before a number is taken: there are only LIMIT_CONTACTS, and none comes back. */
+        err = welcome ? ERR_OK : room_for_request(a);
     }
-    if (number == 0) {
-        uint64_t waiting;
-        err = contact_requests(a->node, step, &waiting);
-        if (err != ERR_OK || waiting >= LIMIT_REQUESTS) {
-            return err == ERR_OK ? ERR_QUOTA : err;
-        }
+    if (err != ERR_OK) {
+        return err;
     }
     err = number == 0 ? ERR_OK : contact_row_get(step, a->node->keys, number, &a->row);
     if (number == 0 || err == ERR_OK) {
@@ -216,16 +227,22 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
         err = session_open(a->s, env, arena, a->envelope, &a->in);
     }
     if (err == ERR_OK) {
-        err = contact_for(a, &n->intro.id, n->invited ? n->invite.contact : 0);
+        bool welcome = n->invited && !n->invite.used && step_now(a->step) < n->invite.expires;
+        err = contact_for(a, &n->intro.id, welcome, n->invited ? n->invite.contact : 0);
     }
-    if (err != ERR_OK || a->row.state == CONTACT_BLOCKED) {
-        return err == ERR_OK ? ERR_CONTACT_BLOCKED : err;
+    if (err == ERR_OK && a->row.state == CONTACT_BLOCKED) {
+        err = ERR_CONTACT_BLOCKED;
     }
-    contact_take_list(&a->row, n->intro.device_list, n->list);
-    return contact_new_session(a->node, a->step, &a->row, session_id(a->s), &a->slot);
+    if (err == ERR_OK) {
+        err = contact_take_list(a->step, &a->row, n->intro.device_list, n->list, n->intro.device);
+    }
+    return err == ERR_OK
+               ? contact_new_session(a->node, a->step, &a->row, session_id(a->s), &a->slot)
+               : err;
 }
 
-/* An invitation of ours was used: once it makes a contact, twice it is an alarm. */
+/* An invitation of ours was used: once it makes a contact, by somebody else as well it is an alarm.
+ * Who used it may begin anew with it, when an answer was lost. */
 static enum err invite_use(struct arrival *a, struct newcomer *n)
 {
     bool first = !n->invite.used;
@@ -478,9 +495,14 @@ static enum err take(struct arrival *a)
     return err;
 }
 
-/* Sees to it that the other side hears that we have it. */
+/* Sees to it that the other side hears that we have it. A stranger does not: an answer would tell
+ * whoever asks when we are there and from where, and dial what their list names. The answer to an
+ * accepted request acknowledges it. */
 static enum err owe_ack(struct arrival *a)
 {
+    if (a->row.state == CONTACT_INCOMING) {
+        return ERR_OK;
+    }
     struct work *work = work_get(a->node, a->row.number);
     if (work == NULL) {
         return ERR_NO_MEMORY;

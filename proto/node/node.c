@@ -190,6 +190,11 @@ static enum err link_opened(struct node *node, struct step *step, const struct n
 static enum err frame_request(struct node *node, struct step *step, struct node_link *link,
                               const struct frame *frame)
 {
+    /* A link that we dialled is anonymous or an account's: answers would tell whose node this is.
+     */
+    if (link->purpose != LINK_INBOUND) {
+        return ERR_PROTOCOL;
+    }
     if (node->relay == NULL) {
         return ERR_UNSUPPORTED;
     }

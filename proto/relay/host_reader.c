@@ -256,6 +256,7 @@ enum err relay_host_next_push(struct relay_host *host, struct turn *turn,
 {
     for (size_t left = host->ready; left > 0; left--) {
         struct relay_queue *q = host->ready_first;
+        assert(q != NULL); /* host->ready is how many there are */
         ready_remove(host, q);
         if (!may_send(ctx, q->link)) {
             ready_append(host, q);

@@ -423,12 +423,14 @@ static void attack_kinds(struct hostile *h, unsigned long count)
     unsigned long open = 0;
     for (unsigned kind = 5; kind < 256; kind++) {
         uint8_t body[256];
+        uint8_t random[64];
         struct writer w = writer_of(body, sizeof body);
+        randombytes_buf(random, sizeof random);
         pack_map(&w, 2);
         pack_uint(&w, 0);
         pack_bin(&w, h->address.node_id.b, sizeof h->address.node_id.b);
         pack_uint(&w, 1);
-        pack_bin(&w, body, 64);
+        pack_bin(&w, random, sizeof random);
         open_link(h);
         for (unsigned long i = 0; i <= count; i++) {
             add_frame(h, (uint8_t)kind, (uint32_t)i + 1, writer_done(&w));

@@ -60,7 +60,14 @@ class Scene:
     def during(self, name, attack, meanwhile=None):
         """Runs the attack beside a message; what the attack returned. The victim lives."""
         result = []
-        running = threading.Thread(target=lambda: result.append(attack()), daemon=True)
+        errors = []
+
+        def run():
+            try:
+                result.append(attack())
+            except Exception as error:  # pylint: disable=broad-except
+                errors.append(error)
+        running = threading.Thread(target=run, daemon=True)
         running.start()
         took = [self.exchange()]
         if meanwhile is not None:
@@ -77,7 +84,7 @@ class Scene:
         if not sanitized():
             self.w.checks.true(f"{name}: memory stays bounded ({peak} KiB)", peak < MEMORY_KIB)
         if not result:
-            raise Failure(f"{name}: the attack itself failed")
+            raise Failure(f"{name}: the attack itself failed: {errors}")
         self.w.checks.count += len(took)
         return result[0]
 
@@ -89,7 +96,7 @@ class Scene:
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=4 * PATIENCE,
             check=False)
         if done.returncode != 0:
-            return f"exit code {done.returncode}: {done.stderr}"
+            raise Failure(f"e2e_hostile {attack}: exit code {done.returncode}: {done.stderr}")
         return done.stdout.split("\n")[:-1]
 
     def attack(self, name, wanted, count=0):

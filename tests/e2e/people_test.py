@@ -6,7 +6,6 @@ usage: people_test.py --bin FOLDER [--shift LIBRARY] [STORY...]
 
 LIBRARY moves the wall clock of a daemon (clock_shift.c): so invitations expire and events are
 trimmed while nobody waits."""
-import contextlib
 import json
 import os
 import pathlib
@@ -19,34 +18,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from lib import mpack  # noqa: E402
 from lib.control import Control, Refused  # noqa: E402
+from lib.homes import pipe_with  # noqa: E402
 from lib.people import PATIENCE, until  # noqa: E402
 from lib.world import main  # noqa: E402
 
 DAY = 24 * 3600
 
 
-def shifted(world, days):
-    """The environment of a daemon whose clock is that many days ahead."""
-    return {"LD_PRELOAD": world.options.shift, "PETREL_CLOCK_SHIFT": str(days * DAY),
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
-
-
 def mistyped(text):
     """The text with one character near its end changed to another of the same alphabet."""
     other = "q" if text[-3] != "q" else "p"
     return text[:-3] + other + text[-2:]
-
-
-@contextlib.contextmanager
-def pipe_with(data):
-    """The number of a descriptor from which data can be read."""
-    there, here = os.pipe()
-    os.write(here, data)
-    os.close(here)
-    try:
-        yield there
-    finally:
-        os.close(there)
 
 
 # --- people meet ---
@@ -203,7 +185,7 @@ def a_wrong_join_code_is_told(w):
 def an_invitation_expires(w):
     _, alice, bob = w.three()
     link = alice.ask("invite")["link"]
-    late = w.person("late", environment=shifted(w, 8)).create()
+    late = w.person("late", environment=w.shifted(8 * DAY)).create()
     late.refused(3, "expired", "add", link)
     w.checks.same("people see a sentence", late.ctl("add", link).stderr.strip() != b"", True)
     w.checks.same("no contact", late.call("contact.list")["contacts"], [])
@@ -254,7 +236,7 @@ def trimmed_events_show_as_a_gap(w):
     seen = alice.lines("events", "--as", "bot", "--ack", "--count", "2")
     newest = alice.call("event.subscribe", since=0)["cursor"]
     alice.terminate()
-    alice.environment = shifted(w, 31)
+    alice.environment = w.shifted(31 * DAY)
     alice.start()
 
     def gap():
@@ -400,11 +382,11 @@ def one_home_one_daemon_and_clean_ends(w):
 def a_newer_schema_is_refused_and_left_alone(w):
     alice = w.person("alice").create()
     alice.terminate()
-    tool = pathlib.Path(w.options.tools) / "e2e_schema"
+    tool = [pathlib.Path(w.options.tools) / "e2e_store", "schema"]
     database = alice.home / "db"
-    was = subprocess.run([tool, database], capture_output=True, check=True).stdout
+    was = subprocess.run([*tool, database], capture_output=True, check=True).stdout
     w.checks.same("schema of this version", was, b"1\n")
-    subprocess.run([tool, database, "2", "petreld 99.1"], check=True)
+    subprocess.run([*tool, database, "2", "petreld 99.1"], check=True)
     content = (database / "data.mdb").read_bytes()
     alice.launch()
     w.checks.same("exit code", alice.process.wait(PATIENCE), 1)
@@ -412,7 +394,7 @@ def a_newer_schema_is_refused_and_left_alone(w):
     w.checks.true("and why", "schema-newer" in alice.log_tail() and
                   "petreld 99.1" in alice.log_tail())
     w.checks.same("nothing was written", (database / "data.mdb").read_bytes() == content, True)
-    subprocess.run([tool, database, "1", "petreld 0"], check=True)
+    subprocess.run([*tool, database, "1", "petreld 0"], check=True)
     alice.start()
     w.checks.same("and nothing was lost", alice.call("account.show")["id"], alice.id)
 
@@ -546,7 +528,7 @@ STORIES = [adding_by_id_goes_through_ones_own_relay, text_from_standard_input_an
 
 def options_of(parser):
     parser.add_argument("--shift", required=True, help="the library of clock_shift.c")
-    parser.add_argument("--tools", required=True, help="folder with e2e_schema")
+    parser.add_argument("--tools", required=True, help="folder with e2e_store")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One test program: its stories, each in a folder of its own, and the end of all its processes."""
 import argparse
+import os
 import pathlib
 import shutil
 import sys
@@ -32,6 +33,11 @@ class World:
         if start and relay:
             person.keep_port()
         return person
+
+    def shifted(self, seconds):
+        """The environment of a daemon whose clock is that far ahead, or behind."""
+        return {"LD_PRELOAD": self.options.shift, "PETREL_CLOCK_SHIFT": str(seconds),
+                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
     def three(self):
         """A relay, and two members of it who do not know each other."""

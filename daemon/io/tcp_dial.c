@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/io/tcp_dial.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+#include "daemon/io/tcp_link.h"
+
+static void dial_next(struct tcp_conn *conn);
+
+static void on_reopen_closed(uv_handle_t *handle)
+{
+    struct tcp_conn *conn = handle->data;
+    if (conn->state == CONN_CLOSED || uv_tcp_init(conn->tcp->uv, &conn->handle) < 0) {
+        if (conn->state != CONN_CLOSED) {
+            tcp_conn_over(conn, ERR_NO_MEMORY, false);
+        }
+        conn->closed = true;
+        tcp_conn_release(conn);
+        return;
+    }
+    conn->handle.data = conn;
+    conn->reopen = false;
+    dial_next(conn);
+}
+
+static void on_connected(uv_connect_t *req, int status)
+{
+    struct tcp_conn *conn = req->data;
+    struct tcp_dial *dial = conn->dial;
+    dial->busy = false;
+    if (conn->state == CONN_CLOSED) {
+        tcp_conn_release(conn);
+        return;
+    }
+    if (status == 0) {
+        struct link_config config = {
+            .initiator = true, .static_key = dial->link_key, .node_id = dial->node_id};
+        tcp_link_start(conn, &config);
+        secret_wipe(&config, sizeof config);
+        tcp_conn_dial_done(dial);
+        conn->dial = NULL;
+    } else if (dial->next != NULL) {
+        conn->reopen = true; /* a socket connects once */
+        uv_close((uv_handle_t *)&conn->handle, on_reopen_closed);
+    } else {
+        tcp_conn_over(conn, status == UV_ETIMEDOUT ? ERR_TIMEOUT : ERR_UNREACHABLE, false);
+    }
+}
+
+/* Tries the next address. */
+static void dial_next(struct tcp_conn *conn)
+{
+    struct tcp_dial *dial = conn->dial;
+    while (dial->next != NULL) {
+        struct addrinfo *a = dial->next;
+        dial->next = a->ai_next;
+        dial->connect.data = conn;
+        if (uv_tcp_connect(&dial->connect, &conn->handle, a->ai_addr, on_connected) == 0) {
+            dial->busy = true;
+            conn->state = CONN_CONNECT;
+            return;
+        }
+    }
+    tcp_conn_over(conn, ERR_UNREACHABLE, false);
+}
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
+{
+    struct tcp_conn *conn = req->data;
+    struct tcp_dial *dial = conn->dial;
+    dial->busy = false;
+    dial->addresses = res;
+    if (conn->state == CONN_CLOSED) {
+        tcp_conn_release(conn);
+        return;
+    }
+    if (status < 0) {
+        tcp_conn_over(conn, ERR_UNREACHABLE, false);
+        return;
+    }
+    dial->next = res;
+    dial_next(conn);
+}
+
+static enum err dial_start(struct tcp_conn *conn, const struct node_output *o)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG};
+    char service[8];
+    struct tcp_dial *dial = calloc(1, sizeof *dial);
+    if (dial == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    conn->dial = dial;
+    dial->conn = conn;
+    dial->node_id = o->connect.node_id;
+    dial->link_key = o->connect.link_key;
+    dial->resolve.data = conn;
+    snprintf(service, sizeof service, "%u", (unsigned)o->connect.port);
+    int rc = uv_getaddrinfo(conn->tcp->uv, &dial->resolve, on_resolved, o->connect.host, service,
+                            &hints);
+    dial->busy = rc == 0;
+    return rc == 0 ? ERR_OK : ERR_UNREACHABLE;
+}
+
+void tcp_dial(struct tcp_shared *tcp, const struct node_output *o)
+{
+    struct tcp_conn *conn = tcp_conn_new(tcp);
+    if (conn == NULL) {
+        tcp_conn_report(tcp, o->link, ERR_BACKPRESSURE);
+        return;
+    }
+    conn->number = o->link;
+    conn->known = true;
+    conn->state = CONN_RESOLVE;
+    conn->deadline = tcp_conn_now(tcp) + LIMIT_HANDSHAKE_MS;
+    tcp_table_add(&tcp->table, conn);
+    enum err err = dial_start(conn, o);
+    if (err != ERR_OK) {
+        tcp_conn_over(conn, err, false);
+    }
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hostile: what a node's own relay, a stranger or a foreign relay must not be able to do to it.
+ */
+#include "lib/hostile.h"
+
+#include <string.h>
+
+#include "link/frame.h"
+#include "node/content.h"
+#include "node/invite.h"
+#include "node/params.h"
+#include "relay/queue.h"
+
+static struct hostile h;
+
+static void setup(void)
+{
+    hostile_init(&h);
+}
+
+static void teardown(void)
+{
+    hostile_fini(&h);
+}
+
+static void request(struct stranger *s)
+{
+    stranger_begin(&h, s, NULL);
+    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "hello"));
+    ck_assert_ok(h.turn);
+}
+
+static void accept(struct stranger *s)
+{
+    uint8_t pairs[128];
+    char id[ID_TEXT];
+    struct writer p = writer_of(pairs, sizeof pairs);
+    id_encode(s->id.b, id);
+    result_text(&p, "contact", id);
+    ck_assert_ok(hostile_call(&h, "request.accept", 1, writer_done(&p)));
+}
+
+START_TEST(a_request_arrives)
+{
+    struct stranger s;
+    struct contact_row row;
+    stranger_init(&h, &s);
+    request(&s);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_int_eq(row.state, CONTACT_INCOMING);
+    ck_assert_uint_eq(h.acked, 1);
+    stranger_fini(&s);
+}
+END_TEST
+
+START_TEST(strangers_who_are_turned_away_use_up_no_numbers)
+{
+    struct account_row before;
+    struct account_row after;
+    struct stranger s;
+    struct contact_row row;
+    hostile_requests(&h, LIMIT_REQUESTS);
+    hostile_account(&h, &before);
+    stranger_init(&h, &s);
+    request(&s);
+    ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND);
+    hostile_account(&h, &after);
+    ck_assert_uint_eq(after.last_contact, before.last_contact);
+    stranger_fini(&s);
+}
+END_TEST
+
+START_TEST(a_stranger_is_not_answered_before_the_user_accepts)
+{
+    struct stranger s;
+    stranger_init(&h, &s);
+    stranger_list(&h, &s, 1, h.unit.env.now_ms, "10.0.0.1");
+    request(&s);
+    for (unsigned i = 0; i < 10; i++) {
+        hostile_tick(&h, 5000);
+        ck_assert_ok(h.turn);
+    }
+    ck_assert_uint_eq(h.dialled, 0);
+    stranger_fini(&s);
+}
+END_TEST
+
+START_TEST(a_relay_that_was_dialled_gets_no_answers_from_ours)
+{
+    struct stranger s;
+    uint8_t bytes[64];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    stranger_init(&h, &s);
+    request(&s);
+    accept(&s);
+    ck_assert_uint_eq(h.dialled, 1); /* the answer goes to the stranger's relay */
+    hostile_open(&h, h.others[0]);
+    unsigned sent = h.sent;
+    unsigned closed = h.closed;
+    record_get_write(&w, &(struct record_get){.record = h.record});
+    hostile_frame(&h, h.others[0], FRAME_RECORD_GET, 7, writer_done(&w));
+    ck_assert_ok(h.turn);
+    ck_assert_uint_eq(h.sent, sent);
+    ck_assert_uint_eq(h.closed, closed + 1);
+    stranger_fini(&s);
+}
+END_TEST
+
+START_TEST(a_relay_cannot_run_part_numbers_over)
+{
+    hostile_restart(&h);
+    h.lies = true;
+    h.lie_seq = 1;
+    h.lie_part = UINT32_MAX;
+    h.parts = 0;
+    hostile_restart(&h);
+    for (unsigned i = 0; i < 5; i++) {
+        hostile_tick(&h, LIMIT_HOUR_MS);
+        ck_assert_ok(h.turn);
+    }
+    h.lies = false;
+    hostile_tick(&h, LIMIT_HOUR_MS);
+    ck_assert_ok(h.turn);
+    ck_assert_uint_gt(h.parts, 0);
+}
+END_TEST
+
+START_TEST(prekeys_rotate_and_old_ones_open_for_37_days)
+{
+    struct stranger early;
+    struct stranger late;
+    struct stranger now;
+    struct contact_row row;
+    stranger_init(&h, &early);
+    stranger_begin(&h, &early, NULL);
+    struct slice too_old = stranger_seal(&h, &early, CONTENT_REQUEST, "");
+    for (unsigned day = 0; day < 60; day++) {
+        hostile_tick(&h, LIMIT_DAY_MS);
+        ck_assert_ok(h.turn);
+    }
+    stranger_init(&h, &late);
+    stranger_begin(&h, &late, NULL); /* with a bundle that is not expired */
+    struct slice slow = stranger_seal(&h, &late, CONTENT_REQUEST, "");
+    for (unsigned day = 0; day < 37; day++) {
+        hostile_tick(&h, LIMIT_DAY_MS);
+        ck_assert_ok(h.turn);
+    }
+    stranger_init(&h, &now);
+    request(&now);
+    hostile_push(&h, slow);
+    hostile_push(&h, too_old);
+    ck_assert_ok(hostile_contact(&h, &now.id, &row));
+    ck_assert_ok(hostile_contact(&h, &late.id, &row));
+    ck_assert_err(hostile_contact(&h, &early.id, &row), ERR_NOT_FOUND);
+    stranger_fini(&early);
+    stranger_fini(&late);
+    stranger_fini(&now);
+}
+END_TEST
+
+START_TEST(an_older_device_list_changes_nothing)
+{
+    struct stranger s;
+    struct stranger thief;
+    struct contact_row row;
+    stranger_init(&h, &s);
+    thief = s; /* an earlier device of the same person, with its list */
+    thief.session = NULL;
+    stranger_list(&h, &thief, 1, HOSTILE_NOW - LIMIT_DAY_MS, "thief.test");
+    stranger_device(&h, &s);
+    stranger_list(&h, &s, 2, HOSTILE_NOW, "stranger.test");
+    request(&s);
+    request(&thief);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_str_eq(row.queue_relay.host, "stranger.test");
+    ck_assert_uint_eq(row.sessions, 1);
+    stranger_fini(&s);
+    stranger_fini(&thief);
+}
+END_TEST
+
+/* The secret of a new invitation. */
+static void invite(uint8_t secret[static INVITE_SECRET])
+{
+    struct slice link;
+    struct invite in;
+    ck_assert_ok(hostile_call(&h, "invite.create", 0, slice_of(NULL, 0)));
+    ck_assert(params_str(slice_of(h.result, h.result_len), "link", &link));
+    ck_assert_ok(invite_decode(link, &in));
+    memcpy(secret, in.secret, INVITE_SECRET);
+}
+
+static void use_invite(struct stranger *s, const uint8_t *secret)
+{
+    stranger_begin(&h, s, secret);
+    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "hello"));
+    ck_assert_ok(h.turn);
+}
+
+START_TEST(an_invitation_alarms_when_two_people_use_it)
+{
+    uint8_t secret[INVITE_SECRET];
+    struct stranger s;
+    struct stranger thief;
+    struct contact_row row;
+    invite(secret);
+    stranger_init(&h, &s);
+    stranger_init(&h, &thief);
+    use_invite(&s, secret);
+    use_invite(&s, secret); /* the answer was lost: a new session, as section 4 asks */
+    ck_assert_uint_eq(hostile_events(&h, "invite.misused"), 0);
+    use_invite(&thief, secret);
+    ck_assert_uint_eq(hostile_events(&h, "invite.misused"), 1);
+    ck_assert_ok(hostile_contact(&h, &thief.id, &row));
+    ck_assert_int_eq(row.state, CONTACT_INCOMING);
+    stranger_fini(&s);
+    stranger_fini(&thief);
+}
+END_TEST
+
+START_TEST(a_used_or_late_invitation_is_no_way_around_the_limit_of_requests)
+{
+    uint8_t used[INVITE_SECRET];
+    uint8_t late[INVITE_SECRET];
+    struct stranger s;
+    struct contact_row row;
+    invite(used);
+    invite(late);
+    stranger_init(&h, &s);
+    use_invite(&s, used);
+    stranger_fini(&s);
+    h.unit.env.now_ms += LIMIT_INVITE_DAYS * LIMIT_DAY_MS;
+    hostile_requests(&h, LIMIT_REQUESTS);
+    stranger_init(&h, &s);
+    use_invite(&s, used);
+    ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND);
+    use_invite(&s, late);
+    ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND);
+    stranger_fini(&s);
+}
+END_TEST
+
+/* A session whose first envelope skips as many messages as one may. */
+static void large_session(struct stranger *s)
+{
+    struct session_out nothing = {.content = slice_of(NULL, 0)};
+    struct slice envelope;
+    uint64_t seq;
+    stranger_begin(&h, s, NULL);
+    for (unsigned i = 0; i < LIMIT_SKIP_JUMP; i++) {
+        ck_assert_ok(session_seal(s->session, &h.unit.env, &h.scratch, &nothing, &envelope, &seq));
+    }
+    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "hello"));
+    ck_assert_ok(h.turn);
+    arena_reset(&h.scratch);
+}
+
+/* With real limits: 64 MiB of a turn against 256 strangers with 4 sessions of 88 KB each. */
+START_TEST(an_envelope_for_nobody_fits_in_a_turn)
+{
+    enum {
+        STRANGERS = 2,
+        MEMORY = 512 * 1024,
+    };
+    struct stranger s;
+    for (unsigned i = 0; i < STRANGERS; i++) {
+        stranger_init(&h, &s);
+        for (unsigned k = 0; k < LIMIT_SESSIONS_PER_PAIR; k++) {
+            large_session(&s);
+        }
+        if (i % 2 == 0) {
+            accept(&s);
+        }
+        stranger_fini(&s);
+    }
+    uint8_t nobody[1024] = {1};
+    h.arena.limit = MEMORY;
+    hostile_push(&h, slice_of(nobody, sizeof nobody));
+    ck_assert_ok(h.turn);
+    ck_assert_uint_eq(h.acked, h.pushed);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_request_arrives);
+    tcase_add_test(tc, strangers_who_are_turned_away_use_up_no_numbers);
+    tcase_add_test(tc, a_stranger_is_not_answered_before_the_user_accepts);
+    tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
+    tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
+    tcase_add_test(tc, prekeys_rotate_and_old_ones_open_for_37_days);
+    tcase_add_test(tc, an_older_device_list_changes_nothing);
+    tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
+    tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
+    tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
+}
+
+int main(void)
+{
+    return unit_main("hostile", add_tests);
+}
