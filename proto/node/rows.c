@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/pack.h"
+#include "node/device.h"
 
 enum field_kind {
     FIELD_U8,
@@ -83,6 +84,8 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(23, FIELD_U8, contact_row, heard, 0),
     FIELD(24, FIELD_U8, contact_row, begun, 0),
     FIELD(25, FIELD_LATER, contact_row, heard_ms, 0),
+    FIELD(26, FIELD_LATER, contact_row, list_version, 0),
+    FIELD(27, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
