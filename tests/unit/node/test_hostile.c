@@ -54,6 +54,30 @@ START_TEST(a_request_arrives)
 }
 END_TEST
 
+START_TEST(what_comes_before_acceptance_is_not_received)
+{
+    struct stranger s;
+    struct stranger hasty;
+    struct contact_row row;
+    stranger_init(&h, &hasty);
+    stranger_begin(&h, &hasty, NULL);
+    hostile_push(&h, stranger_seal(&h, &hasty, CONTENT_TEXT, "no request before"));
+    ck_assert_err(hostile_contact(&h, &hasty.id, &row), ERR_NOT_FOUND);
+    stranger_init(&h, &s);
+    request(&s);
+    struct slice early = stranger_seal(&h, &s, CONTENT_TEXT, "too early");
+    hostile_push(&h, early);
+    ck_assert_ok(h.turn);
+    ck_assert_uint_eq(h.acked, 3); /* the relay is rid of it */
+    accept(&s);
+    ck_assert_uint_eq(hostile_events(&h, "message.received"), 0);
+    hostile_push(&h, early); /* a day later; a session that had received it would say replay */
+    ck_assert_uint_eq(hostile_events(&h, "message.received"), 1);
+    stranger_fini(&s);
+    stranger_fini(&hasty);
+}
+END_TEST
+
 START_TEST(strangers_who_are_turned_away_use_up_no_numbers)
 {
     struct account_row before;
@@ -360,6 +384,7 @@ static void add_tests(TCase *tc)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_request_arrives);
+    tcase_add_test(tc, what_comes_before_acceptance_is_not_received);
     tcase_add_test(tc, strangers_who_are_turned_away_use_up_no_numbers);
     tcase_add_test(tc, a_stranger_is_not_answered_before_the_user_accepts);
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
