@@ -162,6 +162,9 @@ const char *home_state_name(enum home_state state);
 /* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
 enum err contact_progress(struct node *node, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready) PETREL_MUST_USE;
+/* Gives up until the user does something, and tells clients. */
+enum err contact_failed(struct node *node, struct step *step, struct work *work,
+                        const struct contact_row *row, enum err trouble) PETREL_MUST_USE;
 enum err contact_reply(struct node *node, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Accepts a request: state, answer, event. */

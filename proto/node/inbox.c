@@ -472,6 +472,10 @@ static enum err take_tokens(struct arrival *a)
         have + a->in.tokens.len / TOKEN > INBOX_STOCK_MAX) {
         return err;
     }
+    struct work *work = work_find(a->node, a->row.number);
+    if (work != NULL && work->gave_up && a->in.tokens.len > 0) {
+        work_wake(work); /* the price of a stamp was too high; now none is needed */
+    }
     return token_row_add(a->step, a->node->keys, a->row.number, a->in.tokens);
 }
 

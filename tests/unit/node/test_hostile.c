@@ -222,13 +222,13 @@ static void look_up(struct stranger *s)
 }
 
 /* Lets the node find its stamp. */
-static void mine(void)
+static void mine(uint8_t kind)
 {
     for (unsigned i = 0; i < 1000 && h.asked_link == 0; i++) {
         hostile_tick(&h, 0);
         ck_assert_ok(h.turn);
     }
-    ck_assert_uint_eq(h.asked_kind, FRAME_RECORD_POP);
+    ck_assert_uint_eq(h.asked_kind, kind);
 }
 
 /* The same record at the same relay, but a list of this version. */
@@ -264,7 +264,7 @@ START_TEST(a_bundle_older_than_the_descriptor_is_refused)
         relist(&s, 2);
         prekey_generate(&prekey, PREKEY_SIGNED, 1, &h.unit.env);
         look_up(&s);
-        mine();
+        mine(FRAME_RECORD_POP);
         h.unit.env.now_ms += cases[i].later_ms;
         relist(&s, cases[i].version);
         h.unit.env.now_ms -= cases[i].later_ms;
@@ -274,6 +274,57 @@ START_TEST(a_bundle_older_than_the_descriptor_is_refused)
         ck_assert_msg((row.sessions != 0) == cases[i].good, "case %zu", i);
         stranger_fini(&s);
     }
+}
+END_TEST
+
+static void price_of_pop(unsigned bits)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct record_pop_reply reply = {.head = {.err = ERR_STAMP_TOO_CHEAP},
+                                     .stamp_bits = (uint8_t)bits};
+    record_pop_reply_write(&w, &reply);
+    hostile_answer(&h, writer_done(&w));
+    ck_assert_ok(h.turn);
+}
+
+static void price_of_deposit(unsigned bits)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct queue_deposit_reply reply = {.head = {.err = ERR_STAMP_TOO_CHEAP},
+                                        .stamp_bits = (uint8_t)bits};
+    queue_deposit_reply_write(&w, &reply);
+    hostile_answer(&h, writer_done(&w));
+    ck_assert_ok(h.turn);
+}
+
+START_TEST(a_price_above_the_cap_is_not_paid)
+{
+    struct stranger s;
+    stranger_init(&h, &s);
+    look_up(&s);
+    mine(FRAME_RECORD_POP);
+    price_of_pop(LIMIT_STAMP_POP_BITS + 1);
+    ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 0);
+    mine(FRAME_RECORD_POP);
+    price_of_pop(LIMIT_STAMP_BITS_MAX + 1);
+    ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 1);
+    stranger_fini(&s);
+    hostile_fini(&h);
+    hostile_init(&h);
+    stranger_init(&h, &s);
+    request(&s);
+    accept(&s);
+    hostile_open(&h, h.others[0]);
+    mine(FRAME_QUEUE_DEPOSIT);
+    price_of_deposit(LIMIT_STAMP_BITS_MAX + 1);
+    ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 1);
+    for (unsigned i = 0; i < 50; i++) {
+        hostile_tick(&h, LIMIT_MINUTE_MS);
+    }
+    ck_assert_uint_eq(h.asked_link, 0);
+    stranger_fini(&s);
 }
 END_TEST
 
@@ -392,6 +443,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, prekeys_rotate_and_old_ones_open_for_37_days);
     tcase_add_test(tc, an_older_device_list_changes_nothing);
     tcase_add_test(tc, a_bundle_older_than_the_descriptor_is_refused);
+    tcase_add_test(tc, a_price_above_the_cap_is_not_paid);
     tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
