@@ -328,6 +328,41 @@ START_TEST(a_price_above_the_cap_is_not_paid)
 }
 END_TEST
 
+START_TEST(a_relay_puts_nobody_off_for_more_than_an_hour)
+{
+    struct stranger s;
+    uint8_t pairs[128];
+    uint8_t bytes[64];
+    char id[ID_TEXT];
+    struct writer p = writer_of(pairs, sizeof pairs);
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct relay_reply busy = {.err = ERR_BACKPRESSURE, .retry_after_ms = UINT32_MAX};
+    /* Our own relay: the parts are refilled an hour later. */
+    h.put_off = true;
+    h.parts = 0;
+    hostile_tick(&h, LIMIT_HOUR_MS);
+    ck_assert_uint_eq(h.parts, 0);
+    h.put_off = false;
+    hostile_tick(&h, LIMIT_RETRY_MAX_MS);
+    ck_assert_uint_gt(h.parts, 0);
+    /* A contact's request. */
+    stranger_init(&h, &s);
+    id_encode(s.id.b, id);
+    result_text(&p, "link", id);
+    ck_assert_ok(hostile_call(&h, "contact.add", 1, writer_done(&p)));
+    hostile_open(&h, h.others[0]);
+    relay_reply_write(&w, &busy);
+    hostile_answer(&h, writer_done(&w));
+    ck_assert_uint_eq(h.asked_link, 0);
+    hostile_tick(&h, LIMIT_RETRY_MAX_MS);
+    hostile_tick(&h, 0); /* the link that was idle is gone, a new one is dialled */
+    hostile_open(&h, h.others[h.dialled - 1]);
+    ck_assert_uint_eq(h.asked_kind, FRAME_DESCRIPTOR_GET);
+    ck_assert_uint_ne(h.asked_link, 0);
+    stranger_fini(&s);
+}
+END_TEST
+
 /* The secret of a new invitation. */
 static void invite(uint8_t secret[static INVITE_SECRET])
 {
@@ -444,6 +479,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, an_older_device_list_changes_nothing);
     tcase_add_test(tc, a_bundle_older_than_the_descriptor_is_refused);
     tcase_add_test(tc, a_price_above_the_cap_is_not_paid);
+    tcase_add_test(tc, a_relay_puts_nobody_off_for_more_than_an_hour);
     tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
