@@ -110,7 +110,8 @@ static enum err open_established(struct arrival *a, uint32_t contact)
 static struct store_key first_key(struct arrival *a, const struct session_first *first)
 {
     uint8_t name[SEAL_NAME];
-    seal_name(a->node->keys, "first", slice_of(first->ek.b, sizeof first->ek.b), name);
+    seal_name(a->node->keys, "petrel/1 first name", slice_of(first->ek.b, sizeof first->ek.b),
+              name);
     struct store_key k = store_key_new();
     store_key_u32(&k, seal_keys_account(a->node->keys));
     store_key_bytes(&k, name, sizeof name);
