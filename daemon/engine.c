@@ -40,6 +40,7 @@ struct engine {
     struct arena arena;
     struct engine_inputs todo;
     struct engine_fail fail;
+    struct node_skip skip;
     uint64_t epoch;                 /* lives of the core before this one */
     bool growth;                    /* there is disk space for more */
     uint64_t space_checked;         /* monotonic ms */
@@ -276,6 +277,19 @@ static void input_dropped(struct engine *e, const struct engine_input *input, en
     }
 }
 
+/* A push that makes every turn fail would come again for ever, and nothing behind it. The step that
+ * failed was that of the last input. A store that is full or broken is no fault of the input's. */
+static void skip_culprit(struct engine *e, enum err err, enum engine_stage stage,
+                         const struct engine_inputs *done)
+{
+    const struct engine_input *last = done->last;
+    bool its_fault = stage == STAGE_STEP && err != ERR_IO && err != ERR_DISK_FULL &&
+                     err != ERR_MAP_FULL && last != NULL && last->node.kind == NODE_FRAME;
+    if (its_fault && node_skip_failed(&e->skip, last->node.u.frame)) {
+        logger_log(e->config.log, LOGGER_ERROR, "push skipped", "err=%s", err_name(err));
+    }
+}
+
 /* After a failed turn: drops or keeps its inputs, closes all links, builds the core again. */
 static void turn_failed(struct engine *e, enum err err, enum engine_stage stage,
                         struct engine_inputs *done)
@@ -291,6 +305,7 @@ static void turn_failed(struct engine *e, enum err err, enum engine_stage stage,
         e->growth = false;
         e->space_checked = hostenv_mono_ms();
     }
+    skip_culprit(e, err, stage, done);
     enum engine_verdict verdict =
         engine_fail_judge(&e->fail, err, stage, inputs, !store_lmdb_low_space(e->config.db));
     if (verdict == ENGINE_FATAL) {
@@ -448,6 +463,7 @@ static enum err engine_init(struct engine *e, const struct engine_config *config
 {
     e->config = *config;
     e->config.account_root = NULL;
+    e->config.node.skip = &e->skip;
     e->growth = true;
     e->sk = secret_new(sizeof *e->sk);
     e->root = secret_new(SEAL_KEY);

@@ -138,6 +138,7 @@
     EVENT("message.delivered", "contact, message: the recipient's device has it on disk")          \
     EVENT("message.failed", "contact, message, error: given up, and why")                          \
     EVENT("message.gap", "contact: messages of this contact are missing")                          \
+    EVENT("message.skipped", "an envelope could not be dealt with, three times; the log says why") \
     EVENT("session.reset", "contact: the other side was restored; a new session began")            \
     EVENT("request.received", "contact, text: somebody asks to be a contact")                      \
     EVENT("contact.accepted", "contact: the other side answered; messages flow")                   \

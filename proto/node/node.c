@@ -244,6 +244,16 @@ static enum err frame_credit(struct node_link *link, const struct frame *frame)
     return err;
 }
 
+/* A push that made turns fail: acknowledged to the relay, so that those behind it come. */
+static enum err push_skipped(struct node *node, struct step *step, uint64_t number)
+{
+    struct event event = event_begin(step, "message.skipped", 64);
+    if (number > node->home.arrival) {
+        node->home.arrival = number;
+    }
+    return event_commit(step, node->keys, &event);
+}
+
 static enum err frame_push(struct node *node, struct step *step, struct node_link *link,
                            const struct frame *frame)
 {
@@ -253,7 +263,12 @@ static enum err frame_push(struct node *node, struct step *step, struct node_lin
     if (!step->turn->store->growth) {
         return ERR_DISK_FULL; /* it stays at the relay until there is room */
     }
-    return inbox_push(node, step, frame->body);
+    struct queue_push push;
+    enum err err = queue_push_read(frame->body, &push);
+    if (err == ERR_OK && node_skip_has(node->config.skip, push.envelope)) {
+        return push_skipped(node, step, push.number);
+    }
+    return err == ERR_OK ? inbox_push(node, step, frame->body) : err;
 }
 
 static enum err handle_frame(struct node *node, struct step *step, struct node_link *link,

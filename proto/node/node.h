@@ -14,6 +14,7 @@
 
 #include "base/limits.h"
 #include "crypto/prim.h"
+#include "node/skip.h"
 #include "store/seal.h"
 #include "store/store.h"
 
@@ -26,7 +27,8 @@ struct node_config {
     bool relay_open;             /* relay.registration = open: members need no invite code */
     const char *listen_host;     /* what others dial to reach this relay, text; or NULL. Copied */
     uint16_t listen_port;
-    uint64_t spent_lru; /* nonces held in memory; 0: LIMIT_SPENT_LRU */
+    uint64_t spent_lru;           /* nonces held in memory; 0: LIMIT_SPENT_LRU */
+    const struct node_skip *skip; /* pushes to pass over, borrowed; or NULL */
 };
 
 enum node_input_kind {

@@ -249,7 +249,8 @@ static void node_start(struct hostile *h)
                                  .relay = true,
                                  .relay_open = true,
                                  .listen_host = "victim.test",
-                                 .listen_port = 1};
+                                 .listen_port = 1,
+                                 .skip = &h->skip};
     h->node = node_new(&config);
     ck_assert_ptr_nonnull(h->node);
     turn_run(h, NULL);

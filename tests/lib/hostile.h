@@ -30,6 +30,7 @@ struct hostile {
     struct seal_keys *node_keys;
     uint8_t root[SEAL_KEY];
     struct node *node;
+    struct node_skip skip;
     struct address relay;
     struct sign_pk id;    /* of the account */
     struct sign_pk queue; /* of the account */

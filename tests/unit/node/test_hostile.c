@@ -457,6 +457,46 @@ START_TEST(a_used_or_late_invitation_is_no_way_around_the_limit_of_requests)
 }
 END_TEST
 
+START_TEST(a_push_that_fails_every_turn_does_not_block_the_queue)
+{
+    struct stranger s;
+    struct stranger next;
+    struct contact_row row;
+    uint8_t bytes[8192];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    stranger_init(&h, &s);
+    stranger_begin(&h, &s, NULL);
+    struct slice poison = stranger_seal(&h, &s, CONTENT_REQUEST, "poison");
+    struct queue_push push = {.queue = h.queue, .number = 1, .envelope = poison};
+    uint8_t body[6000];
+    struct writer b = writer_of(body, sizeof body);
+    queue_push_write(&b, &push);
+    struct frame frame = {.kind = FRAME_QUEUE_PUSH, .body = writer_done(&b)};
+    frame_write(&w, &frame);
+    ck_assert_ok(w.err);
+    for (unsigned i = 0; i < SKIP_AFTER; i++) {
+        arena_fini(&h.arena);
+        arena_init(&h.arena, 64);
+        hostile_push(&h, poison);
+        ck_assert_err(h.turn, ERR_NO_MEMORY);
+        arena_fini(&h.arena);
+        arena_init(&h.arena, LIMIT_TURN_ARENA);
+        ck_assert(node_skip_failed(&h.skip, writer_done(&w)) == (i + 1 == SKIP_AFTER));
+        hostile_restart(&h);
+    }
+    hostile_push(&h, poison);
+    ck_assert_ok(h.turn);
+    ck_assert_uint_eq(h.acked, 1);
+    ck_assert_uint_eq(hostile_events(&h, "message.skipped"), 1);
+    ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND);
+    stranger_init(&h, &next);
+    request(&next);
+    ck_assert_ok(hostile_contact(&h, &next.id, &row));
+    stranger_fini(&s);
+    stranger_fini(&next);
+}
+END_TEST
+
 /* A session whose first envelope skips as many messages as one may. */
 static void large_session(struct stranger *s)
 {
@@ -516,6 +556,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_relay_puts_nobody_off_for_more_than_an_hour);
     tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
+    tcase_add_test(tc, a_push_that_fails_every_turn_does_not_block_the_queue);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
 }
 
