@@ -7,6 +7,8 @@
  *   message.send text "once:NAME"   fails the first time in this process
  *   message.send text "burst:N:B"   N events of B bytes in one turn
  *   message.send text "flood:N:B"   N frames of B bytes to the node that was dialled last
+ *   message.send text "push:S"      a push of an envelope of bytes S to that node, where its step
+ *                                   fails until the host says that it is to be skipped
  *   relay.use address HEX@HOST:PORT dials a node (64 hex digits), sends it a frame once open
  */
 #include <inttypes.h>
@@ -19,6 +21,7 @@
 #include "control/codec.h"
 #include "link/frame.h"
 #include "node/node.h"
+#include "relay/queue.h"
 
 struct node {
     struct node_config config;
@@ -177,6 +180,17 @@ static void flood(const struct node *node, struct node_outputs *outs, unsigned n
     }
 }
 
+static void send_push(const struct node *node, struct node_outputs *outs, uint8_t filling)
+{
+    static uint8_t envelope[1024];
+    static uint8_t bytes[1200];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    memset(envelope, filling, sizeof envelope);
+    struct queue_push push = {.number = 1, .envelope = slice_of(envelope, sizeof envelope)};
+    queue_push_write(&w, &push);
+    send_frame(outs, node->dialled, FRAME_QUEUE_PUSH, 0, writer_done(&w));
+}
+
 static enum err send_text(struct node *node, struct turn *turn, struct slice params,
                           struct node_outputs *outs, struct writer *reply)
 {
@@ -197,6 +211,9 @@ static enum err send_text(struct node *node, struct turn *turn, struct slice par
     if (sscanf(word, "flood:%u:%u", &n, &size) == 2) {
         flood(node, outs, n, size);
         n = 0;
+    }
+    if (strncmp(word, "push:", 5) == 0) {
+        send_push(node, outs, (uint8_t)word[5]);
     }
     static char big[LIMIT_TEXT];
     memset(big, 'x', sizeof big);
@@ -312,6 +329,12 @@ static enum err on_frame(struct node *node, struct turn *turn, const struct node
         return ERR_OK;
     }
     node->frames++;
+    struct queue_push push;
+    if (f.kind == FRAME_QUEUE_PUSH && queue_push_read(f.body, &push) == ERR_OK) {
+        return node_skip_has(node->config.skip, push.envelope)
+                   ? add_event(node, turn, "message.skipped", slice_of("push", 4), outs)
+                   : ERR_CORRUPT;
+    }
     if (f.kind >= FRAME_REPLY) {
         return add_event(node, turn, "relay.ready", slice_of("echo", 4), outs);
     }

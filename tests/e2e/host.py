@@ -339,6 +339,28 @@ def the_input_that_always_fails_is_dropped_alone():
     assert d.stop() == 0
 
 
+def a_push_that_always_fails_is_skipped():
+    a, b = Daemon(), Daemon()
+    c = a.client(timeout=60)
+    watch = b.client(timeout=60)
+    c.call("event.subscribe")
+    watch.call("event.subscribe")
+    types = []
+    for _ in range(4):
+        c.change("relay.use", address=b.address())
+        while c.event()["type"] != "relay.ready":
+            pass
+        c.change("message.send", contact="x", text="push:P")
+        if len(types) < 3:
+            types.append(c.event()["type"])
+            while types[-1] != "relay.failing":  # b has closed all links
+                types[-1] = c.event()["type"]
+    assert watch.event()["type"] == "message.skipped"
+    assert b.log().count("turn failed") == 3, b.log()
+    assert b.log().count("push skipped") == 1, b.log()
+    assert a.stop() == 0 and b.stop() == 0
+
+
 def a_store_that_stays_broken_ends_the_daemon():
     d = Daemon()
     c = d.client()
