@@ -90,9 +90,14 @@ static int cursor_of(struct lmdb_txn *x, enum store_table t, MDB_cursor **out)
     return rc;
 }
 
+/* LMDB takes keys and values through a pointer that is not const, and does not write there. */
 static MDB_val val_of(struct slice s)
 {
-    return (MDB_val){.mv_size = s.len, .mv_data = (void *)(uintptr_t)s.p};
+    union {
+        const void *in;
+        void *out;
+    } p = {.in = s.p};
+    return (MDB_val){.mv_size = s.len, .mv_data = p.out};
 }
 
 static struct slice slice_of_val(const MDB_val *v)
