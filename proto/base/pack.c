@@ -42,12 +42,9 @@ static struct head head_negative(struct reader *r, size_t n)
     return h;
 }
 
-static struct head read_head(struct reader *r)
+/* The values that are one byte; PACK_BAD: b begins a longer one. */
+static struct head head_byte(uint8_t b)
 {
-    uint8_t b = reader_u8(r);
-    if (r->err != ERR_OK) {
-        return HEAD_BAD;
-    }
     if (b <= 0x7f) {
         return (struct head){.type = PACK_UINT, .n = b};
     }
@@ -69,6 +66,19 @@ static struct head read_head(struct reader *r)
     case 0xc2:
     case 0xc3:
         return (struct head){.type = PACK_BOOL, .n = b & 1};
+    default:
+        return HEAD_BAD;
+    }
+}
+
+static struct head read_head(struct reader *r)
+{
+    uint8_t b = reader_u8(r);
+    struct head h = r->err == ERR_OK ? head_byte(b) : HEAD_BAD;
+    if (r->err != ERR_OK || h.type != PACK_BAD) {
+        return h;
+    }
+    switch (b) {
     case 0xc4:
         return head_be(r, PACK_BIN, 1, 0);
     case 0xc5:
