@@ -110,6 +110,12 @@ enum err home_use(struct node *node, struct step *step, const struct address *ad
         env_random(env, row.record, sizeof row.record);
         env_random(env, row.token_key, sizeof row.token_key);
         env_random(env, row.siv_key, sizeof row.siv_key);
+        if (err == ERR_OK) {
+            /* Prekeys go on where they were: none is published at two relays. */
+            row.spk_id = old.spk_id + 1;
+            row.parts_sent = old.last_part > old.parts_sent ? old.last_part : old.parts_sent;
+            row.last_part = row.parts_sent;
+        }
     }
     row.code = code;
     err = relay_row_put(step, node->keys, &row);

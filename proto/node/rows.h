@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rows: what the account keeps in the store, and the layout of each row's plaintext.
- * docs/protocol/07-node.md, "Rows". Every row is sealed (store/seal.h); layouts are msgpack maps
+ * docs/protocol/07-node.md, section 8. Every row is sealed (store/seal.h); layouts are msgpack maps
  * with small-integer keys, so that a later version can add a field.
  *
  * Slices of a row that was read lie in the turn's arena.
