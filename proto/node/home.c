@@ -68,6 +68,15 @@ void home_queue(const struct relay_row *row, struct sign_pk *queue)
     public_of(row->queue, queue);
 }
 
+uint64_t home_queue_mark(const struct sign_pk *queue)
+{
+    uint64_t mark = 0;
+    for (size_t i = 0; i < sizeof mark; i++) {
+        mark = mark << 8 | queue->b[i];
+    }
+    return mark == 0 ? 1 : mark;
+}
+
 void home_record(const struct relay_row *row, struct sign_pk *record)
 {
     public_of(row->record, record);
@@ -537,8 +546,12 @@ static enum err home_next(struct home_step *h, struct account_row *account)
     }
     home->trouble = ERR_OK;
     home->attempts = 0;
-    if (!home->news) {
-        return ERR_OK;
+    if (!home->announced) {
+        home->announced = true;
+        err = contact_announce(h->node, h->step, home_queue_mark(&h->signers.queue_pk));
+    }
+    if (!home->news || err != ERR_OK) {
+        return err;
     }
     home->news = false;
     return home_event(h->node, h->step, "relay.ready", ERR_OK);
