@@ -57,6 +57,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(23, FIELD_U8, contact_row, heard, 0),
     FIELD(24, FIELD_U8, contact_row, begun, 0),
     FIELD(25, FIELD_LATER, contact_row, heard_ms, 0),
+    FIELD(26, FIELD_LATER, contact_row, told, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
