@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "node/device.h"
 #include "node/fields.h"
 
 static const struct field ACCOUNT_FIELDS[] = {
@@ -58,6 +59,8 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(24, FIELD_U8, contact_row, begun, 0),
     FIELD(25, FIELD_LATER, contact_row, heard_ms, 0),
     FIELD(26, FIELD_LATER, contact_row, told, 0),
+    FIELD(27, FIELD_LATER, contact_row, list_version, 0),
+    FIELD(28, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
