@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char alphabet[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+static const char alphabet[32] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 enum {
     HRP_LOW = 33, /* '!' */
@@ -117,7 +117,7 @@ enum err bech32m_decode(struct slice text, struct bech32m *out)
     memcpy(got.hrp, folded, len - 1);
     uint32_t chk = start(got.hrp, len - 1);
     for (size_t i = len; i < text.len; i++) {
-        const char *at = memchr(alphabet, folded[i], 32);
+        const char *at = memchr(alphabet, folded[i], sizeof alphabet);
         if (at == NULL) {
             return ERR_MALFORMED;
         }

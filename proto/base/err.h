@@ -10,6 +10,10 @@
 #ifndef PETREL_BASE_ERR_H
 #define PETREL_BASE_ERR_H
 
+#ifdef NDEBUG
+#error "assertions guard our own invariants and stay on in every build"
+#endif
+
 #define PETREL_MUST_USE __attribute__((warn_unused_result))
 
 /* Whose fault an error is, and with that what is done about it. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/hex.h"
 
+#include <limits.h>
+
 void hex_encode(const uint8_t *p, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";
@@ -11,15 +13,16 @@ void hex_encode(const uint8_t *p, size_t len, char *out)
     out[2 * len] = '\0';
 }
 
-static int digit_of(uint8_t c)
+/* 0-15; above that for what is no digit. */
+static unsigned digit_of(uint8_t c)
 {
     if (c >= '0' && c <= '9') {
-        return c - '0';
+        return (unsigned)(c - '0');
     }
     if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
+        return (unsigned)(c - 'a' + 10);
     }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A' + 10) : UINT_MAX;
 }
 
 bool hex_decode(struct slice text, uint8_t *out, size_t len)
@@ -28,7 +31,7 @@ bool hex_decode(struct slice text, uint8_t *out, size_t len)
         return false;
     }
     for (size_t i = 0; i < text.len; i++) {
-        if (digit_of(text.p[i]) < 0) {
+        if (digit_of(text.p[i]) > 15) {
             return false;
         }
     }

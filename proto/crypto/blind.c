@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "base/secret.h"
+#include "crypto/ct.h"
 
 enum {
     SCALAR = crypto_core_ed25519_SCALARBYTES,
@@ -80,6 +81,7 @@ static enum err derive(const struct sign_sk *identity, uint64_t period, struct b
     factor(id, period, h);
     crypto_core_ed25519_scalar_mul(out->scalar, out->scalar, h);
     int bad = crypto_scalarmult_ed25519_base_noclamp(out->pk.b, out->scalar);
+    CT_PUBLIC(&bad, sizeof bad);
     /* It must depend on A': the same nonce under two keys whose ratio is public reveals a. */
     const struct slice parts[] = {slice_of(expanded + 32, 32), slice_of(out->pk.b, 32)};
     prim_blake2b(out->prefix, sizeof out->prefix, slice_of(NULL, 0), "petrel/1 blind nonce", parts,
@@ -104,7 +106,9 @@ enum err blind_sign(const struct sign_sk *identity, uint64_t period, struct slic
         goto out;
     }
     hash_to_scalar(r, slice_of(key.prefix, sizeof key.prefix), message, slice_of(NULL, 0));
-    if (crypto_scalarmult_ed25519_base_noclamp(out, r) != 0) {
+    int bad = crypto_scalarmult_ed25519_base_noclamp(out, r);
+    CT_PUBLIC(&bad, sizeof bad);
+    if (bad != 0) {
         err = ERR_BAD_KEY;
         goto out;
     }

@@ -42,11 +42,11 @@ static inline uint64_t rol(uint64_t v, unsigned n)
         uint64_t b2 = rol(in[l2] ^ d[(l2) % 5], r2);                                               \
         uint64_t b3 = rol(in[l3] ^ d[(l3) % 5], r3);                                               \
         uint64_t b4 = rol(in[l4] ^ d[(l4) % 5], r4);                                               \
-        out[5 * (y)] = b0 ^ (~b1 & b2);                                                            \
-        out[5 * (y) + 1] = b1 ^ (~b2 & b3);                                                        \
-        out[5 * (y) + 2] = b2 ^ (~b3 & b4);                                                        \
-        out[5 * (y) + 3] = b3 ^ (~b4 & b0);                                                        \
-        out[5 * (y) + 4] = b4 ^ (~b0 & b1);                                                        \
+        (out)[5 * (y)] = b0 ^ (~b1 & b2);                                                          \
+        (out)[5 * (y) + 1] = b1 ^ (~b2 & b3);                                                      \
+        (out)[5 * (y) + 2] = b2 ^ (~b3 & b4);                                                      \
+        (out)[5 * (y) + 3] = b3 ^ (~b4 & b0);                                                      \
+        (out)[5 * (y) + 4] = b4 ^ (~b0 & b1);                                                      \
     } while (0)
 
 static inline void round_of(uint64_t out[25], const uint64_t in[25], uint64_t constant)

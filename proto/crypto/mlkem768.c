@@ -193,7 +193,7 @@ static void decode(struct poly *p, const uint8_t *in, unsigned d)
             window |= (uint32_t)*in++ << bits;
         }
         uint16_t v = (uint16_t)(window & ((1U << d) - 1));
-        p->c[j] = d == 12 ? (int16_t)v : decompress(v, d);
+        p->c[j] = (int16_t)(d == 12 ? v : decompress(v, d));
         window >>= d;
         bits -= d;
     }

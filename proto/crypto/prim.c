@@ -165,8 +165,11 @@ void prim_sha256(uint8_t out[static PRIM_SHA256], const char *label, const struc
 void prim_hmac_sha256(uint8_t out[static PRIM_SHA256], struct slice key, const struct slice *parts,
                       size_t nparts)
 {
+    static const uint8_t empty[1];
+    assert(key.p != NULL || key.len == 0);
     crypto_auth_hmacsha256_state state;
-    (void)crypto_auth_hmacsha256_init(&state, key.p, key.len);
+    /* libsodium declares the key not NULL, even where it is empty. */
+    (void)crypto_auth_hmacsha256_init(&state, key.p != NULL ? key.p : empty, key.len);
     for (size_t i = 0; i < nparts; i++) {
         (void)crypto_auth_hmacsha256_update(&state, parts[i].p, parts[i].len);
     }

@@ -75,7 +75,7 @@ static enum err start_noise(struct link *link, const struct env *env, const stru
     if (link->noise == NULL) {
         return ERR_NO_MEMORY;
     }
-    struct noise_ephemeral ephemeral;
+    struct noise_ephemeral ephemeral = {.kem = {0}};
     env_random(env, ephemeral.dh.b, sizeof ephemeral.dh.b);
     env_random(env, ephemeral.kem, sizeof ephemeral.kem);
     struct noise_config config = {.pattern = NOISE_XKHFS,

@@ -154,9 +154,10 @@ void symmetric_encrypt(struct symmetric *s, struct slice plain, struct writer *o
         if (plain.len > 0) {
             memcpy(p, plain.p, plain.len);
         }
-    } else if (cipher_encrypt(&s->cipher, slice_of(s->h, symmetric_hash_len(s->hash)), plain, p) !=
-               ERR_OK) {
-        assert(!"a handshake encrypts fewer than 2^64-1 times");
+    } else {
+        struct slice ad = slice_of(s->h, symmetric_hash_len(s->hash));
+        enum err err = cipher_encrypt(&s->cipher, ad, plain, p);
+        assert(err == ERR_OK); /* a handshake encrypts fewer than 2^64-1 times */
     }
     symmetric_mix_hash(s, slice_of(p, len));
 }

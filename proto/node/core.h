@@ -72,7 +72,8 @@ struct work {
 
 enum {
     WORK_SLOTS = 256,
-    INVITE_COUNTERS = 2, /* tokens in an invitation: counter 1 deposits, counter 2 pops */
+    NODE_REPLY = LIMIT_FRAME - 64, /* largest body of a reply or push of our relay */
+    INVITE_COUNTERS = 2,           /* tokens in an invitation: counter 1 deposits, counter 2 pops */
 };
 
 struct node {
@@ -91,6 +92,8 @@ struct node {
     unsigned mining_budget; /* stamp hashes that this turn may still try */
     uint64_t last_tidy;     /* when events and client ids were trimmed last */
     uint64_t deadline;
+    uint8_t reply[NODE_REPLY]; /* under construction; wiped after use, last so that it costs nothing
+                                  in a node that is no relay */
 };
 
 /* The work of this contact, made when there is none. NULL: out of memory. */

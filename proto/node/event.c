@@ -213,7 +213,7 @@ enum err event_read(struct turn *turn, struct seal_keys *keys, uint64_t since, u
     uint64_t cursor = since;
     while (count < limit && cursor < last) {
         struct store_row row;
-        struct event_row event;
+        struct event_row event = {.time = 0};
         err = event_seek(turn, keys, STORE_GT, &cursor, &row);
         if (err == ERR_OK) {
             err = event_open(turn, keys, cursor, &row, &event);

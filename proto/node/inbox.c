@@ -58,11 +58,11 @@ static enum err try_sessions(struct arrival *a)
     struct arena *arena = a->step->turn->arena;
     struct arena_mark mark = arena_mark(arena);
     enum err err = ERR_NO_SESSION;
-    for (uint8_t slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
+    for (unsigned slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
         if ((a->row.sessions >> slot & 1) == 0) {
             continue;
         }
-        err = try_slot(a, slot);
+        err = try_slot(a, (uint8_t)slot);
         if (err != ERR_DECRYPT) {
             return err;
         }

@@ -111,12 +111,12 @@ static enum err make_acks(struct node *node, struct step *step, struct work *wor
         return err;
     }
     err = ERR_OK;
-    for (uint8_t slot = 0; err == ERR_OK && slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
+    for (unsigned slot = 0; err == ERR_OK && slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
         if (((row->sessions & row->heard) >> slot & 1) == 0) {
             continue;
         }
         entry = (struct outbox_row){.ack_only = true, .created = now};
-        err = outbox_seal(node, step, row, slot, &entry);
+        err = outbox_seal(node, step, row, (uint8_t)slot, &entry);
         if (err == ERR_OK) {
             work->acked_ms = now;
             err = outbox_row_put(step, node->keys, row->number, OUTBOX_ACKS | now << 3 | slot,

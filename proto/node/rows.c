@@ -16,6 +16,7 @@ enum field_kind {
     FIELD_FIXED,   /* size bytes in place */
     FIELD_SLICE,   /* at most size bytes; left out when empty */
     FIELD_ADDRESS, /* struct address; left out when its port is 0 */
+    FIELD_LATER,   /* u64; left out when it is 0, since older rows do not have it */
 };
 
 /* One member of a row's struct, under its key in the map. Keys ascend in each table. */
@@ -81,7 +82,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(22, FIELD_U64, contact_row, gap_at, 0),
     FIELD(23, FIELD_U8, contact_row, heard, 0),
     FIELD(24, FIELD_U8, contact_row, begun, 0),
-    FIELD(25, FIELD_U64, contact_row, heard_ms, 0),
+    FIELD(25, FIELD_LATER, contact_row, heard_ms, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -123,6 +124,9 @@ static bool field_left_out(const struct field *f, const void *member)
     if (f->kind == FIELD_SLICE) {
         return ((const struct slice *)member)->len == 0;
     }
+    if (f->kind == FIELD_LATER) {
+        return *(const uint64_t *)member == 0;
+    }
     return f->kind == FIELD_ADDRESS && ((const struct address *)member)->port == 0;
 }
 
@@ -137,6 +141,7 @@ static void field_write(struct writer *w, const struct field *f, const void *mem
         pack_uint(w, *(const uint32_t *)member);
         break;
     case FIELD_U64:
+    case FIELD_LATER:
         pack_uint(w, *(const uint64_t *)member);
         break;
     case FIELD_BOOL:
@@ -182,6 +187,7 @@ static void field_read(struct reader *r, const struct field *f, void *member)
         *(uint32_t *)member = (uint32_t)pack_read_uint(r, UINT32_MAX);
         break;
     case FIELD_U64:
+    case FIELD_LATER:
         *(uint64_t *)member = pack_read_uint(r, UINT64_MAX);
         break;
     case FIELD_BOOL:
@@ -209,7 +215,8 @@ static enum err fields_read(struct slice plain, const struct field *table, size_
     struct pack_fields f = pack_fields_begin(&r, UINT8_MAX);
     uint64_t required = 0;
     for (size_t i = 0; i < n; i++) {
-        if (table[i].kind != FIELD_SLICE && table[i].kind != FIELD_ADDRESS) {
+        if (table[i].kind != FIELD_SLICE && table[i].kind != FIELD_ADDRESS &&
+            table[i].kind != FIELD_LATER) {
             required |= UINT64_C(1) << table[i].key;
         }
     }

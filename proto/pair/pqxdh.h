@@ -15,7 +15,7 @@
 
 #include "base/env.h"
 #include "crypto/prim.h"
-#include "pair/session.h"
+#include "pair/pair.h"
 
 /* The raw agreement. Absent parts are zeros. */
 struct pqxdh_shared {
@@ -62,8 +62,8 @@ void pqxdh_wipe(struct pqxdh_shared *shared);
 
 /* BLAKE2b-128("petrel/1 invite id" | s). */
 void pqxdh_invite_id(const uint8_t s[static INVITE_SECRET], uint8_t out[static INVITE_ID]);
-/* T. */
-void pqxdh_transcript(const struct pqxdh_transcript *transcript, uint8_t t[static SESSION_T]);
+/* out: T. */
+void pqxdh_transcript(const struct pqxdh_transcript *t, uint8_t out[static SESSION_T]);
 /* SK, from all of shared. */
 void pqxdh_sk(const struct pqxdh_shared *shared, const uint8_t t[static SESSION_T],
               uint8_t sk[static 32]);

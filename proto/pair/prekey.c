@@ -159,10 +159,11 @@ static enum err read_part(struct slice bytes, const char *label, const struct si
         }
     }
     pack_fields_require(&f, required);
-    if (part->id == 0 || part->kem_ek.len != SESSION_KEM_EK) {
-        reader_fail(&r, ERR_MALFORMED);
+    err = reader_end(&r);
+    if (err == ERR_OK && (part->id == 0 || part->kem_ek.len != SESSION_KEM_EK)) {
+        return ERR_MALFORMED;
     }
-    return reader_end(&r);
+    return err;
 }
 
 enum err prekey_bundle_open(struct slice signed_part, struct slice one_time_part,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "crypto/ct.h"
 
 static_assert(TOKEN_NONCE + TOKEN_TAG == TOKEN, "nonce | tag");
 
@@ -101,7 +102,9 @@ enum err token_open_nonce(const struct token_siv_key *siv, const uint8_t nonce[s
     uint8_t tag[SIV_PART];
     siv_crypt(plain, siv, nonce, nonce + SIV_PART);
     siv_tag(tag, siv, plain);
-    enum err err = prim_equal(tag, nonce, SIV_PART) ? ERR_OK : ERR_DECRYPT;
+    bool ours = prim_equal(tag, nonce, SIV_PART);
+    CT_PUBLIC(&ours, sizeof ours);
+    enum err err = ours ? ERR_OK : ERR_DECRYPT;
     if (err == ERR_OK) {
         *contact = load32(plain);
         *counter = load32(plain + 4);
@@ -123,6 +126,8 @@ enum err token_check(const struct token_key *k, const struct sign_pk *target, ui
     bool is_now = prim_equal(tag[0], token->b + TOKEN_NONCE, TOKEN_TAG);
     bool is_before = prim_equal(tag[1], token->b + TOKEN_NONCE, TOKEN_TAG);
     secret_wipe(tag, sizeof tag);
+    CT_PUBLIC(&is_now, sizeof is_now);
+    CT_PUBLIC(&is_before, sizeof is_before);
     if (!is_now && !is_before) {
         return ERR_BAD_TOKEN;
     }

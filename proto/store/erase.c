@@ -121,9 +121,9 @@ enum err erase_decode(struct erase_file *out, struct slice file)
     if (err != ERR_OK) {
         return err;
     }
-    for (uint8_t i = 0; i < ERASE_SLOTS; i++) {
+    for (unsigned i = 0; i < ERASE_SLOTS; i++) {
         const uint8_t *block = file.p + (size_t)(i + 1) * ERASE_BLOCK;
-        slot_read(&f.slots[i], i, slice_of(block, ERASE_BLOCK));
+        slot_read(&f.slots[i], (uint8_t)i, slice_of(block, ERASE_BLOCK));
     }
     if (erase_newest(&f) < 0) {
         return ERR_CORRUPT;
@@ -137,8 +137,8 @@ void erase_encode(uint8_t out[static ERASE_FILE], const struct erase_file *file)
     memset(out, 0, ERASE_FILE);
     header_write(out, file);
     header_check(out + ERASE_HEADER, slice_of(out, ERASE_HEADER));
-    for (uint8_t i = 0; i < ERASE_SLOTS; i++) {
-        slot_write(out + (size_t)(i + 1) * ERASE_BLOCK, i, &file->slots[i]);
+    for (unsigned i = 0; i < ERASE_SLOTS; i++) {
+        slot_write(out + (size_t)(i + 1) * ERASE_BLOCK, (uint8_t)i, &file->slots[i]);
     }
 }
 

@@ -164,7 +164,7 @@ static size_t draw_levels(struct store_mem *m)
 static struct mem_node *node_new(struct store_mem *m, struct slice key, struct slice value)
 {
     size_t levels = draw_levels(m);
-    struct mem_node *n = malloc(sizeof *n + levels * sizeof n->next[0] + key.len);
+    struct mem_node *n = malloc(sizeof *n + levels * sizeof(struct mem_node *) + key.len);
     struct mem_value *v = value_new(value);
     if (n == NULL || v == NULL) {
         free(n);

@@ -110,7 +110,9 @@ static void answer_put(struct hostile *h, struct slice body, struct writer *w)
     if (put->has_body && h->refuse_body) {
         reply.head.err = ERR_STALE;
     } else if (put->has_body) {
+        ck_assert_uint_gt(put->seq, h->seq);
         h->record = put->record;
+        h->seq = put->seq;
         h->body_len = put->body.len;
         memcpy(h->body, put->body.p, put->body.len);
     }
@@ -166,6 +168,8 @@ static void answer(struct hostile *h, const struct frame *f)
         relay_reply_write(&w, &ok);
     }
     ck_assert_int_eq(w.err, ERR_OK);
+    uint8_t one = 1; /* as msgpack writes it */
+    hostile_frame(h, h->link, FRAME_CREDIT, 0, slice_of(&one, 1));
     hostile_frame(h, h->link, (uint8_t)(f->kind + FRAME_REPLY), f->id, writer_done(&w));
 }
 

@@ -39,6 +39,7 @@ struct hostile {
     struct sign_pk record;
     uint8_t body[LIMIT_RECORD_BODY];
     size_t body_len;
+    uint64_t seq;
     uint32_t last_part;
     unsigned parts;
     /* what the relay answers to record.status: a later sequence number or part than it has */

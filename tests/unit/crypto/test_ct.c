@@ -1,37 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Constant time: the secrets are marked undefined, so that valgrind's memcheck reports every branch
- * and every index that depends on them. As a normal program this only runs the calls.
- *
- *     CK_FORK=no valgrind --quiet --error-exitcode=99 unit.crypto.ct
- *
- * The sources are taken in, because CT_PUBLIC must be compiled in. Marking is there only where
- * valgrind's header is.
+ * and every index that depends on them. It links a proto/ of its own, with PETREL_CTGRIND and the
+ * optimiser of a release; tests/CMakeLists.txt builds both only where valgrind is.
  */
-#if defined(__has_include)
-#if __has_include(<valgrind/memcheck.h>)
-#define PETREL_CTGRIND 1
-#endif
-#endif
-
-/* clang-format off: the first one defines what the next one needs */
-#include "crypto/mlkem768.c"
-#include "crypto/xwing.c"
-/* clang-format on */
-
 #include <stdio.h>
+#include <string.h>
 
+#include "base/secret.h"
+#include "crypto/blind.h"
 #include "crypto/ct.h"
+#include "crypto/mlkem768.h"
 #include "crypto/prim.h"
+#include "crypto/xwing.h"
 #include "lib/unit.h"
+#include "relay/token.h"
 
-#ifdef PETREL_CTGRIND
 #define SECRET(p, len) (void)VALGRIND_MAKE_MEM_UNDEFINED((p), (len))
-#define UNDER_VALGRIND RUNNING_ON_VALGRIND
-#else
-#define SECRET(p, len) ((void)(p), (void)(len))
-#define UNDER_VALGRIND 0
-#endif
+
+static const uint64_t EPOCH_MS = LIMIT_TOKEN_EPOCH_DAYS * LIMIT_DAY_MS;
 
 /* What was computed from secrets may be looked at again. */
 static void reveal(const void *p, size_t len)
@@ -105,17 +92,62 @@ START_TEST(comparison)
 }
 END_TEST
 
+START_TEST(blinded_signature)
+{
+    const uint8_t seed[32] = {5};
+    struct sign_pk pk;
+    struct sign_sk sk;
+    struct sign_pk blinded;
+    uint8_t sig[PRIM_SIGNATURE];
+    prim_sign_keypair(&pk, &sk, seed);
+    ck_assert_ok(blind_public(&pk, 7, &blinded));
+    SECRET(sk.b, 32); /* the other half is the public key */
+    ck_assert_ok(blind_sign(&sk, 7, unit_str("descriptor"), sig));
+    reveal(sig, sizeof sig);
+    ck_assert_ok(blind_verify(&blinded, unit_str("descriptor"), sig));
+}
+END_TEST
+
+/* Minted from secret keys; the token, and whether it fits, are public afterwards. */
+START_TEST(token_minted_checked_and_opened)
+{
+    struct token_key key = {{1}};
+    struct token_siv_key siv = {{2}};
+    const struct sign_pk target = {{3}};
+    const uint64_t now = 40 * EPOCH_MS;
+    struct token token;
+    uint32_t epoch = 0;
+    uint32_t contact = 0;
+    uint32_t counter = 0;
+    SECRET(key.b, sizeof key.b);
+    SECRET(siv.b, sizeof siv.b);
+    token_mint(&key, &siv, &target, 11, 12, token_epoch(now), &token);
+    reveal(&token, sizeof token);
+    ck_assert_ok(token_check(&key, &target, now, &token, &epoch));
+    ck_assert_uint_eq(epoch, token_epoch(now));
+    ck_assert_ok(token_check(&key, &target, now + EPOCH_MS, &token, &epoch));
+    ck_assert_ok(token_open_nonce(&siv, token.b, &contact, &counter));
+    reveal(&contact, sizeof contact);
+    reveal(&counter, sizeof counter);
+    ck_assert_uint_eq(contact, 11);
+    ck_assert_uint_eq(counter, 12);
+
+    token.b[TOKEN - 1] ^= 1;
+    ck_assert_err(token_check(&key, &target, now, &token, &epoch), ERR_BAD_TOKEN);
+    token.b[0] ^= 1;
+    ck_assert_err(token_open_nonce(&siv, token.b, &contact, &counter), ERR_DECRYPT);
+}
+END_TEST
+
 /* If memcheck saw nothing undefined here, the other tests would prove nothing. */
 START_TEST(the_marks_work_under_valgrind)
 {
     uint8_t a[4] = {0};
     uint8_t undefined_bits[4] = {0};
     SECRET(a, sizeof a);
-#ifdef PETREL_CTGRIND
     (void)VALGRIND_GET_VBITS(a, undefined_bits, sizeof a);
-#endif
-    printf("constant time: %s\n", UNDER_VALGRIND ? "checked by valgrind" : "run without valgrind");
-    ck_assert_uint_eq(undefined_bits[0], UNDER_VALGRIND ? 0xff : 0);
+    ck_assert_msg(RUNNING_ON_VALGRIND, "this program proves nothing without valgrind");
+    ck_assert_uint_eq(undefined_bits[0], 0xff);
 }
 END_TEST
 
@@ -126,6 +158,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, xwing_key_generation_and_both_ends);
 #endif
     tcase_add_test(tc, comparison);
+    tcase_add_test(tc, blinded_signature);
+    tcase_add_test(tc, token_minted_checked_and_opened);
     tcase_add_test(tc, the_marks_work_under_valgrind);
 }
 

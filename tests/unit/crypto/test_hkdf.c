@@ -36,6 +36,21 @@ START_TEST(extract_and_expand_give_the_values_of_the_rfc)
 }
 END_TEST
 
+/* RFC 5869, appendix A.3: no salt and no info. */
+START_TEST(salt_and_info_may_be_empty_and_null)
+{
+    uint8_t ikm[22];
+    uint8_t expected[42];
+    uint8_t out[42];
+    const struct slice nothing = slice_of(NULL, 0);
+    unit_hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", ikm, sizeof ikm);
+    unit_hex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+             expected, sizeof expected);
+    ck_assert_ok(hkdf(out, sizeof out, nothing, slice_of(ikm, sizeof ikm), nothing));
+    ck_assert_mem_eq(out, expected, sizeof out);
+}
+END_TEST
+
 START_TEST(more_than_255_blocks_are_refused_and_write_nothing)
 {
     static uint8_t out[HKDF_OUTPUT_MAX + 1];
@@ -76,6 +91,7 @@ END_TEST
 static void add(TCase *tc)
 {
     tcase_add_test(tc, extract_and_expand_give_the_values_of_the_rfc);
+    tcase_add_test(tc, salt_and_info_may_be_empty_and_null);
     tcase_add_test(tc, more_than_255_blocks_are_refused_and_write_nothing);
     tcase_add_test(tc, a_shorter_output_is_the_beginning_of_a_longer_one);
     tcase_add_test(tc, output_may_replace_the_key);

@@ -126,6 +126,39 @@ START_TEST(a_relay_cannot_run_part_numbers_over)
 }
 END_TEST
 
+START_TEST(prekeys_rotate_and_old_ones_open_for_37_days)
+{
+    struct stranger early;
+    struct stranger late;
+    struct stranger now;
+    struct contact_row row;
+    stranger_init(&h, &early);
+    stranger_begin(&h, &early, NULL);
+    struct slice too_old = stranger_seal(&h, &early, CONTENT_REQUEST, "");
+    for (unsigned day = 0; day < 60; day++) {
+        hostile_tick(&h, LIMIT_DAY_MS);
+        ck_assert_ok(h.turn);
+    }
+    stranger_init(&h, &late);
+    stranger_begin(&h, &late, NULL); /* with a bundle that is not expired */
+    struct slice slow = stranger_seal(&h, &late, CONTENT_REQUEST, "");
+    for (unsigned day = 0; day < 37; day++) {
+        hostile_tick(&h, LIMIT_DAY_MS);
+        ck_assert_ok(h.turn);
+    }
+    stranger_init(&h, &now);
+    request(&now);
+    hostile_push(&h, slow);
+    hostile_push(&h, too_old);
+    ck_assert_ok(hostile_contact(&h, &now.id, &row));
+    ck_assert_ok(hostile_contact(&h, &late.id, &row));
+    ck_assert_err(hostile_contact(&h, &early.id, &row), ERR_NOT_FOUND);
+    stranger_fini(&early);
+    stranger_fini(&late);
+    stranger_fini(&now);
+}
+END_TEST
+
 START_TEST(an_older_device_list_changes_nothing)
 {
     struct stranger s;
@@ -258,6 +291,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_stranger_is_not_answered_before_the_user_accepts);
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
     tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
+    tcase_add_test(tc, prekeys_rotate_and_old_ones_open_for_37_days);
     tcase_add_test(tc, an_older_device_list_changes_nothing);
     tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
