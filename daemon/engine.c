@@ -16,6 +16,9 @@ enum {
     ENGINE_WAIT_MS = 60000,        /* longest sleep: the wall clock may be set meanwhile */
     ENGINE_LONE_FAILURES = 3,      /* a turn without inputs may fail so often in a row */
     ENGINE_FAILURES_TO_SINGLE = 2, /* failures in a row after which inputs run one a turn */
+    ENGINE_SLOW_COMMIT_US = 2000,  /* from here on a commit is worth waiting for company */
+    ENGINE_GATHER_SHARE = 4,       /* which takes this part of it at most, */
+    ENGINE_GATHER_US = 4000,       /* and not longer than this */
 };
 
 struct input_list {
@@ -67,6 +70,9 @@ struct engine {
     size_t single;          /* inputs that still run one a turn */
     bool growth;            /* there is disk space for more */
     uint64_t space_checked; /* monotonic ms */
+    uint64_t gather_until;  /* monotonic us: no turn begins before it, unless */
+    size_t gather_count;    /* so many inputs wait */
+    uint64_t commit_us;     /* what the last commit took; 0: it had nothing to write */
 };
 
 static uint64_t clock_ms(clockid_t clock)
@@ -74,6 +80,13 @@ static uint64_t clock_ms(clockid_t clock)
     struct timespec now;
     clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t monotonic_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static void env_fill(void *ctx, uint8_t *out, size_t len)
@@ -394,13 +407,16 @@ static enum err turn_run(struct engine *e, struct input_list *done, struct node_
         }
         if (err == ERR_OK) {
             *stage = STAGE_COMMIT;
+            uint64_t began = monotonic_us();
             err = store_lmdb_commit(e->config.db, &wrote);
+            e->commit_us = wrote ? monotonic_us() - began : 0;
         } else {
             store_lmdb_abort(e->config.db);
         }
     }
     turn_end(e);
     if (err != ERR_OK) {
+        e->commit_us = 0;
         node_outputs_free(outs);
         *outs = (struct node_outputs){0};
     }
@@ -609,6 +625,23 @@ static void turn_failed(struct engine *e, enum err err, enum stage stage, struct
     release(e, &outs);
 }
 
+/* Those that this turn answered are likely to ask again at once. Where a commit is slow they would
+ * just miss the next one, and two halves would take turns, each with a commit of its own: so the
+ * next turn waits a moment for as many as there were. */
+static void gather(struct engine *e, size_t inputs)
+{
+    e->gather_until = 0;
+    if (inputs < 2 || e->commit_us < ENGINE_SLOW_COMMIT_US) {
+        return;
+    }
+    uint64_t most = e->commit_us / ENGINE_GATHER_SHARE;
+    e->gather_until = monotonic_us() + (most < ENGINE_GATHER_US ? most : ENGINE_GATHER_US);
+    e->gather_count = inputs + e->todo.count;
+    pthread_mutex_lock(&e->mutex);
+    e->gather_count += e->in.count;
+    pthread_mutex_unlock(&e->mutex);
+}
+
 static void turn(struct engine *e)
 {
     struct input_list done = {0};
@@ -625,17 +658,27 @@ static void turn(struct engine *e)
         e->single = 0;
     }
     adopt_roots(e, &done, &outs);
+    size_t inputs = done.count;
     release(e, &outs);
     inputs_done(e, &done);
+    gather(e, inputs);
 }
 
-/* How long to sleep until the core's deadline; 0: it has passed. */
-static uint64_t wait_ms(const struct engine *e)
+/* How long to sleep until the core's deadline, us; 0: it has passed. */
+static uint64_t deadline_us(const struct engine *e)
 {
     uint64_t deadline = node_deadline(e->node);
     uint64_t now = clock_ms(CLOCK_REALTIME);
     uint64_t left = deadline > now ? deadline - now : 0;
-    return left < ENGINE_WAIT_MS ? left : ENGINE_WAIT_MS;
+    return (left < ENGINE_WAIT_MS ? left : ENGINE_WAIT_MS) * 1000;
+}
+
+/* How long to wait for more inputs although there are some. */
+static uint64_t company_us(const struct engine *e)
+{
+    uint64_t now = e->gather_until > 0 ? monotonic_us() : 0;
+    bool wait = now < e->gather_until && e->todo.count + e->in.count < e->gather_count;
+    return wait ? e->gather_until - now : 0;
 }
 
 static bool out_full(const struct engine *e)
@@ -643,12 +686,12 @@ static bool out_full(const struct engine *e)
     return e->out.count >= LIMIT_CHANNEL_ITEMS || e->out.bytes >= LIMIT_CHANNEL_BYTES;
 }
 
-static void cond_wait_ms(struct engine *e, uint64_t ms)
+static void cond_wait_us(struct engine *e, uint64_t us)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + ms % 1000 * 1000000;
-    until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
+    uint64_t ns = (uint64_t)until.tv_nsec + us % 1000000 * 1000;
+    until.tv_sec += (time_t)(us / 1000000 + ns / 1000000000);
     until.tv_nsec = (long)(ns % 1000000000);
     pthread_cond_timedwait(&e->cond, &e->mutex, &until);
 }
@@ -659,14 +702,14 @@ static bool wait_for_work(struct engine *e)
     pthread_mutex_lock(&e->mutex);
     while (!e->stop) {
         bool due = e->todo.first != NULL || e->in.first != NULL;
-        uint64_t ms = due ? 0 : wait_ms(e);
+        uint64_t us = due ? company_us(e) : deadline_us(e);
         if (out_full(e)) {
-            ms = ENGINE_WAIT_MS; /* engine_take signals */
+            us = (uint64_t)ENGINE_WAIT_MS * 1000; /* engine_take signals */
         }
-        if (ms == 0) {
+        if (us == 0) {
             break;
         }
-        cond_wait_ms(e, ms);
+        cond_wait_us(e, us);
     }
     list_splice(&e->todo, &e->in);
     bool go = !e->stop;
