@@ -5,31 +5,17 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <sodium.h>
 
 #include "base/secret.h"
+#include "daemon/channel.h"
+#include "daemon/engine_fail.h"
+#include "daemon/hostenv.h"
 
 enum {
-    ENGINE_SPACE_CHECK_MS = 1000,  /* free space is looked at this often at most */
-    ENGINE_WAIT_MS = 60000,        /* longest sleep: the wall clock may be set meanwhile */
-    ENGINE_LONE_FAILURES = 3,      /* a turn without inputs may fail so often in a row */
-    ENGINE_FAILURES_TO_SINGLE = 2, /* failures in a row after which inputs run one a turn */
-};
-
-struct input_list {
-    struct engine_input *first;
-    struct engine_input *last;
-    size_t count;
-};
-
-/* Where in a turn something failed. */
-enum stage {
-    STAGE_BEGIN,
-    STAGE_STEP,
-    STAGE_FLUSH,
-    STAGE_COMMIT
+    ENGINE_SPACE_CHECK_MS = 1000, /* free space is looked at this often at most */
+    ENGINE_SLOW_COMMIT_US = 2000, /* from here on a commit is worth waiting for company */
+    ENGINE_GATHER_SHARE = 4,      /* which takes this part of it at most, */
+    ENGINE_GATHER_US = 4000,      /* and not longer than this */
 };
 
 struct engine {
@@ -37,21 +23,12 @@ struct engine {
     pthread_t thread;
     bool running; /* the thread was started and not joined */
 
-    /* I/O thread only */
-    struct input_list batch; /* waits for engine_flush */
-    uint64_t io_epoch;
-
     /* both threads */
-    atomic_size_t in_items; /* inputs that were put and are not done */
-    atomic_size_t in_bytes;
-    atomic_bool paused; /* the I/O thread waits for room */
+    struct channel channel;
     atomic_int fatal;
     atomic_ullong turn_began; /* monotonic ms; 0: no turn */
     pthread_mutex_t mutex;    /* guards what follows */
-    pthread_cond_t cond;
-    struct input_list in;
-    struct node_outputs out;
-    bool stop;
+    pthread_cond_t cond;      /* loaded */
     bool loaded;
     bool has_root;
     uint8_t *root; /* secret_new */
@@ -61,253 +38,21 @@ struct engine {
     struct sign_pk id;  /* written before loaded, read-only afterwards */
     struct sign_sk *sk; /* secret_new; likewise */
     struct arena arena;
-    struct input_list todo;
-    uint64_t epoch;
-    unsigned failures;      /* in a row */
-    size_t single;          /* inputs that still run one a turn */
-    bool growth;            /* there is disk space for more */
-    uint64_t space_checked; /* monotonic ms */
+    struct engine_inputs todo;
+    struct engine_fail fail;
+    uint64_t epoch;                 /* lives of the core before this one */
+    bool growth;                    /* there is disk space for more */
+    uint64_t space_checked;         /* monotonic ms */
+    uint64_t commit_us;             /* what the last commit took; 0: it had nothing to write */
+    struct channel_company company; /* what the next turn waits for */
 };
-
-static uint64_t clock_ms(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static void env_fill(void *ctx, uint8_t *out, size_t len)
-{
-    (void)ctx;
-    randombytes_buf(out, len);
-}
-
-static struct env env_now(void)
-{
-    return (struct env){.now_ms = clock_ms(CLOCK_REALTIME), .random = env_fill};
-}
-
-/* --- lists --- */
-
-static void list_append(struct input_list *l, struct engine_input *input)
-{
-    input->next = NULL;
-    if (l->last != NULL) {
-        l->last->next = input;
-    } else {
-        l->first = input;
-    }
-    l->last = input;
-    l->count++;
-}
-
-static struct engine_input *list_pop(struct input_list *l)
-{
-    struct engine_input *input = l->first;
-    if (input != NULL) {
-        l->first = input->next;
-        if (l->first == NULL) {
-            l->last = NULL;
-        }
-        l->count--;
-    }
-    return input;
-}
-
-/* Moves all of `from` behind `to`. */
-static void list_splice(struct input_list *to, struct input_list *from)
-{
-    if (from->first == NULL) {
-        return;
-    }
-    if (to->last != NULL) {
-        to->last->next = from->first;
-    } else {
-        to->first = from->first;
-    }
-    to->last = from->last;
-    to->count += from->count;
-    *from = (struct input_list){0};
-}
-
-static void outputs_append(struct node_outputs *outs, struct node_output *o)
-{
-    o->next = NULL;
-    if (outs->last != NULL) {
-        outs->last->next = o;
-    } else {
-        outs->first = o;
-    }
-    outs->last = o;
-    outs->count++;
-    outs->bytes += o->len;
-}
-
-static void outputs_splice(struct node_outputs *to, struct node_outputs *from)
-{
-    if (from->first == NULL) {
-        return;
-    }
-    if (to->last != NULL) {
-        to->last->next = from->first;
-    } else {
-        to->first = from->first;
-    }
-    to->last = from->last;
-    to->count += from->count;
-    to->bytes += from->bytes;
-    *from = (struct node_outputs){0};
-}
-
-/* --- inputs --- */
-
-static struct engine_input *input_new(enum node_input_kind kind, uint64_t link, size_t len)
-{
-    struct engine_input *input = malloc(sizeof *input + len);
-    if (input != NULL) {
-        memset(input, 0, sizeof *input);
-        input->bytes = sizeof *input + len;
-        input->node.kind = kind;
-        input->node.link = link;
-    }
-    return input;
-}
-
-struct engine_input *engine_input_link(enum node_input_kind kind, uint64_t link)
-{
-    return input_new(kind, link, 0);
-}
-
-struct engine_input *engine_input_frame(uint64_t link, struct slice frame)
-{
-    struct engine_input *input = input_new(NODE_FRAME, link, frame.len);
-    if (input != NULL) {
-        memcpy(input->data, frame.p, frame.len);
-        input->node.u.frame = slice_of(input->data, frame.len);
-    }
-    return input;
-}
-
-struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct slice method,
-                                          struct slice params, const uint8_t *root)
-{
-    struct engine_input *input = input_new(NODE_COMMAND, 0, method.len + params.len);
-    if (input == NULL) {
-        return NULL;
-    }
-    memcpy(input->data, method.p, method.len);
-    memcpy(input->data + method.len, params.p, params.len);
-    input->node.u.command.client = client;
-    input->node.u.command.id = id;
-    input->node.u.command.method = slice_of(input->data, method.len);
-    input->node.u.command.params = slice_of(input->data + method.len, params.len);
-    if (root != NULL) {
-        memcpy(input->root, root, SEAL_KEY);
-        input->node.u.command.root = input->root;
-    }
-    return input;
-}
-
-void engine_input_free(struct engine_input *input)
-{
-    if (input != NULL) {
-        if (input->node.kind == NODE_COMMAND) { /* recovery words, texts, R */
-            secret_wipe(input, input->bytes);
-        }
-        free(input);
-    }
-}
-
-static void list_free(struct input_list *l)
-{
-    for (struct engine_input *i = list_pop(l); i != NULL; i = list_pop(l)) {
-        engine_input_free(i);
-    }
-}
-
-void engine_put(struct engine *engine, struct engine_input *input)
-{
-    input->epoch = engine->io_epoch;
-    list_append(&engine->batch, input);
-    atomic_fetch_add(&engine->in_items, 1);
-    atomic_fetch_add(&engine->in_bytes, input->bytes);
-}
-
-void engine_flush(struct engine *engine)
-{
-    if (engine->batch.first == NULL) {
-        return;
-    }
-    pthread_mutex_lock(&engine->mutex);
-    list_splice(&engine->in, &engine->batch);
-    pthread_cond_signal(&engine->cond);
-    pthread_mutex_unlock(&engine->mutex);
-}
-
-static bool in_above(struct engine *engine, size_t items, size_t bytes)
-{
-    return atomic_load(&engine->in_items) >= items || atomic_load(&engine->in_bytes) >= bytes;
-}
-
-bool engine_full(struct engine *engine)
-{
-    if (atomic_load(&engine->paused)) {
-        if (!in_above(engine, LIMIT_CHANNEL_ITEMS / 2, LIMIT_CHANNEL_BYTES / 2)) {
-            atomic_store(&engine->paused, false);
-        }
-    } else if (in_above(engine, LIMIT_CHANNEL_ITEMS, LIMIT_CHANNEL_BYTES)) {
-        atomic_store(&engine->paused, true);
-    }
-    return atomic_load(&engine->paused);
-}
-
-void engine_take(struct engine *engine, struct node_outputs *outs)
-{
-    pthread_mutex_lock(&engine->mutex);
-    outputs_splice(outs, &engine->out);
-    pthread_cond_signal(&engine->cond);
-    pthread_mutex_unlock(&engine->mutex);
-}
-
-void engine_links_closed(struct engine *engine, uint64_t epoch)
-{
-    engine->io_epoch = epoch;
-}
-
-enum err engine_fatal(const struct engine *engine)
-{
-    return (enum err)atomic_load(&engine->fatal);
-}
-
-uint64_t engine_turn_age_ms(const struct engine *engine)
-{
-    uint64_t began = atomic_load(&engine->turn_began);
-    return began == 0 ? 0 : clock_ms(CLOCK_MONOTONIC) - began;
-}
-
-bool engine_root(struct engine *engine, uint8_t root[static SEAL_KEY])
-{
-    pthread_mutex_lock(&engine->mutex);
-    bool has = engine->has_root;
-    if (has) {
-        memcpy(root, engine->root, SEAL_KEY);
-    }
-    pthread_mutex_unlock(&engine->mutex);
-    return has;
-}
-
-void engine_identity(const struct engine *engine, struct sign_pk *id, struct sign_sk *sk)
-{
-    *id = engine->id;
-    *sk = *engine->sk;
-}
 
 /* --- a turn --- */
 
 /* Looks at the free space at most once a second. */
 static void space_check(struct engine *e)
 {
-    uint64_t now = clock_ms(CLOCK_MONOTONIC);
+    uint64_t now = hostenv_mono_ms();
     if (e->space_checked != 0 && now - e->space_checked < ENGINE_SPACE_CHECK_MS) {
         return;
     }
@@ -325,7 +70,7 @@ static void space_check(struct engine *e)
 
 static enum err turn_begin(struct engine *e, struct store *store)
 {
-    atomic_store(&e->turn_began, clock_ms(CLOCK_MONOTONIC));
+    atomic_store(&e->turn_began, hostenv_mono_ms());
     space_check(e);
     home_turn_open(e->config.home);
     enum err err = store_lmdb_begin(e->config.db, store);
@@ -349,11 +94,11 @@ static bool input_stale(const struct engine *e, const struct engine_input *input
 }
 
 /* Runs inputs until one of the three limits of a turn is reached. What was run is in done. */
-static enum err turn_steps(struct engine *e, struct turn *turn, struct input_list *done,
+static enum err turn_steps(struct engine *e, struct turn *turn, struct engine_inputs *done,
                            struct node_outputs *outs)
 {
-    const size_t most = e->single > 0 ? 1 : LIMIT_TURN_INPUTS;
-    const uint64_t began = clock_ms(CLOCK_MONOTONIC);
+    const size_t most = engine_fail_most(&e->fail);
+    const uint64_t began = hostenv_mono_ms();
     size_t bytes = 0;
     size_t steps = 0;
     enum err err = ERR_OK;
@@ -362,9 +107,9 @@ static enum err turn_steps(struct engine *e, struct turn *turn, struct input_lis
         err = node_step(e->node, turn, &tick, outs);
     }
     while (err == ERR_OK && steps < most && bytes < LIMIT_TURN_BYTES && e->todo.first != NULL &&
-           clock_ms(CLOCK_MONOTONIC) - began < LIMIT_TURN_MS) {
-        struct engine_input *input = list_pop(&e->todo);
-        list_append(done, input);
+           hostenv_mono_ms() - began < LIMIT_TURN_MS) {
+        struct engine_input *input = engine_input_pop(&e->todo);
+        engine_input_append(done, input);
         if (input_stale(e, input)) {
             continue;
         }
@@ -376,10 +121,10 @@ static enum err turn_steps(struct engine *e, struct turn *turn, struct input_lis
 }
 
 /* One whole turn. On failure nothing of it remains but done and *stage. */
-static enum err turn_run(struct engine *e, struct input_list *done, struct node_outputs *outs,
-                         enum stage *stage)
+static enum err turn_run(struct engine *e, struct engine_inputs *done, struct node_outputs *outs,
+                         enum engine_stage *stage)
 {
-    struct env env = env_now();
+    struct env env = hostenv_at(hostenv_wall_ms());
     struct store store;
     bool wrote = false;
     *stage = STAGE_BEGIN;
@@ -394,7 +139,9 @@ static enum err turn_run(struct engine *e, struct input_list *done, struct node_
         }
         if (err == ERR_OK) {
             *stage = STAGE_COMMIT;
+            uint64_t began = hostenv_mono_us();
             err = store_lmdb_commit(e->config.db, &wrote);
+            e->commit_us = wrote ? hostenv_mono_us() - began : 0;
         } else {
             store_lmdb_abort(e->config.db);
         }
@@ -405,18 +152,6 @@ static enum err turn_run(struct engine *e, struct input_list *done, struct node_
         *outs = (struct node_outputs){0};
     }
     return err;
-}
-
-/* Gives the outputs of a committed turn to the I/O thread. */
-static void release(struct engine *e, struct node_outputs *outs)
-{
-    if (outs->first == NULL) {
-        return;
-    }
-    pthread_mutex_lock(&e->mutex);
-    outputs_splice(&e->out, outs);
-    pthread_mutex_unlock(&e->mutex);
-    e->config.wake(e->config.wake_ctx);
 }
 
 static bool reply_failed(const struct node_outputs *outs, const struct node_input *command)
@@ -432,7 +167,7 @@ static bool reply_failed(const struct node_outputs *outs, const struct node_inpu
 
 /* After the commit of an account.create or account.unlock that went well, its R is the account's.
  */
-static void adopt_roots(struct engine *e, const struct input_list *done,
+static void adopt_roots(struct engine *e, const struct engine_inputs *done,
                         const struct node_outputs *outs)
 {
     for (const struct engine_input *i = done->first; i != NULL; i = i->next) {
@@ -446,28 +181,12 @@ static void adopt_roots(struct engine *e, const struct input_list *done,
     }
 }
 
-/* Frees inputs that are over and done with, and says so to a waiting I/O thread. */
-static void inputs_done(struct engine *e, struct input_list *done)
-{
-    size_t bytes = 0;
-    size_t items = done->count;
-    for (const struct engine_input *i = done->first; i != NULL; i = i->next) {
-        bytes += i->bytes;
-    }
-    list_free(done);
-    atomic_fetch_sub(&e->in_items, items);
-    atomic_fetch_sub(&e->in_bytes, bytes);
-    if (atomic_load(&e->paused) && !in_above(e, LIMIT_CHANNEL_ITEMS / 2, LIMIT_CHANNEL_BYTES / 2)) {
-        e->config.wake(e->config.wake_ctx);
-    }
-}
-
 /* --- the life of the core --- */
 
 /* Builds the core from the store; outputs in outs. */
 static enum err core_load(struct engine *e, struct node_outputs *outs)
 {
-    struct env env = env_now();
+    struct env env = hostenv_at(hostenv_wall_ms());
     struct store store;
     bool wrote = false;
     e->node = node_new(&e->config.node);
@@ -489,6 +208,19 @@ static enum err core_load(struct engine *e, struct node_outputs *outs)
     }
     turn_end(e);
     return err;
+}
+
+static void outputs_append(struct node_outputs *outs, struct node_output *o)
+{
+    o->next = NULL;
+    if (outs->last != NULL) {
+        outs->last->next = o;
+    } else {
+        outs->first = o;
+    }
+    outs->last = o;
+    outs->count++;
+    outs->bytes += o->len;
 }
 
 static void append_close_all(struct engine *e, struct node_outputs *outs)
@@ -517,40 +249,13 @@ static void append_error_reply(struct node_outputs *outs, const struct engine_in
     }
 }
 
-/* The inputs of a failed turn that are worth another try: commands; links are all closed. */
-static void requeue(struct engine *e, struct input_list *done)
-{
-    struct input_list again = {0};
-    struct input_list gone = {0};
-    list_splice(done, &e->todo);
-    for (struct engine_input *i = list_pop(done); i != NULL; i = list_pop(done)) {
-        list_append(i->node.kind == NODE_COMMAND ? &again : &gone, i);
-    }
-    e->todo = again;
-    inputs_done(e, &gone);
-}
-
-static size_t live_inputs(const struct engine *e, const struct input_list *done)
+static size_t live_inputs(const struct engine *e, const struct engine_inputs *done)
 {
     size_t n = 0;
     for (const struct engine_input *i = done->first; i != NULL; i = i->next) {
         n += input_stale(e, i) ? 0 : 1;
     }
     return n;
-}
-
-/* Whether this failure is one that the daemon cannot live with. */
-static bool failure_is_fatal(struct engine *e, enum err err, enum stage stage, size_t inputs)
-{
-    bool space = !store_lmdb_low_space(e->config.db);
-    bool store_broke = stage == STAGE_BEGIN || stage == STAGE_COMMIT || err == ERR_IO;
-    if (err == ERR_DISK_FULL || err == ERR_MAP_FULL) {
-        store_broke = false; /* growth is refused now, or the one that grows is dropped */
-    }
-    if (store_broke && space && e->failures >= 2) {
-        return true;
-    }
-    return inputs == 0 && e->failures >= ENGINE_LONE_FAILURES;
 }
 
 static void give_up(struct engine *e, enum err err)
@@ -560,44 +265,48 @@ static void give_up(struct engine *e, enum err err)
     e->config.wake(e->config.wake_ctx);
 }
 
+/* Tells the log, and the client whose command it was, that an input is given up. */
+static void input_dropped(struct engine *e, const struct engine_input *input, enum err err,
+                          struct node_outputs *outs)
+{
+    logger_log(e->config.log, LOGGER_ERROR, "input dropped", "kind=%d err=%s",
+               (int)input->node.kind, err_name(err));
+    if (input->node.kind == NODE_COMMAND) {
+        append_error_reply(outs, input, err);
+    }
+}
+
 /* After a failed turn: drops or keeps its inputs, closes all links, builds the core again. */
-static void turn_failed(struct engine *e, enum err err, enum stage stage, struct input_list *done)
+static void turn_failed(struct engine *e, enum err err, enum engine_stage stage,
+                        struct engine_inputs *done)
 {
     static const char *const names[] = {"begin", "step", "flush", "commit"};
     struct node_outputs outs = {0};
+    struct engine_inputs gone = {0};
     size_t inputs = live_inputs(e, done);
-    e->failures++;
     logger_log(e->config.log, LOGGER_ERROR, "turn failed", "err=%s at=%s inputs=%zu failures=%u",
-               err_name(err), names[stage], inputs, e->failures);
+               err_name(err), names[stage], inputs, e->fail.failures + 1);
     if (err == ERR_DISK_FULL) {
         store_lmdb_ballast_drop(e->config.db);
         e->growth = false;
-        e->space_checked = clock_ms(CLOCK_MONOTONIC);
+        e->space_checked = hostenv_mono_ms();
     }
-    if (failure_is_fatal(e, err, stage, inputs)) {
+    enum engine_verdict verdict =
+        engine_fail_judge(&e->fail, err, stage, inputs, !store_lmdb_low_space(e->config.db));
+    if (verdict == ENGINE_FATAL) {
         give_up(e, err);
-        inputs_done(e, done);
+        channel_done(&e->channel, done);
         return;
     }
     e->epoch++;
     append_close_all(e, &outs);
-    bool culprit = e->single > 0 && inputs == 1;
-    if (culprit) {
-        const struct engine_input *input = done->last;
-        logger_log(e->config.log, LOGGER_ERROR, "input dropped", "kind=%d err=%s",
-                   (int)input->node.kind, err_name(err));
-        if (input->node.kind == NODE_COMMAND) {
-            append_error_reply(&outs, input, err);
-        }
-        inputs_done(e, done);
-        e->failures = 0;
+    if (verdict == ENGINE_DROP) {
+        input_dropped(e, done->last, err, &outs);
+        channel_done(&e->channel, done);
     }
-    requeue(e, done);
-    if (culprit) {
-        e->single = e->todo.count; /* there may be another one among them */
-    } else if (e->failures >= ENGINE_FAILURES_TO_SINGLE) {
-        e->single = e->todo.count + 1;
-    }
+    engine_fail_sort(done, &e->todo, &gone);
+    channel_done(&e->channel, &gone);
+    engine_fail_next(&e->fail, verdict, e->todo.count);
     node_free(e->node);
     e->node = NULL;
     err = core_load(e, &outs);
@@ -606,72 +315,40 @@ static void turn_failed(struct engine *e, enum err err, enum stage stage, struct
         give_up(e, err);
         return;
     }
-    release(e, &outs);
+    channel_release(&e->channel, &outs);
+}
+
+/* Those that this turn answered are likely to ask again at once. Where a commit is slow they would
+ * just miss the next one, and two halves would take turns, each with a commit of its own: so the
+ * next turn waits a moment for as many as there were. docs/decisions/0007. */
+static void gather(struct engine *e, size_t inputs)
+{
+    e->company = (struct channel_company){.until_us = 0};
+    if (inputs < 2 || e->commit_us < ENGINE_SLOW_COMMIT_US) {
+        return;
+    }
+    uint64_t most = e->commit_us / ENGINE_GATHER_SHARE;
+    e->company.until_us = hostenv_mono_us() + (most < ENGINE_GATHER_US ? most : ENGINE_GATHER_US);
+    e->company.count = inputs + e->todo.count + channel_waiting(&e->channel);
 }
 
 static void turn(struct engine *e)
 {
-    struct input_list done = {0};
+    struct engine_inputs done = {0};
     struct node_outputs outs = {0};
-    enum stage stage;
+    enum engine_stage stage;
     enum err err = turn_run(e, &done, &outs, &stage);
     if (err != ERR_OK) {
+        e->company = (struct channel_company){.until_us = 0};
         turn_failed(e, err, stage, &done);
         return;
     }
-    e->failures = 0;
-    e->single -= e->single < done.count ? e->single : done.count;
-    if (e->todo.first == NULL) {
-        e->single = 0;
-    }
+    size_t inputs = done.count;
+    engine_fail_none(&e->fail, done.count, e->todo.first != NULL);
     adopt_roots(e, &done, &outs);
-    release(e, &outs);
-    inputs_done(e, &done);
-}
-
-/* How long to sleep until the core's deadline; 0: it has passed. */
-static uint64_t wait_ms(const struct engine *e)
-{
-    uint64_t deadline = node_deadline(e->node);
-    uint64_t now = clock_ms(CLOCK_REALTIME);
-    uint64_t left = deadline > now ? deadline - now : 0;
-    return left < ENGINE_WAIT_MS ? left : ENGINE_WAIT_MS;
-}
-
-static bool out_full(const struct engine *e)
-{
-    return e->out.count >= LIMIT_CHANNEL_ITEMS || e->out.bytes >= LIMIT_CHANNEL_BYTES;
-}
-
-static void cond_wait_ms(struct engine *e, uint64_t ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + ms % 1000 * 1000000;
-    until.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
-    pthread_cond_timedwait(&e->cond, &e->mutex, &until);
-}
-
-/* Sleeps until there is something to do, and takes it; false: the thread must end. */
-static bool wait_for_work(struct engine *e)
-{
-    pthread_mutex_lock(&e->mutex);
-    while (!e->stop) {
-        bool due = e->todo.first != NULL || e->in.first != NULL;
-        uint64_t ms = due ? 0 : wait_ms(e);
-        if (out_full(e)) {
-            ms = ENGINE_WAIT_MS; /* engine_take signals */
-        }
-        if (ms == 0) {
-            break;
-        }
-        cond_wait_ms(e, ms);
-    }
-    list_splice(&e->todo, &e->in);
-    bool go = !e->stop;
-    pthread_mutex_unlock(&e->mutex);
-    return go;
+    channel_release(&e->channel, &outs);
+    channel_done(&e->channel, &done);
+    gather(e, inputs);
 }
 
 /* First load; tells engine_start how it went. */
@@ -691,7 +368,7 @@ static bool first_load(struct engine *e)
         node_outputs_free(&outs);
         return false;
     }
-    release(e, &outs);
+    channel_release(&e->channel, &outs);
     return true;
 }
 
@@ -699,7 +376,8 @@ static void *engine_main(void *arg)
 {
     struct engine *e = arg;
     if (first_load(e)) {
-        while (engine_fatal(e) == ERR_OK && wait_for_work(e)) {
+        while (engine_fatal(e) == ERR_OK &&
+               channel_wait(&e->channel, &e->todo, node_deadline(e->node), &e->company)) {
             turn(e);
         }
     }
@@ -709,11 +387,65 @@ static void *engine_main(void *arg)
     return NULL;
 }
 
+/* --- the I/O thread's side --- */
+
+void engine_put(struct engine *engine, struct engine_input *input)
+{
+    channel_put(&engine->channel, input);
+}
+
+void engine_flush(struct engine *engine)
+{
+    channel_flush(&engine->channel);
+}
+
+bool engine_full(struct engine *engine)
+{
+    return channel_full(&engine->channel);
+}
+
+void engine_take(struct engine *engine, struct node_outputs *outs)
+{
+    channel_take(&engine->channel, outs);
+}
+
+void engine_links_closed(struct engine *engine, uint64_t epoch)
+{
+    channel_links_closed(&engine->channel, epoch);
+}
+
+enum err engine_fatal(const struct engine *engine)
+{
+    return (enum err)atomic_load(&engine->fatal);
+}
+
+uint64_t engine_turn_age_ms(const struct engine *engine)
+{
+    uint64_t began = atomic_load(&engine->turn_began);
+    return began == 0 ? 0 : hostenv_mono_ms() - began;
+}
+
+bool engine_root(struct engine *engine, uint8_t root[static SEAL_KEY])
+{
+    pthread_mutex_lock(&engine->mutex);
+    bool has = engine->has_root;
+    if (has) {
+        memcpy(root, engine->root, SEAL_KEY);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return has;
+}
+
+void engine_identity(const struct engine *engine, struct sign_pk *id, struct sign_sk *sk)
+{
+    *id = engine->id;
+    *sk = *engine->sk;
+}
+
 /* --- start and end --- */
 
 static enum err engine_init(struct engine *e, const struct engine_config *config)
 {
-    pthread_condattr_t attr;
     e->config = *config;
     e->config.account_root = NULL;
     e->growth = true;
@@ -721,10 +453,8 @@ static enum err engine_init(struct engine *e, const struct engine_config *config
     e->root = secret_new(SEAL_KEY);
     arena_init(&e->arena, LIMIT_TURN_ARENA);
     pthread_mutex_init(&e->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&e->cond, &attr);
-    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&e->cond, NULL);
+    channel_init(&e->channel, config->wake, config->wake_ctx);
     if (e->sk == NULL || e->root == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -768,10 +498,7 @@ void engine_stop(struct engine *engine)
     if (!engine->running) {
         return;
     }
-    pthread_mutex_lock(&engine->mutex);
-    engine->stop = true;
-    pthread_cond_broadcast(&engine->cond);
-    pthread_mutex_unlock(&engine->mutex);
+    channel_stop(&engine->channel);
     pthread_join(engine->thread, NULL);
     engine->running = false;
 }
@@ -781,10 +508,8 @@ void engine_free(struct engine *engine)
     if (engine == NULL) {
         return;
     }
-    list_free(&engine->batch);
-    list_free(&engine->in);
-    list_free(&engine->todo);
-    node_outputs_free(&engine->out);
+    channel_fini(&engine->channel);
+    engine_input_free_all(&engine->todo);
     secret_free(engine->sk);
     secret_free(engine->root);
     pthread_cond_destroy(&engine->cond);

@@ -3,9 +3,9 @@
  * engine: the thread that owns the core. It takes what waits, runs it in one store transaction,
  * commits, and only then hands the outputs to the I/O thread.
  *
- * docs/architecture.md, "A turn is a transaction". Between the threads there are two bounded
- * queues, each handed over in batches under one lock. Nothing of a failed turn gets out: the core
- * is thrown away and built again from the store.
+ * docs/architecture.md, "A turn is a transaction". Owns the thread, the core, and the channel
+ * between the threads. Nothing of a failed turn gets out: the core is thrown away and built again
+ * from the store, engine_fail says what becomes of its inputs.
  *
  * All functions are called by the I/O thread, except engine_root, which any thread may call.
  */
@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/engine_input.h"
 #include "daemon/home.h"
 #include "daemon/logger.h"
 #include "daemon/store/store_lmdb.h"
@@ -42,25 +43,6 @@ void engine_free(struct engine *engine);
 
 /* The node's ID and the secret of its Noise responder static. */
 void engine_identity(const struct engine *engine, struct sign_pk *id, struct sign_sk *sk);
-
-/* One input on its way, with its bytes behind it. */
-struct engine_input {
-    struct engine_input *next;
-    uint64_t epoch; /* life of the core in which its link was opened; set by engine_put */
-    size_t bytes;   /* what it counts for in the queue */
-    struct node_input node;
-    uint8_t root[SEAL_KEY]; /* for node.u.command.root */
-    uint8_t data[];         /* frame; or method and params */
-};
-
-/* NULL when out of memory. The bytes are copied. */
-struct engine_input *engine_input_link(enum node_input_kind kind, uint64_t link);
-struct engine_input *engine_input_frame(uint64_t link, struct slice frame);
-/* root: SEAL_KEY bytes or NULL. */
-struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct slice method,
-                                          struct slice params, const uint8_t *root);
-/* Wipes and frees an input that was not put. NULL is fine. */
-void engine_input_free(struct engine_input *input);
 
 /* Takes input over; it travels with the next engine_flush. Never refuses: the caller looks at
  * engine_full and stops reading, so that only what was read already comes on top. */

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "daemon/hostenv.h"
 
 static const char *const NAMES[] = {"error", "warn", "info", "debug"};
 static const int PRIORITIES[] = {3, 4, 6, 7}; /* syslog(3) */
@@ -144,14 +145,12 @@ void logger_log(struct logger *log, enum logger_level level, const char *message
                 const char *fields, ...)
 {
     char text[LOGGER_LINE];
-    struct timespec now;
     va_list args;
     if (!wanted(log, level)) {
         return;
     }
-    clock_gettime(CLOCK_MONOTONIC, &now);
     va_start(args, fields);
     vsnprintf(text, sizeof text, fields, args);
     va_end(args);
-    emit(log, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000, level, message, text);
+    emit(log, hostenv_mono_ms(), level, message, text);
 }

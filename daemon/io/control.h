@@ -3,9 +3,9 @@
  * control: the Unix socket that petrelctl and other local programs talk to.
  * docs/protocol/09-control.md.
  *
- * Checks every call against the method table, answers what is the host's, sends the rest to the
- * engine or to a worker, and streams events out of the log. I/O thread only. A client that does not
- * read lags behind and holds up nobody; one that writes nonsense is told so and closed.
+ * Owns the listening socket and admits clients, which control_client keeps; I/O thread only. A
+ * client that does not read lags behind and holds up nobody; one that writes nonsense is told so
+ * and closed.
  */
 #ifndef PETREL_DAEMON_IO_CONTROL_H
 #define PETREL_DAEMON_IO_CONTROL_H
@@ -14,10 +14,6 @@
 
 #include "daemon/io/worker.h"
 #include "daemon/logger.h"
-
-enum {
-    CONTROL_CALLS_MAX = 32, /* calls of one client without a reply yet */
-};
 
 struct control;
 

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "base/secret.h"
+#include "daemon/hostenv.h"
 #include "daemon/io/tcp_dial.h"
 #include "daemon/io/tcp_link.h"
 #include "daemon/io/tcp_write.h"
@@ -218,11 +219,9 @@ enum err tcp_new(struct tcp **out, uv_loop_t *uv, struct logger *log)
         tcp_free(tcp);
         return ERR_NO_MEMORY;
     }
-    uv_timeval64_t wall;
-    (void)uv_gettimeofday(&wall);
     tcp->shared.uv = uv;
     tcp->shared.log = log;
-    tcp->shared.wall_start = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_usec / 1000;
+    tcp->shared.wall_start = hostenv_wall_ms();
     tcp->shared.uv_start = uv_now(uv);
     tcp->next_number = 1;
     tcp->max_links = 1024 - TCP_RESERVED_FILES;

@@ -3,16 +3,9 @@
 
 #include <stdlib.h>
 
-#include <sodium.h>
-
 #include "base/secret.h"
+#include "daemon/hostenv.h"
 #include "link/link.h"
-
-static void env_fill(void *ctx, uint8_t *out, size_t len)
-{
-    (void)ctx;
-    randombytes_buf(out, len);
-}
 
 uint64_t tcp_conn_now(const struct tcp_shared *tcp)
 {
@@ -21,7 +14,7 @@ uint64_t tcp_conn_now(const struct tcp_shared *tcp)
 
 struct env tcp_conn_env(const struct tcp_shared *tcp)
 {
-    return (struct env){.now_ms = tcp_conn_now(tcp), .random = env_fill};
+    return hostenv_at(tcp_conn_now(tcp));
 }
 
 void tcp_conn_dial_done(struct tcp_dial *dial)

@@ -3,11 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <sodium.h>
 
 #include "base/secret.h"
+#include "daemon/hostenv.h"
 #include "daemon/keyring.h"
 
 enum {
@@ -15,20 +13,6 @@ enum {
     WORKER_RESULT_SPARE = 64, /* bytes that the reply around a result takes */
     WORKER_EVENTS_MAX = 64,   /* events read at once */
 };
-
-static void env_fill(void *ctx, uint8_t *out, size_t len)
-{
-    (void)ctx;
-    randombytes_buf(out, len);
-}
-
-static struct env env_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (struct env){.now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
-                        .random = env_fill};
-}
 
 struct worker_job *worker_job_new(const struct worker_env *env, enum worker_kind kind,
                                   const char *method, struct slice params)
@@ -82,7 +66,7 @@ struct session {
 static enum err session_begin(struct session *s, const struct worker_job *job)
 {
     memset(s, 0, sizeof *s);
-    s->env = env_now();
+    s->env = hostenv_at(hostenv_wall_ms());
     enum err err = store_lmdb_read_begin(job->env->db, &s->reader, &s->store);
     if (err == ERR_OK) {
         arena_init(&s->arena, LIMIT_TURN_ARENA);
@@ -214,7 +198,7 @@ static enum err account_exists(struct worker_job *job, bool *exists)
 static enum err run_create(struct worker_job *job)
 {
     struct slice passphrase = {0};
-    struct env env = env_now();
+    struct env env = hostenv_at(hostenv_wall_ms());
     bool exists = false;
     if (control_get_str(job->params, "passphrase", &passphrase) && passphrase.len == 0) {
         return ERR_ARGUMENT;

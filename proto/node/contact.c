@@ -78,6 +78,7 @@ enum err contact_new_session(struct node *node, struct step *step, struct contac
     uint8_t bit = (uint8_t)(1U << *slot);
     if ((row->sessions & bit) != 0) {
         err = unseal(node, step, row->number, row->session_id[*slot]);
+        row->told = 0;
     }
     row->sessions |= bit;
     row->heard &= (uint8_t)~bit;
@@ -154,6 +155,33 @@ static enum err contact_event(struct node *node, struct step *step, const struct
     return event_commit(step, node->keys, &event);
 }
 
+/* "You are a contact": the answer to a request, and a word that says nothing to one. */
+static enum err say_accepted(struct node *node, struct step *step, uint32_t number)
+{
+    struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
+    env_random(step->turn->env, content.id, sizeof content.id);
+    struct writer w = step_writer(step, CONTENT_OVERHEAD);
+    uint64_t order;
+    enum err err = content_encode(&w, &content);
+    return err == ERR_OK ? outbox_add(node, step, number, writer_done(&w), false, &order) : err;
+}
+
+enum err contact_announce(struct node *node, struct step *step, uint64_t mark)
+{
+    struct contact_row row = {.number = 0};
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct arena_mark at = arena_mark(step->turn->arena);
+        err = contact_row_next(step, node->keys, row.number, &row);
+        if (err == ERR_OK && row.state == CONTACT_ACCEPTED && row.told != mark &&
+            contact_row_slot(&row) >= 0) {
+            err = say_accepted(node, step, row.number);
+        }
+        arena_rewind(step->turn->arena, at);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 enum err contact_accept(struct node *node, struct step *step, struct contact_row *row)
 {
     bool news = row->state != CONTACT_ACCEPTED;
@@ -162,15 +190,7 @@ enum err contact_accept(struct node *node, struct step *step, struct contact_row
     if (err == ERR_OK && news) {
         err = contact_event(node, step, row, "contact.accepted", ERR_OK);
     }
-    struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
-    env_random(step->turn->env, content.id, sizeof content.id);
-    struct writer w = step_writer(step, CONTENT_OVERHEAD);
-    if (err == ERR_OK) {
-        err = content_encode(&w, &content);
-    }
-    uint64_t order;
-    return err == ERR_OK ? outbox_add(node, step, row->number, writer_done(&w), false, &order)
-                         : err;
+    return err == ERR_OK ? say_accepted(node, step, row->number) : err;
 }
 
 enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
@@ -247,6 +267,8 @@ static enum err resolved(struct node *node, struct step *step, struct work *work
     row->has_record = true;
     row->record = descriptor.record;
     row->relay = descriptor.relays[0].address;
+    row->list_version = descriptor.list_version;
+    row->list_hash = slice_of(descriptor.list_hash, sizeof descriptor.list_hash);
     work->attempts = 0;
     work_wake(work);
     return contact_row_put(step, node->keys, row);
@@ -307,6 +329,21 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
     return work_request(work, step, link, FRAME_RECORD_POP, writer_done(&w), 0);
 }
 
+/* A relay may hold an old bundle back against who knows no list yet: what it gives must not be
+ * older than the list that the descriptor named. A newer one may have come since. */
+static enum err fits_descriptor(const struct contact_row *row, struct slice list_bytes,
+                                const struct device_list *list)
+{
+    uint8_t hash[DEVICE_LIST_HASH];
+    if (row->list_version == 0 || list->version > row->list_version) {
+        return ERR_OK;
+    }
+    device_list_hash(list_bytes, hash);
+    bool same = list->version == row->list_version &&
+                slice_equal(row->list_hash, slice_of(hash, sizeof hash));
+    return same ? ERR_OK : ERR_STALE;
+}
+
 /* Opens what a pop gave: the contact's device list and a bundle to begin a session with. */
 static enum err open_bundle(struct step *step, const struct contact_row *row,
                             const struct record_pop_reply *reply, struct slice *list_bytes,
@@ -336,6 +373,9 @@ static enum err open_bundle(struct step *step, const struct contact_row *row,
     }
     if (err == ERR_OK && list->entries[0].queue_count == 0) {
         err = ERR_MALFORMED;
+    }
+    if (err == ERR_OK) {
+        err = fits_descriptor(row, bundle.device_list, list);
     }
     if (err != ERR_OK) {
         return err;
@@ -504,6 +544,7 @@ enum err contact_restart(struct node *node, struct step *step, struct work *work
     /* The sessions stay, to receive on: an answer to them may be on its way. */
     row->begun = 0;
     row->first_sent = 0;
+    row->told = 0; /* what told it is sealed anew */
     row->pop_nonce = slice_of(NULL, 0);
     row->pop_token = slice_of(NULL, 0);
     enum err err = contact_row_put(step, node->keys, row);

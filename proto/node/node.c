@@ -11,9 +11,8 @@
 #include "relay/queue.h"
 
 enum {
-    NODE_TIDY_MS = 3600000,       /* between trims of events and client ids */
-    NODE_ANON_IDLE_MS = 300000,   /* an anonymous link that carried nothing so long is closed */
-    NODE_REPLY = LIMIT_FRAME - 64 /* largest body of a reply or push */
+    NODE_TIDY_MS = 3600000,     /* between trims of events and client ids */
+    NODE_ANON_IDLE_MS = 300000, /* an anonymous link that carried nothing so long is closed */
 };
 
 struct node *node_new(const struct node_config *config)
@@ -198,18 +197,16 @@ static enum err frame_request(struct node *node, struct step *step, struct node_
     if (node->relay == NULL) {
         return ERR_UNSUPPORTED;
     }
-    struct writer reply = step_writer(step, NODE_REPLY);
-    if (reply.cap == 0) {
-        return ERR_NO_MEMORY;
-    }
+    struct writer reply = writer_of(node->reply, sizeof node->reply);
     struct relay_peer peer = {.link = link->id, .handshake_hash = link->hash};
     enum err err =
         relay_host_request(node->relay, step->turn, &peer, frame->kind, frame->body, &reply);
-    if (err != ERR_OK) {
-        return err;
+    if (err == ERR_OK) {
+        err = step_send(step, link->id, (uint8_t)(frame->kind + FRAME_REPLY), frame->id,
+                        writer_done(&reply));
     }
-    return step_send(step, link->id, (uint8_t)(frame->kind + FRAME_REPLY), frame->id,
-                     writer_done(&reply));
+    secret_wipe(node->reply, reply.len);
+    return err;
 }
 
 static enum err frame_reply(struct node *node, struct step *step, struct node_link *link,
@@ -366,29 +363,27 @@ static bool link_has_credit(void *ctx, uint64_t id)
     return link != NULL && link->credit > 0;
 }
 
-static enum err push_all(struct node *node, struct step *step)
+/* One push, in node->reply. ERR_NOT_FOUND: there is none that may go now. */
+static enum err push_one(struct node *node, struct step *step)
 {
-    if (node->relay == NULL) {
-        return ERR_OK;
-    }
-    struct writer body = step_writer(step, NODE_REPLY);
-    if (body.cap == 0) {
-        return ERR_NO_MEMORY;
-    }
-    for (;;) {
-        uint64_t id;
-        body.len = 0;
-        enum err err =
-            relay_host_next_push(node->relay, step->turn, link_has_credit, node, &id, &body);
-        if (err != ERR_OK) {
-            return err == ERR_NOT_FOUND ? ERR_OK : err;
-        }
+    uint64_t id;
+    struct writer body = writer_of(node->reply, sizeof node->reply);
+    enum err err = relay_host_next_push(node->relay, step->turn, link_has_credit, node, &id, &body);
+    if (err == ERR_OK) {
         links_find(&node->links, id)->credit--;
         err = step_send(step, id, FRAME_QUEUE_PUSH, 0, writer_done(&body));
-        if (err != ERR_OK) {
-            return err;
-        }
     }
+    secret_wipe(node->reply, body.len);
+    return err;
+}
+
+static enum err push_all(struct node *node, struct step *step)
+{
+    enum err err = node->relay != NULL ? ERR_OK : ERR_NOT_FOUND;
+    while (err == ERR_OK) {
+        err = push_one(node, step);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

@@ -287,20 +287,38 @@ static void write_file(const char *dir, const char *name, struct slice bytes)
     }
 }
 
-/* A seed of a fuzzer: its mode byte, then the bytes. */
-static void write_seed(const char *tests, const char *fuzzer, const char *name, uint8_t mode,
+/* Where the seeds of a part go: its target, and its number there (fuzz/fuzz_<target>.c). */
+static const struct {
+    const char *part;
+    const char *target;
+    uint8_t number;
+} SEEDS[] = {
+    {"body", "pair", 0},           {"prekey", "pair", 1},
+    {"envelope", "envelopes", 0},  {"envelope_first", "envelopes", 1},
+    {"session_load", "stored", 2},
+};
+
+/* A seed of a fuzzer: the number of the part, its mode byte, then the bytes. */
+static void write_seed(const char *tests, const char *part, const char *name, uint8_t mode,
                        struct slice bytes)
 {
     char dir[4000];
-    snprintf(dir, sizeof dir, "%s/fuzz/corpus/%s", tests, fuzzer);
+    char file[64];
+    size_t i = 0;
+    while (strcmp(SEEDS[i].part, part) != 0) {
+        i++;
+    }
+    (void)snprintf(dir, sizeof dir, "%.3900s/fuzz/corpus/%s", tests, SEEDS[i].target);
+    (void)snprintf(file, sizeof file, "%.20s-%.20s", part, name);
     (void)mkdir(dir, 0777);
-    uint8_t *seed = malloc(bytes.len + 1);
+    uint8_t *seed = malloc(bytes.len + 2);
     if (seed == NULL) {
         abort();
     }
-    seed[0] = mode;
-    memcpy(seed + 1, bytes.p, bytes.len);
-    write_file(dir, name, slice_of(seed, bytes.len + 1));
+    seed[0] = SEEDS[i].number;
+    seed[1] = mode;
+    memcpy(seed + 2, bytes.p, bytes.len);
+    write_file(dir, file, slice_of(seed, bytes.len + 2));
     free(seed);
 }
 

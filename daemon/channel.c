@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/channel.h"
+
+#include <time.h>
+
+#include "daemon/hostenv.h"
+
+enum {
+    CHANNEL_WAIT_MS = 60000, /* longest sleep: the wall clock may be set meanwhile */
+};
+
+void channel_init(struct channel *ch, void (*wake)(void *ctx), void *wake_ctx)
+{
+    pthread_condattr_t attr;
+    ch->wake = wake;
+    ch->wake_ctx = wake_ctx;
+    pthread_mutex_init(&ch->mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&ch->cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void channel_fini(struct channel *ch)
+{
+    engine_input_free_all(&ch->batch);
+    engine_input_free_all(&ch->in);
+    node_outputs_free(&ch->out);
+    pthread_cond_destroy(&ch->cond);
+    pthread_mutex_destroy(&ch->mutex);
+}
+
+void channel_stop(struct channel *ch)
+{
+    pthread_mutex_lock(&ch->mutex);
+    ch->stop = true;
+    pthread_cond_broadcast(&ch->cond);
+    pthread_mutex_unlock(&ch->mutex);
+}
+
+static void outputs_splice(struct node_outputs *to, struct node_outputs *from)
+{
+    if (from->first == NULL) {
+        return;
+    }
+    if (to->last != NULL) {
+        to->last->next = from->first;
+    } else {
+        to->first = from->first;
+    }
+    to->last = from->last;
+    to->count += from->count;
+    to->bytes += from->bytes;
+    *from = (struct node_outputs){0};
+}
+
+void channel_put(struct channel *ch, struct engine_input *input)
+{
+    input->epoch = ch->io_epoch;
+    engine_input_append(&ch->batch, input);
+    atomic_fetch_add(&ch->in_items, 1);
+    atomic_fetch_add(&ch->in_bytes, input->bytes);
+}
+
+void channel_flush(struct channel *ch)
+{
+    if (ch->batch.first == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&ch->mutex);
+    engine_input_splice(&ch->in, &ch->batch);
+    pthread_cond_signal(&ch->cond);
+    pthread_mutex_unlock(&ch->mutex);
+}
+
+static bool in_above(struct channel *ch, size_t items, size_t bytes)
+{
+    return atomic_load(&ch->in_items) >= items || atomic_load(&ch->in_bytes) >= bytes;
+}
+
+bool channel_full(struct channel *ch)
+{
+    if (atomic_load(&ch->paused)) {
+        if (!in_above(ch, LIMIT_CHANNEL_ITEMS / 2, LIMIT_CHANNEL_BYTES / 2)) {
+            atomic_store(&ch->paused, false);
+        }
+    } else if (in_above(ch, LIMIT_CHANNEL_ITEMS, LIMIT_CHANNEL_BYTES)) {
+        atomic_store(&ch->paused, true);
+    }
+    return atomic_load(&ch->paused);
+}
+
+void channel_take(struct channel *ch, struct node_outputs *outs)
+{
+    pthread_mutex_lock(&ch->mutex);
+    outputs_splice(outs, &ch->out);
+    pthread_cond_signal(&ch->cond);
+    pthread_mutex_unlock(&ch->mutex);
+}
+
+void channel_links_closed(struct channel *ch, uint64_t epoch)
+{
+    ch->io_epoch = epoch;
+}
+
+void channel_release(struct channel *ch, struct node_outputs *outs)
+{
+    if (outs->first == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&ch->mutex);
+    outputs_splice(&ch->out, outs);
+    pthread_mutex_unlock(&ch->mutex);
+    ch->wake(ch->wake_ctx);
+}
+
+void channel_done(struct channel *ch, struct engine_inputs *done)
+{
+    size_t bytes = 0;
+    size_t items = done->count;
+    for (const struct engine_input *i = done->first; i != NULL; i = i->next) {
+        bytes += i->bytes;
+    }
+    engine_input_free_all(done);
+    atomic_fetch_sub(&ch->in_items, items);
+    atomic_fetch_sub(&ch->in_bytes, bytes);
+    if (atomic_load(&ch->paused) &&
+        !in_above(ch, LIMIT_CHANNEL_ITEMS / 2, LIMIT_CHANNEL_BYTES / 2)) {
+        ch->wake(ch->wake_ctx);
+    }
+}
+
+static bool out_full(const struct channel *ch)
+{
+    return ch->out.count >= LIMIT_CHANNEL_ITEMS || ch->out.bytes >= LIMIT_CHANNEL_BYTES;
+}
+
+static void cond_wait_us(struct channel *ch, uint64_t us)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + us % 1000000 * 1000;
+    until.tv_sec += (time_t)(us / 1000000 + ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    pthread_cond_timedwait(&ch->cond, &ch->mutex, &until);
+}
+
+/* How long to sleep until deadline; 0: it has passed. */
+static uint64_t deadline_us(uint64_t deadline)
+{
+    uint64_t now = hostenv_wall_ms();
+    uint64_t left = deadline > now ? deadline - now : 0;
+    return (left < CHANNEL_WAIT_MS ? left : CHANNEL_WAIT_MS) * 1000;
+}
+
+/* How long to wait for more inputs although there are some. */
+static uint64_t company_us(const struct channel_company *company, size_t count)
+{
+    uint64_t now = company->until_us > 0 ? hostenv_mono_us() : 0;
+    return now < company->until_us && count < company->count ? company->until_us - now : 0;
+}
+
+bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline,
+                  const struct channel_company *company)
+{
+    pthread_mutex_lock(&ch->mutex);
+    while (!ch->stop) {
+        bool due = todo->first != NULL || ch->in.first != NULL;
+        uint64_t us = due ? company_us(company, todo->count + ch->in.count) : deadline_us(deadline);
+        if (out_full(ch)) {
+            us = (uint64_t)CHANNEL_WAIT_MS * 1000; /* channel_take signals */
+        }
+        if (us == 0) {
+            break;
+        }
+        cond_wait_us(ch, us);
+    }
+    engine_input_splice(todo, &ch->in);
+    bool go = !ch->stop;
+    pthread_mutex_unlock(&ch->mutex);
+    return go;
+}
+
+size_t channel_waiting(struct channel *ch)
+{
+    pthread_mutex_lock(&ch->mutex);
+    size_t count = ch->in.count;
+    pthread_mutex_unlock(&ch->mutex);
+    return count;
+}

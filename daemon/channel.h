@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * channel: the two bounded queues between the I/O thread and the engine's thread, each handed over
+ * in batches under one lock. docs/architecture.md, "A turn is a transaction".
+ *
+ * Owns what is in the queues. It never blocks the I/O thread and refuses it nothing: that thread
+ * asks channel_full and stops reading. The engine's thread sleeps here, also while the outputs have
+ * not been taken.
+ */
+#ifndef PETREL_DAEMON_CHANNEL_H
+#define PETREL_DAEMON_CHANNEL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "daemon/engine_input.h"
+
+struct channel {
+    void (*wake)(void *ctx); /* called by the engine's thread: outputs wait, or room is back */
+    void *wake_ctx;
+
+    /* I/O thread only */
+    struct engine_inputs batch; /* waits for channel_flush */
+    uint64_t io_epoch;
+
+    /* both threads */
+    atomic_size_t in_items; /* inputs that were put and are not done */
+    atomic_size_t in_bytes;
+    atomic_bool paused;    /* the I/O thread waits for room */
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t cond;
+    struct engine_inputs in;
+    struct node_outputs out;
+    bool stop;
+};
+
+/* What the engine waits for although there are inputs: until a moment, or until so many are there.
+ */
+struct channel_company {
+    uint64_t until_us; /* hostenv_mono_us; 0: it does not wait */
+    size_t count;
+};
+
+/* *ch is all zero. */
+void channel_init(struct channel *ch, void (*wake)(void *ctx), void *wake_ctx);
+/* Wipes and frees what is in the queues; no other thread uses them any more. */
+void channel_fini(struct channel *ch);
+
+/* The I/O thread's side. */
+
+/* Takes input over; it travels with the next flush. */
+void channel_put(struct channel *ch, struct engine_input *input);
+void channel_flush(struct channel *ch);
+/* Whether the queue towards the core is full; after true, wake is called at half. */
+bool channel_full(struct channel *ch);
+/* Moves all released outputs to outs (empty before). */
+void channel_take(struct channel *ch, struct node_outputs *outs);
+/* Inputs that are put from now on belong to this life of the core. */
+void channel_links_closed(struct channel *ch, uint64_t epoch);
+/* Ends the sleep of the engine's thread for good. */
+void channel_stop(struct channel *ch);
+
+/* The engine's side. */
+
+/* Sleeps until there are inputs (and the company is there) or deadline (Unix ms) has come, and room
+ * for outputs; moves the inputs behind todo. false: channel_stop was called. */
+bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline,
+                  const struct channel_company *company);
+/* Inputs that wait. */
+size_t channel_waiting(struct channel *ch);
+/* Gives the outputs of a committed turn to the I/O thread. */
+void channel_release(struct channel *ch, struct node_outputs *outs);
+/* Frees inputs that are over and done with, and says so to a waiting I/O thread. */
+void channel_done(struct channel *ch, struct engine_inputs *done);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * engine_input: one input on its way to the core, with its bytes behind it, and lists of them.
+ * docs/architecture.md, "A turn is a transaction".
+ *
+ * An input belongs to one list, thread and transaction at a time; nothing here locks. Commands are
+ * wiped before they are freed: they hold recovery words, texts, R.
+ */
+#ifndef PETREL_DAEMON_ENGINE_INPUT_H
+#define PETREL_DAEMON_ENGINE_INPUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "node/node.h"
+
+struct engine_input {
+    struct engine_input *next;
+    uint64_t epoch; /* life of the core in which its link was opened; set by channel_put */
+    size_t bytes;   /* what it counts for in the queue */
+    struct node_input node;
+    uint8_t root[SEAL_KEY]; /* for node.u.command.root */
+    uint8_t data[];         /* frame; or method and params */
+};
+
+/* NULL when out of memory. The bytes are copied. */
+struct engine_input *engine_input_link(enum node_input_kind kind, uint64_t link);
+struct engine_input *engine_input_frame(uint64_t link, struct slice frame);
+/* root: SEAL_KEY bytes or NULL. */
+struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct slice method,
+                                          struct slice params, const uint8_t *root);
+/* Wipes and frees an input that is in no list. NULL is fine. */
+void engine_input_free(struct engine_input *input);
+
+/* Oldest first; all zero is empty. */
+struct engine_inputs {
+    struct engine_input *first;
+    struct engine_input *last;
+    size_t count;
+};
+
+void engine_input_append(struct engine_inputs *l, struct engine_input *input);
+/* Takes the oldest out; NULL when there is none. */
+struct engine_input *engine_input_pop(struct engine_inputs *l);
+/* Moves all of `from` behind `to`. */
+void engine_input_splice(struct engine_inputs *to, struct engine_inputs *from);
+void engine_input_free_all(struct engine_inputs *l);
+
+#endif
