@@ -296,7 +296,7 @@ static void crash_everywhere(unsigned who, bool by_id)
         runs++;
     }
     printf("node %u: %u runs, one crash each, of %llu puts\n", who, runs, (unsigned long long)puts);
-    ck_assert_uint_gt(runs, 10);
+    ck_assert_uint_gt(puts, 200); /* else the story is not the one that is meant */
     free(s);
 }
 
