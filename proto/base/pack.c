@@ -391,3 +391,13 @@ void pack_map(struct writer *w, uint32_t n)
     msgpack_packer pk = packer(w);
     (void)msgpack_pack_map(&pk, n);
 }
+
+size_t pack_uint_size(uint64_t v)
+{
+    return v < 128 ? 1 : v <= UINT8_MAX ? 2 : v <= UINT16_MAX ? 3 : v <= UINT32_MAX ? 5 : 9;
+}
+
+size_t pack_bin_size(size_t len)
+{
+    return len + (len <= UINT8_MAX ? 2U : len <= UINT16_MAX ? 3U : 5U);
+}

@@ -267,6 +267,8 @@ static enum err resolved(struct node *node, struct step *step, struct work *work
     row->has_record = true;
     row->record = descriptor.record;
     row->relay = descriptor.relays[0].address;
+    row->list_version = descriptor.list_version;
+    row->list_hash = slice_of(descriptor.list_hash, sizeof descriptor.list_hash);
     work->attempts = 0;
     work_wake(work);
     return contact_row_put(step, node->keys, row);
@@ -327,6 +329,21 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
     return work_request(work, step, link, FRAME_RECORD_POP, writer_done(&w), 0);
 }
 
+/* A relay may hold an old bundle back against who knows no list yet: what it gives must not be
+ * older than the list that the descriptor named. A newer one may have come since. */
+static enum err fits_descriptor(const struct contact_row *row, struct slice list_bytes,
+                                const struct device_list *list)
+{
+    uint8_t hash[DEVICE_LIST_HASH];
+    if (row->list_version == 0 || list->version > row->list_version) {
+        return ERR_OK;
+    }
+    device_list_hash(list_bytes, hash);
+    bool same = list->version == row->list_version &&
+                slice_equal(row->list_hash, slice_of(hash, sizeof hash));
+    return same ? ERR_OK : ERR_STALE;
+}
+
 /* Opens what a pop gave: the contact's device list and a bundle to begin a session with. */
 static enum err open_bundle(struct step *step, const struct contact_row *row,
                             const struct record_pop_reply *reply, struct slice *list_bytes,
@@ -356,6 +373,9 @@ static enum err open_bundle(struct step *step, const struct contact_row *row,
     }
     if (err == ERR_OK && list->entries[0].queue_count == 0) {
         err = ERR_MALFORMED;
+    }
+    if (err == ERR_OK) {
+        err = fits_descriptor(row, bundle.device_list, list);
     }
     if (err != ERR_OK) {
         return err;

@@ -73,6 +73,8 @@ struct contact_row {
     bool has_record;
     struct address relay;   /* where their key bundle is */
     struct sign_pk record;  /* its key */
+    uint64_t list_version;  /* of the device list that their descriptor names; 0: none was read */
+    struct slice list_hash; /* and its hash */
     struct slice invite;    /* secret s of their invitation, or empty */
     struct slice pop_token; /* of the invitation, or empty */
     struct slice pop_nonce; /* committed before the first pop; empty: none yet */

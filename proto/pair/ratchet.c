@@ -42,12 +42,13 @@ void ratchet_chain_step(struct ratchet_key *chain, struct ratchet_key *message)
 }
 
 /* HKDF-Expand alone: a message key is pseudorandom already (RFC 5869, section 3.3). */
-void ratchet_message_keys(const struct ratchet_key *message, struct aead_key *key,
-                          uint8_t nonce[static PRIM_AEAD_NONCE])
+void ratchet_message_keys(const struct ratchet_key *message,
+                          const uint8_t envelope_nonce[static PRIM_AEAD_NONCE],
+                          struct aead_key *key, uint8_t nonce[static PRIM_AEAD_NONCE])
 {
     uint8_t out[PRIM_KEY + PRIM_AEAD_NONCE];
-    struct slice info = label_slice(LABEL_MESSAGE);
-    enum err err = hkdf_expand(out, sizeof out, message->b, &info, 1);
+    struct slice info[2] = {label_slice(LABEL_MESSAGE), slice_of(envelope_nonce, PRIM_AEAD_NONCE)};
+    enum err err = hkdf_expand(out, sizeof out, message->b, info, 2);
     assert(err == ERR_OK);
     (void)err;
     memcpy(key->b, out, PRIM_KEY);

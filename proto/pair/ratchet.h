@@ -53,9 +53,11 @@ struct ratchet {
 
 /* Chain step (HMAC-SHA-256 with constants 1 and 2): gives a message key, moves the chain. */
 void ratchet_chain_step(struct ratchet_key *chain, struct ratchet_key *message);
-/* Body key and nonce of a message key. */
-void ratchet_message_keys(const struct ratchet_key *message, struct aead_key *key,
-                          uint8_t nonce[static PRIM_AEAD_NONCE]);
+/* Body key and nonce, from the message key and the envelope's random nonce: a state that was
+ * restored from a copy gives the same message key again, and still no two bodies the same key. */
+void ratchet_message_keys(const struct ratchet_key *message,
+                          const uint8_t envelope_nonce[static PRIM_AEAD_NONCE],
+                          struct aead_key *key, uint8_t nonce[static PRIM_AEAD_NONCE]);
 
 /* The initiator's start: the responder's first ratchet key is its signed prekey. */
 void ratchet_start_initiator(struct ratchet *r, const uint8_t sk[static RATCHET_SK],

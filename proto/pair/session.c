@@ -303,7 +303,7 @@ size_t session_room(const struct session *s, unsigned envelope_class)
     body.content = slice_of(&one_byte, 1);
     sequence_fill(&s->sequence, &body);
     size_t used =
-        overhead(s) + BODY_LENGTH + body_map_size(&body) - (1 + body_bin_size(1)) + 3 * BIN_HEAD;
+        overhead(s) + BODY_LENGTH + body_map_size(&body) - (1 + pack_bin_size(1)) + 3 * BIN_HEAD;
     size_t size = pad_class_size(envelope_class);
     return size > used ? size - used : 0;
 }
@@ -341,7 +341,7 @@ static enum err seal(const struct session *s, const struct env *env, struct aren
     size_t plain = size - head - PRIM_AEAD_TAG;
     err = body_write(out + head, plain, body);
     assert(err == ERR_OK); /* the class was chosen by its size */
-    ratchet_message_keys(&message, &key, body_nonce);
+    ratchet_message_keys(&message, nonce, &key, body_nonce);
     prim_aead_seal(out + head, &key, body_nonce, slice_of(p, SESSION_T + head),
                    slice_of(out + head, plain));
     secret_wipe(&key, sizeof key);
@@ -399,7 +399,7 @@ static enum err open_body(const struct session *s, struct arena *arena, const st
     }
     memcpy(ad, s->t, SESSION_T);
     memcpy(ad + SESSION_T, e->head.p, e->head.len);
-    ratchet_message_keys(message, &key, nonce);
+    ratchet_message_keys(message, e->nonce, &key, nonce);
     enum err err = prim_aead_open(out, &key, nonce, slice_of(ad, SESSION_T + e->head.len), e->body);
     secret_wipe(&key, sizeof key);
     if (err == ERR_OK) {

@@ -7,9 +7,11 @@
 #include "link/frame.h"
 #include "node/bundle.h"
 #include "node/content.h"
+#include "node/descriptor.h"
 #include "node/event.h"
 #include "node/params.h"
 #include "pair/prekey.h"
+#include "relay/descriptor_record.h"
 #include "relay/member.h"
 #include "relay/queue.h"
 
@@ -205,6 +207,11 @@ static void output(struct hostile *h, const struct node_output *o)
         ck_assert_ok(frame_read(slice_of(o->data, o->len), &f));
         if (o->link != h->link) {
             h->sent++;
+            if (f.kind >= FRAME_MEMBER_JOIN && f.kind < FRAME_REPLY) {
+                h->asked_link = o->link;
+                h->asked_kind = f.kind;
+                h->asked_id = f.id;
+            }
         } else if (f.kind >= FRAME_MEMBER_JOIN && f.kind < FRAME_REPLY) {
             answer(h, &f);
         }
@@ -307,6 +314,7 @@ void hostile_forget(struct hostile *h)
 {
     h->dialled = 0;
     h->sent = 0;
+    h->asked_link = 0;
     h->closed = 0;
     h->events = 0;
 }
@@ -319,7 +327,7 @@ void stranger_device(struct hostile *h, struct stranger *s)
     uint8_t seed[32];
     struct sign_sk unused;
     env_random(env, seed, sizeof seed);
-    prim_sign_keypair(&s->device.sign, &unused, seed);
+    prim_sign_keypair(&s->device.sign, &s->sign, seed);
     env_random(env, seed, sizeof seed);
     prim_sign_keypair(&s->device.mls, &unused, seed);
     env_random(env, s->dh.b, sizeof s->dh.b);
@@ -369,6 +377,60 @@ void stranger_list(struct hostile *h, struct stranger *s, uint32_t version, uint
     struct writer w = writer_of(s->list, sizeof s->list);
     ck_assert_ok(device_list_make(&w, list, &s->identity));
     s->list_len = w.len;
+    s->entry = *e;
+    s->list_version = version;
+}
+
+void hostile_answer(struct hostile *h, struct slice body)
+{
+    uint8_t one = 1;
+    uint64_t link = h->asked_link;
+    ck_assert_uint_ne(link, 0);
+    h->asked_link = 0;
+    hostile_frame(h, link, FRAME_CREDIT, 0, slice_of(&one, 1));
+    hostile_frame(h, link, (uint8_t)(h->asked_kind + FRAME_REPLY), h->asked_id, body);
+}
+
+void stranger_popped(struct hostile *h, struct stranger *s, const struct prekey_secret *prekey)
+{
+    struct aead_key key;
+    uint8_t signed_part[PREKEY_PART];
+    uint8_t plain[LIMIT_RECORD_BODY];
+    uint8_t sealed[LIMIT_RECORD_BODY];
+    uint8_t bytes[LIMIT_RECORD_BODY + 64];
+    struct writer p = writer_of(signed_part, sizeof signed_part);
+    struct writer b = writer_of(plain, sizeof plain);
+    struct writer w = writer_of(bytes, sizeof bytes);
+    ck_assert_ok(prekey_write(&p, prekey, &s->sign));
+    bundle_write(&b, &(struct bundle){.device_list = slice_of(s->list, s->list_len),
+                                      .prekey = writer_done(&p)});
+    record_key(&key, &s->id, &s->entry.record.key);
+    record_seal(sealed, &key, &h->unit.env, RECORD_BODY_ID, writer_done(&b));
+    struct record_pop_reply reply = {.seq = s->list_version,
+                                     .body = slice_of(sealed, b.len + RECORD_OVERHEAD)};
+    record_pop_reply_write(&w, &reply);
+    ck_assert_ok(w.err);
+    hostile_answer(h, writer_done(&w));
+}
+
+void stranger_described(struct hostile *h, struct stranger *s)
+{
+    struct descriptor descriptor = {.created_ms = h->unit.env.now_ms,
+                                    .list_version = s->list_version,
+                                    .record = s->entry.record.key,
+                                    .relay_count = 1,
+                                    .relays = {{.address = s->entry.record.relay}}};
+    struct descriptor_get_reply reply = {.head = {.err = ERR_OK}};
+    uint8_t nonce[PRIM_AEAD_NONCE];
+    uint8_t bytes[2048];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    env_random(&h->unit.env, nonce, sizeof nonce);
+    device_list_hash(slice_of(s->list, s->list_len), descriptor.list_hash);
+    ck_assert_ok(descriptor_seal(&s->identity, descriptor_period(h->unit.env.now_ms), 1, nonce,
+                                 &descriptor, &reply.item));
+    descriptor_get_reply_write(&w, &reply);
+    ck_assert_ok(w.err);
+    hostile_answer(h, writer_done(&w));
 }
 
 void stranger_begin(struct hostile *h, struct stranger *s, const uint8_t *invite)

@@ -11,6 +11,7 @@
 #include "node/device.h"
 #include "node/node.h"
 #include "node/rows.h"
+#include "pair/prekey.h"
 #include "pair/session.h"
 #include "relay/record.h"
 #include "store/mem.h"
@@ -55,7 +56,11 @@ struct hostile {
     size_t result_len;
     unsigned dialled; /* links to anybody but the own relay */
     struct address dialled_last;
-    unsigned sent;   /* frames on links to anybody but the own relay */
+    unsigned sent; /* frames on links to anybody but the own relay */
+    /* the last request among them */
+    uint64_t asked_link; /* 0: none */
+    uint8_t asked_kind;
+    uint32_t asked_id;
     unsigned closed; /* links that the node closed */
     unsigned events;
     uint64_t acked;                 /* newest push that was acknowledged to the relay */
@@ -76,17 +81,22 @@ void hostile_frame(struct hostile *h, uint64_t link, uint8_t kind, uint32_t id, 
 enum err hostile_call(struct hostile *h, const char *method, uint32_t n, struct slice pairs);
 /* Opens a link that the node dialled. */
 void hostile_open(struct hostile *h, uint64_t link);
+/* Answers the last request on a link to another relay. */
+void hostile_answer(struct hostile *h, struct slice body);
 
 /* A person who is not the node. */
 struct stranger {
     struct sign_pk id;
     struct sign_sk identity;
+    struct sign_sk sign; /* the device's */
     struct dh_sk dh;
     struct device_certificate device;
     uint8_t certificate[LIMIT_CERTIFICATE];
     size_t certificate_len;
     uint8_t list[LIMIT_DEVICE_LIST];
     size_t list_len;
+    struct device_entry entry; /* of that list */
+    uint32_t list_version;
     struct session *session;
 };
 
@@ -99,6 +109,11 @@ void stranger_list(struct hostile *h, struct stranger *s, uint32_t version, uint
                    const char *host);
 /* A new session from the node's bundle, with its last-resort key. invite: secret or NULL. */
 void stranger_begin(struct hostile *h, struct stranger *s, const uint8_t *invite);
+/* The stranger's relay answers a pop: the key bundle with this signed prekey and the list that
+ * stranger_list signed last. */
+void stranger_popped(struct hostile *h, struct stranger *s, const struct prekey_secret *prekey);
+/* The node's relay answers with the stranger's descriptor of today, which names the same list. */
+void stranger_described(struct hostile *h, struct stranger *s);
 /* Seals content of this type; the envelope lies in h->scratch. */
 struct slice stranger_seal(struct hostile *h, struct stranger *s, uint32_t type, const char *text);
 /* Pushes an envelope that came with a stamp. */

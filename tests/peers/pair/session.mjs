@@ -165,7 +165,7 @@ export class Session {
     const head = cat(prefix, nonce, xchacha20poly1305(this.sendHead, nonce, this.t).encrypt(header));
     const plain = new Uint8Array(size - head.length - 16);
     plain.set(cat(number(map.length, 2), map));
-    const keys = expand(this.chainStep('send'), text('petrel/1 ratchet message'), 56);
+    const keys = expand(this.chainStep('send'), cat(text('petrel/1 ratchet message'), nonce), 56);
     return cat(head, xchacha20poly1305(keys.slice(0, 32), keys.slice(32), cat(this.t, head)).encrypt(plain));
   }
 
@@ -204,7 +204,7 @@ export class Session {
   open(envelope) {
     const at = envelope[0] === 2 ? 1131 + envelope[1129] * 256 + envelope[1130] : 1;
     const [head, nonce, sealed] = cut(envelope, at, 24, 61);
-    const keys = expand(this.messageKey(nonce, sealed), text('petrel/1 ratchet message'), 56);
+    const keys = expand(this.messageKey(nonce, sealed), cat(text('petrel/1 ratchet message'), nonce), 56);
     const ad = cat(this.t, head, nonce, sealed);
     const plain = xchacha20poly1305(keys.slice(0, 32), keys.slice(32), ad).decrypt(envelope.slice(at + 85));
     const n = plain[0] * 256 + plain[1];

@@ -180,6 +180,79 @@ START_TEST(an_older_device_list_changes_nothing)
 }
 END_TEST
 
+/* Adds the stranger by ID and reads the descriptor; the pop is asked for then. */
+static void look_up(struct stranger *s)
+{
+    uint8_t pairs[128];
+    char id[ID_TEXT];
+    struct writer p = writer_of(pairs, sizeof pairs);
+    id_encode(s->id.b, id);
+    result_text(&p, "link", id);
+    ck_assert_ok(hostile_call(&h, "contact.add", 1, writer_done(&p)));
+    hostile_open(&h, h.others[0]);
+    ck_assert_uint_eq(h.asked_kind, FRAME_DESCRIPTOR_GET);
+    stranger_described(&h, s);
+    ck_assert_uint_eq(h.dialled, 2);
+    ck_assert_str_eq(h.dialled_last.host, s->entry.record.relay.host);
+    hostile_open(&h, h.others[1]);
+}
+
+/* Lets the node find its stamp. */
+static void mine(void)
+{
+    for (unsigned i = 0; i < 1000 && h.asked_link == 0; i++) {
+        hostile_tick(&h, 0);
+        ck_assert_ok(h.turn);
+    }
+    ck_assert_uint_eq(h.asked_kind, FRAME_RECORD_POP);
+}
+
+/* The same record at the same relay, but a list of this version. */
+static void relist(struct stranger *s, uint32_t version)
+{
+    struct device_list *list = arena_alloc(&h.scratch, sizeof *list);
+    struct writer w = writer_of(s->list, sizeof s->list);
+    list->version = version;
+    list->created_ms = h.unit.env.now_ms;
+    list->count = 1;
+    list->entries[0] = s->entry;
+    ck_assert_ok(device_list_make(&w, list, &s->identity));
+    s->list_len = w.len;
+    s->list_version = version;
+}
+
+START_TEST(a_bundle_older_than_the_descriptor_is_refused)
+{
+    static const struct {
+        uint32_t version;
+        uint64_t later_ms; /* makes it another list */
+        bool good;
+    } cases[] = {{1, 0, false}, {2, 1, false}, {2, 0, true}, {3, 1, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stranger s;
+        struct prekey_secret prekey;
+        struct contact_row row;
+        if (i > 0) {
+            hostile_fini(&h);
+            hostile_init(&h);
+        }
+        stranger_init(&h, &s);
+        relist(&s, 2);
+        prekey_generate(&prekey, PREKEY_SIGNED, 1, &h.unit.env);
+        look_up(&s);
+        mine();
+        h.unit.env.now_ms += cases[i].later_ms;
+        relist(&s, cases[i].version);
+        h.unit.env.now_ms -= cases[i].later_ms;
+        stranger_popped(&h, &s, &prekey);
+        ck_assert_ok(h.turn);
+        ck_assert_ok(hostile_contact(&h, &s.id, &row));
+        ck_assert_msg((row.sessions != 0) == cases[i].good, "case %zu", i);
+        stranger_fini(&s);
+    }
+}
+END_TEST
+
 /* The secret of a new invitation. */
 static void invite(uint8_t secret[static INVITE_SECRET])
 {
@@ -293,6 +366,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
     tcase_add_test(tc, prekeys_rotate_and_old_ones_open_for_37_days);
     tcase_add_test(tc, an_older_device_list_changes_nothing);
+    tcase_add_test(tc, a_bundle_older_than_the_descriptor_is_refused);
     tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);

@@ -318,7 +318,7 @@ static struct slice forge(struct pair_party *thief, const struct dh_sk *for_dh1,
     uint8_t ad[SESSION_T + 4096];
     memcpy(ad, t, SESSION_T);
     memcpy(ad + SESSION_T, envelope, head);
-    ratchet_message_keys(&key, &body_key, nonce);
+    ratchet_message_keys(&key, at, &body_key, nonce);
     prim_aead_seal(envelope + head, &body_key, nonce, slice_of(ad, SESSION_T + head),
                    slice_of(envelope + head, plain));
     return slice_of(envelope, sizeof envelope);

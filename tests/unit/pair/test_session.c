@@ -657,6 +657,29 @@ START_TEST(a_key_used_before_a_rollback_is_a_replay)
 }
 END_TEST
 
+START_TEST(a_restored_state_gives_no_two_bodies_one_key)
+{
+    enum {
+        BODY = 86, /* offset in kind 1 */
+    };
+    pair_established(&a, &b);
+    pair_open_text(&b, pair_seal(&a, "in this chain"), "in this chain"); /* no step is due */
+    struct slice state = pair_saved(a.session);
+    struct slice first = pair_seal(&a, "the same plaintext");
+    ck_assert_ok(session_load(a.session, state));
+    pair_slice_free(state);
+    a.env.seed++;
+    struct slice second = pair_seal(&a, "the same plaintext");
+    ck_assert_uint_eq(first.len, second.len);
+    size_t same = 0;
+    for (size_t i = BODY; i < first.len - PRIM_AEAD_TAG; i++) {
+        same += first.p[i] == second.p[i];
+    }
+    ck_assert_uint_lt(same, (first.len - BODY) / 8); /* one keystream: all of them */
+    pair_open_text(&b, second, "the same plaintext");
+}
+END_TEST
+
 START_TEST(without_memory_nothing_moves)
 {
     pair_established(&a, &b);
@@ -712,6 +735,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_rolled_back_sender_shows_as_reset);
     tcase_add_test(tc, the_same_content_under_the_same_number_is_a_duplicate);
     tcase_add_test(tc, a_key_used_before_a_rollback_is_a_replay);
+    tcase_add_test(tc, a_restored_state_gives_no_two_bodies_one_key);
     tcase_add_test(tc, without_memory_nothing_moves);
 }
 
