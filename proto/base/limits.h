@@ -41,7 +41,8 @@ enum {
     LIMIT_STAMP_POP_BITS = 18,     /* default price of a pop */
     LIMIT_STAMP_DEPOSIT_BITS = 20, /* default price of a deposit */
     LIMIT_STAMP_MINUTES = 10,      /* a stamp's minute may differ by this */
-    LIMIT_STAMP_BITS_MAX = 32,     /* a price above this is not paid */
+    LIMIT_STAMP_MARGIN = 2,        /* minutes of those that a sender keeps in hand */
+    LIMIT_STAMP_BITS_MAX = 26,     /* a price above this is not paid */
     LIMIT_ONE_TIME_PARTS = 64,     /* one-time parts of a bundle */
     LIMIT_ONE_TIME_REFILL = 32,    /* refilled when this many are left; at most so many a request */
     LIMIT_RECORD_BODY = 8192,      /* body of a record */

@@ -207,9 +207,8 @@ enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-/* Gives up until the user does something. */
-static enum err contact_failed(struct node *node, struct step *step, struct work *work,
-                               const struct contact_row *row, enum err trouble)
+enum err contact_failed(struct node *node, struct step *step, struct work *work,
+                        const struct contact_row *row, enum err trouble)
 {
     work->trouble = trouble;
     work->due = UINT64_MAX;
@@ -432,7 +431,10 @@ static enum err pop_refused(struct node *node, struct step *step, struct work *w
 {
     enum err refusal = reply->head.err;
     work->mining = (struct mining){.wanted = false};
-    if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits <= LIMIT_STAMP_BITS_MAX) {
+    if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > LIMIT_STAMP_BITS_MAX) {
+        return contact_failed(node, step, work, row, refusal); /* not at any price */
+    }
+    if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > work->bits) {
         work->bits = reply->stamp_bits;
         work_wake(work);
         return ERR_OK;

@@ -105,7 +105,7 @@ void work_drop(struct node *node, uint32_t contact);
 void work_wake(struct work *work);
 /* What it may have waited for has come: a link, an acknowledgement. A back-off goes on. */
 void work_resume(struct work *work);
-/* Notes a failure and sets due by exponential back-off with jitter; at least retry_after_ms. */
+/* Notes a failure and sets due by exponential back-off with jitter, see work_delay. */
 void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
                uint64_t retry_after_ms);
 /* Sends a request for the contact: in flight then. Without credit or a free place on the link it
@@ -115,6 +115,9 @@ enum err work_request(struct work *work, struct step *step, struct node_link *li
 /* Delay before attempt n (from 1): doubles from LIMIT_RETRY_FIRST_MS to LIMIT_RETRY_MAX_MS, between
  * half and the whole of it. */
 uint64_t work_backoff(struct step *step, uint32_t attempts);
+/* The same, or what a relay asked for when that is longer, but never above LIMIT_RETRY_MAX_MS: a
+ * relay must not be able to put us off for weeks. */
+uint64_t work_delay(struct step *step, uint32_t attempts, uint64_t retry_after_ms);
 
 /* account.c */
 enum err account_load(struct node *node, struct step *step, const uint8_t *root) PETREL_MUST_USE;
@@ -165,6 +168,9 @@ const char *home_state_name(enum home_state state);
 /* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
 enum err contact_progress(struct node *node, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready) PETREL_MUST_USE;
+/* Gives up until the user does something, and tells clients. */
+enum err contact_failed(struct node *node, struct step *step, struct work *work,
+                        const struct contact_row *row, enum err trouble) PETREL_MUST_USE;
 enum err contact_reply(struct node *node, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Accepts a request: state, answer, event. */

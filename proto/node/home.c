@@ -162,9 +162,8 @@ static enum err home_fail(struct node *node, struct step *step, enum err trouble
                           uint64_t retry_after_ms)
 {
     struct home *home = &node->home;
-    uint64_t delay = work_backoff(step, ++home->attempts);
     home->trouble = trouble;
-    home->due = step_now(step) + (delay > retry_after_ms ? delay : retry_after_ms);
+    home->due = step_now(step) + work_delay(step, ++home->attempts, retry_after_ms);
     if (home->attempts != HOME_FAILING_AFTER) {
         return ERR_OK;
     }

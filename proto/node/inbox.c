@@ -5,6 +5,11 @@
  *
  * Whatever an envelope holds, it is dealt with in the turn that it came in, and acknowledged to the
  * relay after that turn's commit. What nobody can open is dropped: it would come again for ever.
+ *
+ * Messages of somebody who was not accepted yet are neither kept nor acknowledged end to end: their
+ * session does not move, so that "delivered" never means a message that nobody saw. Its sender
+ * keeps such a message, deposits it again after a day, and it is shown when it comes after the
+ * acceptance. They can come when an invitation was used or too late: its user may write at once.
  */
 #include <string.h>
 
@@ -147,6 +152,14 @@ static enum err room_for_request(struct arrival *a)
     return err == ERR_OK && waiting >= LIMIT_REQUESTS ? ERR_QUOTA : err;
 }
 
+/* A message of somebody who was not accepted. */
+static bool too_early(const struct arrival *a)
+{
+    struct content content;
+    return a->in.has_content && content_decode(a->in.content, &content) == ERR_OK &&
+           content.type < CONTENT_REQUEST;
+}
+
 /* The contact of this ID, or a new one (not put yet) under `number`, when that is free. */
 static enum err contact_for(struct arrival *a, const struct sign_pk *id, bool welcome,
                             uint32_t number)
@@ -160,6 +173,7 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, bool we
     if (err == ERR_NOT_FOUND) {
         /* Before a number is taken: there are only LIMIT_CONTACTS, and none comes back. */
         err = welcome ? ERR_OK : room_for_request(a);
+        err = err == ERR_OK && too_early(a) ? ERR_NOT_ACCEPTED : err;
     }
     if (err != ERR_OK) {
         return err;
@@ -232,6 +246,9 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
     }
     if (err == ERR_OK && a->row.state == CONTACT_BLOCKED) {
         err = ERR_CONTACT_BLOCKED;
+    }
+    if (err == ERR_OK && a->row.state == CONTACT_INCOMING && too_early(a)) {
+        err = ERR_NOT_ACCEPTED;
     }
     if (err == ERR_OK) {
         err = contact_take_list(a->step, &a->row, n->intro.device_list, n->list, n->intro.device);
@@ -417,7 +434,7 @@ static enum err take_content(struct arrival *a)
         return take_request(a, &content);
     }
     if (a->row.state == CONTACT_INCOMING) {
-        return ERR_OK; /* nothing but the request before it is accepted */
+        return ERR_OK; /* nothing but the request before it is accepted; messages are too_early */
     }
     if (a->row.state != CONTACT_ACCEPTED) {
         a->row.state = CONTACT_ACCEPTED;
@@ -454,6 +471,10 @@ static enum err take_tokens(struct arrival *a)
     if (err != ERR_OK || a->in.tokens.len % TOKEN != 0 ||
         have + a->in.tokens.len / TOKEN > INBOX_STOCK_MAX) {
         return err;
+    }
+    struct work *work = work_find(a->node, a->row.number);
+    if (work != NULL && work->gave_up && a->in.tokens.len > 0) {
+        work_wake(work); /* the price of a stamp was too high; now none is needed */
     }
     return token_row_add(a->step, a->node->keys, a->row.number, a->in.tokens);
 }
@@ -570,6 +591,9 @@ static enum err open_and_take(struct arrival *a, uint32_t contact)
 {
     enum err err =
         a->envelope.p[0] == ENVELOPE_FIRST ? open_first(a) : open_established(a, contact);
+    if (err == ERR_OK && a->row.state == CONTACT_INCOMING && too_early(a)) {
+        return ERR_NOT_ACCEPTED; /* the session was not saved: as if it had not come */
+    }
     if (err == ERR_OK && a->row.state != CONTACT_BLOCKED) {
         err = take(a);
         if (err == ERR_OK && session_owes_ack(a->s)) {

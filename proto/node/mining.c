@@ -11,7 +11,7 @@ bool mining_step(struct mining *mining, const struct stamp_goal *goal, unsigned 
     bool fits = mining->wanted && mining->bits == bits &&
                 memcmp(mining->goal.target, goal->target, sizeof goal->target) == 0 &&
                 memcmp(mining->goal.payload, goal->payload, sizeof goal->payload) == 0 &&
-                goal->minute - mining->goal.minute < LIMIT_STAMP_MINUTES / 2;
+                goal->minute - mining->goal.minute <= LIMIT_STAMP_MINUTES - LIMIT_STAMP_MARGIN;
     if (!fits) {
         *mining = (struct mining){.wanted = true, .goal = *goal, .bits = bits};
     }

@@ -18,8 +18,8 @@ struct mining {
 };
 
 /* Goes on with the search for this goal, trying at most *budget hashes, which it takes off; begins
- * anew for another goal, price or a minute that is too far away. true: mining->nonce is the
- * stamp's, for mining->goal (whose minute may be a little older). */
+ * anew for another goal or price, or when the relay would soon call its minute stale. true:
+ * mining->nonce is the stamp's, for mining->goal (whose minute may be a little older). */
 bool mining_step(struct mining *mining, const struct stamp_goal *goal, unsigned bits,
                  unsigned *budget);
 

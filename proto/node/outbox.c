@@ -484,8 +484,12 @@ static enum err refused(struct node *node, struct step *step, struct work *work,
         work_wake(work);
         return outbox_row_put(step, node->keys, work->contact, order, entry);
     }
-    if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits <= LIMIT_STAMP_BITS_MAX &&
-        reply->stamp_bits > work->bits) {
+    if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > LIMIT_STAMP_BITS_MAX) {
+        struct contact_row row;
+        enum err err = contact_row_get(step, node->keys, work->contact, &row);
+        return err == ERR_OK ? contact_failed(node, step, work, &row, refusal) : err;
+    }
+    if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > work->bits) {
         work->bits = reply->stamp_bits;
         work_wake(work);
         return ERR_OK;

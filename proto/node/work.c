@@ -83,6 +83,14 @@ uint64_t work_backoff(struct step *step, uint32_t attempts)
     return delay / 2 + random % (delay / 2 + 1);
 }
 
+uint64_t work_delay(struct step *step, uint32_t attempts, uint64_t retry_after_ms)
+{
+    uint64_t delay = work_backoff(step, attempts);
+    uint64_t asked =
+        retry_after_ms < LIMIT_RETRY_MAX_MS ? retry_after_ms : (uint64_t)LIMIT_RETRY_MAX_MS;
+    return delay > asked ? delay : asked;
+}
+
 void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
                uint64_t retry_after_ms)
 {
@@ -90,12 +98,8 @@ void work_fail(struct node *node, struct step *step, struct work *work, enum err
     if (work->attempts < UINT32_MAX) {
         work->attempts++;
     }
-    uint64_t delay = work_backoff(step, work->attempts);
-    if (delay < retry_after_ms) {
-        delay = retry_after_ms;
-    }
     work->trouble = trouble;
-    work->due = step_now(step) + delay;
+    work->due = step_now(step) + work_delay(step, work->attempts, retry_after_ms);
 }
 
 enum err work_request(struct work *work, struct step *step, struct node_link *link, uint8_t kind,

@@ -135,6 +135,9 @@ static void answer_status(struct hostile *h, struct writer *w)
         reply.seq = h->lie_seq;
         reply.last_part = h->lie_part;
     }
+    if (h->put_off) {
+        reply.head = (struct relay_reply){.err = ERR_BACKPRESSURE, .retry_after_ms = UINT32_MAX};
+    }
     record_status_reply_write(w, &reply);
 }
 

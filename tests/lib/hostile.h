@@ -48,6 +48,7 @@ struct hostile {
     uint64_t lie_seq;
     uint32_t lie_part;
     bool refuse_body; /* record.put with a body is stale */
+    bool put_off;     /* record.status is answered with busy, and the longest retry_after_ms */
     /* what came out, since hostile_forget */
     enum err turn;        /* how the last turn ended */
     bool replied;         /* the last call */

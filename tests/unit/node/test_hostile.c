@@ -54,6 +54,30 @@ START_TEST(a_request_arrives)
 }
 END_TEST
 
+START_TEST(what_comes_before_acceptance_is_not_received)
+{
+    struct stranger s;
+    struct stranger hasty;
+    struct contact_row row;
+    stranger_init(&h, &hasty);
+    stranger_begin(&h, &hasty, NULL);
+    hostile_push(&h, stranger_seal(&h, &hasty, CONTENT_TEXT, "no request before"));
+    ck_assert_err(hostile_contact(&h, &hasty.id, &row), ERR_NOT_FOUND);
+    stranger_init(&h, &s);
+    request(&s);
+    struct slice early = stranger_seal(&h, &s, CONTENT_TEXT, "too early");
+    hostile_push(&h, early);
+    ck_assert_ok(h.turn);
+    ck_assert_uint_eq(h.acked, 3); /* the relay is rid of it */
+    accept(&s);
+    ck_assert_uint_eq(hostile_events(&h, "message.received"), 0);
+    hostile_push(&h, early); /* a day later; a session that had received it would say replay */
+    ck_assert_uint_eq(hostile_events(&h, "message.received"), 1);
+    stranger_fini(&s);
+    stranger_fini(&hasty);
+}
+END_TEST
+
 START_TEST(strangers_who_are_turned_away_use_up_no_numbers)
 {
     struct account_row before;
@@ -198,13 +222,13 @@ static void look_up(struct stranger *s)
 }
 
 /* Lets the node find its stamp. */
-static void mine(void)
+static void mine(uint8_t kind)
 {
     for (unsigned i = 0; i < 1000 && h.asked_link == 0; i++) {
         hostile_tick(&h, 0);
         ck_assert_ok(h.turn);
     }
-    ck_assert_uint_eq(h.asked_kind, FRAME_RECORD_POP);
+    ck_assert_uint_eq(h.asked_kind, kind);
 }
 
 /* The same record at the same relay, but a list of this version. */
@@ -240,7 +264,7 @@ START_TEST(a_bundle_older_than_the_descriptor_is_refused)
         relist(&s, 2);
         prekey_generate(&prekey, PREKEY_SIGNED, 1, &h.unit.env);
         look_up(&s);
-        mine();
+        mine(FRAME_RECORD_POP);
         h.unit.env.now_ms += cases[i].later_ms;
         relist(&s, cases[i].version);
         h.unit.env.now_ms -= cases[i].later_ms;
@@ -250,6 +274,92 @@ START_TEST(a_bundle_older_than_the_descriptor_is_refused)
         ck_assert_msg((row.sessions != 0) == cases[i].good, "case %zu", i);
         stranger_fini(&s);
     }
+}
+END_TEST
+
+static void price_of_pop(unsigned bits)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct record_pop_reply reply = {.head = {.err = ERR_STAMP_TOO_CHEAP},
+                                     .stamp_bits = (uint8_t)bits};
+    record_pop_reply_write(&w, &reply);
+    hostile_answer(&h, writer_done(&w));
+    ck_assert_ok(h.turn);
+}
+
+static void price_of_deposit(unsigned bits)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct queue_deposit_reply reply = {.head = {.err = ERR_STAMP_TOO_CHEAP},
+                                        .stamp_bits = (uint8_t)bits};
+    queue_deposit_reply_write(&w, &reply);
+    hostile_answer(&h, writer_done(&w));
+    ck_assert_ok(h.turn);
+}
+
+START_TEST(a_price_above_the_cap_is_not_paid)
+{
+    struct stranger s;
+    stranger_init(&h, &s);
+    look_up(&s);
+    mine(FRAME_RECORD_POP);
+    price_of_pop(LIMIT_STAMP_POP_BITS + 1);
+    ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 0);
+    mine(FRAME_RECORD_POP);
+    price_of_pop(LIMIT_STAMP_BITS_MAX + 1);
+    ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 1);
+    stranger_fini(&s);
+    hostile_fini(&h);
+    hostile_init(&h);
+    stranger_init(&h, &s);
+    request(&s);
+    accept(&s);
+    hostile_open(&h, h.others[0]);
+    mine(FRAME_QUEUE_DEPOSIT);
+    price_of_deposit(LIMIT_STAMP_BITS_MAX + 1);
+    ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 1);
+    for (unsigned i = 0; i < 50; i++) {
+        hostile_tick(&h, LIMIT_MINUTE_MS);
+    }
+    ck_assert_uint_eq(h.asked_link, 0);
+    stranger_fini(&s);
+}
+END_TEST
+
+START_TEST(a_relay_puts_nobody_off_for_more_than_an_hour)
+{
+    struct stranger s;
+    uint8_t pairs[128];
+    uint8_t bytes[64];
+    char id[ID_TEXT];
+    struct writer p = writer_of(pairs, sizeof pairs);
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct relay_reply busy = {.err = ERR_BACKPRESSURE, .retry_after_ms = UINT32_MAX};
+    /* Our own relay: the parts are refilled an hour later. */
+    h.put_off = true;
+    h.parts = 0;
+    hostile_tick(&h, LIMIT_HOUR_MS);
+    ck_assert_uint_eq(h.parts, 0);
+    h.put_off = false;
+    hostile_tick(&h, LIMIT_RETRY_MAX_MS);
+    ck_assert_uint_gt(h.parts, 0);
+    /* A contact's request. */
+    stranger_init(&h, &s);
+    id_encode(s.id.b, id);
+    result_text(&p, "link", id);
+    ck_assert_ok(hostile_call(&h, "contact.add", 1, writer_done(&p)));
+    hostile_open(&h, h.others[0]);
+    relay_reply_write(&w, &busy);
+    hostile_answer(&h, writer_done(&w));
+    ck_assert_uint_eq(h.asked_link, 0);
+    hostile_tick(&h, LIMIT_RETRY_MAX_MS);
+    hostile_tick(&h, 0); /* the link that was idle is gone, a new one is dialled */
+    hostile_open(&h, h.others[h.dialled - 1]);
+    ck_assert_uint_eq(h.asked_kind, FRAME_DESCRIPTOR_GET);
+    ck_assert_uint_ne(h.asked_link, 0);
+    stranger_fini(&s);
 }
 END_TEST
 
@@ -360,6 +470,7 @@ static void add_tests(TCase *tc)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_request_arrives);
+    tcase_add_test(tc, what_comes_before_acceptance_is_not_received);
     tcase_add_test(tc, strangers_who_are_turned_away_use_up_no_numbers);
     tcase_add_test(tc, a_stranger_is_not_answered_before_the_user_accepts);
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
@@ -367,6 +478,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, prekeys_rotate_and_old_ones_open_for_37_days);
     tcase_add_test(tc, an_older_device_list_changes_nothing);
     tcase_add_test(tc, a_bundle_older_than_the_descriptor_is_refused);
+    tcase_add_test(tc, a_price_above_the_cap_is_not_paid);
+    tcase_add_test(tc, a_relay_puts_nobody_off_for_more_than_an_hour);
     tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
