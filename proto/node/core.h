@@ -90,8 +90,9 @@ struct node {
     struct home home;
     struct work *work[WORK_SLOTS];
     size_t work_count;
-    unsigned mining_budget; /* stamp hashes that this turn may still try */
-    uint64_t last_tidy;     /* when events and client ids were trimmed last */
+    unsigned mining_budget;   /* stamp hashes that this turn may still try */
+    uint64_t last_tidy;       /* when events and client ids were trimmed last */
+    uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
     uint64_t deadline;
     uint8_t reply[NODE_REPLY]; /* under construction; wiped after use, last so that it costs nothing
                                   in a node that is no relay */
@@ -244,6 +245,10 @@ void pump_link_opened(struct node *node, const struct node_link *link);
 
 /* inbox.c */
 enum err inbox_push(struct node *node, struct step *step, struct slice body) PETREL_MUST_USE;
+/* Forgets first envelopes that came before then (prekeys_horizon), LIMIT_SWEEP_ROWS at a time: the
+ * secrets that opened them are gone. *more: call again. */
+enum err inbox_sweep(struct node *node, struct step *step, uint64_t before,
+                     bool *more) PETREL_MUST_USE;
 
 /* command.c */
 enum err command_run(struct node *node, struct step *step,

@@ -244,7 +244,7 @@ enum err event_read(struct turn *turn, struct seal_keys *keys, uint64_t since, u
 static struct store_key consumer_key(struct seal_keys *keys, struct slice name)
 {
     uint8_t hash[SEAL_NAME];
-    seal_name(keys, "consumer", name, hash);
+    seal_name(keys, "petrel/1 consumer name", name, hash);
     struct store_key k = store_key_new();
     store_key_u32(&k, seal_keys_account(keys));
     store_key_bytes(&k, hash, sizeof hash);

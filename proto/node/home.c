@@ -105,7 +105,8 @@ enum err home_use(struct node *node, struct step *step, const struct address *ad
     struct account_row account;
     struct relay_row old;
     enum err err = relay_row_get(step, node->keys, &old);
-    bool same = err == ERR_OK && address_equal(&old.address, address);
+    bool had = err == ERR_OK;
+    bool same = had && address_equal(&old.address, address);
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
@@ -119,7 +120,7 @@ enum err home_use(struct node *node, struct step *step, const struct address *ad
         env_random(env, row.record, sizeof row.record);
         env_random(env, row.token_key, sizeof row.token_key);
         env_random(env, row.siv_key, sizeof row.siv_key);
-        if (err == ERR_OK) {
+        if (had) {
             /* Prekeys go on where they were: none is published at two relays. */
             row.spk_id = old.spk_id + 1;
             row.parts_sent = old.last_part > old.parts_sent ? old.last_part : old.parts_sent;
@@ -401,6 +402,9 @@ static enum err send_bundle(struct home_step *h, struct account_row *account, bo
     }
     put->seq = account->list_version;
     put->has_body = body;
+    if (body && h->row.parts_sent > 0) {
+        put->drop_below = h->row.parts_sent + 1; /* new parts go with a new signed prekey */
+    }
     struct token_siv_key siv;
     home_token_keys(&h->row, &h->signers.record_pk, &put->k, &siv);
     secret_wipe(&siv, sizeof siv);
@@ -493,6 +497,9 @@ static enum err rotate(struct home_step *h, struct account_row *account)
     }
     err = drop_old(h);
     h->row.spk_id++;
+    if (h->row.last_part > h->row.parts_sent) {
+        h->row.parts_sent = h->row.last_part; /* whether they are there or not: to be dropped too */
+    }
     if (err == ERR_OK) {
         err = relay_row_put(h->step, h->node->keys, &h->row);
     }

@@ -110,7 +110,8 @@ static enum err open_established(struct arrival *a, uint32_t contact)
 static struct store_key first_key(struct arrival *a, const struct session_first *first)
 {
     uint8_t name[SEAL_NAME];
-    seal_name(a->node->keys, "first", slice_of(first->ek.b, sizeof first->ek.b), name);
+    seal_name(a->node->keys, "petrel/1 first name", slice_of(first->ek.b, sizeof first->ek.b),
+              name);
     struct store_key k = store_key_new();
     store_key_u32(&k, seal_keys_account(a->node->keys));
     store_key_bytes(&k, name, sizeof name);
@@ -142,6 +143,43 @@ static enum err first_remember(struct arrival *a, const struct session_first *fi
     store_key_u64(&value, step_now(a->step));
     return store_put(a->step->turn->store, STORE_REPLAY, store_key_slice(&k),
                      store_key_slice(&value));
+}
+
+enum err inbox_sweep(struct node *node, struct step *step, uint64_t before, bool *more)
+{
+    struct store_key prefix = store_key_new();
+    struct store_key at = store_key_new();
+    store_key_u32(&prefix, seal_keys_account(node->keys));
+    store_key_u32(&at, seal_keys_account(node->keys));
+    store_key_bytes(&at, node->swept, sizeof node->swept);
+    *more = false;
+    for (unsigned i = 0; before > 0 && i < LIMIT_SWEEP_ROWS; i++) {
+        struct store_row row;
+        enum err err = store_seek_prefix(step->turn->store, STORE_REPLAY, STORE_GT,
+                                         store_key_slice(&at), store_key_slice(&prefix), &row);
+        if (err != ERR_OK) {
+            memset(node->swept, 0, sizeof node->swept);
+            return err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+        struct reader r = reader_of(row.value);
+        (void)reader_u32(&r);
+        (void)reader_u8(&r);
+        uint64_t began = reader_u64(&r);
+        at = store_key_new();
+        store_key_bytes(&at, row.key.p, row.key.len);
+        if (reader_end(&r) != ERR_OK || row.key.len != sizeof(uint32_t) + SEAL_NAME) {
+            return ERR_CORRUPT;
+        }
+        memcpy(node->swept, row.key.p + sizeof(uint32_t), SEAL_NAME);
+        if (began < before) {
+            err = store_del(step->turn->store, STORE_REPLAY, store_key_slice(&at));
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    *more = before > 0;
+    return ERR_OK;
 }
 
 /* Whether one more who was not invited may wait for the user. */

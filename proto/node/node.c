@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "node/core.h"
 #include "node/event.h"
+#include "node/prekeys.h"
 #include "relay/queue.h"
 
 enum {
@@ -318,10 +319,27 @@ static enum err expire_links(struct node *node, struct step *step)
     return ERR_OK;
 }
 
+/* Secrets of first contacts that nobody can use any more, and what was noted about them. */
+static enum err sweep(struct node *node, struct step *step, bool *more)
+{
+    uint64_t before;
+    bool more_firsts = false;
+    enum err err = prekeys_horizon(step, node->keys, &before);
+    if (err == ERR_OK) {
+        err = prekeys_sweep(step, node->keys, before, more);
+    }
+    if (err == ERR_OK) {
+        err = inbox_sweep(node, step, before, &more_firsts);
+    }
+    *more |= more_firsts;
+    return err;
+}
+
 static enum err tidy(struct node *node, struct step *step)
 {
     bool more_events = false;
     bool more_ids = false;
+    bool more_firsts = false;
     if (step_now(step) - node->last_tidy < NODE_TIDY_MS) {
         return ERR_OK;
     }
@@ -329,7 +347,10 @@ static enum err tidy(struct node *node, struct step *step)
     if (err == ERR_OK && node->keys != NULL) {
         err = event_trim(step, node->keys, &more_events);
     }
-    if (err == ERR_OK && !more_events && !more_ids) {
+    if (err == ERR_OK && node->keys != NULL) {
+        err = sweep(node, step, &more_firsts);
+    }
+    if (err == ERR_OK && !more_events && !more_ids && !more_firsts) {
         node->last_tidy = step_now(step);
     }
     return err;

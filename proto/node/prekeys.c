@@ -58,3 +58,64 @@ enum err prekeys_del(struct step *step, struct seal_keys *keys, uint8_t kind, ui
     struct store_key k = prekey_key(keys, kind, id);
     return store_del(step->turn->store, STORE_PREKEY, store_key_slice(&k));
 }
+
+/* The oldest secret of this kind. */
+static enum err prekeys_first(struct step *step, struct seal_keys *keys, uint8_t kind, uint32_t *id,
+                              uint64_t *made)
+{
+    struct store_key k = prekey_key(keys, kind, 0);
+    struct store_key prefix = store_key_new();
+    struct store_row found;
+    struct prekey_secret secret;
+    store_key_u32(&prefix, seal_keys_account(keys));
+    store_key_u8(&prefix, kind);
+    enum err err = store_seek_prefix(step->turn->store, STORE_PREKEY, STORE_GE, store_key_slice(&k),
+                                     store_key_slice(&prefix), &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct reader r = reader_of(found.key);
+    (void)reader_u32(&r);
+    (void)reader_u8(&r);
+    *id = reader_u32(&r);
+    err = reader_end(&r) == ERR_OK ? prekeys_get(step, keys, kind, *id, &secret) : ERR_CORRUPT;
+    if (err == ERR_OK) {
+        *made = secret.created_ms;
+        secret_wipe(&secret, sizeof secret);
+    }
+    return err;
+}
+
+enum err prekeys_horizon(struct step *step, struct seal_keys *keys, uint64_t *before)
+{
+    uint32_t id;
+    uint64_t made;
+    *before = 0;
+    enum err err = prekeys_first(step, keys, PREKEY_SIGNED, &id, &made);
+    if (err == ERR_OK && step_now(step) >= made &&
+        step_now(step) - made >= LIMIT_PREKEY_KEEP_DAYS * LIMIT_DAY_MS) {
+        *before = made;
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err prekeys_sweep(struct step *step, struct seal_keys *keys, uint64_t before, bool *more)
+{
+    *more = false;
+    for (unsigned i = 0; before > 0 && i < LIMIT_SWEEP_ROWS; i++) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        uint32_t id;
+        uint64_t made;
+        enum err err = prekeys_first(step, keys, PREKEY_ONE_TIME, &id, &made);
+        arena_rewind(step->turn->arena, mark);
+        if (err != ERR_OK || made >= before) {
+            return err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+        err = prekeys_del(step, keys, PREKEY_ONE_TIME, id);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    *more = before > 0;
+    return ERR_OK;
+}

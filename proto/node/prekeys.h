@@ -17,5 +17,13 @@ enum err prekeys_make(struct step *step, struct seal_keys *keys, uint8_t kind, u
 /* A one-time part was used. */
 enum err prekeys_del(struct step *step, struct seal_keys *keys, uint8_t kind,
                      uint32_t id) PETREL_MUST_USE;
+/* What began with a signed prekey that is gone by now began before *before; 0: none is gone yet. */
+enum err prekeys_horizon(struct step *step, struct seal_keys *keys,
+                         uint64_t *before) PETREL_MUST_USE;
+/* Removes one-time secrets made before then, LIMIT_SWEEP_ROWS at a time; *more: call again. Our
+ * relay was told to drop their parts when the next signed prekey came, LIMIT_PREKEY_KEEP_DAYS ago.
+ */
+enum err prekeys_sweep(struct step *step, struct seal_keys *keys, uint64_t before,
+                       bool *more) PETREL_MUST_USE;
 
 #endif

@@ -203,7 +203,7 @@ enum err relay_row_put(struct step *step, struct seal_keys *keys, const struct r
 static struct store_key contact_id_key(struct seal_keys *keys, const struct sign_pk *id)
 {
     uint8_t name[SEAL_NAME];
-    seal_name(keys, "contact", slice_of(id->b, sizeof id->b), name);
+    seal_name(keys, "petrel/1 contact name", slice_of(id->b, sizeof id->b), name);
     struct store_key k = store_key_new();
     store_key_u32(&k, seal_keys_account(keys));
     store_key_bytes(&k, name, sizeof name);
@@ -453,7 +453,7 @@ static struct store_key message_id_key(struct seal_keys *keys, uint32_t contact,
     store_key_u32(&name, contact);
     store_key_bytes(&name, id, 16);
     uint8_t hash[SEAL_NAME];
-    seal_name(keys, "message", store_key_slice(&name), hash);
+    seal_name(keys, "petrel/1 message name", store_key_slice(&name), hash);
     struct store_key k = store_key_new();
     store_key_u32(&k, seal_keys_account(keys));
     store_key_bytes(&k, hash, sizeof hash);

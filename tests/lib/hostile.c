@@ -118,6 +118,9 @@ static void answer_put(struct hostile *h, struct slice body, struct writer *w)
         h->body_len = put->body.len;
         memcpy(h->body, put->body.p, put->body.len);
     }
+    if (put->drop_below > h->last_part) {
+        h->parts = 0;
+    }
     for (size_t i = 0; i < put->nparts; i++) {
         ck_assert_uint_gt(put->parts[i].id, h->last_part);
         h->last_part = put->parts[i].id;

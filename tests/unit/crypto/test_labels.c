@@ -71,13 +71,35 @@ static unsigned file_check(const char *path, const char *document)
     return labels;
 }
 
+/* Every name in an LMDB key is hashed under a label of the table too. */
+static unsigned names_check(const char *path)
+{
+    static const char call[] = "seal_name(";
+    static const char prefix[] = "\"petrel/1 ";
+    char *text = file_read(path);
+    unsigned names = 0;
+    for (const char *at = strstr(text, call); at != NULL; at = strstr(at + 1, call)) {
+        const char *label = strchr(at, '"');
+        const char *end = strchr(at, ';');
+        bool itself = strncmp(at + strlen(call), "struct ", 7) == 0; /* not a call */
+        if (itself || label == NULL || end == NULL || label > end) {
+            continue;
+        }
+        ck_assert_msg(strncmp(label, prefix, strlen(prefix)) == 0, "%s: a name's label is %.20s",
+                      path, label);
+        names++;
+    }
+    free(text);
+    return names;
+}
+
 static bool is_source(const char *name)
 {
     size_t len = strlen(name);
     return len > 2 && name[len - 2] == '.' && (name[len - 1] == 'c' || name[len - 1] == 'h');
 }
 
-static unsigned tree_check(const char *root, const char *document)
+static unsigned tree_check(const char *root, const char *document, unsigned *names)
 {
     static char folders[FOLDERS][PATH];
     unsigned waiting = 1;
@@ -101,6 +123,7 @@ static unsigned tree_check(const char *root, const char *document)
                 memcpy(folders[waiting++], path, strlen(path) + 1);
             } else if (is_source(e->d_name)) {
                 labels += file_check(path, document);
+                *names += names_check(path);
             }
         }
         closedir(dir);
@@ -111,10 +134,12 @@ static unsigned tree_check(const char *root, const char *document)
 START_TEST(every_label_of_the_sources_is_in_the_table)
 {
     char *document = file_read(PETREL_SOURCE_DIR "/docs/protocol/02-crypto.md");
-    unsigned labels = tree_check(PETREL_SOURCE_DIR "/proto", document) +
-                      tree_check(PETREL_SOURCE_DIR "/daemon", document);
-    printf("labels: %u uses checked\n", labels);
+    unsigned names = 0;
+    unsigned labels = tree_check(PETREL_SOURCE_DIR "/proto", document, &names) +
+                      tree_check(PETREL_SOURCE_DIR "/daemon", document, &names);
+    printf("labels: %u uses checked, %u of them of names\n", labels, names);
     ck_assert_uint_gt(labels, 0);
+    ck_assert_uint_gt(names, 0);
     free(document);
 }
 END_TEST

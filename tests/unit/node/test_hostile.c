@@ -183,6 +183,39 @@ START_TEST(prekeys_rotate_and_old_ones_open_for_37_days)
 }
 END_TEST
 
+static void days(unsigned n)
+{
+    for (unsigned day = 0; day < n; day++) {
+        hostile_tick(&h, LIMIT_DAY_MS);
+        ck_assert_ok(h.turn);
+    }
+}
+
+START_TEST(unused_one_time_secrets_and_old_first_envelopes_go)
+{
+    enum {
+        A_WEEK = LIMIT_ONE_TIME_PARTS + LIMIT_ONE_TIME_REFILL,
+        KEPT_WEEKS = (LIMIT_PREKEY_KEEP_DAYS + LIMIT_PREKEY_DAYS) / 7 + 2,
+    };
+    struct stranger s;
+    stranger_init(&h, &s);
+    request(&s);
+    ck_assert_uint_eq(hostile_rows(&h, STORE_REPLAY), 1);
+    size_t parts = h.last_part;
+    days(37);
+    ck_assert_uint_eq(hostile_rows(&h, STORE_REPLAY), 1);
+    ck_assert_uint_gt(h.last_part, parts + 4 * LIMIT_ONE_TIME_REFILL); /* new ones each week */
+    ck_assert_uint_ge(hostile_rows(&h, STORE_PREKEY), h.last_part);    /* all are kept */
+    days(30);
+    ck_assert_uint_eq(hostile_rows(&h, STORE_REPLAY), 0);
+    days(100);
+    ck_assert_uint_gt(h.last_part, A_WEEK * KEPT_WEEKS);
+    ck_assert_uint_le(hostile_rows(&h, STORE_PREKEY), A_WEEK * KEPT_WEEKS);
+    ck_assert_uint_gt(h.parts, 0);
+    stranger_fini(&s);
+}
+END_TEST
+
 START_TEST(an_older_device_list_changes_nothing)
 {
     struct stranger s;
@@ -476,6 +509,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
     tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
     tcase_add_test(tc, prekeys_rotate_and_old_ones_open_for_37_days);
+    tcase_add_test(tc, unused_one_time_secrets_and_old_first_envelopes_go);
     tcase_add_test(tc, an_older_device_list_changes_nothing);
     tcase_add_test(tc, a_bundle_older_than_the_descriptor_is_refused);
     tcase_add_test(tc, a_price_above_the_cap_is_not_paid);
