@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl/command.h"
-
 enum {
     ARGS_TIMEOUT_MS = 30000,
     ARGS_TIMEOUT_MAX_S = 86400,
@@ -87,26 +85,21 @@ static int parse_timeout(struct args *args, const char *text)
     return EXIT_OK;
 }
 
-/* --help and --version: true when it was one of them, and all is said. */
-static bool said(const char *arg)
+static enum args_ask asked(const char *arg)
 {
     if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
-        command_help(stdout);
-        return true;
+        return ARGS_HELP;
     }
-    if (strcmp(arg, "--version") == 0) {
-        puts("petrelctl " PETREL_VERSION);
-        return true;
-    }
-    return false;
+    return strcmp(arg, "--version") == 0 ? ARGS_VERSION : ARGS_RUN;
 }
 
-int args_parse(struct args *args, int argc, char **argv, bool *done)
+int args_parse(struct args *args, int argc, char **argv, enum args_ask *ask)
 {
     const char *home = NULL;
     const char *timeout = NULL;
     bool literal = false; /* after "--" everything is the command's */
     int kept = 0;         /* arguments that stay in argv[1..] */
+    *ask = ARGS_RUN;
     *args = (struct args){.timeout_ms = ARGS_TIMEOUT_MS};
     for (int i = 1; i < argc; i++) {
         int taken = literal ? 0 : take_value("--home", argc, argv, &i, &home);
@@ -125,11 +118,11 @@ int args_parse(struct args *args, int argc, char **argv, bool *done)
             continue;
         }
         if (option && kept == 0) {
-            *done = said(argv[i]);
-            if (!*done) {
+            *ask = asked(argv[i]);
+            if (*ask == ARGS_RUN) {
                 fprintf(stderr, "petrelctl: there is no option '%s'\n", argv[i]);
             }
-            return *done ? EXIT_OK : EXIT_USAGE;
+            return *ask == ARGS_RUN ? EXIT_USAGE : EXIT_OK;
         }
         literal |= option && strcmp(argv[i], "--") == 0;
         argv[++kept] = argv[i];

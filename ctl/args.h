@@ -29,9 +29,16 @@ struct args {
     char **argv;
 };
 
+/* What the command line asks for. */
+enum args_ask {
+    ARGS_RUN, /* the command in args */
+    ARGS_HELP,
+    ARGS_VERSION
+};
+
 /* Takes the common options out of argv: they may stand anywhere before "--". EXIT_OK, or a code
- * after a sentence on stderr. *done: all is said (--help, --version). */
-int args_parse(struct args *args, int argc, char **argv, bool *done);
+ * after a sentence on stderr. args holds a command only with ARGS_RUN. */
+int args_parse(struct args *args, int argc, char **argv, enum args_ask *ask);
 
 /* One option of a command. */
 struct args_option {

@@ -42,13 +42,26 @@ int main(int argc, char **argv)
 {
     const struct rlimit none = {0, 0};
     struct args args;
-    bool done = false;
+    enum args_ask ask = ARGS_RUN;
     /* Passphrases and recovery words pass through here. */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)setrlimit(RLIMIT_CORE, &none);
     if (sodium_init() < 0) {
         return EXIT_LOCAL;
     }
-    int rc = args_parse(&args, argc, argv, &done);
-    return rc != EXIT_OK || done ? rc : run(&args);
+    int rc = args_parse(&args, argc, argv, &ask);
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    switch (ask) {
+    case ARGS_RUN:
+        return run(&args);
+    case ARGS_HELP:
+        command_help(stdout);
+        break;
+    case ARGS_VERSION:
+        puts("petrelctl " PETREL_VERSION);
+        break;
+    }
+    return EXIT_OK;
 }

@@ -9,10 +9,10 @@
 #include "base/secret.h"
 #include "daemon/channel.h"
 #include "daemon/engine_fail.h"
+#include "daemon/engine_space.h"
 #include "daemon/hostenv.h"
 
 enum {
-    ENGINE_SPACE_CHECK_MS = 1000, /* free space is looked at this often at most */
     ENGINE_SLOW_COMMIT_US = 2000, /* from here on a commit is worth waiting for company */
     ENGINE_GATHER_SHARE = 4,      /* which takes this part of it at most, */
     ENGINE_GATHER_US = 4000,      /* and not longer than this */
@@ -41,42 +41,22 @@ struct engine {
     struct engine_inputs todo;
     struct engine_fail fail;
     struct node_skip skip;
+    struct engine_space space;
     uint64_t epoch;                 /* lives of the core before this one */
-    bool growth;                    /* there is disk space for more */
-    uint64_t space_checked;         /* monotonic ms */
     uint64_t commit_us;             /* what the last commit took; 0: it had nothing to write */
     struct channel_company company; /* what the next turn waits for */
 };
 
 /* --- a turn --- */
 
-/* Looks at the free space at most once a second. */
-static void space_check(struct engine *e)
-{
-    uint64_t now = hostenv_mono_ms();
-    if (e->space_checked != 0 && now - e->space_checked < ENGINE_SPACE_CHECK_MS) {
-        return;
-    }
-    e->space_checked = now;
-    bool growth = !store_lmdb_low_space(e->config.db);
-    if (growth != e->growth) {
-        logger_log(e->config.log, LOGGER_WARN, "disk space", "low=%s new_rows=%s",
-                   growth ? "no" : "yes", growth ? "accepted" : "refused");
-    }
-    if (growth && !e->growth) {
-        store_lmdb_ballast_restore(e->config.db);
-    }
-    e->growth = growth;
-}
-
 static enum err turn_begin(struct engine *e, struct store *store)
 {
     atomic_store(&e->turn_began, hostenv_mono_ms());
-    space_check(e);
+    engine_space_check(&e->space, e->config.db, e->config.log);
     home_turn_open(e->config.home);
     enum err err = store_lmdb_begin(e->config.db, store);
     if (err == ERR_OK) {
-        store->growth = e->growth;
+        store->growth = e->space.growth;
     }
     return err;
 }
@@ -301,9 +281,7 @@ static void turn_failed(struct engine *e, enum err err, enum engine_stage stage,
     logger_log(e->config.log, LOGGER_ERROR, "turn failed", "err=%s at=%s inputs=%zu failures=%u",
                err_name(err), names[stage], inputs, e->fail.failures + 1);
     if (err == ERR_DISK_FULL) {
-        store_lmdb_ballast_drop(e->config.db);
-        e->growth = false;
-        e->space_checked = hostenv_mono_ms();
+        engine_space_full(&e->space, e->config.db);
     }
     skip_culprit(e, err, stage, done);
     enum engine_verdict verdict =
@@ -464,7 +442,7 @@ static enum err engine_init(struct engine *e, const struct engine_config *config
     e->config = *config;
     e->config.account_root = NULL;
     e->config.node.skip = &e->skip;
-    e->growth = true;
+    e->space.growth = true;
     e->sk = secret_new(sizeof *e->sk);
     e->root = secret_new(SEAL_KEY);
     arena_init(&e->arena, LIMIT_TURN_ARENA);

@@ -23,6 +23,7 @@
 #include "daemon/io/sd.h"
 #include "daemon/keyring.h"
 #include "daemon/logger.h"
+#include "daemon/migrate.h"
 #include "daemon/options.h"
 #include "daemon/store/store_lmdb.h"
 
@@ -232,6 +233,9 @@ static enum err open_store(struct daemon *d)
     enum err err = store_lmdb_open(&d->db, path, map_bytes(), writer);
     if (err == ERR_SCHEMA_NEWER) {
         logger_log(&d->log, LOGGER_ERROR, "the database is newer", "written_by=\"%.64s\"", writer);
+    }
+    if (err == ERR_OK) {
+        err = migrate_run(d->db, NULL, 0, STORE_SCHEMA); /* there is no older schema yet */
     }
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the database", err);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * migrate: the schema row of the database, and the steps from an older schema to this one: one
- * function a step, one transaction each, a copy of the database first if space allows.
+ * migrate: the steps from an older schema to this one: one function a step, one transaction each, a
+ * copy of the database first if space allows.
  *
- * docs/protocol/08-at-rest.md, section 8.6. store_lmdb_open calls it; nobody else needs to.
+ * docs/protocol/08-at-rest.md, section 8.6. The daemon's start calls it after store_lmdb_open,
+ * before anything else uses the database.
  */
 #ifndef PETREL_DAEMON_MIGRATE_H
 #define PETREL_DAEMON_MIGRATE_H
@@ -11,21 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/store/schema.h"
 #include "daemon/store/store_lmdb.h"
-
-enum {
-    MIGRATE_WRITER = 64, /* text of the version that wrote the schema row, with its NUL */
-};
-
-struct migrate_schema {
-    uint32_t version;
-    char writer[MIGRATE_WRITER];
-};
-
-/* Reads the schema row. ERR_NOT_FOUND, ERR_CORRUPT, LOCAL. */
-enum err migrate_schema_read(struct store *store, struct migrate_schema *out) PETREL_MUST_USE;
-/* Puts the schema row, this program as the writer. */
-enum err migrate_schema_write(struct store *store, uint32_t version) PETREL_MUST_USE;
 
 /* Brings a database of schema version `from` to from + 1. */
 struct migrate_step {

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# Completion of petrelctl for bash. Contacts come from the running daemon, if there is one.
+# Completion of petrelctl for bash. Commands and options come from `petrelctl help`, so that they
+# are those of the program at hand; contacts come from the running daemon, if there is one.
 
 _petrelctl_contacts() {
     local home=() i
     for ((i = 1; i < COMP_CWORD; i++)); do
-        if [ "${COMP_WORDS[i]}" = --home ]; then
-            home=(--home "${COMP_WORDS[i + 1]}")
-        fi
+        case ${COMP_WORDS[i]} in
+        --home) home=(--home "${COMP_WORDS[i + 1]}") ;;
+        esac
     done
     command -v jq >/dev/null || return 0
     "${COMP_WORDS[0]}" "${home[@]}" contacts --json 2>/dev/null |
@@ -16,38 +17,49 @@ _petrelctl_contacts() {
                | if (.name // "") != "" then .name else (.id // empty) end' 2>/dev/null
 }
 
+# The lines of usage that begin with the words given, without these.
+_petrelctl_usage() {
+    "${COMP_WORDS[0]}" help 2>/dev/null | sed -n "s/^  $*\( .*\)\{0,1\}$/\1/p"
+}
+
 _petrelctl() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local commands='init id status invite add requests accept block contacts verify send history
-        events relay words stop'
-    local i command='' words=''
+    local i said=() words=
 
     COMPREPLY=()
-    if [ "$previous" = --home ]; then
+    case $previous in
+    --home)
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return
-    fi
+        ;;
+    --timeout) return ;;
+    esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --home) i=$((i + 1)) ;;
+        --home | --timeout) i=$((i + 1)) ;;
         -*) ;;
-        *)
-            command=${COMP_WORDS[i]}
-            break
-            ;;
+        *) said+=("${COMP_WORDS[i]}") ;;
         esac
     done
-    case $command in
-    '') words="--home --json --help --version $commands" ;;
-    init) words='--passphrase-fd --json' ;;
-    accept | add) words='--name --json' ;;
-    block | verify | send | history)
-        words="--json $([ "$previous" = "$command" ] && _petrelctl_contacts)"
-        ;;
-    events) words='--as --since --count --ack --json' ;;
-    relay) words=$([ "$previous" = relay ] && echo 'use status invite' || echo '--code --json') ;;
-    *) words='--json' ;;
-    esac
+    if [ ${#said[@]} = 0 ]; then
+        words="--home --json --timeout --help --version
+            $("${COMP_WORDS[0]}" help --list 2>/dev/null | cut -d ' ' -f 1 | sort -u)"
+    else
+        case ${said[0]} in
+        block | verify | send | history)
+            [ ${#said[@]} != 1 ] || words=$(_petrelctl_contacts)
+            ;;
+        relay)
+            if [ ${#said[@]} = 1 ]; then
+                words=$(_petrelctl_usage relay | grep -o '^ [a-z]*' || :)
+                said=(none)
+            else
+                said[0]="relay ${said[1]}"
+            fi
+            ;;
+        esac
+        words+=" --json --timeout $(_petrelctl_usage "${said[0]}" | grep -o -e '--[a-z-]*' || :)"
+    fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 

@@ -19,7 +19,7 @@ static struct slice plain_name(struct slice name, char out[static CLIENT_DETAIL]
 {
     size_t n = name.len < CLIENT_DETAIL ? name.len : CLIENT_DETAIL;
     for (size_t i = 0; i < n; i++) {
-        out[i] = name.p[i] > 0x20 && name.p[i] < 0x7f ? (char)name.p[i] : '?';
+        out[i] = (char)(name.p[i] > 0x20 && name.p[i] < 0x7f ? name.p[i] : '?');
     }
     return slice_of(out, n);
 }

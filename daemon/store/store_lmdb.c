@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/migrate.h"
 #include "daemon/store/ballast.h"
+#include "daemon/store/schema.h"
 
 enum {
     LMDB_READERS = 256, /* read transactions at one time, petrel's own workers and mdb tools */
@@ -90,9 +90,14 @@ static int cursor_of(struct lmdb_txn *x, enum store_table t, MDB_cursor **out)
     return rc;
 }
 
+/* LMDB takes keys and values through a pointer that is not const, and does not write there. */
 static MDB_val val_of(struct slice s)
 {
-    return (MDB_val){.mv_size = s.len, .mv_data = (void *)(uintptr_t)s.p};
+    union {
+        const void *in;
+        void *out;
+    } p = {.in = s.p};
+    return (MDB_val){.mv_size = s.len, .mv_data = p.out};
 }
 
 static struct slice slice_of_val(const MDB_val *v)
@@ -443,10 +448,10 @@ static enum err schema_check(struct store_lmdb *db, struct store *store, char wr
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     }
-    struct migrate_schema schema;
-    err = migrate_schema_read(store, &schema);
+    struct store_schema schema;
+    err = store_schema_read(store, &schema);
     if (err == ERR_NOT_FOUND) {
-        return rows == 0 ? migrate_schema_write(store, STORE_SCHEMA) : ERR_CORRUPT;
+        return rows == 0 ? store_schema_write(store, STORE_SCHEMA) : ERR_CORRUPT;
     }
     if (err == ERR_OK && schema.version > STORE_SCHEMA) {
         memcpy(writer, schema.writer, sizeof schema.writer);
@@ -484,7 +489,7 @@ static enum err db_open(struct store_lmdb *db, size_t map_bytes, char writer[sta
     if (err == ERR_OK) {
         err = err_of(db, dir_flush(db->dir));
     }
-    return err == ERR_OK ? migrate_run(db, NULL, 0, STORE_SCHEMA) : err;
+    return err;
 }
 
 enum err store_lmdb_open(struct store_lmdb **out, const char *dir, size_t map_bytes,

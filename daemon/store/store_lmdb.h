@@ -14,15 +14,11 @@
 
 #include "store/store.h"
 
-enum {
-    STORE_SCHEMA = 1, /* version of the tables */
-};
-
 struct store_lmdb;
 
-/* Opens or creates dir (0700) with its database and ballast. Checks the schema, migrates an older
- * one: ERR_SCHEMA_NEWER (writer, 64 bytes, then names the version that wrote it). ERR_IO,
- * ERR_DISK_FULL, ERR_CORRUPT, ERR_NO_MEMORY.
+/* Opens or creates dir (0700) with its database and ballast. Checks the schema
+ * and leaves an older one to migrate: ERR_SCHEMA_NEWER (writer, 64 bytes, then names the version
+ * that wrote it). ERR_IO, ERR_DISK_FULL, ERR_CORRUPT, ERR_NO_MEMORY.
  */
 enum err store_lmdb_open(struct store_lmdb **out, const char *dir, size_t map_bytes,
                          char writer[static 64]) PETREL_MUST_USE;

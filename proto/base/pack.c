@@ -42,12 +42,9 @@ static struct head head_negative(struct reader *r, size_t n)
     return h;
 }
 
-static struct head read_head(struct reader *r)
+/* The values that are one byte; PACK_BAD: b begins a longer one. */
+static struct head head_byte(uint8_t b)
 {
-    uint8_t b = reader_u8(r);
-    if (r->err != ERR_OK) {
-        return HEAD_BAD;
-    }
     if (b <= 0x7f) {
         return (struct head){.type = PACK_UINT, .n = b};
     }
@@ -69,6 +66,19 @@ static struct head read_head(struct reader *r)
     case 0xc2:
     case 0xc3:
         return (struct head){.type = PACK_BOOL, .n = b & 1};
+    default:
+        return HEAD_BAD;
+    }
+}
+
+static struct head read_head(struct reader *r)
+{
+    uint8_t b = reader_u8(r);
+    struct head h = r->err == ERR_OK ? head_byte(b) : HEAD_BAD;
+    if (r->err != ERR_OK || h.type != PACK_BAD) {
+        return h;
+    }
+    switch (b) {
     case 0xc4:
         return head_be(r, PACK_BIN, 1, 0);
     case 0xc5:
@@ -390,4 +400,14 @@ void pack_map(struct writer *w, uint32_t n)
 {
     msgpack_packer pk = packer(w);
     (void)msgpack_pack_map(&pk, n);
+}
+
+size_t pack_uint_size(uint64_t v)
+{
+    return v < 128 ? 1 : v <= UINT8_MAX ? 2 : v <= UINT16_MAX ? 3 : v <= UINT32_MAX ? 5 : 9;
+}
+
+size_t pack_bin_size(size_t len)
+{
+    return len + (len <= UINT8_MAX ? 2U : len <= UINT16_MAX ? 3U : 5U);
 }

@@ -72,6 +72,9 @@ void pack_bool(struct writer *w, bool v);
 void pack_uint(struct writer *w, uint64_t v);
 void pack_int(struct writer *w, int64_t v);
 void pack_bin(struct writer *w, const void *p, size_t len);
+/* Bytes that pack_uint and pack_bin append. */
+size_t pack_uint_size(uint64_t v);
+size_t pack_bin_size(size_t len);
 void pack_bin_slice(struct writer *w, struct slice s);
 void pack_str(struct writer *w, const char *s); /* NUL-terminated */
 void pack_str_slice(struct writer *w, struct slice s);

@@ -78,6 +78,7 @@ enum err contact_new_session(struct node *node, struct step *step, struct contac
     uint8_t bit = (uint8_t)(1U << *slot);
     if ((row->sessions & bit) != 0) {
         err = unseal(node, step, row->number, row->session_id[*slot]);
+        row->told = 0;
     }
     row->sessions |= bit;
     row->heard &= (uint8_t)~bit;
@@ -154,6 +155,33 @@ static enum err contact_event(struct node *node, struct step *step, const struct
     return event_commit(step, node->keys, &event);
 }
 
+/* "You are a contact": the answer to a request, and a word that says nothing to one. */
+static enum err say_accepted(struct node *node, struct step *step, uint32_t number)
+{
+    struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
+    env_random(step->turn->env, content.id, sizeof content.id);
+    struct writer w = step_writer(step, CONTENT_OVERHEAD);
+    uint64_t order;
+    enum err err = content_encode(&w, &content);
+    return err == ERR_OK ? outbox_add(node, step, number, writer_done(&w), false, &order) : err;
+}
+
+enum err contact_announce(struct node *node, struct step *step, uint64_t mark)
+{
+    struct contact_row row = {.number = 0};
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct arena_mark at = arena_mark(step->turn->arena);
+        err = contact_row_next(step, node->keys, row.number, &row);
+        if (err == ERR_OK && row.state == CONTACT_ACCEPTED && row.told != mark &&
+            contact_row_slot(&row) >= 0) {
+            err = say_accepted(node, step, row.number);
+        }
+        arena_rewind(step->turn->arena, at);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 enum err contact_accept(struct node *node, struct step *step, struct contact_row *row)
 {
     bool news = row->state != CONTACT_ACCEPTED;
@@ -162,15 +190,7 @@ enum err contact_accept(struct node *node, struct step *step, struct contact_row
     if (err == ERR_OK && news) {
         err = contact_event(node, step, row, "contact.accepted", ERR_OK);
     }
-    struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
-    env_random(step->turn->env, content.id, sizeof content.id);
-    struct writer w = step_writer(step, CONTENT_OVERHEAD);
-    if (err == ERR_OK) {
-        err = content_encode(&w, &content);
-    }
-    uint64_t order;
-    return err == ERR_OK ? outbox_add(node, step, row->number, writer_done(&w), false, &order)
-                         : err;
+    return err == ERR_OK ? say_accepted(node, step, row->number) : err;
 }
 
 enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
@@ -526,6 +546,7 @@ enum err contact_restart(struct node *node, struct step *step, struct work *work
     /* The sessions stay, to receive on: an answer to them may be on its way. */
     row->begun = 0;
     row->first_sent = 0;
+    row->told = 0; /* what told it is sealed anew */
     row->pop_nonce = slice_of(NULL, 0);
     row->pop_token = slice_of(NULL, 0);
     enum err err = contact_row_put(step, node->keys, row);

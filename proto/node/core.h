@@ -45,6 +45,7 @@ struct home {
     uint32_t attempts;      /* failures in a row */
     enum err trouble;       /* the last failure */
     uint64_t parts;         /* one-time parts at the relay; HOME_PARTS_UNKNOWN: ask */
+    bool announced;         /* contacts hear of our queue, if it is another by now */
     bool news;              /* the next time all is in place is worth an event */
     bool stale;             /* the relay has another key bundle than we thought: ask which */
 };
@@ -157,6 +158,8 @@ enum err home_ack(struct node *node, struct step *step) PETREL_MUST_USE;
 /* The keys of tokens for one target (our queue or record), derived from the row. */
 void home_token_keys(const struct relay_row *row, const struct sign_pk *target, struct token_key *k,
                      struct token_siv_key *siv);
+/* A queue in 8 bytes, to tell ours apart; never 0. */
+uint64_t home_queue_mark(const struct sign_pk *queue);
 /* Public keys of our queue and record. */
 void home_queue(const struct relay_row *row, struct sign_pk *queue);
 void home_record(const struct relay_row *row, struct sign_pk *record);
@@ -174,6 +177,8 @@ enum err contact_reply(struct node *node, struct step *step, struct work *work,
 /* Accepts a request: state, answer, event. */
 enum err contact_accept(struct node *node, struct step *step,
                         struct contact_row *row) PETREL_MUST_USE;
+/* Writes to every contact who was not told yet where our queue is. */
+enum err contact_announce(struct node *node, struct step *step, uint64_t mark) PETREL_MUST_USE;
 /* Contacts who asked and wait for an answer. */
 enum err contact_requests(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
 /* Asks again with a new session: what was sealed and not acknowledged is sealed anew. The old ones
@@ -220,6 +225,9 @@ enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
 /* Gives up all entries of a contact: what the relay does not have yet has failed. */
 enum err outbox_clear(struct node *node, struct step *step, const struct contact_row *row,
                       enum err why) PETREL_MUST_USE;
+/* The contact has another queue: tokens for the old one go, and all that was deposited and not
+ * acknowledged is deposited again. */
+enum err outbox_moved(struct node *node, struct step *step, uint32_t contact) PETREL_MUST_USE;
 /* The next free place in the history with this contact. */
 enum err outbox_next_order(struct node *node, struct step *step, uint32_t contact,
                            uint64_t *order) PETREL_MUST_USE;

@@ -68,6 +68,15 @@ void home_queue(const struct relay_row *row, struct sign_pk *queue)
     public_of(row->queue, queue);
 }
 
+uint64_t home_queue_mark(const struct sign_pk *queue)
+{
+    uint64_t mark = 0;
+    for (size_t i = 0; i < sizeof mark; i++) {
+        mark = mark << 8 | queue->b[i];
+    }
+    return mark == 0 ? 1 : mark;
+}
+
 void home_record(const struct relay_row *row, struct sign_pk *record)
 {
     public_of(row->record, record);
@@ -112,10 +121,10 @@ enum err home_use(struct node *node, struct step *step, const struct address *ad
         env_random(env, row.token_key, sizeof row.token_key);
         env_random(env, row.siv_key, sizeof row.siv_key);
         if (had) {
-            /* Ids go on: a part that the old relay gave away must not be given away again. */
-            row.spk_id = old.spk_id;
-            row.last_part = old.last_part > old.parts_sent ? old.last_part : old.parts_sent;
-            row.parts_sent = row.last_part;
+            /* Prekeys go on where they were: none is published at two relays. */
+            row.spk_id = old.spk_id + 1;
+            row.parts_sent = old.last_part > old.parts_sent ? old.last_part : old.parts_sent;
+            row.last_part = row.parts_sent;
         }
     }
     row.code = code;
@@ -543,8 +552,12 @@ static enum err home_next(struct home_step *h, struct account_row *account)
     }
     home->trouble = ERR_OK;
     home->attempts = 0;
-    if (!home->news) {
-        return ERR_OK;
+    if (!home->announced) {
+        home->announced = true;
+        err = contact_announce(h->node, h->step, home_queue_mark(&h->signers.queue_pk));
+    }
+    if (!home->news || err != ERR_OK) {
+        return err;
     }
     home->news = false;
     return home_event(h->node, h->step, "relay.ready", ERR_OK);

@@ -517,6 +517,29 @@ static enum err take_tokens(struct arrival *a)
     return token_row_add(a->step, a->node->keys, a->row.number, a->in.tokens);
 }
 
+/* Where their queue is by now. */
+static enum err take_route(struct arrival *a)
+{
+    struct device_place place;
+    struct reader r = reader_of(a->in.route);
+    if (a->in.route.len == 0 || !a->in.has_content || a->in.duplicate) {
+        return ERR_OK;
+    }
+    device_place_read(&r, &place);
+    if (reader_end(&r) != ERR_OK) {
+        return ERR_OK; /* like content that is out of form */
+    }
+    bool same = a->row.has_queue && address_equal(&place.relay, &a->row.queue_relay) &&
+                memcmp(place.key.b, a->row.queue.b, sizeof place.key.b) == 0;
+    if (same) {
+        return ERR_OK;
+    }
+    a->row.has_queue = true;
+    a->row.queue_relay = place.relay;
+    a->row.queue = place.key;
+    return outbox_moved(a->node, a->step, a->row.number);
+}
+
 /* All that an opened envelope changes. */
 static enum err take(struct arrival *a)
 {
@@ -535,6 +558,9 @@ static enum err take(struct arrival *a)
     enum err err = take_signs(a);
     if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
         err = take_content(a);
+    }
+    if (err == ERR_OK) {
+        err = take_route(a);
     }
     if (err == ERR_OK) {
         err = take_tokens(a);

@@ -124,6 +124,12 @@ void links_remove(struct links *links, uint64_t id)
             break;
         }
     }
+    for (struct node_link **due = &links->grants; *due != NULL; due = &(*due)->grant_next) {
+        if (*due == link) {
+            *due = link->grant_next;
+            break;
+        }
+    }
     link_free_memory(link);
 }
 
@@ -221,23 +227,40 @@ enum err links_answered(struct node_link *link, uint32_t id, uint8_t reply_kind,
     return ERR_PROTOCOL;
 }
 
-enum err links_received(struct node_link *link, struct step *step, uint8_t kind)
+enum err links_received(struct links *links, struct node_link *link, uint8_t kind)
 {
     if (!frame_costs_credit(kind)) {
         return ERR_OK;
     }
-    link->received++;
-    if (link->received > LIMIT_LINK_CREDIT) {
+    /* The other side began with LIMIT_LINK_CREDIT, and every grant gave back what had come. */
+    if (link->received == LIMIT_LINK_CREDIT) {
         return ERR_FLOW;
     }
-    if (link->received < LINKS_GRANT_AT) {
-        return ERR_OK;
+    link->received++;
+    if (link->received >= LINKS_GRANT_AT && !link->granting) {
+        link->granting = true;
+        link->grant_next = links->grants;
+        links->grants = link;
     }
-    uint8_t body[8];
-    struct writer w = writer_of(body, sizeof body);
-    pack_uint(&w, link->received);
-    link->received = 0;
-    return step_send(step, link->id, FRAME_CREDIT, 0, writer_done(&w));
+    return ERR_OK;
+}
+
+enum err links_grant(struct links *links, struct step *step)
+{
+    while (links->grants != NULL) {
+        struct node_link *link = links->grants;
+        uint8_t body[8];
+        struct writer w = writer_of(body, sizeof body);
+        pack_uint(&w, link->received);
+        links->grants = link->grant_next;
+        link->granting = false;
+        link->received = 0;
+        enum err err = step_send(step, link->id, FRAME_CREDIT, 0, writer_done(&w));
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
 }
 
 uint64_t links_deadline(const struct links *links)

@@ -46,14 +46,17 @@ struct node_link {
     struct link_request *requests; /* LINK_REQUESTS of them; NULL until the first */
     struct node_link *next;        /* of its hash chain */
     struct node_link *own_next;    /* of the list of links that we opened */
+    bool granting;                 /* is on the list of links that get credit in this turn */
+    struct node_link *grant_next;  /* of that list */
 };
 
 struct links {
     struct node_link **slots; /* hash chains by id */
     size_t slot_count;        /* a power of two */
     size_t count;
-    uint64_t last_own;     /* number of the newest link that we opened */
-    struct node_link *own; /* list of the links that we opened */
+    uint64_t last_own;        /* number of the newest link that we opened */
+    struct node_link *own;    /* list of the links that we opened */
+    struct node_link *grants; /* list of the links that get credit in this turn */
 };
 
 enum err links_init(struct links *links) PETREL_MUST_USE;
@@ -82,10 +85,11 @@ enum err links_request(struct node_link *link, struct step *step, uint8_t kind, 
 /* Takes the request that this reply answers off the link. ERR_PROTOCOL: there is none. */
 enum err links_answered(struct node_link *link, uint32_t id, uint8_t reply_kind,
                         struct link_request *request) PETREL_MUST_USE;
-/* Counts a frame that came in; grants credit when enough were handled. ERR_FLOW: it was not
- * allowed. */
-enum err links_received(struct node_link *link, struct step *step, uint8_t kind) PETREL_MUST_USE;
-
+/* Counts a frame that came in. ERR_FLOW: more came since we last granted credit than the other side
+ * can have had. */
+enum err links_received(struct links *links, struct node_link *link, uint8_t kind) PETREL_MUST_USE;
+/* At the end of a turn: grants credit anew to whoever used up half of it. */
+enum err links_grant(struct links *links, struct step *step) PETREL_MUST_USE;
 /* The earliest deadline of any request of ours; UINT64_MAX when none waits. */
 uint64_t links_deadline(const struct links *links);
 

@@ -277,7 +277,7 @@ static enum err handle_frame(struct node *node, struct step *step, struct node_l
     struct frame frame;
     enum err err = frame_read(bytes, &frame);
     if (err == ERR_OK) {
-        err = links_received(link, step, frame.kind);
+        err = links_received(&node->links, link, frame.kind);
     }
     if (err != ERR_OK) {
         return err;
@@ -474,6 +474,9 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
     }
     if (err == ERR_OK) {
         err = push_all(node, &step);
+    }
+    if (err == ERR_OK) {
+        err = links_grant(&node->links, &step);
     }
     node->deadline = next_deadline(node);
     return err;

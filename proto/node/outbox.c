@@ -219,6 +219,41 @@ static enum err mint(struct node *node, struct step *step, struct contact_row *r
 
 /* Seals content (or an ack-only body, when it is empty) into entry; saves session and contact.
  * ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
+/* Where our queue is, if content may carry it and the contact was not told yet. */
+static enum err route(struct node *node, struct step *step, struct contact_row *row,
+                      const struct session *s, struct session_out *out)
+{
+    struct relay_row relay;
+    struct device_place place;
+    enum err err = relay_row_get(step, node->keys, &relay);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    bool registered = relay.registered;
+    place.relay = relay.address;
+    home_queue(&relay, &place.key);
+    secret_wipe(&relay, sizeof relay);
+    uint64_t mark = home_queue_mark(&place.key);
+    if (!registered || row->told == mark) {
+        return ERR_OK;
+    }
+    struct writer w = step_writer(step, LIMIT_BODY_ROUTE);
+    device_place_write(&w, &place);
+    if (w.err != ERR_OK) {
+        return w.cap == 0 ? ERR_NO_MEMORY : ERR_BUG;
+    }
+    size_t need = out->content.len + w.len + OUTBOX_FIELD;
+    if (session_room(s, LIMIT_ENVELOPE_CLASSES - 1) < need) {
+        return ERR_OK; /* with the next message */
+    }
+    if (row->told != 0) {
+        row->seen = row->minted; /* the tokens that they hold are for the old queue */
+    }
+    row->told = mark;
+    out->route = writer_done(&w);
+    return ERR_OK;
+}
+
 enum err outbox_seal(struct node *node, struct step *step, struct contact_row *row, uint8_t slot,
                      struct outbox_row *entry)
 {
@@ -234,8 +269,12 @@ enum err outbox_seal(struct node *node, struct step *step, struct contact_row *r
         err = ERR_NOT_NOW;
     }
     struct session_out out = {.content = entry->content};
+    if (err == ERR_OK && !entry->ack_only) {
+        err = route(node, step, row, s, &out);
+    }
     if (err == ERR_OK) {
-        err = mint(node, step, row, s, out.content.len, &out.tokens);
+        size_t taken = out.content.len + (out.route.len > 0 ? out.route.len + OUTBOX_FIELD : 0);
+        err = mint(node, step, row, s, taken, &out.tokens);
     }
     if (err == ERR_OK) {
         err = session_seal(s, step->turn->env, arena, &out, &entry->envelope, &entry->seq);
@@ -479,4 +518,44 @@ enum err outbox_reply(struct node *node, struct step *step, struct work *work,
     }
     return reply.head.err == ERR_OK ? at_relay(node, step, work, request->order, &entry)
                                     : refused(node, step, work, request->order, &entry, &reply);
+}
+
+/* An entry that its old queue may have: to the new one. */
+static enum err moved(struct node *node, struct step *step, uint32_t contact, uint64_t order,
+                      struct outbox_row *entry)
+{
+    if (entry->state == OUTBOX_WAITING) {
+        return ERR_OK;
+    }
+    entry->state = OUTBOX_SEALED;
+    entry->token = slice_of(NULL, 0);
+    return outbox_row_put(step, node->keys, contact, order, entry);
+}
+
+enum err outbox_moved(struct node *node, struct step *step, uint32_t contact)
+{
+    struct outbox_row entry;
+    uint64_t order = 0;
+    uint8_t token[ROW_TOKEN];
+    struct work *work = work_find(node, contact);
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        err = token_row_take(step, node->keys, contact, token);
+    }
+    secret_wipe(token, sizeof token);
+    err = err == ERR_NOT_FOUND ? ERR_OK : err;
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, node->keys, contact, &order, &entry);
+        if (err == ERR_OK) {
+            err = moved(node, step, contact, order, &entry);
+        }
+        order++;
+        arena_rewind(step->turn->arena, mark);
+    }
+    if (work != NULL) {
+        work->head = 0;
+        work_wake(work);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

@@ -148,11 +148,16 @@ static enum err next_entry(struct node *node, struct step *step, struct work *wo
 
 /* Looks after one entry that has been at the relay, or has waited, for long. */
 static enum err look_at(struct node *node, struct step *step, struct work *work,
-                        const struct contact_row *row, uint64_t order, struct outbox_row *entry)
+                        struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
     uint64_t now = step_now(step);
     if (now - entry->created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
         work_resume(work); /* a session that was full may go on */
+        row->told = 0;     /* it may have been what told them of our queue */
+        enum err err = contact_row_put(step, node->keys, row);
+        if (err != ERR_OK) {
+            return err;
+        }
         return outbox_give_up(node, step, row, order, entry, ERR_EXPIRED);
     }
     if (entry->state != OUTBOX_AT_RELAY || now - entry->at_relay_ms < PUMP_AGAIN_MS) {

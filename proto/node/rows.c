@@ -5,34 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/pack.h"
 #include "node/device.h"
-
-enum field_kind {
-    FIELD_U8,
-    FIELD_U32,
-    FIELD_U64,
-    FIELD_BOOL,
-    FIELD_ENUM,    /* size: number of values */
-    FIELD_FIXED,   /* size bytes in place */
-    FIELD_SLICE,   /* at most size bytes; left out when empty */
-    FIELD_ADDRESS, /* struct address; left out when its port is 0 */
-    FIELD_LATER,   /* u64; left out when it is 0, since older rows do not have it */
-};
-
-/* One member of a row's struct, under its key in the map. Keys ascend in each table. */
-struct field {
-    uint8_t key;
-    enum field_kind kind;
-    size_t offset;
-    size_t size;
-};
-
-#define FIELD(key, kind, type, member, size)                                                       \
-    {                                                                                              \
-        key, kind, offsetof(struct type, member), size                                             \
-    }
-#define FIELD_COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#include "node/fields.h"
 
 static const struct field ACCOUNT_FIELDS[] = {
     FIELD(0, FIELD_U64, account_row, created, 0),
@@ -84,8 +58,9 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(23, FIELD_U8, contact_row, heard, 0),
     FIELD(24, FIELD_U8, contact_row, begun, 0),
     FIELD(25, FIELD_LATER, contact_row, heard_ms, 0),
-    FIELD(26, FIELD_LATER, contact_row, list_version, 0),
-    FIELD(27, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
+    FIELD(26, FIELD_LATER, contact_row, told, 0),
+    FIELD(27, FIELD_LATER, contact_row, list_version, 0),
+    FIELD(28, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -116,128 +91,6 @@ static const struct field INVITE_FIELDS[] = {
 
 static_assert(sizeof(enum contact_state) == sizeof(int), "FIELD_ENUM reads an int");
 
-/* Member f of the row at p. */
-static const void *member_of(const struct field *f, const void *p)
-{
-    return (const uint8_t *)p + f->offset;
-}
-
-static bool field_left_out(const struct field *f, const void *member)
-{
-    if (f->kind == FIELD_SLICE) {
-        return ((const struct slice *)member)->len == 0;
-    }
-    if (f->kind == FIELD_LATER) {
-        return *(const uint64_t *)member == 0;
-    }
-    return f->kind == FIELD_ADDRESS && ((const struct address *)member)->port == 0;
-}
-
-static void field_write(struct writer *w, const struct field *f, const void *member)
-{
-    pack_uint(w, f->key);
-    switch (f->kind) {
-    case FIELD_U8:
-        pack_uint(w, *(const uint8_t *)member);
-        break;
-    case FIELD_U32:
-        pack_uint(w, *(const uint32_t *)member);
-        break;
-    case FIELD_U64:
-    case FIELD_LATER:
-        pack_uint(w, *(const uint64_t *)member);
-        break;
-    case FIELD_BOOL:
-        pack_bool(w, *(const bool *)member);
-        break;
-    case FIELD_ENUM:
-        pack_uint(w, (uint64_t) * (const int *)member);
-        break;
-    case FIELD_FIXED:
-        pack_bin(w, member, f->size);
-        break;
-    case FIELD_SLICE:
-        pack_bin_slice(w, *(const struct slice *)member);
-        break;
-    case FIELD_ADDRESS:
-        address_write(w, member);
-        break;
-    }
-}
-
-static void fields_write(struct writer *w, const struct field *table, size_t n, const void *row)
-{
-    uint32_t count = 0;
-    for (size_t i = 0; i < n; i++) {
-        count += !field_left_out(&table[i], member_of(&table[i], row));
-    }
-    pack_map(w, count);
-    for (size_t i = 0; i < n; i++) {
-        const void *member = member_of(&table[i], row);
-        if (!field_left_out(&table[i], member)) {
-            field_write(w, &table[i], member);
-        }
-    }
-}
-
-static void field_read(struct reader *r, const struct field *f, void *member)
-{
-    switch (f->kind) {
-    case FIELD_U8:
-        *(uint8_t *)member = (uint8_t)pack_read_uint(r, UINT8_MAX);
-        break;
-    case FIELD_U32:
-        *(uint32_t *)member = (uint32_t)pack_read_uint(r, UINT32_MAX);
-        break;
-    case FIELD_U64:
-    case FIELD_LATER:
-        *(uint64_t *)member = pack_read_uint(r, UINT64_MAX);
-        break;
-    case FIELD_BOOL:
-        *(bool *)member = pack_read_bool(r);
-        break;
-    case FIELD_ENUM:
-        *(int *)member = (int)pack_read_uint(r, f->size - 1);
-        break;
-    case FIELD_FIXED:
-        pack_read_bin_exact(r, member, f->size);
-        break;
-    case FIELD_SLICE:
-        *(struct slice *)member = pack_read_bin(r, f->size);
-        break;
-    case FIELD_ADDRESS:
-        address_read(r, member);
-        break;
-    }
-}
-
-/* The row must be zeroed before: what is left out stays zero. */
-static enum err fields_read(struct slice plain, const struct field *table, size_t n, void *row)
-{
-    struct reader r = reader_of(plain);
-    struct pack_fields f = pack_fields_begin(&r, UINT8_MAX);
-    uint64_t required = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (table[i].kind != FIELD_SLICE && table[i].kind != FIELD_ADDRESS &&
-            table[i].kind != FIELD_LATER) {
-            required |= UINT64_C(1) << table[i].key;
-        }
-    }
-    while (pack_fields_next(&f)) {
-        size_t i = 0;
-        while (i < n && table[i].key != f.key) {
-            i++;
-        }
-        if (i == n) {
-            pack_fields_skip(&f);
-        } else {
-            field_read(&r, &table[i], (uint8_t *)row + table[i].offset);
-        }
-    }
-    pack_fields_require(&f, required);
-    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
-}
-
 static enum err row_put(struct step *step, struct seal_keys *keys, enum store_table t,
                         const struct store_key *key, uint8_t bucket, const struct field *table,
                         size_t n, const void *row)
@@ -245,7 +98,7 @@ static enum err row_put(struct step *step, struct seal_keys *keys, enum store_ta
     size_t cap = 1024;
     for (size_t i = 0; i < n; i++) {
         if (table[i].kind == FIELD_SLICE) {
-            size_t len = ((const struct slice *)member_of(&table[i], row))->len;
+            size_t len = ((const struct slice *)fields_member(&table[i], row))->len;
             assert(len <= table[i].size); /* a row that nobody could read again */
             cap += len;
         }

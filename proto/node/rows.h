@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rows: what the account keeps in the store, and the layout of each row's plaintext.
- * docs/protocol/07-node.md, "Rows". Every row is sealed (store/seal.h); layouts are msgpack maps
+ * docs/protocol/07-node.md, section 8. Every row is sealed (store/seal.h); layouts are msgpack maps
  * with small-integer keys, so that a later version can add a field.
  *
  * Slices of a row that was read lie in the turn's arena.
@@ -93,6 +93,7 @@ struct contact_row {
     uint8_t begun;       /* 1 + slot of the session that we began last; 0: begin one */
     uint64_t first_sent; /* when that session, still unanswered, was begun; 0: none */
     uint64_t heard_ms;   /* when an envelope of theirs was opened last; 0: never */
+    uint64_t told;       /* first 8 bytes of the queue of ours that they were told; 0: none */
     uint64_t gap_at;     /* order at which a gap was reported; 0: none */
 };
 

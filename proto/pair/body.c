@@ -26,34 +26,24 @@ void body_hash(struct slice content, uint8_t out[static BODY_HASH])
     prim_blake2b(out, BODY_HASH, slice_of(NULL, 0), "petrel/1 content hash", &content, 1);
 }
 
-size_t body_uint_size(uint64_t v)
-{
-    return v < 128 ? 1 : v <= UINT8_MAX ? 2 : v <= UINT16_MAX ? 3 : v <= UINT32_MAX ? 5 : 9;
-}
-
-size_t body_bin_size(size_t len)
-{
-    return len + (len <= UINT8_MAX ? 2U : len <= UINT16_MAX ? 3U : 5U);
-}
-
 /* Every key is one byte. */
 size_t body_map_size(const struct body *b)
 {
-    size_t size = 1 + 1 + body_bin_size(BODY_BOOT_ID);
+    size_t size = 1 + 1 + pack_bin_size(BODY_BOOT_ID);
     if (b->seq > 0) {
-        size += 1 + body_uint_size(b->seq);
-        size += 1 + body_bin_size(BODY_HASH);
-        size += 1 + body_bin_size(b->content.len);
+        size += 1 + pack_uint_size(b->seq);
+        size += 1 + pack_bin_size(BODY_HASH);
+        size += 1 + pack_bin_size(b->content.len);
     }
     if (b->has_ack) {
-        size += 1 + 1 + body_bin_size(BODY_BOOT_ID) + body_uint_size(b->ack.cum) +
-                body_bin_size(b->ack.used);
+        size += 1 + 1 + pack_bin_size(BODY_BOOT_ID) + pack_uint_size(b->ack.cum) +
+                pack_bin_size(b->ack.used);
     }
     if (b->tokens.len > 0) {
-        size += 1 + body_bin_size(b->tokens.len);
+        size += 1 + pack_bin_size(b->tokens.len);
     }
     if (b->route.len > 0) {
-        size += 1 + body_bin_size(b->route.len);
+        size += 1 + pack_bin_size(b->route.len);
     }
     if (b->offer.epoch > 0) {
         size += 1 + kem_part_size(&b->offer);
@@ -62,7 +52,7 @@ size_t body_map_size(const struct body *b)
         size += 1 + kem_part_size(&b->answer);
     }
     if (b->settled > 0) {
-        size += 1 + body_uint_size(b->settled);
+        size += 1 + pack_uint_size(b->settled);
     }
     return size;
 }

@@ -44,8 +44,4 @@ enum err body_write(uint8_t *plain, size_t len, const struct body *body) PETREL_
 /* Slices borrow from plain. ERR_MALFORMED, ERR_TOO_LARGE. */
 enum err body_read(struct slice plain, struct body *body) PETREL_MUST_USE;
 
-/* Bytes that pack_uint and pack_bin append. */
-size_t body_uint_size(uint64_t v);
-size_t body_bin_size(size_t len);
-
 #endif

@@ -10,8 +10,8 @@
 
 #include "base/arena.h"
 #include "pair/header.h"
+#include "pair/pair.h"
 #include "pair/pqxdh.h"
-#include "pair/session.h"
 
 enum {
     ENVELOPE_FIRST_FIXED = 1 + 4 + 4 + 32 + SESSION_KEM_CT + 2, /* kind 2 up to the introduction */

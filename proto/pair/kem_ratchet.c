@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pair/kem_ratchet.h"
 
-#include "pair/body.h"
-
 void kem_part_write(struct writer *w, const struct kem_part *part)
 {
     pack_array(w, 2);
@@ -24,5 +22,5 @@ void kem_part_read(struct reader *r, size_t len, struct kem_part *part)
 
 size_t kem_part_size(const struct kem_part *part)
 {
-    return 1 + body_uint_size(part->epoch) + body_bin_size(part->bytes.len);
+    return 1 + pack_uint_size(part->epoch) + pack_bin_size(part->bytes.len);
 }

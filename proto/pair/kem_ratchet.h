@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/pack.h"
-#include "pair/session.h"
+#include "pair/pair.h"
 
 enum {
     KEM_PART_OVERHEAD = 1 + 5 + 3, /* array, e, length of the bin; at most */

@@ -15,7 +15,7 @@
 
 #include "base/env.h"
 #include "crypto/prim.h"
-#include "pair/session.h"
+#include "pair/pair.h"
 
 /* The raw agreement. Absent parts are zeros. */
 struct pqxdh_shared {

@@ -303,7 +303,7 @@ size_t session_room(const struct session *s, unsigned envelope_class)
     body.content = slice_of(&one_byte, 1);
     sequence_fill(&s->sequence, &body);
     size_t used =
-        overhead(s) + BODY_LENGTH + body_map_size(&body) - (1 + body_bin_size(1)) + 3 * BIN_HEAD;
+        overhead(s) + BODY_LENGTH + body_map_size(&body) - (1 + pack_bin_size(1)) + 3 * BIN_HEAD;
     size_t size = pad_class_size(envelope_class);
     return size > used ? size - used : 0;
 }

@@ -45,10 +45,7 @@ enum err descriptor_put_read(struct slice bytes, struct arena *arena,
 {
     struct relay_signed s;
     struct descriptor_put got;
-    enum err err = relay_signed_read(bytes, false, &s);
-    if (err == ERR_OK) {
-        err = relay_signed_verify(&s, arena, DESCRIPTOR_PUT_LABEL, hash);
-    }
+    enum err err = relay_signed_open(bytes, false, arena, DESCRIPTOR_PUT_LABEL, hash, &s);
     if (err == ERR_OK) {
         err = descriptor_put_body_read(s.body, &got);
     }
@@ -61,29 +58,12 @@ enum err descriptor_put_read(struct slice bytes, struct arena *arena,
 
 void descriptor_get_write(struct writer *w, const struct descriptor_get *get)
 {
-    pack_map(w, 1);
-    pack_uint(w, 0);
-    pack_bin(w, get->blinded.b, sizeof get->blinded.b);
+    relay_key_write(w, &get->blinded);
 }
 
 enum err descriptor_get_read(struct slice bytes, struct descriptor_get *get)
 {
-    struct reader r = reader_of(bytes);
-    struct descriptor_get got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, got.blinded.b, sizeof got.blinded.b);
-        } else {
-            pack_fields_skip(&f);
-        }
-    }
-    pack_fields_require(&f, 0x01);
-    enum err err = reader_end(&r);
-    if (err == ERR_OK) {
-        *get = got;
-    }
-    return err;
+    return relay_key_read(bytes, &get->blinded);
 }
 
 void descriptor_get_reply_write(struct writer *w, const struct descriptor_get_reply *reply)

@@ -30,27 +30,6 @@ void relay_host_free(struct relay_host *host)
     }
 }
 
-enum err relay_meta_get(struct turn *turn, const char *name, uint64_t *value)
-{
-    struct slice row;
-    enum err err = store_get(turn->store, STORE_META, slice_of(name, strlen(name)), &row);
-    if (err != ERR_OK) {
-        *value = 0;
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
-    }
-    struct reader r = reader_of(row);
-    *value = reader_u64(&r);
-    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
-}
-
-enum err relay_meta_put(struct turn *turn, const char *name, uint64_t value)
-{
-    uint8_t buf[8];
-    struct writer w = writer_of(buf, sizeof buf);
-    writer_u64(&w, value);
-    return store_put(turn->store, STORE_META, slice_of(name, strlen(name)), writer_done(&w));
-}
-
 enum err relay_host_load(struct relay_host *host, struct turn *turn)
 {
     uint64_t arrival = 0;
@@ -78,20 +57,6 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     host->queues = (uint32_t)queues;
     host->members = (uint32_t)members;
     env_random(turn->env, &host->cache.salt, sizeof host->cache.salt);
-    return ERR_OK;
-}
-
-enum err relay_refusal(enum err err, struct relay_reply *head)
-{
-    enum err_class class = err_class(err);
-    bool refusal = class == ERR_CLASS_PEER || class == ERR_CLASS_STATE;
-    if (err == ERR_MALFORMED || err == ERR_TOO_LARGE || (err != ERR_OK && !refusal)) {
-        return err;
-    }
-    if (err == ERR_BACKPRESSURE && head->retry_after_ms == 0) {
-        head->retry_after_ms = RELAY_RETRY_MS;
-    }
-    head->err = err;
     return ERR_OK;
 }
 
@@ -147,4 +112,33 @@ enum err relay_host_stats(struct relay_host *host, struct turn *turn,
     *stats = (struct relay_host_stats){
         .members = host->members, .queues = host->queues, .attached = host->attached};
     return ERR_OK;
+}
+
+/* --- what the other host_ files do --- */
+
+void relay_host_link_closed(struct relay_host *host, uint64_t link)
+{
+    host_reader_link_closed(host, link);
+}
+
+enum err relay_host_next_push(struct relay_host *host, struct turn *turn,
+                              bool (*may_send)(void *ctx, uint64_t link), void *ctx, uint64_t *link,
+                              struct writer *body)
+{
+    return host_reader_next_push(host, turn, may_send, ctx, link, body);
+}
+
+enum err relay_host_tick(struct relay_host *host, struct turn *turn)
+{
+    return host_sweep_tick(host, turn);
+}
+
+uint64_t relay_host_deadline(const struct relay_host *host)
+{
+    return host_sweep_deadline(host);
+}
+
+enum err relay_host_invite(struct relay_host *host, struct turn *turn, uint8_t code[static 32])
+{
+    return host_member_invite(host, turn, code);
 }

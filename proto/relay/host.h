@@ -12,24 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "crypto/prim.h"
-#include "store/seal.h"
+#include "relay/host_types.h"
 #include "store/store.h"
 
 struct relay_host;
-
-struct relay_host_config {
-    struct sign_pk node_id; /* this relay: stamps are bound to it */
-    struct seal_keys *keys; /* the node's; borrowed */
-    bool registration_open; /* members need no invite code */
-    uint64_t spent_lru;     /* nonces held in memory at most */
-};
-
-/* Who sent a request. */
-struct relay_peer {
-    uint64_t link;
-    const uint8_t *handshake_hash; /* 64 bytes, Noise h of that link */
-};
 
 struct relay_host *relay_host_new(const struct relay_host_config *config);
 void relay_host_free(struct relay_host *host);

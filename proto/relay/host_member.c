@@ -84,7 +84,7 @@ static void code_name(struct relay_host *host, const uint8_t code[static RELAY_C
     seal_name(host->config.keys, "petrel/1 relay join code", slice_of(code, RELAY_CODE), out);
 }
 
-enum err relay_host_invite(struct relay_host *host, struct turn *turn, uint8_t code[static 32])
+enum err host_member_invite(struct relay_host *host, struct turn *turn, uint8_t code[static 32])
 {
     uint8_t fresh[RELAY_CODE];
     env_random(turn->env, fresh, sizeof fresh);

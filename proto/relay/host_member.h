@@ -27,5 +27,8 @@ enum err relay_member_descriptor_gone(struct relay_host *host, struct turn *turn
 
 enum err host_member_join(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
                           struct slice body, struct writer *reply) PETREL_MUST_USE;
+/* As relay_host_invite. */
+enum err host_member_invite(struct relay_host *host, struct turn *turn,
+                            uint8_t code[static 32]) PETREL_MUST_USE;
 
 #endif

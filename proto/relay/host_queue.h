@@ -28,6 +28,11 @@ enum err host_reader_volatile(struct relay_host *host, struct relay_queue *q, bo
                               struct slice envelope) PETREL_MUST_USE;
 /* Something came for an attached reader. */
 void host_reader_wake(struct relay_host *host, struct relay_queue *q);
+/* As relay_host_link_closed and relay_host_next_push. */
+void host_reader_link_closed(struct relay_host *host, uint64_t link);
+enum err host_reader_next_push(struct relay_host *host, struct turn *turn,
+                               bool (*may_send)(void *ctx, uint64_t link), void *ctx,
+                               uint64_t *link, struct writer *body) PETREL_MUST_USE;
 
 /* The payload of (queue, arrival) goes; its index row stays as spent. Nothing happens when it was
  * gone. q: the queue in memory, or NULL. */

@@ -49,7 +49,7 @@ static void detach(struct relay_host *host, struct relay_queue *q)
     host->attached--;
 }
 
-void relay_host_link_closed(struct relay_host *host, uint64_t link)
+void host_reader_link_closed(struct relay_host *host, uint64_t link)
 {
     for (;;) {
         struct relay_queue *q = relay_cache_by_link(&host->cache, link);
@@ -250,9 +250,9 @@ static enum err push_one(struct relay_host *host, struct turn *turn, struct rela
     return push_stored(host, turn, q, body);
 }
 
-enum err relay_host_next_push(struct relay_host *host, struct turn *turn,
-                              bool (*may_send)(void *ctx, uint64_t link), void *ctx, uint64_t *link,
-                              struct writer *body)
+enum err host_reader_next_push(struct relay_host *host, struct turn *turn,
+                               bool (*may_send)(void *ctx, uint64_t link), void *ctx,
+                               uint64_t *link, struct writer *body)
 {
     for (size_t left = host->ready; left > 0; left--) {
         struct relay_queue *q = host->ready_first;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * host_state: the relay object that the host_ files share, and how a refusal becomes a reply.
- * Private to proto/relay/host*.c. docs/protocol/04-relay.md.
+ * Private to proto/relay/host*.c, whose caller owns it. docs/protocol/04-relay.md.
  */
 #ifndef PETREL_RELAY_HOST_STATE_H
 #define PETREL_RELAY_HOST_STATE_H
 
-#include "relay/host.h"
 #include "relay/host_cache.h"
+#include "relay/host_types.h"
 #include "relay/queue.h"
 #include "relay/wire.h"
 

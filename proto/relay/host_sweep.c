@@ -26,31 +26,6 @@ static uint64_t later(const struct turn *turn, uint64_t due)
 
 /* --- ages --- */
 
-static struct store_key age_key(const struct relay_age_row *row)
-{
-    struct store_key k = store_key_new();
-    store_key_u64(&k, row->until);
-    store_key_u8(&k, (uint8_t)row->kind);
-    store_key_bytes(&k, row->name, sizeof row->name);
-    store_key_bytes(&k, row->extra, sizeof row->extra);
-    return k;
-}
-
-enum err relay_age_put(struct relay_host *host, struct turn *turn, const struct relay_age_row *row)
-{
-    static const uint8_t present = 1;
-    struct store_key k = age_key(row);
-    host->age_due = min64(host->age_due, row->until);
-    return store_put(turn->store, STORE_SPENT_AGE, store_key_slice(&k), slice_of(&present, 1));
-}
-
-enum err relay_age_del(struct turn *turn, const struct relay_age_row *row)
-{
-    struct store_key k = age_key(row);
-    enum err err = store_del(turn->store, STORE_SPENT_AGE, store_key_slice(&k));
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
 static enum err age_first(struct turn *turn, struct relay_age_row *row)
 {
     static const uint8_t zero[8] = {0};
@@ -209,7 +184,7 @@ enum err host_sweep_load(struct relay_host *host, struct turn *turn)
     return err;
 }
 
-enum err relay_host_tick(struct relay_host *host, struct turn *turn)
+enum err host_sweep_tick(struct relay_host *host, struct turn *turn)
 {
     uint64_t now = turn->env->now_ms;
     unsigned rows = LIMIT_SWEEP_ROWS;
@@ -240,7 +215,7 @@ static uint64_t together(uint64_t due)
     return (due + SWEEP_TOGETHER_MS - 1) / SWEEP_TOGETHER_MS * SWEEP_TOGETHER_MS;
 }
 
-uint64_t relay_host_deadline(const struct relay_host *host)
+uint64_t host_sweep_deadline(const struct relay_host *host)
 {
     if (host->push_held) {
         return 0;

@@ -11,5 +11,8 @@
 
 /* Everything is due at once: the first tick finds out what is. */
 enum err host_sweep_load(struct relay_host *host, struct turn *turn) PETREL_MUST_USE;
+/* As relay_host_tick and relay_host_deadline. */
+enum err host_sweep_tick(struct relay_host *host, struct turn *turn) PETREL_MUST_USE;
+uint64_t host_sweep_deadline(const struct relay_host *host);
 
 #endif

@@ -42,10 +42,7 @@ enum err member_join_read(struct slice bytes, struct arena *arena,
 {
     struct relay_signed s;
     struct member_join got;
-    enum err err = relay_signed_read(bytes, false, &s);
-    if (err == ERR_OK) {
-        err = relay_signed_verify(&s, arena, MEMBER_JOIN_LABEL, hash);
-    }
+    enum err err = relay_signed_open(bytes, false, arena, MEMBER_JOIN_LABEL, hash, &s);
     if (err == ERR_OK) {
         err = member_join_body_read(s.body, &got);
     }

@@ -79,10 +79,7 @@ enum err queue_register_read(struct slice bytes, struct arena *arena,
 {
     struct relay_signed s;
     struct queue_register got;
-    enum err err = relay_signed_read(bytes, true, &s);
-    if (err == ERR_OK) {
-        err = relay_signed_verify(&s, arena, QUEUE_REGISTER_LABEL, hash);
-    }
+    enum err err = relay_signed_open(bytes, true, arena, QUEUE_REGISTER_LABEL, hash, &s);
     if (err == ERR_OK) {
         err = queue_register_body_read(s.body, &got);
     }
@@ -146,18 +143,7 @@ enum err queue_attach_write(struct writer *w, struct arena *arena,
 enum err queue_attach_read(struct slice bytes, struct arena *arena,
                            const uint8_t hash[static RELAY_HASH], struct queue_attach *attach)
 {
-    struct relay_signed s;
-    enum err err = relay_signed_read(bytes, false, &s);
-    if (err == ERR_OK) {
-        err = relay_signed_verify(&s, arena, QUEUE_ATTACH_LABEL, hash);
-    }
-    if (err == ERR_OK && s.body.len != 0) {
-        err = ERR_MALFORMED;
-    }
-    if (err == ERR_OK) {
-        attach->queue = s.key;
-    }
-    return err;
+    return relay_signed_open_key(bytes, arena, QUEUE_ATTACH_LABEL, hash, &attach->queue);
 }
 
 void queue_attach_reply_write(struct writer *w, const struct queue_attach_reply *reply)

@@ -163,10 +163,7 @@ enum err record_put_read(struct slice bytes, struct arena *arena,
                          const uint8_t hash[static RELAY_HASH], struct record_put *put)
 {
     struct relay_signed s;
-    enum err err = relay_signed_read(bytes, true, &s);
-    if (err == ERR_OK) {
-        err = relay_signed_verify(&s, arena, RECORD_PUT_LABEL, hash);
-    }
+    enum err err = relay_signed_open(bytes, true, arena, RECORD_PUT_LABEL, hash, &s);
     if (err == ERR_OK) {
         err = record_put_body_read(s.body, put);
     }
@@ -214,29 +211,12 @@ enum err record_put_reply_read(struct slice bytes, struct record_put_reply *repl
 
 void record_get_write(struct writer *w, const struct record_get *get)
 {
-    pack_map(w, 1);
-    pack_uint(w, 0);
-    pack_bin(w, get->record.b, sizeof get->record.b);
+    relay_key_write(w, &get->record);
 }
 
 enum err record_get_read(struct slice bytes, struct record_get *get)
 {
-    struct reader r = reader_of(bytes);
-    struct record_get got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, got.record.b, sizeof got.record.b);
-        } else {
-            pack_fields_skip(&f);
-        }
-    }
-    pack_fields_require(&f, 0x01);
-    enum err err = reader_end(&r);
-    if (err == ERR_OK) {
-        *get = got;
-    }
-    return err;
+    return relay_key_read(bytes, &get->record);
 }
 
 void record_get_reply_write(struct writer *w, const struct record_get_reply *reply)
@@ -380,18 +360,7 @@ enum err record_status_write(struct writer *w, struct arena *arena,
 enum err record_status_read(struct slice bytes, struct arena *arena,
                             const uint8_t hash[static RELAY_HASH], struct record_status *status)
 {
-    struct relay_signed s;
-    enum err err = relay_signed_read(bytes, false, &s);
-    if (err == ERR_OK) {
-        err = relay_signed_verify(&s, arena, RECORD_STATUS_LABEL, hash);
-    }
-    if (err == ERR_OK && s.body.len != 0) {
-        err = ERR_MALFORMED;
-    }
-    if (err == ERR_OK) {
-        status->record = s.key;
-    }
-    return err;
+    return relay_signed_open_key(bytes, arena, RECORD_STATUS_LABEL, hash, &status->record);
 }
 
 void record_status_reply_write(struct writer *w, const struct record_status_reply *reply)

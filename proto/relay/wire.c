@@ -209,3 +209,58 @@ void relay_admission_require(struct pack_fields *f)
         reader_fail(f->r, ERR_MALFORMED);
     }
 }
+
+enum err relay_signed_open(struct slice bytes, bool two, struct arena *arena, const char *label,
+                           const uint8_t hash[static RELAY_HASH], struct relay_signed *out)
+{
+    struct relay_signed got;
+    enum err err = relay_signed_read(bytes, two, &got);
+    if (err == ERR_OK) {
+        err = relay_signed_verify(&got, arena, label, hash);
+    }
+    if (err == ERR_OK) {
+        *out = got;
+    }
+    return err;
+}
+
+enum err relay_signed_open_key(struct slice bytes, struct arena *arena, const char *label,
+                               const uint8_t hash[static RELAY_HASH], struct sign_pk *key)
+{
+    struct relay_signed s;
+    enum err err = relay_signed_open(bytes, false, arena, label, hash, &s);
+    if (err == ERR_OK && s.body.len != 0) {
+        err = ERR_MALFORMED;
+    }
+    if (err == ERR_OK) {
+        *key = s.key;
+    }
+    return err;
+}
+
+void relay_key_write(struct writer *w, const struct sign_pk *key)
+{
+    pack_map(w, 1);
+    pack_uint(w, 0);
+    pack_bin(w, key->b, sizeof key->b);
+}
+
+enum err relay_key_read(struct slice bytes, struct sign_pk *key)
+{
+    struct reader r = reader_of(bytes);
+    struct sign_pk got = {0};
+    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
+    while (pack_fields_next(&f)) {
+        if (f.key == 0) {
+            pack_read_bin_exact(&r, got.b, sizeof got.b);
+        } else {
+            pack_fields_skip(&f);
+        }
+    }
+    pack_fields_require(&f, 0x01);
+    enum err err = reader_end(&r);
+    if (err == ERR_OK) {
+        *key = got;
+    }
+    return err;
+}

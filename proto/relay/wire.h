@@ -84,6 +84,19 @@ enum err relay_signed_read(struct slice bytes, bool two, struct relay_signed *ou
 enum err relay_signed_verify(const struct relay_signed *s, struct arena *arena, const char *label,
                              const uint8_t hash[static RELAY_HASH]) PETREL_MUST_USE;
 
+/* Reads and verifies at once. */
+enum err relay_signed_open(struct slice bytes, bool two, struct arena *arena, const char *label,
+                           const uint8_t hash[static RELAY_HASH],
+                           struct relay_signed *out) PETREL_MUST_USE;
+/* The same for a request of one signer whose body is empty: it is all in the key. */
+enum err relay_signed_open_key(struct slice bytes, struct arena *arena, const char *label,
+                               const uint8_t hash[static RELAY_HASH],
+                               struct sign_pk *key) PETREL_MUST_USE;
+
+/* --- Unsigned requests that only name a public key: {0: key}. --- */
+void relay_key_write(struct writer *w, const struct sign_pk *key);
+enum err relay_key_read(struct slice bytes, struct sign_pk *key) PETREL_MUST_USE;
+
 /* --- Admission of a deposit or pop: field 1 is a token, or field 2 a stamp [minute, nonce]. --- */
 struct relay_admission {
     bool stamp;            /* else a token */

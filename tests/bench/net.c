@@ -179,7 +179,15 @@ struct net *net_open(const struct net_config *config)
         rig_die("no memory");
     }
     size_t started = 0;
+    size_t last = 0;
+    uint64_t moved = rig_ns(); /* when another one was open */
     while (net->open < config->count) {
+        if (net->open > last) {
+            last = net->open;
+            moved = rig_ns();
+        } else if (rig_ns() - moved > RIG_REPLY_S * UINT64_C(1000000000)) {
+            rig_die("only %zu of %zu connections are open", net->open, config->count);
+        }
         while (started < config->count && started - net->open < NET_HALF_OPEN) {
             struct net_conn *conn = &net->conns[started];
             conn->net = net;

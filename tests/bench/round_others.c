@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,6 +67,23 @@ static void redis_command(struct redis *r, size_t i)
     r->lens[i] = (size_t)n + sizeof raw + 2;
 }
 
+/* Waits until something listens on the port. */
+static void redis_wait(uint16_t port)
+{
+    const struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bool there = false;
+    for (unsigned i = 0; !there && i < RIG_REPLY_S * 20; i++) {
+        rig_sleep_ms(50);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        there = fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof a) == 0;
+        close(fd);
+    }
+    if (!there) {
+        rig_die("redis-server does not start: see its log");
+    }
+}
+
 struct redis *redis_open(void)
 {
     char port[8];
@@ -84,7 +104,7 @@ struct redis *redis_open(void)
             port);
     fclose(f);
     r->pid = rig_run("redis-server", args);
-    rig_sleep_ms(1000);
+    redis_wait(number);
     for (size_t i = 0; i < ROUND_CLIENTS; i++) {
         redis_command(r, i);
     }

@@ -16,7 +16,7 @@
 
 enum {
     FRAME_ROOM = 1280,          /* more than an encoded deposit of the smallest class */
-    PREPARE_PER_S = 1500,       /* deposits of one client that are made for each second */
+    PREPARE_PER_S = 1000,       /* deposits of one client that are made for each second */
     PREPARE_PER_S_ALONE = 8000, /* the same, where it is the only one */
     DRAIN_S = 60,
     CREDIT_AT = LIMIT_LINK_CREDIT / 2,

@@ -443,14 +443,21 @@ static void attack_kinds(struct hostile *h, unsigned long count)
            (unsigned long long)h->replies);
 }
 
-/* Good requests, more than there is credit for; nothing is read before all are sent. */
+enum {
+    FLOOD_WRITE = 200, /* requests of one write: three times the credit */
+};
+
+/* Good requests, more than there is credit for, many in one write; nothing is read before all are
+ * sent. */
 static void attack_flood(struct hostile *h, unsigned long count)
 {
     open_link(h);
     bool ok = true;
     for (unsigned long i = 0; ok && i < count; i++) {
         add_request(h, (uint32_t)i + 1);
-        ok = flush(h);
+        if (i % FLOOD_WRITE == FLOOD_WRITE - 1 || i + 1 == count) {
+            ok = flush(h);
+        }
     }
     int bye = ok ? outcome(h) : read_frames(h);
     print_end(bye);

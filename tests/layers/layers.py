@@ -29,7 +29,7 @@ MAY_USE = {
     "proto/node": PROTO,
     "daemon": PROTO + ("daemon/io", "daemon/store"),
     "daemon/io": PROTO + ("daemon", "daemon/store"),
-    "daemon/store": ("proto/base", "proto/crypto", "proto/store", "daemon"),
+    "daemon/store": ("proto/base", "proto/crypto", "proto/store"),
     "ctl": ("proto/base", "proto/control", "ctl/cmd"),
     "ctl/cmd": ("proto/base", "proto/control", "ctl"),
 }

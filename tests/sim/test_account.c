@@ -334,6 +334,39 @@ START_TEST(an_id_is_found_around_midnight_and_a_week_later)
 }
 END_TEST
 
+static bool both_ready(struct people *p, void *ctx)
+{
+    (void)ctx;
+    return people_ready(p, &p->person[0]) && people_ready(p, &p->person[1]);
+}
+
+START_TEST(contacts_follow_to_another_relay)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = two(91, &a, &b);
+    struct sim_node *other = sim_add(&p->sim, true);
+    sim_sleep(&p->sim, b->n);
+    ck_assert_ok(people_send(p, a, b, "a 0"));
+    sim_settle(&p->sim, HOUR);
+    people_use_relay(p, other, a);
+    sim_wake(&p->sim, b->n); /* writes to the old queue until it hears of the new one */
+    ck_assert_ok(people_send(p, b, a, "b 0"));
+    ck_assert(people_until(p, both_ready, NULL, HOUR));
+    quiet(p, HOUR);
+    sim_sleep(&p->sim, p->relay);
+    ck_assert_ok(people_send(p, b, a, "b 1"));
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_messages(p, a, b, "received", "b 1"), 1);
+    sim_wake(&p->sim, p->relay);
+    ck_assert_ok(people_send(p, a, b, "a 1"));
+    quiet(p, 3 * HOUR);
+    people_in_order(p, a, b, "b ", 2);
+    people_in_order(p, b, a, "a ", 2);
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
@@ -347,6 +380,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_relay_with_a_full_disk_refuses_and_the_sender_keeps_it);
     tcase_add_test(tc, without_one_time_parts_the_last_resort_serves_and_parts_come_back);
     tcase_add_test(tc, signed_prekeys_rotate_and_old_ones_go);
+    tcase_add_test(tc, contacts_follow_to_another_relay);
     tcase_add_test(tc, an_id_is_found_around_midnight_and_a_week_later);
 }
 

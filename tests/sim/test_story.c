@@ -24,7 +24,7 @@ struct story {
     char alice_id[128];
     char bob_id[128];
     uint64_t puts_before; /* of the node that is to crash, when the story begins */
-    bool late;            /* Bob writes only when nothing of the request is left in his outbox */
+    bool late;            /* Bob writes only when the request has just been answered */
 };
 
 /* Runs until what(story) holds. */
@@ -231,7 +231,6 @@ static void tell(struct story *s, unsigned who, uint64_t k, bool by_id)
     }
     until(s, both_accepted, "both accepted");
     if (s->late) {
-        until(s, outboxes_empty, "the request is acknowledged");
         send(s, s->bob, s->alice_id, "bob", 0);
     }
     for (unsigned i = 0; i < STORY_MESSAGES; i++) {
@@ -297,7 +296,7 @@ static void crash_everywhere(unsigned who, bool by_id)
         runs++;
     }
     printf("node %u: %u runs, one crash each, of %llu puts\n", who, runs, (unsigned long long)puts);
-    ck_assert_uint_gt(runs, 10);
+    ck_assert_uint_gt(puts, 200); /* else the story is not the one that is meant */
     free(s);
 }
 

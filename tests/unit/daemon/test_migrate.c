@@ -41,11 +41,11 @@ static void check_row(struct store_lmdb *db, const char *step, uint32_t version)
 {
     struct store s;
     struct slice v;
-    struct migrate_schema schema;
+    struct store_schema schema;
     ck_assert_ok(store_lmdb_begin(db, &s));
     ck_assert_ok(store_get(&s, STORE_CONSUMER, unit_str("step"), &v));
     ck_assert(slice_equal(v, unit_str(step)));
-    ck_assert_ok(migrate_schema_read(&s, &schema));
+    ck_assert_ok(store_schema_read(&s, &schema));
     ck_assert_uint_eq(schema.version, version);
     ck_assert_str_eq(schema.writer, "petreld " PETREL_VERSION);
     store_lmdb_abort(db);

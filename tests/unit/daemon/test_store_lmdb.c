@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/migrate.h"
 #include "daemon/store/ballast.h"
+#include "daemon/store/schema.h"
 #include "lib/tmpdir.h"
 #include "lib/twin.h"
 #include "lib/unit.h"
@@ -87,7 +87,7 @@ static struct store_mem *mem_with_schema(void)
     struct store_mem *mem = store_mem_new();
     struct store s;
     store_mem_begin(mem, &s);
-    ck_assert_ok(migrate_schema_write(&s, STORE_SCHEMA));
+    ck_assert_ok(store_schema_write(&s, STORE_SCHEMA));
     ck_assert_ok(store_mem_commit(mem));
     return mem;
 }
