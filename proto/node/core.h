@@ -199,7 +199,7 @@ enum err contact_new_session(struct node *node, struct step *step, struct contac
 /* Orders from here on are ack-only bodies, which have no place in the history. */
 #define OUTBOX_ACKS (UINT64_C(1) << 63)
 
-/* Loads who has entries that wait. */
+/* Loads who has entries that wait, and whom an acknowledgement is owed. */
 enum err outbox_load(struct node *node, struct step *step) PETREL_MUST_USE;
 /* Adds an entry at the end; *order: its place, also in the history when message. */
 enum err outbox_add(struct node *node, struct step *step, uint32_t contact, struct slice content,

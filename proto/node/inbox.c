@@ -594,10 +594,11 @@ static enum err owe_ack(struct arrival *a)
     }
     uint64_t next = work->acked_ms + LIMIT_ACK_INTERVAL_MS;
     uint64_t now = step_now(a->step);
-    if (work->ack_due == UINT64_MAX) {
-        work->ack_due = next > now ? next : now;
+    if (work->ack_due != UINT64_MAX) {
+        return ERR_OK;
     }
-    return ERR_OK;
+    work->ack_due = next > now ? next : now;
+    return owed_row_put(a->step, a->node->keys, a->row.number);
 }
 
 /* Which contact a token was made for; 0: a stamp, or a token that is not ours. */

@@ -87,8 +87,18 @@ enum err outbox_load(struct node *node, struct step *step)
         }
         work_wake(work);
         work->look_ms = step_now(step) + LIMIT_OUTBOX_LOOK_MS;
-        work->ack_due = step_now(step); /* the session says whether one is owed */
         err = outbox_contact_next(step, node->keys, contact, &contact);
+    }
+    if (err == ERR_NOT_FOUND) {
+        err = owed_row_next(step, node->keys, 0, &contact);
+    }
+    while (err == ERR_OK) {
+        struct work *work = work_get(node, contact);
+        if (work == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        work->ack_due = step_now(step);
+        err = owed_row_next(step, node->keys, contact, &contact);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

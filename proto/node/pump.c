@@ -103,7 +103,7 @@ static enum err make_acks(struct node *node, struct step *step, struct work *wor
     struct outbox_row entry;
     work->ack_due = UINT64_MAX;
     if (row->state == CONTACT_BLOCKED) {
-        return ERR_OK;
+        return owed_row_del(step, node->keys, row->number);
     }
     enum err err = outbox_row_next(step, node->keys, row->number, &order, &entry);
     work->ack_again = err == ERR_OK;
@@ -125,7 +125,7 @@ static enum err make_acks(struct node *node, struct step *step, struct work *wor
             err = ERR_OK;
         }
     }
-    return err;
+    return err == ERR_OK ? owed_row_del(step, node->keys, row->number) : err;
 }
 
 /* The entry to send next: an ack-only body first, then the oldest that is not at the relay. */

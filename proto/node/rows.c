@@ -392,6 +392,30 @@ enum err outbox_contact_next(struct step *step, struct seal_keys *keys, uint32_t
     return err;
 }
 
+enum err owed_row_put(struct step *step, struct seal_keys *keys, uint32_t contact)
+{
+    struct store_key k = contact_key(keys, contact);
+    return store_put(step->turn->store, STORE_OWED, store_key_slice(&k), slice_of("", 1));
+}
+
+enum err owed_row_del(struct step *step, struct seal_keys *keys, uint32_t contact)
+{
+    struct store_key k = contact_key(keys, contact);
+    enum err err = store_del(step->turn->store, STORE_OWED, store_key_slice(&k));
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err owed_row_next(struct step *step, struct seal_keys *keys, uint32_t after, uint32_t *contact)
+{
+    struct store_key k = contact_key(keys, after);
+    struct store_row found;
+    enum err err = account_seek(step, keys, STORE_OWED, STORE_GT, &k, &found);
+    if (err == ERR_OK) {
+        *contact = (uint32_t)key_tail(found.key, 4);
+    }
+    return err;
+}
+
 enum err message_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,
                          uint64_t order, struct message_row *row)
 {

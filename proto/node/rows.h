@@ -181,6 +181,12 @@ enum err outbox_row_before(struct step *step, struct seal_keys *keys, uint32_t c
                            struct outbox_row *row) PETREL_MUST_USE;
 /* Entries of all contacts. */
 enum err outbox_rows(struct step *step, struct seal_keys *keys, uint64_t *count) PETREL_MUST_USE;
+/* STORE_OWED, account | contact u32: an end-to-end acknowledgement is owed; which session owes it
+ * the session says. del: nothing when there is none. next: the smallest number > after. */
+enum err owed_row_put(struct step *step, struct seal_keys *keys, uint32_t contact) PETREL_MUST_USE;
+enum err owed_row_del(struct step *step, struct seal_keys *keys, uint32_t contact) PETREL_MUST_USE;
+enum err owed_row_next(struct step *step, struct seal_keys *keys, uint32_t after,
+                       uint32_t *contact) PETREL_MUST_USE;
 /* The smallest contact number > after that has entries. */
 enum err outbox_contact_next(struct step *step, struct seal_keys *keys, uint32_t after,
                              uint32_t *contact) PETREL_MUST_USE;

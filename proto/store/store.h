@@ -38,6 +38,7 @@ enum {
     X(REPLAY, "replay")           /* account | T: last-resort replay cache */                      \
     X(INVITE, "invite")           /* account | invite id: invitations that were handed out */      \
     X(OUTBOX, "outbox")           /* account | contact u32 | order u64: until acknowledged */      \
+    X(OWED, "owed")               /* account | contact u32: an acknowledgement is owed */          \
     X(MESSAGE, "message")         /* account | contact u32 | order u64: the history */             \
     X(MESSAGE_ID, "message_id")   /* account | message id 16: where in the history */              \
     X(EVENT, "event")             /* cursor u64: the event log */                                  \

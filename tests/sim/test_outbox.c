@@ -38,6 +38,27 @@ static void say(struct people *p, struct person *from, struct person *to, const 
     ck_assert_ok(people_send(p, from, to, text));
 }
 
+/* An acknowledgement that waits for its second is owed after a restart too: the outbox, where others
+ * wait, is empty. */
+START_TEST(an_acknowledgement_that_is_owed_survives_a_restart)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = two(15, &a, &b);
+    sim_settle(&p->sim, MINUTE);
+    say(p, a, b, "first ", 0);
+    sim_settle(&p->sim, 100);
+    say(p, a, b, "second ", 0);
+    sim_settle(&p->sim, 100);
+    ck_assert_uint_eq(people_messages(p, b, a, "received", NULL), 2);
+    ck_assert_uint_eq(people_messages(p, a, b, "delivered", NULL), 1);
+    sim_restart(&p->sim, b->n);
+    quiet(p, 10 * MINUTE);
+    ck_assert_uint_eq(people_messages(p, a, b, "delivered", NULL), 2);
+    people_free(p);
+}
+END_TEST
+
 /* --- links that break, frames that vanish --- */
 
 struct fate {
@@ -429,6 +450,7 @@ END_TEST
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
+    tcase_add_test(tc, an_acknowledgement_that_is_owed_survives_a_restart);
     tcase_add_test(tc, a_lost_deposit_is_made_again);
     tcase_add_test(tc, a_lost_answer_to_a_deposit_makes_no_second_message);
     tcase_add_test(tc, a_lost_push_comes_again);
