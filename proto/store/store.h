@@ -27,38 +27,38 @@ enum {
 /* X(constant, LMDB name). The order may change, names are for ever. Keys:
  * docs/protocol/08-at-rest.md, section 8.5. */
 #define STORE_TABLES(X)                                                                            \
-    X(META, "meta")               /* schema version, writer's version, reserved counters */        \
-    X(ACCOUNT, "account")         /* account | 0x00: identity, device, relays in use */            \
+    X(META, "meta")               /* schema, writer, node ID, counters */                          \
+    X(ACCOUNT, "account")         /* account | what u8: identity; relay in use */                  \
     X(BUCKET, "bucket")           /* account | bucket u8 | generation u32; account: name key */    \
     X(CONTACT, "contact")         /* account | number u32 */                                       \
-    X(CONTACT_ID, "contact_id")   /* account | keyed hash of an ID: number of the contact */       \
-    X(TOKEN, "token")             /* account | contact u32 | counter u64: deposit tokens */        \
-    X(SESSION, "session")         /* account | contact u32 | session: ratchet state */             \
-    X(PREKEY, "prekey")           /* account | kind | id u32: prekey secrets */                    \
-    X(REPLAY, "replay")           /* account | T: last-resort replay cache */                      \
-    X(INVITE, "invite")           /* account | invite id: invitations that were handed out */      \
-    X(OUTBOX, "outbox")           /* account | contact u32 | order u64: until acknowledged */      \
+    X(CONTACT_ID, "contact_id")   /* account | hash of an ID: number of the contact */             \
+    X(TOKEN, "token")             /* account | contact u32 | counter u64 */                        \
+    X(SESSION, "session")         /* account | contact u32 | slot u8 */                            \
+    X(PREKEY, "prekey")           /* account | kind u8 | id u32 */                                 \
+    X(REPLAY, "replay")           /* account | hash of an EK: whose session it began */            \
+    X(INVITE, "invite")           /* account | invite id: handed out */                            \
+    X(OUTBOX, "outbox")           /* account | contact u32 | order u64 */                          \
     X(OWED, "owed")               /* account | contact u32: an acknowledgement is owed */          \
     X(MESSAGE, "message")         /* account | contact u32 | order u64: the history */             \
-    X(MESSAGE_ID, "message_id")   /* account | message id 16: where in the history */              \
-    X(EVENT, "event")             /* cursor u64: the event log */                                  \
-    X(CONSUMER, "consumer")       /* name: named consumers' cursors */                             \
-    X(CLIENT_ID, "client_id")     /* client_id 16: first result of a mutating call */              \
-    X(CLIENT_AGE, "client_age")   /* ms u64 | client_id 16: for trimming */                        \
-    X(MEMBER, "member")           /* relay: member key hash */                                     \
+    X(MESSAGE_ID, "message_id")   /* account | hash of a content id: its order */                  \
+    X(EVENT, "event")             /* account | cursor u64 */                                       \
+    X(CONSUMER, "consumer")       /* account | hash of a name: its cursor */                       \
+    X(CLIENT_ID, "client_id")     /* account | client_id 16: first result of a call */             \
+    X(CLIENT_AGE, "client_age")   /* ms u64 | account | client_id 16 */                            \
+    X(MEMBER, "member")           /* relay: hash of a member key */                                \
     X(JOIN_CODE, "join_code")     /* relay: hash of a single-use code */                           \
-    X(QUEUE, "queue")             /* relay: queue public key 32: number, limits, token key */      \
-    X(QUEUE_INDEX, "queue_index") /* relay: queue u32 | arrival u64: nonce, hash, state */         \
+    X(QUEUE, "queue")             /* relay: hash of a queue key */                                 \
+    X(QUEUE_INDEX, "queue_index") /* relay: queue u32 | arrival u64 */                             \
     X(LOG_1H, "log_1h")           /* relay: arrival u64: payload of lifetime class 0 */            \
     X(LOG_1D, "log_1d")           /* class 1 */                                                    \
     X(LOG_7D, "log_7d")           /* class 2 */                                                    \
     X(LOG_30D, "log_30d")         /* class 3 */                                                    \
-    X(RECORD, "record")           /* relay: record public key 32: body */                          \
-    X(RECORD_PART, "record_part") /* relay: record 32 | part id u32 */                             \
-    X(RECORD_POP, "record_pop")   /* relay: record 32 | pop nonce 16: what was popped */           \
-    X(SPENT, "spent")           /* relay: target 32 | nonce 16: spent tokens of records, stamps */ \
-    X(SPENT_AGE, "spent_age")   /* relay: until ms u64 | target 32 | nonce 16 */                   \
-    X(DESCRIPTOR, "descriptor") /* relay: blinded key 32: seq, signature, value */
+    X(RECORD, "record")           /* relay: hash of a record key */                                \
+    X(RECORD_PART, "record_part") /* relay: record | part id u32 */                                \
+    X(RECORD_POP, "record_pop")   /* relay: record | pop nonce 16 */                               \
+    X(SPENT, "spent")             /* relay: target | nonce 16 */                                   \
+    X(SPENT_AGE, "spent_age")     /* relay: until ms u64 | kind u8 | name | extra 16 */            \
+    X(DESCRIPTOR, "descriptor")   /* relay: hash of a blinded key */
 
 enum store_table {
 #define STORE_TABLE_ENUM(constant, name) STORE_##constant,

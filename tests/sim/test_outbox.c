@@ -38,8 +38,8 @@ static void say(struct people *p, struct person *from, struct person *to, const 
     ck_assert_ok(people_send(p, from, to, text));
 }
 
-/* An acknowledgement that waits for its second is owed after a restart too: the outbox, where others
- * wait, is empty. */
+/* An acknowledgement that waits for its second is owed after a restart too: the outbox, where
+ * others wait, is empty. */
 START_TEST(an_acknowledgement_that_is_owed_survives_a_restart)
 {
     struct person *a;
