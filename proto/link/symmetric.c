@@ -115,11 +115,6 @@ void symmetric_init(struct symmetric *s, enum symmetric_hash hash, const char *p
     memcpy(s->ck, s->h, sizeof s->ck);
 }
 
-void symmetric_fini(struct symmetric *s)
-{
-    secret_wipe(s, sizeof *s);
-}
-
 void symmetric_mix_hash(struct symmetric *s, struct slice data)
 {
     union hash_state st;

@@ -38,10 +38,8 @@ struct symmetric {
 /* Bytes of a digest: 64 or 32. */
 size_t symmetric_hash_len(enum symmetric_hash hash);
 
-/* InitializeSymmetric. */
+/* InitializeSymmetric. Whoever holds the struct wipes it. */
 void symmetric_init(struct symmetric *s, enum symmetric_hash hash, const char *protocol_name);
-/* Wipes. */
-void symmetric_fini(struct symmetric *s);
 void symmetric_mix_hash(struct symmetric *s, struct slice data);
 void symmetric_mix_key(struct symmetric *s, const uint8_t secret[static 32]);
 /* EncryptAndHash. Bytes that it adds to plain: symmetric_overhead. A full writer latches; nothing

@@ -596,9 +596,8 @@ static enum err remember(struct step *step, struct seal_keys *keys, struct slice
                          : err;
 }
 
-enum err command_tidy(struct node *node, struct step *step, bool *more)
+enum err command_tidy(struct step *step, bool *more)
 {
-    (void)node;
     *more = false;
     for (unsigned i = 0; i < LIMIT_SWEEP_ROWS; i++) {
         struct store_row row;

@@ -252,7 +252,7 @@ static enum err resolved(struct node *node, struct step *step, struct work *work
         return err;
     }
     if (reply.head.err != ERR_OK) {
-        work_fail(node, step, work, reply.head.err, reply.head.retry_after_ms);
+        work_fail(step, work, reply.head.err, reply.head.retry_after_ms);
         return ERR_OK;
     }
     err = blind_public(&row->id, work->period, &reply.item.key);
@@ -260,7 +260,7 @@ static enum err resolved(struct node *node, struct step *step, struct work *work
         err = descriptor_open(&row->id, work->period, &reply.item, &descriptor);
     }
     if (err != ERR_OK) {
-        work_fail(node, step, work, err, 0); /* a relay that lies, or something new */
+        work_fail(step, work, err, 0); /* a relay that lies, or something new */
         return ERR_OK;
     }
     row->has_record = true;
@@ -453,7 +453,7 @@ static enum err pop_refused(struct node *node, struct step *step, struct work *w
         work_wake(work);
         return contact_row_put(step, node->keys, row);
     }
-    work_fail(node, step, work, refusal, reply->head.retry_after_ms);
+    work_fail(step, work, refusal, reply->head.retry_after_ms);
     return ERR_OK;
 }
 
@@ -486,7 +486,7 @@ static enum err popped(struct node *node, struct step *step, struct work *work,
         /* Not what this person published, or too old: a new pop later, with a stamp. */
         row->pop_nonce = slice_of(NULL, 0);
         row->pop_token = slice_of(NULL, 0);
-        work_fail(node, step, work, err, 0);
+        work_fail(step, work, err, 0);
         return contact_row_put(step, node->keys, row);
     }
     if (err != ERR_OK) {

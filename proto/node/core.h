@@ -107,8 +107,7 @@ void work_wake(struct work *work);
 /* What it may have waited for has come: a link, an acknowledgement. A back-off goes on. */
 void work_resume(struct work *work);
 /* Notes a failure and sets due by exponential back-off with jitter, see work_delay. */
-void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
-               uint64_t retry_after_ms);
+void work_fail(struct step *step, struct work *work, enum err trouble, uint64_t retry_after_ms);
 /* Sends a request for the contact: in flight then. Without credit or a free place on the link it
  * goes on a second later. */
 enum err work_request(struct work *work, struct step *step, struct node_link *link, uint8_t kind,
@@ -144,7 +143,7 @@ enum err node_open_account(struct node *node, struct step *step,
 enum err home_load(struct node *node, struct step *step) PETREL_MUST_USE;
 /* Does what can be done now. */
 enum err home_progress(struct node *node, struct step *step) PETREL_MUST_USE;
-enum err home_opened(struct node *node, struct step *step) PETREL_MUST_USE;
+void home_opened(struct node *node);
 enum err home_closed(struct node *node, struct step *step, enum err err) PETREL_MUST_USE;
 enum err home_reply(struct node *node, struct step *step, const struct link_request *request,
                     struct slice body) PETREL_MUST_USE;
@@ -254,6 +253,6 @@ enum err inbox_sweep(struct node *node, struct step *step, uint64_t before,
 enum err command_run(struct node *node, struct step *step,
                      const struct node_input *input) PETREL_MUST_USE;
 /* Forgets old client_ids, LIMIT_SWEEP_ROWS at a time; *more: call again. */
-enum err command_tidy(struct node *node, struct step *step, bool *more) PETREL_MUST_USE;
+enum err command_tidy(struct step *step, bool *more) PETREL_MUST_USE;
 
 #endif

@@ -183,11 +183,9 @@ enum err home_closed(struct node *node, struct step *step, enum err err)
     return home_fail(node, step, err == ERR_OK ? ERR_LINK_CLOSED : err, 0);
 }
 
-enum err home_opened(struct node *node, struct step *step)
+void home_opened(struct node *node)
 {
-    (void)step;
     node->home.due = 0;
-    return ERR_OK;
 }
 
 void home_part_used(struct node *node)

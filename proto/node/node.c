@@ -179,7 +179,8 @@ static enum err link_opened(struct node *node, struct step *step, const struct n
     link->open = true;
     memcpy(link->hash, input->u.opened.handshake_hash, sizeof link->hash);
     if (link->purpose == LINK_OWNER) {
-        return home_opened(node, step);
+        home_opened(node);
+        return ERR_OK;
     }
     pump_link_opened(node, link);
     return ERR_OK;
@@ -358,7 +359,7 @@ static enum err tidy(struct node *node, struct step *step)
     if (step_now(step) - node->last_tidy < NODE_TIDY_MS) {
         return ERR_OK;
     }
-    enum err err = command_tidy(node, step, &more_ids);
+    enum err err = command_tidy(step, &more_ids);
     if (err == ERR_OK && node->keys != NULL) {
         err = event_trim(step, node->keys, &more_events);
     }

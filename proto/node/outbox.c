@@ -504,7 +504,7 @@ static enum err refused(struct node *node, struct step *step, struct work *work,
         work_wake(work);
         return ERR_OK;
     }
-    work_fail(node, step, work, refusal, reply->head.retry_after_ms);
+    work_fail(step, work, refusal, reply->head.retry_after_ms);
     return ERR_OK;
 }
 

@@ -53,7 +53,7 @@ static enum err waiter_link_closed(struct node *node, struct step *step, struct 
     enum err err = uses_address(node, step, work, address, &uses);
     arena_rewind(step->turn->arena, mark);
     if (err == ERR_OK && uses) {
-        work_fail(node, step, work, reason, 0);
+        work_fail(step, work, reason, 0);
     } else if (err == ERR_OK) {
         work_wake(work); /* the contact's relay, or ours, is another by now: look where it is */
     }
@@ -71,7 +71,7 @@ enum err pump_link_closed(struct node *node, struct step *step, const struct nod
         struct work *work = request->id != 0 ? work_find(node, request->contact) : NULL;
         if (work != NULL && work->in_flight) {
             work->in_flight = false;
-            work_fail(node, step, work, reason, 0);
+            work_fail(step, work, reason, 0);
         }
     }
     for (size_t i = 0; node->keys != NULL && i < WORK_SLOTS; i++) {
@@ -270,7 +270,7 @@ enum err pump_progress(struct node *node, struct step *step)
                     return err;
                 }
                 if (err != ERR_OK) {
-                    work_fail(node, step, work, err, 0); /* one contact's trouble, not the node's */
+                    work_fail(step, work, err, 0); /* one contact's trouble, not the node's */
                 }
             }
             if (idle) {

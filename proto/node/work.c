@@ -91,10 +91,8 @@ uint64_t work_delay(struct step *step, uint32_t attempts, uint64_t retry_after_m
     return delay > asked ? delay : asked;
 }
 
-void work_fail(struct node *node, struct step *step, struct work *work, enum err trouble,
-               uint64_t retry_after_ms)
+void work_fail(struct step *step, struct work *work, enum err trouble, uint64_t retry_after_ms)
 {
-    (void)node;
     if (work->attempts < UINT32_MAX) {
         work->attempts++;
     }
