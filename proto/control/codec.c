@@ -465,11 +465,6 @@ bool control_key_is(const struct control_fields *f, const char *name)
     return slice_is(f->key, name);
 }
 
-void control_skip(struct control_fields *f)
-{
-    pack_skip(f->r, CONTROL_DEPTH);
-}
-
 struct slice control_value(struct control_fields *f)
 {
     return read_value(f->r);

@@ -116,9 +116,12 @@ void control_write_error(struct writer *w, uint32_t id, enum err err, uint32_t r
                          struct slice detail);
 void control_write_event(struct writer *w, struct slice event);
 
-/* A map with text keys, in any order:
+/* A map with text keys, in any order; each value is read or passed over with control_value:
  *     struct control_fields f = control_fields_begin(&r);
- *     while (control_fields_next(&f)) { if (control_key_is(&f, "x")) ... else control_skip(&f); }
+ *     while (control_fields_next(&f)) {
+ *         struct slice value = control_value(&f);
+ *         if (control_key_is(&f, "x")) ...
+ *     }
  */
 struct control_fields {
     struct reader *r;
@@ -129,7 +132,6 @@ struct control_fields {
 struct control_fields control_fields_begin(struct reader *r);
 bool control_fields_next(struct control_fields *f);
 bool control_key_is(const struct control_fields *f, const char *name);
-void control_skip(struct control_fields *f);
 /* The encoded value of the field at hand, borrowed, checked for form. */
 struct slice control_value(struct control_fields *f);
 

@@ -2,6 +2,7 @@
  *
  * fuzz_config: daemon/config.h. What is accepted is printed, and what is printed is accepted again
  * with the same values.
+ * decodes: daemon/config.c
  */
 #include <stdlib.h>
 #include <string.h>
