@@ -20,20 +20,17 @@ enum err descriptor_put_write(struct writer *w, struct arena *arena,
 
 enum err descriptor_put_body_read(struct slice body, struct descriptor_put *put)
 {
-    struct reader r = reader_of(body);
     struct descriptor_put got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            bep44_item_read(&r, &got.item);
-        } else if (f.key == 1) {
-            got.period = (uint32_t)pack_read_uint(&r, UINT32_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, body);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            bep44_item_read(&f.r, &got.item);
+        } else if (f.map.key == 1) {
+            got.period = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
         }
     }
-    pack_fields_require(&f, 0x03);
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, 0x03);
     if (err == ERR_OK) {
         *put = got;
     }
@@ -44,14 +41,12 @@ enum err descriptor_put_read(struct slice bytes, struct arena *arena,
                              const uint8_t hash[static RELAY_HASH], struct descriptor_put *put)
 {
     struct relay_signed s;
-    struct descriptor_put got;
     enum err err = relay_signed_open(bytes, false, arena, DESCRIPTOR_PUT_LABEL, hash, &s);
     if (err == ERR_OK) {
-        err = descriptor_put_body_read(s.body, &got);
+        err = descriptor_put_body_read(s.body, put);
     }
     if (err == ERR_OK) {
-        got.member = s.key;
-        *put = got;
+        put->member = s.key;
     }
     return err;
 }
@@ -68,9 +63,7 @@ enum err descriptor_get_read(struct slice bytes, struct descriptor_get *get)
 
 void descriptor_get_reply_write(struct writer *w, const struct descriptor_get_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    relay_reply_begin(w, &reply->head, ok ? 1 : 0);
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, 1)) {
         pack_uint(w, 2);
         bep44_item_write(w, &reply->item);
     }
@@ -78,21 +71,15 @@ void descriptor_get_reply_write(struct writer *w, const struct descriptor_get_re
 
 enum err descriptor_get_reply_read(struct slice bytes, struct descriptor_get_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct descriptor_get_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            bep44_item_read(&r, &got.item);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            bep44_item_read(&f.r, &got.item);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x05 : 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x05);
     if (err == ERR_OK) {
         *reply = got;
     }

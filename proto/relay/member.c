@@ -19,18 +19,16 @@ enum err member_join_write(struct writer *w, struct arena *arena,
 
 enum err member_join_body_read(struct slice body, struct member_join *join)
 {
-    struct reader r = reader_of(body);
     struct member_join got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, got.code, sizeof got.code);
+    struct relay_fields f;
+    relay_fields_begin(&f, body);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            pack_read_bin_exact(&f.r, got.code, sizeof got.code);
             got.has_code = true;
-        } else {
-            pack_fields_skip(&f);
         }
     }
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, 0);
     if (err == ERR_OK) {
         *join = got;
     }
@@ -41,23 +39,19 @@ enum err member_join_read(struct slice bytes, struct arena *arena,
                           const uint8_t hash[static RELAY_HASH], struct member_join *join)
 {
     struct relay_signed s;
-    struct member_join got;
     enum err err = relay_signed_open(bytes, false, arena, MEMBER_JOIN_LABEL, hash, &s);
     if (err == ERR_OK) {
-        err = member_join_body_read(s.body, &got);
+        err = member_join_body_read(s.body, join);
     }
     if (err == ERR_OK) {
-        got.member = s.key;
-        *join = got;
+        join->member = s.key;
     }
     return err;
 }
 
 void member_join_reply_write(struct writer *w, const struct member_join_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    relay_reply_begin(w, &reply->head, ok ? 2 : 0);
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, 2)) {
         pack_uint(w, 2);
         pack_uint(w, reply->queues);
         pack_uint(w, 3);
@@ -67,23 +61,17 @@ void member_join_reply_write(struct writer *w, const struct member_join_reply *r
 
 enum err member_join_reply_read(struct slice bytes, struct member_join_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct member_join_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.queues = (uint16_t)pack_read_uint(&r, UINT16_MAX);
-        } else if (f.key == 3) {
-            got.records = (uint16_t)pack_read_uint(&r, UINT16_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.queues = (uint16_t)pack_read_uint(&f.r, UINT16_MAX);
+        } else if (f.map.key == 3) {
+            got.records = (uint16_t)pack_read_uint(&f.r, UINT16_MAX);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x0d : 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x0d);
     if (err == ERR_OK) {
         *reply = got;
     }

@@ -56,18 +56,15 @@ enum err queue_register_write(struct writer *w, struct arena *arena,
 
 enum err queue_register_body_read(struct slice body, struct queue_register *q)
 {
-    struct reader r = reader_of(body);
     struct queue_register got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, got.k.b, sizeof got.k.b);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, body);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            pack_read_bin_exact(&f.r, got.k.b, sizeof got.k.b);
         }
     }
-    pack_fields_require(&f, 1);
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, 0x01);
     if (err == ERR_OK) {
         *q = got;
     }
@@ -78,24 +75,20 @@ enum err queue_register_read(struct slice bytes, struct arena *arena,
                              const uint8_t hash[static RELAY_HASH], struct queue_register *q)
 {
     struct relay_signed s;
-    struct queue_register got;
     enum err err = relay_signed_open(bytes, true, arena, QUEUE_REGISTER_LABEL, hash, &s);
     if (err == ERR_OK) {
-        err = queue_register_body_read(s.body, &got);
+        err = queue_register_body_read(s.body, q);
     }
     if (err == ERR_OK) {
-        got.queue = s.key;
-        got.member = s.member;
-        *q = got;
+        q->queue = s.key;
+        q->member = s.member;
     }
     return err;
 }
 
 void queue_register_reply_write(struct writer *w, const struct queue_register_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    relay_reply_begin(w, &reply->head, ok ? 3 : 0);
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, 3)) {
         pack_uint(w, 2);
         pack_uint(w, reply->envelopes);
         pack_uint(w, 3);
@@ -107,25 +100,19 @@ void queue_register_reply_write(struct writer *w, const struct queue_register_re
 
 enum err queue_register_reply_read(struct slice bytes, struct queue_register_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct queue_register_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.envelopes = (uint32_t)pack_read_uint(&r, UINT32_MAX);
-        } else if (f.key == 3) {
-            got.bytes = pack_read_uint(&r, UINT64_MAX);
-        } else if (f.key == 4) {
-            got.days = (uint16_t)pack_read_uint(&r, UINT16_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.envelopes = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
+        } else if (f.map.key == 3) {
+            got.bytes = pack_read_uint(&f.r, UINT64_MAX);
+        } else if (f.map.key == 4) {
+            got.days = (uint16_t)pack_read_uint(&f.r, UINT16_MAX);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x1d : 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x1d);
     if (err == ERR_OK) {
         *reply = got;
     }
@@ -148,9 +135,7 @@ enum err queue_attach_read(struct slice bytes, struct arena *arena,
 
 void queue_attach_reply_write(struct writer *w, const struct queue_attach_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    relay_reply_begin(w, &reply->head, ok ? 1 : 0);
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, 1)) {
         pack_uint(w, 2);
         pack_uint(w, reply->waiting);
     }
@@ -158,21 +143,15 @@ void queue_attach_reply_write(struct writer *w, const struct queue_attach_reply 
 
 enum err queue_attach_reply_read(struct slice bytes, struct queue_attach_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct queue_attach_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.waiting = (uint32_t)pack_read_uint(&r, UINT32_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.waiting = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x05 : 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x05);
     if (err == ERR_OK) {
         *reply = got;
     }
@@ -209,28 +188,21 @@ void queue_deposit_write(struct writer *w, const struct queue_deposit *d)
 
 enum err queue_deposit_read(struct slice bytes, struct queue_deposit *d)
 {
-    struct reader r = reader_of(bytes);
     struct queue_deposit got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_admission_field(&f, &got.admission)) {
-            continue;
-        }
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, got.queue.b, sizeof got.queue.b);
-        } else if (f.key == 3) {
-            got.lifetime = (uint8_t)pack_read_uint(&r, QUEUE_LIFETIMES - 1);
-        } else if (f.key == 4) {
-            got.volatile_only = pack_read_bool(&r);
-        } else if (f.key == 5) {
-            got.envelope = read_envelope(&r);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_admission_next(&f, &got.admission)) {
+        if (f.map.key == 0) {
+            pack_read_bin_exact(&f.r, got.queue.b, sizeof got.queue.b);
+        } else if (f.map.key == 3) {
+            got.lifetime = (uint8_t)pack_read_uint(&f.r, QUEUE_LIFETIMES - 1);
+        } else if (f.map.key == 4) {
+            got.volatile_only = pack_read_bool(&f.r);
+        } else if (f.map.key == 5) {
+            got.envelope = read_envelope(&f.r);
         }
     }
-    pack_fields_require(&f, 0x29);
-    relay_admission_require(&f);
-    enum err err = reader_end(&r);
+    enum err err = relay_admission_end(&f, 0x29);
     if (err == ERR_OK) {
         *d = got;
     }
@@ -239,48 +211,39 @@ enum err queue_deposit_read(struct slice bytes, struct queue_deposit *d)
 
 void queue_deposit_reply_write(struct writer *w, const struct queue_deposit_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    bool price = reply->head.err == ERR_STAMP_TOO_CHEAP;
-    bool receipt = ok && reply->receipt.len > 0;
-    relay_reply_begin(w, &reply->head, (price ? 1u : 0u) + (ok ? 1u : 0u) + (receipt ? 1u : 0u));
-    if (price) {
-        pack_uint(w, 2);
-        pack_uint(w, reply->stamp_bits);
+    if (reply->head.err == ERR_STAMP_TOO_CHEAP) {
+        relay_reply_write_price(w, &reply->head, reply->stamp_bits);
+        return;
     }
-    if (ok) {
+    bool receipt = reply->receipt.len > 0;
+    if (relay_reply_write_head(w, &reply->head, receipt ? 2 : 1)) {
         pack_uint(w, 3);
         pack_uint(w, (uint64_t)reply->outcome);
-    }
-    if (receipt) {
-        pack_uint(w, 4);
-        pack_bin_slice(w, reply->receipt);
+        if (receipt) {
+            pack_uint(w, 4);
+            pack_bin_slice(w, reply->receipt);
+        }
     }
 }
 
 enum err queue_deposit_reply_read(struct slice bytes, struct queue_deposit_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct queue_deposit_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.stamp_bits = (uint8_t)pack_read_uint(&r, UINT8_MAX);
-        } else if (f.key == 3) {
-            got.outcome = (enum queue_outcome)pack_read_uint(&r, QUEUE_DROPPED);
-        } else if (f.key == 4) {
-            got.receipt = pack_read_bin(&r, RELAY_RECEIPT);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.stamp_bits = (uint8_t)pack_read_uint(&f.r, UINT8_MAX);
+        } else if (f.map.key == 3) {
+            got.outcome = (enum queue_outcome)pack_read_uint(&f.r, QUEUE_DROPPED);
+        } else if (f.map.key == 4) {
+            got.receipt = pack_read_bin(&f.r, RELAY_RECEIPT);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x09 : 0x01);
     if (got.head.err == ERR_STAMP_TOO_CHEAP) {
-        pack_fields_require(&f, 0x05);
+        pack_fields_require(&f.map, 0x05);
     }
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x09);
     if (err == ERR_OK) {
         *reply = got;
     }
@@ -308,27 +271,24 @@ void queue_push_write(struct writer *w, const struct queue_push *push)
 
 enum err queue_push_read(struct slice bytes, struct queue_push *push)
 {
-    struct reader r = reader_of(bytes);
     struct queue_push got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, got.queue.b, sizeof got.queue.b);
-        } else if (f.key == 1) {
-            got.number = pack_read_uint(&r, UINT64_MAX);
-        } else if (f.key == 2) {
-            pack_read_bin_exact(&r, got.nonce, sizeof got.nonce);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            pack_read_bin_exact(&f.r, got.queue.b, sizeof got.queue.b);
+        } else if (f.map.key == 1) {
+            got.number = pack_read_uint(&f.r, UINT64_MAX);
+        } else if (f.map.key == 2) {
+            pack_read_bin_exact(&f.r, got.nonce, sizeof got.nonce);
             got.has_nonce = true;
-        } else if (f.key == 3) {
-            got.deposited_ms = pack_read_uint(&r, UINT64_MAX);
-        } else if (f.key == 4) {
-            got.envelope = read_envelope(&r);
-        } else {
-            pack_fields_skip(&f);
+        } else if (f.map.key == 3) {
+            got.deposited_ms = pack_read_uint(&f.r, UINT64_MAX);
+        } else if (f.map.key == 4) {
+            got.envelope = read_envelope(&f.r);
         }
     }
-    pack_fields_require(&f, 0x1b);
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, 0x1b);
     if (err == ERR_OK) {
         *push = got;
     }
@@ -346,20 +306,17 @@ void queue_ack_write(struct writer *w, const struct queue_ack *ack)
 
 enum err queue_ack_read(struct slice bytes, struct queue_ack *ack)
 {
-    struct reader r = reader_of(bytes);
     struct queue_ack got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, got.queue.b, sizeof got.queue.b);
-        } else if (f.key == 1) {
-            got.number = pack_read_uint(&r, UINT64_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            pack_read_bin_exact(&f.r, got.queue.b, sizeof got.queue.b);
+        } else if (f.map.key == 1) {
+            got.number = pack_read_uint(&f.r, UINT64_MAX);
         }
     }
-    pack_fields_require(&f, 0x03);
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, 0x03);
     if (err == ERR_OK) {
         *ack = got;
     }

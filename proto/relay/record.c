@@ -132,27 +132,24 @@ static void read_parts(struct reader *r, struct record_put *put)
 
 enum err record_put_body_read(struct slice body, struct record_put *put)
 {
-    struct reader r = reader_of(body);
     struct record_put got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            got.seq = pack_read_uint(&r, UINT64_MAX);
-        } else if (f.key == 1) {
-            pack_read_bin_exact(&r, got.k.b, sizeof got.k.b);
-        } else if (f.key == 2) {
-            got.body = pack_read_bin(&r, LIMIT_RECORD_BODY);
+    struct relay_fields f;
+    relay_fields_begin(&f, body);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            got.seq = pack_read_uint(&f.r, UINT64_MAX);
+        } else if (f.map.key == 1) {
+            pack_read_bin_exact(&f.r, got.k.b, sizeof got.k.b);
+        } else if (f.map.key == 2) {
+            got.body = pack_read_bin(&f.r, LIMIT_RECORD_BODY);
             got.has_body = true;
-        } else if (f.key == 3) {
-            got.drop_below = (uint32_t)pack_read_uint(&r, UINT32_MAX);
-        } else if (f.key == 4) {
-            read_parts(&r, &got);
-        } else {
-            pack_fields_skip(&f);
+        } else if (f.map.key == 3) {
+            got.drop_below = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
+        } else if (f.map.key == 4) {
+            read_parts(&f.r, &got);
         }
     }
-    pack_fields_require(&f, 0x03);
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, 0x03);
     if (err == ERR_OK) {
         *put = got;
     }
@@ -176,9 +173,7 @@ enum err record_put_read(struct slice bytes, struct arena *arena,
 
 void record_put_reply_write(struct writer *w, const struct record_put_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    relay_reply_begin(w, &reply->head, ok ? 1 : 0);
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, 1)) {
         pack_uint(w, 2);
         pack_uint(w, reply->parts_left);
     }
@@ -186,21 +181,15 @@ void record_put_reply_write(struct writer *w, const struct record_put_reply *rep
 
 enum err record_put_reply_read(struct slice bytes, struct record_put_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct record_put_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.parts_left = (uint16_t)pack_read_uint(&r, UINT16_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.parts_left = (uint16_t)pack_read_uint(&f.r, UINT16_MAX);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x05 : 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x05);
     if (err == ERR_OK) {
         *reply = got;
     }
@@ -221,9 +210,7 @@ enum err record_get_read(struct slice bytes, struct record_get *get)
 
 void record_get_reply_write(struct writer *w, const struct record_get_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    relay_reply_begin(w, &reply->head, ok ? 2 : 0);
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, 2)) {
         pack_uint(w, 2);
         pack_uint(w, reply->seq);
         pack_uint(w, 3);
@@ -233,23 +220,17 @@ void record_get_reply_write(struct writer *w, const struct record_get_reply *rep
 
 enum err record_get_reply_read(struct slice bytes, struct record_get_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct record_get_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.seq = pack_read_uint(&r, UINT64_MAX);
-        } else if (f.key == 3) {
-            got.body = pack_read_bin(&r, LIMIT_RECORD_BODY);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.seq = pack_read_uint(&f.r, UINT64_MAX);
+        } else if (f.map.key == 3) {
+            got.body = pack_read_bin(&f.r, LIMIT_RECORD_BODY);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x0d : 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x0d);
     if (err == ERR_OK) {
         *reply = got;
     }
@@ -270,24 +251,17 @@ void record_pop_write(struct writer *w, const struct record_pop *pop)
 
 enum err record_pop_read(struct slice bytes, struct record_pop *pop)
 {
-    struct reader r = reader_of(bytes);
     struct record_pop got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_admission_field(&f, &got.admission)) {
-            continue;
-        }
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, got.record.b, sizeof got.record.b);
-        } else if (f.key == 3) {
-            pack_read_bin_exact(&r, got.pop_nonce, sizeof got.pop_nonce);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_admission_next(&f, &got.admission)) {
+        if (f.map.key == 0) {
+            pack_read_bin_exact(&f.r, got.record.b, sizeof got.record.b);
+        } else if (f.map.key == 3) {
+            pack_read_bin_exact(&f.r, got.pop_nonce, sizeof got.pop_nonce);
         }
     }
-    pack_fields_require(&f, 0x09);
-    relay_admission_require(&f);
-    enum err err = reader_end(&r);
+    enum err err = relay_admission_end(&f, 0x09);
     if (err == ERR_OK) {
         *pop = got;
     }
@@ -296,53 +270,43 @@ enum err record_pop_read(struct slice bytes, struct record_pop *pop)
 
 void record_pop_reply_write(struct writer *w, const struct record_pop_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    bool price = reply->head.err == ERR_STAMP_TOO_CHEAP;
-    bool part = ok && reply->has_part;
-    relay_reply_begin(w, &reply->head, (price ? 1u : 0u) + (ok ? 2u : 0u) + (part ? 1u : 0u));
-    if (price) {
-        pack_uint(w, 2);
-        pack_uint(w, reply->stamp_bits);
+    if (reply->head.err == ERR_STAMP_TOO_CHEAP) {
+        relay_reply_write_price(w, &reply->head, reply->stamp_bits);
+        return;
     }
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, reply->has_part ? 3 : 2)) {
         pack_uint(w, 3);
         pack_uint(w, reply->seq);
         pack_uint(w, 4);
         pack_bin_slice(w, reply->body);
-    }
-    if (part) {
-        pack_uint(w, 5);
-        write_part(w, &reply->part);
+        if (reply->has_part) {
+            pack_uint(w, 5);
+            write_part(w, &reply->part);
+        }
     }
 }
 
 enum err record_pop_reply_read(struct slice bytes, struct record_pop_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct record_pop_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.stamp_bits = (uint8_t)pack_read_uint(&r, UINT8_MAX);
-        } else if (f.key == 3) {
-            got.seq = pack_read_uint(&r, UINT64_MAX);
-        } else if (f.key == 4) {
-            got.body = pack_read_bin(&r, LIMIT_RECORD_BODY);
-        } else if (f.key == 5) {
-            got.part = read_part(&r);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.stamp_bits = (uint8_t)pack_read_uint(&f.r, UINT8_MAX);
+        } else if (f.map.key == 3) {
+            got.seq = pack_read_uint(&f.r, UINT64_MAX);
+        } else if (f.map.key == 4) {
+            got.body = pack_read_bin(&f.r, LIMIT_RECORD_BODY);
+        } else if (f.map.key == 5) {
+            got.part = read_part(&f.r);
             got.has_part = true;
-        } else {
-            pack_fields_skip(&f);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x19 : 0x01);
     if (got.head.err == ERR_STAMP_TOO_CHEAP) {
-        pack_fields_require(&f, 0x05);
+        pack_fields_require(&f.map, 0x05);
     }
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x19);
     if (err == ERR_OK) {
         *reply = got;
     }
@@ -365,9 +329,7 @@ enum err record_status_read(struct slice bytes, struct arena *arena,
 
 void record_status_reply_write(struct writer *w, const struct record_status_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    relay_reply_begin(w, &reply->head, ok ? 3 : 0);
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, 3)) {
         pack_uint(w, 2);
         pack_uint(w, reply->seq);
         pack_uint(w, 3);
@@ -379,25 +341,19 @@ void record_status_reply_write(struct writer *w, const struct record_status_repl
 
 enum err record_status_reply_read(struct slice bytes, struct record_status_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct record_status_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.seq = pack_read_uint(&r, UINT64_MAX);
-        } else if (f.key == 3) {
-            got.parts_left = (uint16_t)pack_read_uint(&r, UINT16_MAX);
-        } else if (f.key == 4) {
-            got.last_part = (uint32_t)pack_read_uint(&r, UINT32_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.seq = pack_read_uint(&f.r, UINT64_MAX);
+        } else if (f.map.key == 3) {
+            got.parts_left = (uint16_t)pack_read_uint(&f.r, UINT16_MAX);
+        } else if (f.map.key == 4) {
+            got.last_part = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x1d : 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x1d);
     if (err == ERR_OK) {
         *reply = got;
     }

@@ -6,7 +6,30 @@
 
 static_assert(sizeof(struct sign_pk) == 32, "keys go over the wire as their bytes");
 
-void relay_reply_begin(struct writer *w, const struct relay_reply *head, uint32_t fields)
+void relay_fields_begin(struct relay_fields *f, struct slice bytes)
+{
+    f->r = reader_of(bytes);
+    f->map = pack_fields_begin(&f->r, RELAY_FIELDS);
+    f->value = SIZE_MAX;
+}
+
+bool relay_fields_next(struct relay_fields *f)
+{
+    if (f->r.pos == f->value) {
+        pack_fields_skip(&f->map);
+    }
+    bool more = pack_fields_next(&f->map);
+    f->value = more ? f->r.pos : SIZE_MAX;
+    return more;
+}
+
+enum err relay_fields_end(struct relay_fields *f, uint64_t mask)
+{
+    pack_fields_require(&f->map, mask);
+    return reader_end(&f->r);
+}
+
+static void write_head(struct writer *w, const struct relay_reply *head, uint32_t fields)
 {
     pack_map(w, 1 + (head->retry_after_ms != 0 ? 1u : 0u) + fields);
     pack_uint(w, 0);
@@ -17,36 +40,53 @@ void relay_reply_begin(struct writer *w, const struct relay_reply *head, uint32_
     }
 }
 
-bool relay_reply_field(struct pack_fields *f, struct relay_reply *head)
+bool relay_reply_write_head(struct writer *w, const struct relay_reply *head, uint32_t fields)
 {
-    if (f->key == 0) {
-        head->err = err_from_code((unsigned)pack_read_uint(f->r, UINT16_MAX));
-        return true;
-    }
-    if (f->key == 1) {
-        head->retry_after_ms = (uint32_t)pack_read_uint(f->r, UINT32_MAX);
-        return true;
+    bool good = head->err == ERR_OK;
+    write_head(w, head, good ? fields : 0);
+    return good;
+}
+
+void relay_reply_write_price(struct writer *w, const struct relay_reply *head, uint8_t stamp_bits)
+{
+    write_head(w, head, 1);
+    pack_uint(w, 2);
+    pack_uint(w, stamp_bits);
+}
+
+bool relay_reply_next(struct relay_fields *f, struct relay_reply *head)
+{
+    while (relay_fields_next(f)) {
+        if (f->map.key == 0) {
+            head->err = err_from_code((unsigned)pack_read_uint(&f->r, UINT16_MAX));
+        } else if (f->map.key == 1) {
+            head->retry_after_ms = (uint32_t)pack_read_uint(&f->r, UINT32_MAX);
+        } else {
+            return true;
+        }
     }
     return false;
 }
 
+enum err relay_reply_end(struct relay_fields *f, const struct relay_reply *head, uint64_t mask)
+{
+    return relay_fields_end(f, head->err == ERR_OK ? mask : 0x01);
+}
+
 void relay_reply_write(struct writer *w, const struct relay_reply *reply)
 {
-    relay_reply_begin(w, reply, 0);
+    write_head(w, reply, 0);
 }
 
 enum err relay_reply_read(struct slice bytes, struct relay_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct relay_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (!relay_reply_field(&f, &got)) {
-            pack_fields_skip(&f);
-        }
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got)) {
+        /* a request's own fields: skipped */
     }
-    pack_fields_require(&f, 1);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got, 0x01);
     if (err == ERR_OK) {
         *reply = got;
     }
@@ -128,26 +168,23 @@ enum err relay_signed_write(struct writer *w, struct arena *arena,
 
 enum err relay_signed_read(struct slice bytes, bool two, struct relay_signed *out)
 {
-    struct reader r = reader_of(bytes);
     struct relay_signed s = {.two = two};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, s.key.b, sizeof s.key.b);
-        } else if (f.key == 1) {
-            pack_read_bin_exact(&r, s.sig, sizeof s.sig);
-        } else if (f.key == 2 && two) {
-            pack_read_bin_exact(&r, s.member.b, sizeof s.member.b);
-        } else if (f.key == 3 && two) {
-            pack_read_bin_exact(&r, s.member_sig, sizeof s.member_sig);
-        } else if (f.key == 4) {
-            s.body = pack_read_bin(&r, LIMIT_FRAME);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            pack_read_bin_exact(&f.r, s.key.b, sizeof s.key.b);
+        } else if (f.map.key == 1) {
+            pack_read_bin_exact(&f.r, s.sig, sizeof s.sig);
+        } else if (f.map.key == 2 && two) {
+            pack_read_bin_exact(&f.r, s.member.b, sizeof s.member.b);
+        } else if (f.map.key == 3 && two) {
+            pack_read_bin_exact(&f.r, s.member_sig, sizeof s.member_sig);
+        } else if (f.map.key == 4) {
+            s.body = pack_read_bin(&f.r, LIMIT_FRAME);
         }
     }
-    pack_fields_require(&f, two ? 0x0f : 0x03);
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, two ? 0x0f : 0x03);
     if (err == ERR_OK) {
         *out = s;
     }
@@ -182,32 +219,34 @@ void relay_admission_write(struct writer *w, const struct relay_admission *a)
     }
 }
 
-bool relay_admission_field(struct pack_fields *f, struct relay_admission *a)
+bool relay_admission_next(struct relay_fields *f, struct relay_admission *a)
 {
-    if (f->key == 1) {
-        a->stamp = false;
-        pack_read_bin_exact(f->r, a->token.b, sizeof a->token.b);
-        return true;
-    }
-    if (f->key == 2) {
-        a->stamp = true;
-        if (pack_read_array(f->r, 2) != 2) {
-            reader_fail(f->r, ERR_MALFORMED);
+    while (relay_fields_next(f)) {
+        if (f->map.key == 1) {
+            a->stamp = false;
+            pack_read_bin_exact(&f->r, a->token.b, sizeof a->token.b);
+        } else if (f->map.key == 2) {
+            a->stamp = true;
+            if (pack_read_array(&f->r, 2) != 2) {
+                reader_fail(&f->r, ERR_MALFORMED);
+            }
+            a->stamp_minute = (uint32_t)pack_read_uint(&f->r, UINT32_MAX);
+            a->stamp_nonce = pack_read_uint(&f->r, UINT64_MAX);
+        } else {
+            return true;
         }
-        a->stamp_minute = (uint32_t)pack_read_uint(f->r, UINT32_MAX);
-        a->stamp_nonce = pack_read_uint(f->r, UINT64_MAX);
-        return true;
     }
     return false;
 }
 
-void relay_admission_require(struct pack_fields *f)
+enum err relay_admission_end(struct relay_fields *f, uint64_t mask)
 {
-    bool token = (f->seen & 2) != 0;
-    bool stamp = (f->seen & 4) != 0;
+    bool token = (f->map.seen & 2) != 0;
+    bool stamp = (f->map.seen & 4) != 0;
     if (token == stamp) {
-        reader_fail(f->r, ERR_MALFORMED);
+        reader_fail(&f->r, ERR_MALFORMED);
     }
+    return relay_fields_end(f, mask);
 }
 
 enum err relay_signed_open(struct slice bytes, bool two, struct arena *arena, const char *label,
@@ -247,18 +286,15 @@ void relay_key_write(struct writer *w, const struct sign_pk *key)
 
 enum err relay_key_read(struct slice bytes, struct sign_pk *key)
 {
-    struct reader r = reader_of(bytes);
     struct sign_pk got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            pack_read_bin_exact(&r, got.b, sizeof got.b);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            pack_read_bin_exact(&f.r, got.b, sizeof got.b);
         }
     }
-    pack_fields_require(&f, 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, 0x01);
     if (err == ERR_OK) {
         *key = got;
     }

@@ -43,6 +43,28 @@ enum {
     RELAY_RETRY_MS = 60000 /* what a relay suggests when it is full */
 };
 
+/* --- Reading a map that is all of its bytes, as every request, signed body and reply is:
+ *     struct relay_fields f;
+ *     relay_fields_begin(&f, bytes);
+ *     while (relay_fields_next(&f)) {
+ *         if (f.map.key == 0) {
+ *             x = pack_read_uint(&f.r, MAX);
+ *         }
+ *     }
+ *     enum err err = relay_fields_end(&f, 0x01);
+ * A field whose value the loop leaves unread is skipped. --- */
+struct relay_fields {
+    struct reader r;
+    struct pack_fields map; /* points to r: never copy the whole */
+    size_t value;           /* where in r the value of the field at hand begins */
+};
+
+void relay_fields_begin(struct relay_fields *f, struct slice bytes);
+bool relay_fields_next(struct relay_fields *f);
+/* The first failure; ERR_MALFORMED unless every key of mask (bit k: key k) came and no byte is
+ * left. */
+enum err relay_fields_end(struct relay_fields *f, uint64_t mask) PETREL_MUST_USE;
+
 /* --- The head of every reply: {0: code, 1: retry_after_ms, ...}. Fields of a request's own reply
  * begin with key 2 and are there only when the code says so. --- */
 struct relay_reply {
@@ -55,10 +77,16 @@ void relay_reply_write(struct writer *w, const struct relay_reply *reply);
 /* A code that is not in the table reads as ERR_PROTOCOL. ERR_MALFORMED, ERR_TOO_LARGE. */
 enum err relay_reply_read(struct slice bytes, struct relay_reply *reply) PETREL_MUST_USE;
 
-/* For the codecs of own replies: the map's head with `fields` own pairs to follow. */
-void relay_reply_begin(struct writer *w, const struct relay_reply *head, uint32_t fields);
-/* Reads field f when it is one of the head's: true; otherwise false and nothing is read. */
-bool relay_reply_field(struct pack_fields *f, struct relay_reply *head);
+/* For the codecs of own replies. Writes the map's head; true when the reply is good, and then
+ * exactly `fields` own pairs must follow. */
+bool relay_reply_write_head(struct writer *w, const struct relay_reply *head, uint32_t fields);
+/* The refusal ERR_STAMP_TOO_CHEAP with the one pair that it has, 2: the price in bits. */
+void relay_reply_write_price(struct writer *w, const struct relay_reply *head, uint8_t stamp_bits);
+/* relay_fields_next that reads the head's fields itself and stops at all others. */
+bool relay_reply_next(struct relay_fields *f, struct relay_reply *head);
+/* relay_fields_end: mask is what a good reply requires; a refusal requires its code only. */
+enum err relay_reply_end(struct relay_fields *f, const struct relay_reply *head,
+                         uint64_t mask) PETREL_MUST_USE;
 
 /* --- Signed requests: {0: key, 1: signature, 2: member key, 3: its signature, 4: bin(body)}, the
  * middle two only where the request has a second signer. Each signature covers label | 0x00 |
@@ -107,9 +135,9 @@ struct relay_admission {
 
 /* Writes one pair. */
 void relay_admission_write(struct writer *w, const struct relay_admission *a);
-/* Reads field f when its key is 1 or 2: true. */
-bool relay_admission_field(struct pack_fields *f, struct relay_admission *a);
-/* Latches ERR_MALFORMED unless exactly one of the two was seen. */
-void relay_admission_require(struct pack_fields *f);
+/* relay_fields_next that reads fields 1 and 2 itself and stops at all others. */
+bool relay_admission_next(struct relay_fields *f, struct relay_admission *a);
+/* relay_fields_end; ERR_MALFORMED also unless exactly one of the two came. */
+enum err relay_admission_end(struct relay_fields *f, uint64_t mask) PETREL_MUST_USE;
 
 #endif
