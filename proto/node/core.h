@@ -16,9 +16,9 @@
 #define PETREL_NODE_CORE_H
 
 #include "node/device.h"
+#include "node/io.h"
 #include "node/links.h"
 #include "node/mining.h"
-#include "node/node.h"
 #include "node/rows.h"
 #include "relay/host.h"
 #include "relay/token.h"

@@ -10,6 +10,7 @@
 #define PETREL_NODE_EVENT_H
 
 #include "node/step.h"
+#include "store/seal.h"
 
 /* An event under construction: its data is a map whose pairs are added one by one. */
 struct event {

@@ -11,6 +11,7 @@
 #include "node/content.h"
 #include "node/event.h"
 #include "node/lookup.h"
+#include "node/node.h"
 #include "node/params.h"
 
 enum {

@@ -12,6 +12,7 @@
 #include "node/address.h"
 #include "node/step.h"
 #include "pair/session.h"
+#include "store/seal.h"
 
 enum {
     ROW_ACCOUNT = 1,         /* number of the only account */

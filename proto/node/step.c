@@ -5,24 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/secret.h"
 #include "link/frame.h"
 
 enum {
     FRAME_HEAD = 16, /* more than array head, kind and id can take */
 };
-
-void node_outputs_free(struct node_outputs *outs)
-{
-    while (outs->first != NULL) {
-        struct node_output *out = outs->first;
-        outs->first = out->next;
-        secret_wipe(&out->connect, sizeof out->connect);
-        secret_wipe(out->data, out->len);
-        free(out);
-    }
-    *outs = (struct node_outputs){.first = NULL};
-}
 
 /* A new last output with room for len bytes of data. */
 static struct node_output *output_add(struct step *step, enum node_output_kind kind, size_t len)

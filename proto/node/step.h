@@ -5,7 +5,8 @@
 #ifndef PETREL_NODE_STEP_H
 #define PETREL_NODE_STEP_H
 
-#include "node/node.h"
+#include "node/io.h"
+#include "store/store.h"
 
 struct step {
     struct turn *turn;

@@ -5,8 +5,9 @@
 usage: layers.py ROOT
 
 The table below is docs/architecture.md, "The house". A new folder needs a line here. It also fails
-on a call that sans-I/O code may not make (clock, disk, threads, randomness that was not handed in),
-and when it found nothing to check.
+on includes that go in a circle, where foo.h and foo.c count as one module, on a call that sans-I/O
+code may not make (clock, disk, threads, randomness that was not handed in), and when it found
+nothing to check.
 """
 import pathlib
 import re
@@ -95,17 +96,44 @@ def is_defined_here(text, call):
     return re.search(r"^(?:static\s+)?[\w\s*]+\b" + call + r"\s*\([^;{]*\)\s*\{", text, re.M)
 
 
-def check_includes(root, source, folder, text, errors):
+def module(path):
+    """foo.h and foo.c are one module."""
+    return path.with_suffix("").as_posix()
+
+
+def find_circle(graph):
+    """Modules each of which includes the next, the last being the first again; or an empty list."""
+    left = dict(graph)
+    while True:
+        lowest = [name for name, uses in left.items() if not uses & left.keys()]
+        if not lowest:
+            break
+        for name in lowest:
+            del left[name]
+    if not left:
+        return []
+    path = [min(left)]
+    while path[-1] not in path[:-1]:
+        path.append(min(left[path[-1]] & left.keys()))
+    return path[path.index(path[-1]):]
+
+
+def check_includes(root, source, folder, text, graph, errors):
+    """Adds the modules that source includes to the graph; gives the number of its includes."""
     count = 0
+    this = source.relative_to(root)
+    uses = graph.setdefault(module(this), set())
     for match in INCLUDE.finditer(without_comments(text, strings=False)):
         count += 1
         line = text.count("\n", 0, match.start()) + 1
-        where = f"{source.relative_to(root)}:{line}"
+        where = f"{this}:{line}"
         bracket, name = match.groups()
         ours = resolve(root, source, name) if bracket == '"' else None
         if bracket == '"' and ours is None:
             errors.append(f"{where}: {name} is not a file of this project (use <> for others)")
         elif ours is not None:
+            if this.suffix != ".c" or ours != this.with_suffix(".h"):
+                uses.add(module(ours))
             target = ours.parent.as_posix()
             if target != folder and target not in MAY_USE[folder]:
                 errors.append(f"{where}: {folder} may not use {target} ({name})")
@@ -126,6 +154,7 @@ def check_calls(root, source, text, errors):
 
 def main(root):
     errors = []
+    graph = {}
     files = includes = 0
     for top in ("proto", "daemon", "ctl"):
         for source in sorted((root / top).rglob("*.[ch]")):
@@ -135,12 +164,16 @@ def main(root):
                 continue
             text = source.read_text(encoding="utf-8")
             files += 1
-            includes += check_includes(root, source, folder, text, errors)
+            includes += check_includes(root, source, folder, text, graph, errors)
             if top == "proto":
                 check_calls(root, source, text, errors)
+    circle = find_circle(graph)
+    if circle:
+        errors.append("includes go in a circle: " + " -> ".join(circle))
     for error in errors:
         print(error)
-    print(f"layers: {files} files, {includes} includes checked, {len(errors)} wrong")
+    print(f"layers: {files} files, {len(graph)} modules, {includes} includes checked, "
+          f"{len(errors)} wrong")
     return 1 if errors or files == 0 or includes == 0 else 0
 
 

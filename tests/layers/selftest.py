@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Plants one wrong line at a time in a copy of the tree's headers: layers.py must refuse each.
+"""Plants one wrong line, or circle, at a time in a copy of the tree's headers: layers.py must refuse
+each.
 
 usage: selftest.py ROOT
 """
@@ -44,6 +45,36 @@ PLANTED = (
     ("proto/store/planted.c", "void f(void) { clock_gettime(0, t); }", "clock_gettime()"),
 )
 
+# files that include one another, words that the refusal must hold
+CIRCLES = (
+    ((("proto/node/planted.h", '#include "node/planted.h"'),),
+     "proto/node/planted -> proto/node/planted"),
+    ((("proto/node/planted.h", '#include "node/planted_too.h"'),
+      ("proto/node/planted_too.h", '#include "node/planted.h"')),
+     "proto/node/planted -> proto/node/planted_too -> proto/node/planted"),
+    ((("proto/pair/planted.c", '#include "pair/planted_too.h"'),
+      ("proto/pair/planted_too.h", '#include "pair/planted.h"'),
+      ("proto/pair/planted.h", "struct planted;")),
+     "proto/pair/planted -> proto/pair/planted_too -> proto/pair/planted"),
+    ((("daemon/planted.h", '#include "daemon/io/planted.h"'),
+      ("daemon/io/planted.h", '#include "daemon/planted_too.h"'),
+      ("daemon/planted_too.c", '#include "daemon/planted.h"'),
+      ("daemon/planted_too.h", "struct planted;")),
+     "daemon/io/planted -> daemon/planted_too -> daemon/planted -> daemon/io/planted"),
+    ((("ctl/planted.h", '#include "ctl/cmd/planted.h"'),
+      ("ctl/cmd/planted.h", '#include "../planted.h"')),
+     "ctl/cmd/planted -> ctl/planted -> ctl/cmd/planted"),
+)
+
+# Files that include one another without a circle.
+STRAIGHT = (
+    (("proto/node/planted.h", "struct planted;"),
+     ("proto/node/planted.c", '#include "node/planted.h"\n#include "node/planted_too.h"'),
+     ("proto/node/planted_too.h", '#include "node/step.h"\n#include "base/buf.h"')),
+    (("ctl/planted.h", '#include "ctl/cmd/planted.h"'),
+     ("ctl/cmd/planted.h", "/* #include \"ctl/planted.h\" */")),
+)
+
 # Lines that look alike and are right: layers.py must not refuse them.
 HARMLESS = (
     ("proto/pair/planted.c", "/* #include <uv.h>, time(), randombytes_buf() */"),
@@ -64,17 +95,22 @@ def run(root):
     return done.returncode, done.stdout + done.stderr
 
 
-def with_planted(root, name, line):
-    path = root / name
-    fresh = not path.parent.is_dir()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"/* SPDX-License-Identifier: Apache-2.0 */\n{line}\n", encoding="utf-8")
+def with_planted(root, *planted):
+    """layers.py on the tree with these files (name, text) in it, for as long as it runs."""
+    fresh = []
+    for name, text in planted:
+        path = root / name
+        if not path.parent.is_dir():
+            fresh.append(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"/* SPDX-License-Identifier: Apache-2.0 */\n{text}\n", encoding="utf-8")
     try:
         return run(root)
     finally:
-        path.unlink()
-        if fresh:
-            path.parent.rmdir()
+        for name, _ in planted:
+            (root / name).unlink()
+        for folder in fresh:
+            folder.rmdir()
 
 
 def copy_tree(source, root):
@@ -96,16 +132,25 @@ def main(source):
         if code != 0:
             bad.append(f"the tree as it is does not pass:\n{out}")
         for path, line, words in PLANTED:
-            code, out = with_planted(root, path, line)
+            code, out = with_planted(root, (path, line))
             if code == 0 or words not in out:
                 bad.append(f"not refused: {path}: {line}\n{out}")
+        for files, words in CIRCLES:
+            code, out = with_planted(root, *files)
+            if code == 0 or words not in out:
+                bad.append(f"not refused: {files}\n{out}")
         for path, line in HARMLESS:
-            code, out = with_planted(root, path, line)
+            code, out = with_planted(root, (path, line))
             if code != 0:
                 bad.append(f"refused: {path}: {line}\n{out}")
+        for files in STRAIGHT:
+            code, out = with_planted(root, *files)
+            if code != 0:
+                bad.append(f"refused: {files}\n{out}")
     for text in bad:
         print(text)
-    print(f"layers.selftest: {len(PLANTED)} planted, {len(HARMLESS)} harmless, {len(bad)} wrong")
+    print(f"layers.selftest: {len(PLANTED)} planted, {len(CIRCLES)} circles, "
+          f"{len(HARMLESS) + len(STRAIGHT)} harmless, {len(bad)} wrong")
     return 1 if bad else 0
 
 
