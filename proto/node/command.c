@@ -15,6 +15,7 @@
 #include "node/content.h"
 #include "node/core.h"
 #include "node/event.h"
+#include "node/home_keys.h"
 #include "node/invite.h"
 #include "node/lookup.h"
 #include "node/params.h"

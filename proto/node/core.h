@@ -5,7 +5,8 @@
  * Everything here can be rebuilt from the store (node_load). Who owns what:
  *   links.c     which links are open, requests of ours that wait
  *   account.c   identity, keys, creation
- *   home.c      our own relay: joining, queue, key bundle, descriptors
+ *   home.c      our own relay: joining, queue
+ *   publish.c   key bundle and descriptors, at our own relay
  *   contact.c   finding and asking people, accepting them
  *   outbox.c    messages out, until acknowledged end to end
  *   pump.c      what to do next for each contact, and when
@@ -21,7 +22,6 @@
 #include "node/mining.h"
 #include "node/rows.h"
 #include "relay/host.h"
-#include "relay/token.h"
 
 /* Where we are with our own relay. */
 enum home_state {
@@ -154,14 +154,6 @@ enum err home_use(struct node *node, struct step *step, const struct address *ad
 void home_part_used(struct node *node);
 /* Tells the relay up to which push everything is on disk here. */
 enum err home_ack(struct node *node, struct step *step) PETREL_MUST_USE;
-/* The keys of tokens for one target (our queue or record), derived from the row. */
-void home_token_keys(const struct relay_row *row, const struct sign_pk *target, struct token_key *k,
-                     struct token_siv_key *siv);
-/* A queue in 8 bytes, to tell ours apart; never 0. */
-uint64_t home_queue_mark(const struct sign_pk *queue);
-/* Public keys of our queue and record. */
-void home_queue(const struct relay_row *row, struct sign_pk *queue);
-void home_record(const struct relay_row *row, struct sign_pk *record);
 const char *home_state_name(enum home_state state);
 
 /* contact.c */

@@ -19,6 +19,7 @@
 #include "node/core.h"
 #include "node/device.h"
 #include "node/event.h"
+#include "node/home_keys.h"
 #include "node/invite.h"
 #include "node/prekeys.h"
 #include "relay/queue.h"

@@ -14,6 +14,7 @@
 #include "node/content.h"
 #include "node/core.h"
 #include "node/event.h"
+#include "node/home_keys.h"
 #include "relay/queue.h"
 
 enum {

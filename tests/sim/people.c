@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "node/core.h"
+#include "node/home_keys.h"
 
 enum {
     PEOPLE_PARAMS = 65536,

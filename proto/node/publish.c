@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/publish.h"
+
+#include "base/secret.h"
+#include "crypto/bep44.h"
+#include "node/bundle.h"
+#include "node/descriptor.h"
+#include "node/prekeys.h"
+#include "relay/descriptor_record.h"
+#include "relay/record.h"
+
+enum {
+    PUBLISH_AHEAD = 8,               /* periods that are signed ahead, section 3 of the protocol */
+    PUBLISH_BODY = LIMIT_FRAME - 64, /* largest body of a request */
+    PUBLISH_JUMP = 65536, /* a relay may be so far ahead of an older copy of this store */
+};
+
+/* Begins a request with a body of at most cap bytes. */
+static void request_begin(struct publish_request *request, struct step *step, uint8_t kind,
+                          size_t cap)
+{
+    *request = (struct publish_request){.due = true, .kind = kind, .body = step_writer(step, cap)};
+}
+
+/* Asks what the relay has of our record. */
+static enum err make_status(struct home_step *h, struct publish_request *request)
+{
+    request_begin(request, h->step, FRAME_RECORD_STATUS, 1024);
+    return record_status_write(&request->body, h->step->turn->arena, h->link->hash,
+                               &h->signers.record);
+}
+
+/* A new version of our device list, naming the queue and record of this relay. */
+static enum err make_list(struct home_step *h)
+{
+    struct device_list *list = arena_alloc(h->step->turn->arena, sizeof *list);
+    struct writer w = step_writer(h->step, LIMIT_DEVICE_LIST);
+    if (list == NULL || w.cap == 0) {
+        return ERR_NO_MEMORY;
+    }
+    list->version = h->account.list_version + 1;
+    list->created_ms = step_now(h->step);
+    list->count = 1;
+    list->entries[0] = (struct device_entry){
+        .certificate = h->account.certificate,
+        .queue_count = 1,
+        .queues = {{.relay = h->row.address, .key = h->signers.queue_pk}},
+        .record = {.relay = h->row.address, .key = h->signers.record_pk},
+    };
+    struct sign_pk id;
+    struct sign_sk identity;
+    account_identity(&h->account, &id, &identity);
+    enum err err = device_list_make(&w, list, &identity);
+    secret_wipe(&identity, sizeof identity);
+    if (err != ERR_OK) {
+        return err;
+    }
+    h->account.list_version = list->version;
+    h->account.device_list = writer_done(&w);
+    h->row.described = 0; /* the descriptors name the old version */
+    err = relay_row_put(h->step, h->node->keys, &h->row);
+    return err == ERR_OK ? account_row_put(h->step, h->node->keys, &h->account) : err;
+}
+
+/* The sealed body of our record: device list and signed prekey. */
+static enum err make_body(struct home_step *h, struct slice *sealed)
+{
+    struct step *step = h->step;
+    struct prekey_secret secret;
+    enum err err = prekeys_make(step, h->node->keys, PREKEY_SIGNED, h->row.spk_id, &secret);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct sign_pk sign_pk;
+    struct sign_sk sign;
+    struct writer prekey = step_writer(step, LIMIT_RECORD_PART);
+    prim_sign_keypair(&sign_pk, &sign, h->account.device_sign);
+    err = prekey.cap == 0 ? ERR_NO_MEMORY : prekey_write(&prekey, &secret, &sign);
+    secret_wipe(&sign, sizeof sign);
+    secret_wipe(&secret, sizeof secret);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct bundle bundle = {.device_list = h->account.device_list, .prekey = writer_done(&prekey)};
+    struct writer w = step_writer(step, LIMIT_RECORD_BODY);
+    bundle_write(&w, &bundle);
+    uint8_t *out = arena_alloc(step->turn->arena, LIMIT_RECORD_BODY);
+    if (out == NULL || w.err != ERR_OK || w.len + RECORD_OVERHEAD > LIMIT_RECORD_BODY) {
+        return out == NULL ? ERR_NO_MEMORY : ERR_BUG;
+    }
+    struct aead_key key;
+    record_key(&key, &h->node->account_id, &h->signers.record_pk);
+    record_seal(out, &key, step->turn->env, RECORD_BODY_ID, writer_done(&w));
+    secret_wipe(&key, sizeof key);
+    *sealed = slice_of(out, w.len + RECORD_OVERHEAD);
+    return ERR_OK;
+}
+
+/* One-time parts that the relay does not have yet, made where needed. */
+static enum err make_parts(struct home_step *h, struct record_put *put)
+{
+    struct step *step = h->step;
+    struct sign_pk sign_pk;
+    struct sign_sk sign;
+    struct aead_key key;
+    prim_sign_keypair(&sign_pk, &sign, h->account.device_sign);
+    record_key(&key, &h->node->account_id, &h->signers.record_pk);
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < LIMIT_ONE_TIME_REFILL; i++) {
+        struct prekey_secret secret;
+        uint32_t id = h->row.parts_sent + 1 + (uint32_t)i;
+        err = prekeys_make(step, h->node->keys, PREKEY_ONE_TIME, id, &secret);
+        if (err != ERR_OK) {
+            break;
+        }
+        uint8_t plain[PREKEY_PART];
+        struct writer w = writer_of(plain, sizeof plain);
+        err = prekey_write(&w, &secret, &sign);
+        secret_wipe(&secret, sizeof secret);
+        uint8_t *out = arena_alloc(step->turn->arena, w.len + RECORD_OVERHEAD);
+        if (err == ERR_OK && out == NULL) {
+            err = ERR_NO_MEMORY;
+        }
+        if (err == ERR_OK) {
+            record_seal(out, &key, step->turn->env, id, writer_done(&w));
+            put->parts[i] =
+                (struct record_part){.id = id, .sealed = slice_of(out, w.len + RECORD_OVERHEAD)};
+            put->nparts = i + 1;
+        }
+    }
+    secret_wipe(&sign, sizeof sign);
+    secret_wipe(&key, sizeof key);
+    return err;
+}
+
+/* Key bundle: the body when the relay does not have this version, else more one-time parts. */
+static enum err make_bundle(struct home_step *h, bool body, struct publish_request *request)
+{
+    struct step *step = h->step;
+    struct record_put *put = arena_alloc(step->turn->arena, sizeof *put);
+    request_begin(request, step, FRAME_RECORD_PUT, PUBLISH_BODY);
+    if (put == NULL || request->body.cap == 0) {
+        return ERR_NO_MEMORY;
+    }
+    enum err err = ERR_OK;
+    if (body && h->account.device_list.len == 0) {
+        err = make_list(h);
+    }
+    if (h->row.spk_id == 0 && err == ERR_OK) {
+        h->row.spk_id = 1;
+        err = relay_row_put(step, h->node->keys, &h->row);
+    }
+    put->seq = h->account.list_version;
+    put->has_body = body;
+    if (body && h->row.parts_sent > 0) {
+        put->drop_below = h->row.parts_sent + 1; /* new parts go with a new signed prekey */
+    }
+    struct token_siv_key siv;
+    home_token_keys(&h->row, &h->signers.record_pk, &put->k, &siv);
+    secret_wipe(&siv, sizeof siv);
+    if (err == ERR_OK) {
+        err = body ? make_body(h, &put->body) : make_parts(h, put);
+    }
+    if (err == ERR_OK && !body) {
+        h->row.last_part = h->row.parts_sent + (uint32_t)put->nparts;
+        err = relay_row_put(step, h->node->keys, &h->row);
+    }
+    if (err == ERR_OK) {
+        err = record_put_write(&request->body, step->turn->arena, h->link->hash, put,
+                               &h->signers.record, &h->signers.member);
+    }
+    return err;
+}
+
+/* The descriptor of the first period that the relay does not have yet. */
+static enum err make_descriptor(struct home_step *h, struct publish_request *request)
+{
+    struct step *step = h->step;
+    uint64_t period = descriptor_period(step_now(step));
+    if (h->row.described >= period) {
+        period = h->row.described + 1;
+    }
+    struct descriptor descriptor = {
+        .created_ms = step_now(step),
+        .list_version = h->account.list_version,
+        .record = h->signers.record_pk,
+        .relay_count = 1,
+        .relays = {{.address = h->row.address}},
+    };
+    device_list_hash(h->account.device_list, descriptor.list_hash);
+    uint8_t nonce[PRIM_AEAD_NONCE];
+    env_random(step->turn->env, nonce, sizeof nonce);
+    struct bep44_item item;
+    struct sign_pk id;
+    struct sign_sk identity;
+    account_identity(&h->account, &id, &identity);
+    /* Signed ahead = 1; a newer device list replaces what was published, so its version does. */
+    enum err err =
+        descriptor_seal(&identity, period, h->account.list_version, nonce, &descriptor, &item);
+    secret_wipe(&identity, sizeof identity);
+    struct descriptor_put put = {.period = (uint32_t)period, .item = item};
+    request_begin(request, step, FRAME_DESCRIPTOR_PUT, 2048);
+    if (err == ERR_OK) {
+        err = descriptor_put_write(&request->body, step->turn->arena, h->link->hash, &put,
+                                   &h->signers.member);
+    }
+    return err;
+}
+
+/* Removes signed prekeys that nobody may use any more: a bundle that held one is older than its
+ * reader allows. */
+static enum err drop_old(struct home_step *h)
+{
+    struct seal_keys *keys = h->node->keys;
+    uint64_t successor = 0; /* when the one after it was made */
+    for (uint32_t id = h->row.spk_id; id > 0; id--) {
+        struct prekey_secret secret;
+        enum err err = prekeys_get(h->step, keys, PREKEY_SIGNED, id, &secret);
+        uint64_t made = err == ERR_OK ? secret.created_ms : 0;
+        secret_wipe(&secret, sizeof secret);
+        if (err == ERR_OK && successor != 0 &&
+            step_now(h->step) - successor >= LIMIT_PREKEY_KEEP_DAYS * LIMIT_DAY_MS) {
+            err = prekeys_del(h->step, keys, PREKEY_SIGNED, id);
+        }
+        if (err != ERR_OK) {
+            return err == ERR_NOT_FOUND ? ERR_OK : err; /* the older ones are gone already */
+        }
+        successor = made;
+    }
+    return ERR_OK;
+}
+
+/* Every LIMIT_PREKEY_DAYS the bundle gets a new signed prekey, and with it a new list version. */
+static enum err rotate(struct home_step *h)
+{
+    struct prekey_secret secret;
+    if (h->row.spk_id == 0 || h->row.record_seq != h->account.list_version) {
+        return ERR_OK; /* a bundle is on its way already */
+    }
+    enum err err = prekeys_get(h->step, h->node->keys, PREKEY_SIGNED, h->row.spk_id, &secret);
+    uint64_t made = err == ERR_OK ? secret.created_ms : 0;
+    secret_wipe(&secret, sizeof secret);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (step_now(h->step) < made + LIMIT_PREKEY_DAYS * LIMIT_DAY_MS) {
+        return ERR_OK;
+    }
+    err = drop_old(h);
+    h->row.spk_id++;
+    if (h->row.last_part > h->row.parts_sent) {
+        h->row.parts_sent = h->row.last_part; /* whether they are there or not: to be dropped too */
+    }
+    if (err == ERR_OK) {
+        err = relay_row_put(h->step, h->node->keys, &h->row);
+    }
+    return err == ERR_OK ? make_list(h) : err;
+}
+
+enum err publish_next(struct home_step *h, struct publish_request *request)
+{
+    const struct home *home = &h->node->home;
+    *request = (struct publish_request){.due = false};
+    if (home->stale) {
+        return make_status(h, request);
+    }
+    enum err err = rotate(h);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (h->account.device_list.len == 0 || h->row.record_seq != h->account.list_version) {
+        return make_bundle(h, true, request);
+    }
+    if (home->parts == HOME_PARTS_UNKNOWN) {
+        return make_status(h, request);
+    }
+    if (home->parts <= LIMIT_ONE_TIME_PARTS - LIMIT_ONE_TIME_REFILL &&
+        h->row.parts_sent < UINT32_MAX - LIMIT_ONE_TIME_REFILL) {
+        return make_bundle(h, false, request);
+    }
+    if (h->row.described < descriptor_period(step_now(h->step)) + PUBLISH_AHEAD) {
+        return make_descriptor(h, request);
+    }
+    return ERR_OK;
+}
+
+/* What the relay has of our record. After a crash it can be the version that we were about to send,
+ * or, for a restored account, a later one: then ours becomes the next. */
+static enum err status_done(struct node *node, struct relay_row *row, struct account_row *account,
+                            struct slice body)
+{
+    struct record_status_reply status;
+    enum err err = record_status_reply_read(body, &status);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct home *home = &node->home;
+    /* Numbers that are used up never come back: a relay must not be able to use them all up. */
+    if ((status.last_part > row->last_part && status.last_part - row->last_part > PUBLISH_JUMP) ||
+        (status.seq > account->list_version && status.seq - account->list_version > PUBLISH_JUMP)) {
+        return ERR_PROTOCOL;
+    }
+    home->parts = status.parts_left;
+    if (status.last_part > row->parts_sent) {
+        row->parts_sent = status.last_part;
+    }
+    if (home->stale && status.seq == account->list_version) {
+        row->record_seq = status.seq;
+    } else if (home->stale && status.seq < UINT32_MAX) {
+        account->list_version = (uint32_t)status.seq;
+        account->device_list = slice_of(NULL, 0);
+    }
+    home->stale = false;
+    return ERR_OK;
+}
+
+/* The relay took what we put: a body with its list, or one-time parts. */
+static enum err put_done(struct node *node, struct relay_row *row,
+                         const struct account_row *account, struct slice body)
+{
+    struct record_put_reply put;
+    enum err err = record_put_reply_read(body, &put);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (row->record_seq == account->list_version) {
+        row->parts_sent = row->last_part;
+    }
+    row->record_seq = account->list_version;
+    node->home.parts = put.parts_left;
+    return ERR_OK;
+}
+
+enum err publish_done(struct node *node, struct step *step, struct relay_row *row,
+                      struct account_row *account, uint8_t kind, struct slice body)
+{
+    uint64_t period = descriptor_period(step_now(step));
+    switch (kind) {
+    case FRAME_RECORD_PUT:
+        return put_done(node, row, account, body);
+    case FRAME_RECORD_STATUS:
+        return status_done(node, row, account, body);
+    case FRAME_DESCRIPTOR_PUT:
+        row->described = row->described >= period ? row->described + 1 : period;
+        return ERR_OK;
+    default:
+        return ERR_PROTOCOL;
+    }
+}
