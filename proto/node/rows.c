@@ -89,39 +89,58 @@ static const struct field INVITE_FIELDS[] = {
     FIELD(4, FIELD_FIXED, invite_row, session, SESSION_T),
 };
 
+/* A kind of sealed row: the table of the store that it is in, its plaintext, its struct. */
+struct row_kind {
+    enum store_table table;
+    const struct field *fields;
+    size_t nfields;
+    size_t size;
+};
+
+#define ROW_KIND(table, fields, type)                                                              \
+    {                                                                                              \
+        table, fields, FIELD_COUNT(fields), sizeof(struct type)                                    \
+    }
+
+static const struct row_kind ACCOUNT_ROW = ROW_KIND(STORE_ACCOUNT, ACCOUNT_FIELDS, account_row);
+static const struct row_kind RELAY_ROW = ROW_KIND(STORE_ACCOUNT, RELAY_FIELDS, relay_row);
+static const struct row_kind CONTACT_ROW = ROW_KIND(STORE_CONTACT, CONTACT_FIELDS, contact_row);
+static const struct row_kind OUTBOX_ROW = ROW_KIND(STORE_OUTBOX, OUTBOX_FIELDS, outbox_row);
+static const struct row_kind MESSAGE_ROW = ROW_KIND(STORE_MESSAGE, MESSAGE_FIELDS, message_row);
+static const struct row_kind INVITE_ROW = ROW_KIND(STORE_INVITE, INVITE_FIELDS, invite_row);
+
 static_assert(sizeof(enum contact_state) == sizeof(int), "FIELD_ENUM reads an int");
 
-static enum err row_put(struct step *step, struct seal_keys *keys, enum store_table t,
-                        const struct store_key *key, uint8_t bucket, const struct field *table,
-                        size_t n, const void *row)
+static enum err row_put(struct step *step, struct seal_keys *keys, const struct row_kind *kind,
+                        const struct store_key *key, uint8_t bucket, const void *row)
 {
     size_t cap = 1024;
-    for (size_t i = 0; i < n; i++) {
-        if (table[i].kind == FIELD_SLICE) {
-            size_t len = ((const struct slice *)fields_member(&table[i], row))->len;
-            assert(len <= table[i].size); /* a row that nobody could read again */
+    for (size_t i = 0; i < kind->nfields; i++) {
+        const struct field *field = &kind->fields[i];
+        if (field->kind == FIELD_SLICE) {
+            size_t len = ((const struct slice *)fields_member(field, row))->len;
+            assert(len <= field->size); /* a row that nobody could read again */
             cap += len;
         }
     }
     struct writer w = step_writer(step, cap);
-    fields_write(&w, table, n, row);
+    fields_write(&w, kind->fields, kind->nfields, row);
     if (w.err != ERR_OK) {
         return w.cap == 0 ? ERR_NO_MEMORY : ERR_BUG;
     }
-    return seal_put(keys, step->turn, t, store_key_slice(key), bucket, writer_done(&w));
+    return seal_put(keys, step->turn, kind->table, store_key_slice(key), bucket, writer_done(&w));
 }
 
-static enum err row_get(struct step *step, struct seal_keys *keys, enum store_table t,
-                        const struct store_key *key, const struct field *table, size_t n, void *row,
-                        size_t row_len)
+static enum err row_get(struct step *step, struct seal_keys *keys, const struct row_kind *kind,
+                        const struct store_key *key, void *row)
 {
     struct slice plain;
-    enum err err = seal_get(keys, step->turn, t, store_key_slice(key), &plain);
+    enum err err = seal_get(keys, step->turn, kind->table, store_key_slice(key), &plain);
     if (err != ERR_OK) {
         return err;
     }
-    memset(row, 0, row_len);
-    return fields_read(plain, table, n, row);
+    memset(row, 0, kind->size);
+    return fields_read(plain, kind->fields, kind->nfields, row);
 }
 
 /* account | 0x00 or 0x01. */
@@ -163,8 +182,7 @@ static uint64_t key_tail(struct slice key, size_t n)
 enum err account_row_get(struct step *step, struct seal_keys *keys, struct account_row *row)
 {
     struct store_key k = account_key(keys, 0);
-    return row_get(step, keys, STORE_ACCOUNT, &k, ACCOUNT_FIELDS, FIELD_COUNT(ACCOUNT_FIELDS), row,
-                   sizeof *row);
+    return row_get(step, keys, &ACCOUNT_ROW, &k, row);
 }
 
 enum err account_row_exists(struct step *step, uint32_t account, bool *exists)
@@ -181,22 +199,19 @@ enum err account_row_exists(struct step *step, uint32_t account, bool *exists)
 enum err account_row_put(struct step *step, struct seal_keys *keys, const struct account_row *row)
 {
     struct store_key k = account_key(keys, 0);
-    return row_put(step, keys, STORE_ACCOUNT, &k, SEAL_BUCKET_ACCOUNT, ACCOUNT_FIELDS,
-                   FIELD_COUNT(ACCOUNT_FIELDS), row);
+    return row_put(step, keys, &ACCOUNT_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
 }
 
 enum err relay_row_get(struct step *step, struct seal_keys *keys, struct relay_row *row)
 {
     struct store_key k = account_key(keys, 1);
-    return row_get(step, keys, STORE_ACCOUNT, &k, RELAY_FIELDS, FIELD_COUNT(RELAY_FIELDS), row,
-                   sizeof *row);
+    return row_get(step, keys, &RELAY_ROW, &k, row);
 }
 
 enum err relay_row_put(struct step *step, struct seal_keys *keys, const struct relay_row *row)
 {
     struct store_key k = account_key(keys, 1);
-    return row_put(step, keys, STORE_ACCOUNT, &k, SEAL_BUCKET_ACCOUNT, RELAY_FIELDS,
-                   FIELD_COUNT(RELAY_FIELDS), row);
+    return row_put(step, keys, &RELAY_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
 }
 
 /* account | keyed hash of the ID. */
@@ -241,8 +256,7 @@ enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t num
                          struct contact_row *row)
 {
     struct store_key k = contact_key(keys, number);
-    enum err err = row_get(step, keys, STORE_CONTACT, &k, CONTACT_FIELDS,
-                           FIELD_COUNT(CONTACT_FIELDS), row, sizeof *row);
+    enum err err = row_get(step, keys, &CONTACT_ROW, &k, row);
     if (err == ERR_OK) {
         row->number = number;
     }
@@ -252,8 +266,7 @@ enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t num
 enum err contact_row_put(struct step *step, struct seal_keys *keys, const struct contact_row *row)
 {
     struct store_key k = contact_key(keys, row->number);
-    enum err err = row_put(step, keys, STORE_CONTACT, &k, SEAL_BUCKET_ACCOUNT, CONTACT_FIELDS,
-                           FIELD_COUNT(CONTACT_FIELDS), row);
+    enum err err = row_put(step, keys, &CONTACT_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
     if (err != ERR_OK) {
         return err;
     }
@@ -312,16 +325,14 @@ enum err outbox_row_get(struct step *step, struct seal_keys *keys, uint32_t cont
                         struct outbox_row *row)
 {
     struct store_key k = order_key(keys, contact, order);
-    return row_get(step, keys, STORE_OUTBOX, &k, OUTBOX_FIELDS, FIELD_COUNT(OUTBOX_FIELDS), row,
-                   sizeof *row);
+    return row_get(step, keys, &OUTBOX_ROW, &k, row);
 }
 
 enum err outbox_row_put(struct step *step, struct seal_keys *keys, uint32_t contact, uint64_t order,
                         const struct outbox_row *row)
 {
     struct store_key k = order_key(keys, contact, order);
-    return row_put(step, keys, STORE_OUTBOX, &k, seal_message_bucket(keys, contact, 0),
-                   OUTBOX_FIELDS, FIELD_COUNT(OUTBOX_FIELDS), row);
+    return row_put(step, keys, &OUTBOX_ROW, &k, seal_message_bucket(keys, contact, 0), row);
 }
 
 enum err outbox_row_del(struct step *step, struct seal_keys *keys, uint32_t contact, uint64_t order)
@@ -420,16 +431,14 @@ enum err message_row_get(struct step *step, struct seal_keys *keys, uint32_t con
                          uint64_t order, struct message_row *row)
 {
     struct store_key k = order_key(keys, contact, order);
-    return row_get(step, keys, STORE_MESSAGE, &k, MESSAGE_FIELDS, FIELD_COUNT(MESSAGE_FIELDS), row,
-                   sizeof *row);
+    return row_get(step, keys, &MESSAGE_ROW, &k, row);
 }
 
 enum err message_row_put(struct step *step, struct seal_keys *keys, uint32_t contact,
                          uint64_t order, const struct message_row *row)
 {
     struct store_key k = order_key(keys, contact, order);
-    return row_put(step, keys, STORE_MESSAGE, &k, seal_message_bucket(keys, contact, 0),
-                   MESSAGE_FIELDS, FIELD_COUNT(MESSAGE_FIELDS), row);
+    return row_put(step, keys, &MESSAGE_ROW, &k, seal_message_bucket(keys, contact, 0), row);
 }
 
 enum err message_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
@@ -457,16 +466,14 @@ enum err invite_row_get(struct step *step, struct seal_keys *keys, const uint8_t
                         struct invite_row *row)
 {
     struct store_key k = invite_key(keys, id);
-    return row_get(step, keys, STORE_INVITE, &k, INVITE_FIELDS, FIELD_COUNT(INVITE_FIELDS), row,
-                   sizeof *row);
+    return row_get(step, keys, &INVITE_ROW, &k, row);
 }
 
 enum err invite_row_put(struct step *step, struct seal_keys *keys, const uint8_t id[INVITE_ID],
                         const struct invite_row *row)
 {
     struct store_key k = invite_key(keys, id);
-    return row_put(step, keys, STORE_INVITE, &k, SEAL_BUCKET_ACCOUNT, INVITE_FIELDS,
-                   FIELD_COUNT(INVITE_FIELDS), row);
+    return row_put(step, keys, &INVITE_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
 }
 
 /* account | keyed hash of (contact, content id). */
