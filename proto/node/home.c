@@ -345,6 +345,7 @@ enum err home_reply(struct node *node, struct step *step, const struct link_requ
         err = account_row_get(step, node->keys, &account);
     }
     if (err != ERR_OK) {
+        secret_wipe(&row, sizeof row);
         return err;
     }
     if (head.err == ERR_STALE && request->kind == FRAME_DESCRIPTOR_PUT) {
