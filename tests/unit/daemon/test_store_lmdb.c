@@ -459,7 +459,7 @@ static bool namespaces(void)
 /* A small file system of our own, where the system lets us have one. */
 static bool small_disk(const char *dir)
 {
-    return namespaces() && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    return namespaces() && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
            mount("petrel-test", dir, "tmpfs", 0, "size=96m,mode=0700") == 0;
 }
 
