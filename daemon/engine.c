@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/engine.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -294,6 +295,7 @@ static void turn_failed(struct engine *e, enum err err, enum engine_stage stage,
     e->epoch++;
     append_close_all(e, &outs);
     if (verdict == ENGINE_DROP) {
+        assert(done->last != NULL); /* the one input that ran */
         input_dropped(e, done->last, err, &outs);
         channel_done(&e->channel, done);
     }

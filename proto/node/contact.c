@@ -263,11 +263,15 @@ static enum err resolved(struct node *node, struct step *step, struct work *work
         work_fail(step, work, err, 0); /* a relay that lies, or something new */
         return ERR_OK;
     }
+    struct slice hash = slice_of(descriptor.list_hash, sizeof descriptor.list_hash);
+    row->list_hash = arena_copy(step->turn->arena, hash);
+    if (row->list_hash.p == NULL) {
+        return ERR_NO_MEMORY;
+    }
     row->has_record = true;
     row->record = descriptor.record;
     row->relay = descriptor.relays[0].address;
     row->list_version = descriptor.list_version;
-    row->list_hash = slice_of(descriptor.list_hash, sizeof descriptor.list_hash);
     work->attempts = 0;
     work_wake(work);
     return contact_row_put(step, node->keys, row);
