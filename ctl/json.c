@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "ctl/args.h"
+#include "ctl/output.h"
 
 enum {
     JSON_KEY = 128, /* longest key, with its NUL */
@@ -127,14 +128,15 @@ static json_t *to_json(struct slice encoded)
     return root;
 }
 
+/* Takes value. */
 static int print_line(json_t *value)
 {
     int rc = EXIT_LOCAL;
     char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
-    if (text != NULL && puts(text) >= 0 && fflush(stdout) == 0) {
-        rc = EXIT_OK;
-    }
-    if (rc != EXIT_OK) {
+    if (text != NULL) {
+        puts(text);
+        rc = output_flush();
+    } else {
         fprintf(stderr, "petrelctl: the result cannot be printed\n");
     }
     free(text);

@@ -12,6 +12,7 @@
 #include "ctl/args.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
+#include "ctl/output.h"
 
 static int run(const struct args *args)
 {
@@ -32,9 +33,6 @@ static int run(const struct args *args)
     struct ctl ctl = {.args = args, .client = client, .usage = command->usage};
     int rc = command->run(&ctl, args->argc - words, args->argv + words);
     client_free(client);
-    if (fflush(stdout) != 0 && rc == EXIT_OK) {
-        rc = EXIT_LOCAL;
-    }
     return rc;
 }
 
@@ -55,7 +53,8 @@ int main(int argc, char **argv)
     }
     switch (ask) {
     case ARGS_RUN:
-        return run(&args);
+        rc = run(&args);
+        break;
     case ARGS_HELP:
         command_help(stdout);
         break;
@@ -63,5 +62,5 @@ int main(int argc, char **argv)
         puts("petrelctl " PETREL_VERSION);
         break;
     }
-    return EXIT_OK;
+    return rc == EXIT_OK ? output_close() : rc; /* who failed has said so */
 }

@@ -428,20 +428,30 @@ static enum err prepare(struct daemon *d)
     return err;
 }
 
+/* The exit code after printing; a sentence on stderr when stdout did not take all of it. */
+static int printed(void)
+{
+    if (ferror(stdout) == 0 && fflush(stdout) == 0 && fclose(stdout) == 0) {
+        return EXIT_SUCCESS;
+    }
+    fprintf(stderr, "petreld: cannot write to standard output: %s\n", strerror(errno));
+    return EXIT_FAILURE;
+}
+
 static int daemon_main(struct daemon *d)
 {
     logger_init(&d->log, STDERR_FILENO, LOGGER_INFO);
     if (d->options.action == OPTIONS_HELP || d->options.action == OPTIONS_VERSION) {
         fputs(d->options.action == OPTIONS_HELP ? options_help() : "petreld " PETREL_VERSION "\n",
               stdout);
-        return EXIT_SUCCESS;
+        return printed();
     }
     if (prim_init() != ERR_OK || prepare(d) != ERR_OK) {
         return EXIT_FAILURE;
     }
     if (d->options.action == OPTIONS_PRINT_CONFIG) {
         config_print(&d->config, stdout);
-        return EXIT_SUCCESS;
+        return printed();
     }
     if (d->options.action == OPTIONS_CHECK_CONFIG) {
         return EXIT_SUCCESS;

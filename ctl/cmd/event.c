@@ -4,6 +4,7 @@
  */
 #include "ctl/command.h"
 #include "ctl/json.h"
+#include "ctl/output.h"
 #include "ctl/render.h"
 
 struct events {
@@ -58,7 +59,7 @@ static int print_event(const struct ctl *ctl, struct slice event)
         print_data(data);
     }
     fputc('\n', stdout);
-    return fflush(stdout) == 0 ? EXIT_OK : EXIT_LOCAL;
+    return output_flush();
 }
 
 static int ack(struct ctl *ctl, const struct events *e, uint64_t cursor)

@@ -597,6 +597,34 @@ def petrelctl_keeps_its_word():
     assert r.returncode == 5 and b"petreld --home" in r.stderr, r
 
 
+def what_cannot_be_printed_is_a_local_failure():
+    d = Daemon()
+
+    def check(program, *args, code=1):
+        with open("/dev/full", "wb") as full:
+            r = subprocess.run([program, "--home", d.home, *args], stdout=full,
+                               stderr=subprocess.PIPE, timeout=60)
+        name = "petreld" if program == PETRELD else "petrelctl"
+        wanted = f"{name}: cannot write to standard output: No space left on device\n"
+        assert r.returncode == code and r.stderr.decode() == wanted, (args, r)
+    check(PETRELCTL, "--json", "id", code=4)  # there is no account: what failed first counts
+    assert d.ctl("init").returncode == 0
+    assert d.ctl("send", "x", "a").returncode == 0
+    for args in (["status"], ["--json", "status"], ["id"], ["help"], ["help", "--list"], ["--help"],
+                 ["--version"], ["events", "--since", "0"], ["--json", "events", "--since", "0"]):
+        check(PETRELCTL, *args)
+    for args in (["--help"], ["--version"], ["--print-config"]):
+        check(PETRELD, *args)
+    # an event that was not printed is not acknowledged
+    check(PETRELCTL, "events", "--as", "bot", "--ack")
+    assert d.client().call("event.subscribe", name="bot")["start"] == 0
+    # what prints nothing has nothing to lose
+    with open("/dev/full", "wb") as full:
+        assert subprocess.run([PETRELD, "--home", d.home, "--check-config"], stdout=full,
+                              timeout=60).returncode == 0
+    assert d.stop() == 0
+
+
 # Every function above that takes nothing is a check.
 TESTS = [v for v in list(globals().values())
          if inspect.isfunction(v) and v.__module__ == __name__ and v.__code__.co_argcount == 0]
