@@ -3,7 +3,8 @@
  * fuzz_node: a core with an account, contacts and the role of a relay (fuzz/parts/world.h), fed
  * with steps: op u8 | length u8 | bytes. Nothing that links or callers hand in may fail a turn.
  * decodes: proto/node/node.c proto/node/home.c proto/node/inbox.c proto/node/outbox.c
- * decodes: proto/node/contact.c proto/node/links.c proto/node/pump.c proto/relay/wire.c
+ * decodes: proto/node/contact.c proto/node/links.c proto/node/pump.c proto/node/publish.c
+ * decodes: proto/relay/wire.c
  */
 #include <stdlib.h>
 #include <string.h>
