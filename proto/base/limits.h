@@ -59,6 +59,9 @@ enum {
     LIMIT_MEMBER_RECORDS = 8,               /* records likewise */
     LIMIT_JOIN_CODE_DAYS = 7,               /* life of a relay's single-use join code */
     LIMIT_POP_HOURS = 24,                   /* a pop is answered the same way this long */
+    LIMIT_CARD_DAYS = 14,                   /* longest life of a relay card */
+    LIMIT_CARD_NEW_DAYS = 7,                /* a relay makes a new one after this */
+    LIMIT_CARD_SKEW_MS = 3600000,           /* how far its clock may be ahead of the reader's */
 
     /* sessions (docs/protocol/05-session.md) */
     LIMIT_SKIP_JUMP = 2000,      /* messages skipped in one chain */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "node/hostname.h"
-#include "node/signed.h"
+#include "crypto/signed.h"
 
 enum {
     ADDRESS_FIELDS = 16, /* of a map, unknown ones included */

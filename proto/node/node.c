@@ -86,6 +86,7 @@ static enum err load_relay(struct node *node, struct turn *turn)
     }
     struct relay_host_config config = {
         .node_id = node->id,
+        .node_sk = node->sk,
         .keys = node->config.node_keys,
         .registration_open = node->config.relay_open,
         .spent_lru = node->config.spent_lru > 0 ? node->config.spent_lru : LIMIT_SPENT_LRU};

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
+#include "relay/host_card.h"
 #include "relay/host_descriptor.h"
 #include "relay/host_member.h"
 #include "relay/host_queue.h"
@@ -26,6 +28,7 @@ void relay_host_free(struct relay_host *host)
 {
     if (host != NULL) {
         relay_cache_fini(&host->cache);
+        secret_wipe(&host->card, sizeof host->card);
         free(host);
     }
 }
@@ -48,6 +51,9 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     if (err == ERR_OK) {
         err = host_sweep_load(host, turn);
     }
+    if (err == ERR_OK) {
+        err = host_card_load(host, turn);
+    }
     if (err != ERR_OK) {
         return err;
     }
@@ -60,6 +66,25 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     return ERR_OK;
 }
 
+/* The requests of those who own nothing here: open, on an anonymous link, or sealed. */
+static enum err dispatch_open(struct relay_host *host, struct turn *turn, uint8_t kind,
+                              struct slice body, struct writer *reply)
+{
+    switch (kind) {
+    case RELAY_QUEUE_DEPOSIT:
+        return host_queue_deposit(host, turn, body, reply);
+    case RELAY_RECORD_GET:
+        return host_record_get(host, turn, body, reply);
+    case RELAY_RECORD_POP:
+        return host_record_pop(host, turn, body, reply);
+    case RELAY_DESCRIPTOR_GET:
+        return host_descriptor_get(host, turn, body, reply);
+    default:
+        relay_reply_write(reply, &(struct relay_reply){.err = ERR_UNSUPPORTED});
+        return ERR_OK;
+    }
+}
+
 static enum err dispatch(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
                          uint8_t kind, struct slice body, struct writer *reply)
 {
@@ -70,27 +95,22 @@ static enum err dispatch(struct relay_host *host, struct turn *turn, const struc
         return host_queue_register(host, turn, peer, body, reply);
     case RELAY_QUEUE_ATTACH:
         return host_queue_attach(host, turn, peer, body, reply);
-    case RELAY_QUEUE_DEPOSIT:
-        return host_queue_deposit(host, turn, body, reply);
     case RELAY_QUEUE_PUSH:
         return ERR_PROTOCOL; /* a relay's own */
     case RELAY_QUEUE_ACK:
         return host_queue_ack(host, turn, peer, body, reply);
     case RELAY_RECORD_PUT:
         return host_record_put(host, turn, peer, body, reply);
-    case RELAY_RECORD_GET:
-        return host_record_get(host, turn, body, reply);
-    case RELAY_RECORD_POP:
-        return host_record_pop(host, turn, body, reply);
     case RELAY_RECORD_STATUS:
         return host_record_status(host, turn, peer, body, reply);
     case RELAY_DESCRIPTOR_PUT:
         return host_descriptor_put(host, turn, peer, body, reply);
-    case RELAY_DESCRIPTOR_GET:
-        return host_descriptor_get(host, turn, body, reply);
+    case RELAY_CARD:
+        return host_card_get(host, body, reply);
+    case RELAY_SEALED:
+        return host_card_sealed(host, turn, body, dispatch_open, reply);
     default:
-        relay_reply_write(reply, &(struct relay_reply){.err = ERR_UNSUPPORTED});
-        return ERR_OK;
+        return dispatch_open(host, turn, kind, body, reply);
     }
 }
 
@@ -130,12 +150,15 @@ enum err relay_host_next_push(struct relay_host *host, struct turn *turn,
 
 enum err relay_host_tick(struct relay_host *host, struct turn *turn)
 {
-    return host_sweep_tick(host, turn);
+    enum err err = host_sweep_tick(host, turn);
+    return err == ERR_OK ? host_card_tick(host, turn) : err;
 }
 
 uint64_t relay_host_deadline(const struct relay_host *host)
 {
-    return host_sweep_deadline(host);
+    uint64_t sweep = host_sweep_deadline(host);
+    uint64_t card = host_card_deadline(host);
+    return sweep < card ? sweep : card;
 }
 
 enum err relay_host_invite(struct relay_host *host, struct turn *turn, uint8_t code[static 32])

@@ -6,14 +6,34 @@
 #ifndef PETREL_RELAY_HOST_STATE_H
 #define PETREL_RELAY_HOST_STATE_H
 
+#include "relay/card.h"
 #include "relay/host_cache.h"
 #include "relay/host_types.h"
 #include "relay/queue.h"
 #include "relay/wire.h"
 
+enum {
+    RELAY_CARD_KEYS = 4, /* in use at a time: one in the card, the others still in older cards */
+};
+
+/* A key that requests are sealed to. */
+struct relay_card_key {
+    uint8_t id;
+    uint8_t sk[HPKE_SECRET_KEY];
+    uint64_t created_ms;
+};
+
+struct relay_card_state {
+    struct relay_card_key keys[RELAY_CARD_KEYS]; /* oldest first; the last is in the card */
+    size_t nkeys;
+    uint8_t bytes[CARD_MAX]; /* the signed card */
+    size_t len;              /* 0: to be made */
+};
+
 struct relay_host {
     struct relay_host_config config;
     struct relay_cache cache;
+    struct relay_card_state card;
 
     uint64_t arrival_next; /* number of the next envelope */
     uint64_t arrival_end;  /* numbers below are reserved in the store */

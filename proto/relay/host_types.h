@@ -15,10 +15,11 @@
 #include "store/seal.h"
 
 struct relay_host_config {
-    struct sign_pk node_id; /* this relay: stamps are bound to it */
-    struct seal_keys *keys; /* the node's; borrowed */
-    bool registration_open; /* members need no invite code */
-    uint64_t spent_lru;     /* nonces held in memory at most */
+    struct sign_pk node_id;        /* this relay: stamps are bound to it */
+    const struct sign_sk *node_sk; /* its secret: signs the relay card; borrowed */
+    struct seal_keys *keys;        /* the node's; borrowed */
+    bool registration_open;        /* members need no invite code */
+    uint64_t spent_lru;            /* nonces held in memory at most */
 };
 
 /* Who sent a request. */

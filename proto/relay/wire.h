@@ -32,6 +32,8 @@ enum relay_kind {
     RELAY_RECORD_STATUS = 25,
     RELAY_DESCRIPTOR_PUT = 26,
     RELAY_DESCRIPTOR_GET = 27,
+    RELAY_CARD = 28,
+    RELAY_SEALED = 29,
 };
 
 enum {

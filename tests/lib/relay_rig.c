@@ -54,7 +54,9 @@ void rig_init(struct relay_rig *r, uint64_t spent_lru)
     arena_init(&r->arena, LIMIT_TURN_ARENA);
     r->keys = seal_keys_new_node(key);
     ck_assert_ptr_nonnull(r->keys);
+    rig_sk(&r->node_sk, 9, 9);
     r->config = (struct relay_host_config){.node_id = rig_pk(9, 9),
+                                           .node_sk = &r->node_sk,
                                            .keys = r->keys,
                                            .registration_open = true,
                                            .spent_lru = spent_lru};

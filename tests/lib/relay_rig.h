@@ -23,6 +23,7 @@ struct relay_rig {
     struct arena arena;
     struct turn turn;
     struct seal_keys *keys;
+    struct sign_sk node_sk;
     struct relay_host_config config;
     struct relay_host *host;
     bool growth;      /* of the next turns */

@@ -6,7 +6,7 @@
 #include "base/pack.h"
 #include "lib/data.h"
 #include "lib/unit.h"
-#include "node/signed.h"
+#include "crypto/signed.h"
 
 enum {
     BIG = 2 * LIMIT_DEVICE_LIST,
