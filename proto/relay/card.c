@@ -38,44 +38,43 @@ enum err card_write(struct writer *w, const struct card *card, const struct sign
 
 static enum err body_read(struct slice body, struct card *card)
 {
-    struct reader r = reader_of(body);
     struct card got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        switch (f.key) {
+    struct relay_fields f;
+    relay_fields_begin(&f, body);
+    while (relay_fields_next(&f)) {
+        switch (f.map.key) {
         case 0:
-            got.key_id = (uint8_t)pack_read_uint(&r, UINT8_MAX);
+            got.key_id = (uint8_t)pack_read_uint(&f.r, UINT8_MAX);
             break;
         case 1:
-            pack_read_bin_exact(&r, got.pk, sizeof got.pk);
+            pack_read_bin_exact(&f.r, got.pk, sizeof got.pk);
             break;
         case 2:
-            got.created_ms = pack_read_uint(&r, UINT64_MAX);
+            got.created_ms = pack_read_uint(&f.r, UINT64_MAX);
             break;
         case 3:
-            got.until_ms = pack_read_uint(&r, UINT64_MAX);
+            got.until_ms = pack_read_uint(&f.r, UINT64_MAX);
             break;
         case 4:
-            got.deposit_bits = (uint8_t)pack_read_uint(&r, UINT8_MAX);
+            got.deposit_bits = (uint8_t)pack_read_uint(&f.r, UINT8_MAX);
             break;
         case 5:
-            got.pop_bits = (uint8_t)pack_read_uint(&r, UINT8_MAX);
+            got.pop_bits = (uint8_t)pack_read_uint(&f.r, UINT8_MAX);
             break;
         case 6:
-            got.envelopes = (uint32_t)pack_read_uint(&r, UINT32_MAX);
+            got.envelopes = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
             break;
         case 7:
-            got.bytes = pack_read_uint(&r, UINT64_MAX);
+            got.bytes = pack_read_uint(&f.r, UINT64_MAX);
             break;
         case 8:
-            got.days = (uint16_t)pack_read_uint(&r, UINT16_MAX);
+            got.days = (uint16_t)pack_read_uint(&f.r, UINT16_MAX);
             break;
         default:
-            pack_fields_skip(&f);
+            break;
         }
     }
-    pack_fields_require(&f, CARD_REQUIRED);
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, CARD_REQUIRED);
     if (err == ERR_OK) {
         *card = got;
     }
@@ -112,19 +111,16 @@ void card_get_write(struct writer *w)
 
 enum err card_get_read(struct slice bytes)
 {
-    struct reader r = reader_of(bytes);
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_fields_next(&f)) {
     }
-    return reader_end(&r);
+    return relay_fields_end(&f, 0);
 }
 
 void card_reply_write(struct writer *w, const struct card_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    relay_reply_begin(w, &reply->head, ok ? 1 : 0);
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, 1)) {
         pack_uint(w, 2);
         pack_bin_slice(w, reply->card);
     }
@@ -132,21 +128,15 @@ void card_reply_write(struct writer *w, const struct card_reply *reply)
 
 enum err card_reply_read(struct slice bytes, struct card_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct card_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.card = pack_read_bin(&r, CARD_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.card = pack_read_bin(&f.r, CARD_MAX);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x05 : 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x05);
     if (err == ERR_OK) {
         *reply = got;
     }

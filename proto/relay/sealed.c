@@ -278,18 +278,15 @@ void sealed_request_write(struct writer *w, struct slice sealed)
 
 enum err sealed_request_read(struct slice bytes, struct slice *sealed)
 {
-    struct reader r = reader_of(bytes);
     struct slice got = slice_of(NULL, 0);
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (f.key == 0) {
-            got = pack_read_bin(&r, SEALED_REQUEST_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            got = pack_read_bin(&f.r, SEALED_REQUEST_MAX);
         }
     }
-    pack_fields_require(&f, 1);
-    enum err err = reader_end(&r);
+    enum err err = relay_fields_end(&f, 0x01);
     if (err == ERR_OK) {
         *sealed = got;
     }
@@ -298,9 +295,7 @@ enum err sealed_request_read(struct slice bytes, struct slice *sealed)
 
 void sealed_reply_write(struct writer *w, const struct sealed_reply *reply)
 {
-    bool ok = reply->head.err == ERR_OK;
-    relay_reply_begin(w, &reply->head, ok ? 1 : 0);
-    if (ok) {
+    if (relay_reply_write_head(w, &reply->head, 1)) {
         pack_uint(w, 2);
         pack_bin_slice(w, reply->sealed);
     }
@@ -308,21 +303,15 @@ void sealed_reply_write(struct writer *w, const struct sealed_reply *reply)
 
 enum err sealed_reply_read(struct slice bytes, struct sealed_reply *reply)
 {
-    struct reader r = reader_of(bytes);
     struct sealed_reply got = {0};
-    struct pack_fields f = pack_fields_begin(&r, RELAY_FIELDS);
-    while (pack_fields_next(&f)) {
-        if (relay_reply_field(&f, &got.head)) {
-            continue;
-        }
-        if (f.key == 2) {
-            got.sealed = pack_read_bin(&r, SEALED_REPLY_MAX);
-        } else {
-            pack_fields_skip(&f);
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_reply_next(&f, &got.head)) {
+        if (f.map.key == 2) {
+            got.sealed = pack_read_bin(&f.r, SEALED_REPLY_MAX);
         }
     }
-    pack_fields_require(&f, got.head.err == ERR_OK ? 0x05 : 0x01);
-    enum err err = reader_end(&r);
+    enum err err = relay_reply_end(&f, &got.head, 0x05);
     if (err == ERR_OK) {
         *reply = got;
     }
