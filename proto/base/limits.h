@@ -62,6 +62,9 @@ enum {
     LIMIT_CARD_DAYS = 14,                   /* longest life of a relay card */
     LIMIT_CARD_NEW_DAYS = 7,                /* a relay makes a new one after this */
     LIMIT_CARD_SKEW_MS = 3600000,           /* how far its clock may be ahead of the reader's */
+    LIMIT_FORWARD_LINKS = 256,              /* other relays that a relay has links to */
+    LIMIT_FORWARD_WAITING = 256,            /* forwarded requests that wait for such a link */
+    LIMIT_FORWARD_BYTES = 4 * 1024 * 1024,  /* and their size */
 
     /* sessions (docs/protocol/05-session.md) */
     LIMIT_SKIP_JUMP = 2000,      /* messages skipped in one chain */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * signed: [bin(body), bin(signature)], the form of what an identity or a node signs for others to keep.
+ * signed: [bin(body), bin(signature)], the form of what an identity or a node signs for others to
+ * keep.
  *
  * The signature covers label | 0x00 | the exact bytes of body, is verified before body is decoded,
  * and never re-encoded. docs/protocol/06-identity.md, section 1.

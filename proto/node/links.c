@@ -133,26 +133,37 @@ void links_remove(struct links *links, uint64_t id)
     link_free_memory(link);
 }
 
-struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
-                                 const struct address *address)
+static struct node_link *find_own(const struct links *links, enum link_purpose purpose,
+                                  const struct address *address, uint32_t contact)
 {
     struct node_link *link = links->own;
-    while (link != NULL && (link->purpose != purpose || !address_equal(&link->address, address))) {
+    while (link != NULL && (link->purpose != purpose || link->contact != contact ||
+                            !address_equal(&link->address, address))) {
         link = link->own_next;
     }
     return link;
 }
 
-enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
-                       const struct address *address, const struct dh_sk *key,
-                       struct node_link **out)
+struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
+                                 const struct address *address)
 {
-    struct node_link *link = links_find_own(links, purpose, address);
-    if (link != NULL) {
-        *out = link;
-        return ERR_OK;
+    return find_own(links, purpose, address, 0);
+}
+
+size_t links_count(const struct links *links, enum link_purpose purpose)
+{
+    size_t n = 0;
+    for (const struct node_link *link = links->own; link != NULL; link = link->own_next) {
+        n += link->purpose == purpose;
     }
-    link = add(links, LINKS_OWN_BIT | ++links->last_own, purpose);
+    return n;
+}
+
+/* A new link to this relay. */
+static enum err dial(struct links *links, struct step *step, enum link_purpose purpose,
+                     const struct address *address, const struct dh_sk *key, struct node_link **out)
+{
+    struct node_link *link = add(links, LINKS_OWN_BIT | ++links->last_own, purpose);
     if (link == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -164,13 +175,28 @@ enum err links_connect(struct links *links, struct step *step, enum link_purpose
     return step_connect(step, link->id, &address->node_id, address->host, address->port, key);
 }
 
-enum err links_anonymous(struct links *links, struct step *step, const struct address *address,
-                         struct node_link **link)
+enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
+                       const struct address *address, const struct dh_sk *key,
+                       struct node_link **link)
 {
+    *link = links_find_own(links, purpose, address);
+    return *link != NULL ? ERR_OK : dial(links, step, purpose, address, key, link);
+}
+
+enum err links_anonymous(struct links *links, struct step *step, const struct address *address,
+                         uint32_t contact, struct node_link **link)
+{
+    *link = find_own(links, LINK_ANONYMOUS, address, contact);
+    if (*link != NULL) {
+        return ERR_OK;
+    }
     struct dh_sk key;
     env_random(step->turn->env, key.b, sizeof key.b);
-    enum err err = links_connect(links, step, LINK_ANONYMOUS, address, &key, link);
+    enum err err = dial(links, step, LINK_ANONYMOUS, address, &key, link);
     secret_wipe(&key, sizeof key);
+    if (err == ERR_OK) {
+        (*link)->contact = contact;
+    }
     return err;
 }
 

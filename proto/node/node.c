@@ -48,6 +48,8 @@ void node_free(struct node *node)
             work_drop(node, node->work[i]->contact);
         }
     }
+    cards_fini(&node->cards);
+    forwarder_fini(&node->forwarder);
     relay_host_free(node->relay);
     seal_keys_free(node->keys);
     links_fini(&node->links);
@@ -153,9 +155,13 @@ static enum err link_gone(struct node *node, struct step *step, uint64_t id, enu
         break;
     case LINK_OWNER:
         err = id == node->home.link ? home_closed(node, step, reason) : ERR_OK;
+        pump_link_closed(node, step, link, reason);
         break;
     case LINK_ANONYMOUS:
-        err = pump_link_closed(node, step, link, reason);
+        pump_link_closed(node, step, link, reason);
+        break;
+    case LINK_FORWARD:
+        err = forwarder_link_closed(node, step, link);
         break;
     }
     links_remove(&node->links, id);
@@ -183,6 +189,9 @@ static enum err link_opened(struct node *node, struct step *step, const struct n
         home_opened(node);
         return ERR_OK;
     }
+    if (link->purpose == LINK_FORWARD) {
+        return forwarder_link_opened(node, step, link);
+    }
     pump_link_opened(node, link);
     return ERR_OK;
 }
@@ -200,6 +209,9 @@ static enum err frame_request(struct node *node, struct step *step, struct node_
     if (node->relay == NULL) {
         return ERR_UNSUPPORTED;
     }
+    if (frame->kind == FRAME_RELAY_FORWARD) {
+        return forwarder_request(node, step, link, frame);
+    }
     struct writer reply = writer_of(node->reply, sizeof node->reply);
     struct relay_peer peer = {.link = link->id, .handshake_hash = link->hash};
     enum err err =
@@ -212,24 +224,61 @@ static enum err frame_request(struct node *node, struct step *step, struct node_
     return err;
 }
 
+/* An answer for a contact, from the relay that was asked. */
+static enum err contact_answer(struct node *node, struct step *step,
+                               const struct link_request *request, struct slice body)
+{
+    struct work *work = work_find(node, request->contact);
+    if (work == NULL) {
+        return ERR_OK;
+    }
+    return request->kind == FRAME_QUEUE_DEPOSIT ? outbox_reply(node, step, work, request, body)
+                                                : contact_reply(node, step, work, request, body);
+}
+
+/* The same through our own relay, which is not to blame for what is inside. */
+static enum err forwarded_reply(struct node *node, struct step *step, struct link_request *request,
+                                struct slice body)
+{
+    struct work *work = work_find(node, request->contact);
+    if (work == NULL) {
+        return ERR_OK;
+    }
+    enum err err = foreign_reply(node, step, work, request, &body);
+    if (err != ERR_OK || request->kind == 0) {
+        return err;
+    }
+    err = contact_answer(node, step, request, body);
+    if (err != ERR_OK && err_class(err) != ERR_CLASS_LOCAL) {
+        work = work_find(node, request->contact);
+        if (work != NULL) {
+            work_fail(step, work, err, 0);
+        }
+        err = ERR_OK;
+    }
+    return err;
+}
+
 static enum err frame_reply(struct node *node, struct step *step, struct node_link *link,
                             const struct frame *frame)
 {
     struct link_request request;
     enum err err = links_answered(link, frame->id, frame->kind, &request);
+    if (err == ERR_OK && link->purpose == LINK_FORWARD) {
+        return forwarder_reply(node, step, &request, frame->body);
+    }
     if (err != ERR_OK || node->keys == NULL) {
         return err;
+    }
+    if (request.kind == FRAME_RELAY_FORWARD) {
+        return forwarded_reply(node, step, &request, frame->body);
     }
     if (link->purpose == LINK_OWNER) {
         return home_reply(node, step, &request, frame->body);
     }
-    struct work *work = work_find(node, request.contact);
-    if (work == NULL) {
-        return ERR_OK;
-    }
-    return request.kind == FRAME_QUEUE_DEPOSIT
-               ? outbox_reply(node, step, work, &request, frame->body)
-               : contact_reply(node, step, work, &request, frame->body);
+    err = contact_answer(node, step, &request, frame->body);
+    /* An anonymous link carries one request: nothing ties it to the next one. */
+    return err == ERR_OK ? drop_link(node, step, link->id, ERR_OK) : err;
 }
 
 static enum err frame_credit(struct node_link *link, const struct frame *frame)
@@ -311,6 +360,12 @@ static enum err frame_in(struct node *node, struct step *step, const struct node
 
 /* --- time --- */
 
+/* Links that are closed when they carry nothing for a while. */
+static bool idles(const struct node_link *link)
+{
+    return link->purpose == LINK_ANONYMOUS || link->purpose == LINK_FORWARD;
+}
+
 /* Requests that were not answered in time take their link with them. */
 static enum err expire_links(struct node *node, struct step *step)
 {
@@ -324,8 +379,7 @@ static enum err expire_links(struct node *node, struct step *step)
             busy |= link->requests[i].id != 0;
             late |= link->requests[i].id != 0 && link->requests[i].deadline <= now;
         }
-        bool idle = link->purpose == LINK_ANONYMOUS && link->open && !busy &&
-                    now - link->used_ms >= NODE_ANON_IDLE_MS;
+        bool idle = idles(link) && link->open && !busy && now - link->used_ms >= NODE_ANON_IDLE_MS;
         if (late || idle) {
             enum err err = drop_link(node, step, link->id, late ? ERR_TIMEOUT : ERR_OK);
             if (err != ERR_OK) {
@@ -437,7 +491,7 @@ static uint64_t next_deadline(const struct node *node)
         first = earlier(first, relay_host_deadline(node->relay));
     }
     for (const struct node_link *link = node->links.own; link != NULL; link = link->own_next) {
-        if (link->purpose == LINK_ANONYMOUS && link->open) {
+        if (idles(link) && link->open) {
             first = earlier(first, link->used_ms + NODE_ANON_IDLE_MS);
         }
     }

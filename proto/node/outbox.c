@@ -349,14 +349,13 @@ static enum err admission(struct node *node, struct step *step, struct work *wor
 static enum err deposit(struct node *node, struct step *step, struct work *work,
                         const struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
-    struct node_link *link;
-    enum err err = links_anonymous(&node->links, step, &row->queue_relay, &link);
-    if (err != ERR_OK || !link->open) {
-        return err; /* its opening or closing says when to go on */
+    bool ready;
+    enum err err = foreign_open(node, step, work, &row->queue_relay, &ready);
+    if (err != ERR_OK || !ready) {
+        return err;
     }
     struct queue_deposit request = {
         .queue = row->queue, .lifetime = OUTBOX_LIFETIME, .envelope = entry->envelope};
-    bool ready;
     err = admission(node, step, work, row, order, entry, &request.admission, &ready);
     if (err != ERR_OK) {
         return err;
@@ -367,7 +366,8 @@ static enum err deposit(struct node *node, struct step *step, struct work *work,
     }
     struct writer w = step_writer(step, entry->envelope.len + 512);
     queue_deposit_write(&w, &request);
-    return work_request(work, step, link, FRAME_QUEUE_DEPOSIT, writer_done(&w), order);
+    return foreign_send(node, step, work, &row->queue_relay, FRAME_QUEUE_DEPOSIT, writer_done(&w),
+                        order);
 }
 
 /* Seals the entry when it waits, then deposits it. */

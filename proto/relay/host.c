@@ -141,6 +141,11 @@ void relay_host_link_closed(struct relay_host *host, uint64_t link)
     host_reader_link_closed(host, link);
 }
 
+bool relay_host_is_reader(struct relay_host *host, uint64_t link)
+{
+    return relay_cache_by_link(&host->cache, link) != NULL;
+}
+
 enum err relay_host_next_push(struct relay_host *host, struct turn *turn,
                               bool (*may_send)(void *ctx, uint64_t link), void *ctx, uint64_t *link,
                               struct writer *body)

@@ -30,6 +30,8 @@ enum err relay_host_request(struct relay_host *host, struct turn *turn,
                             const struct relay_peer *peer, uint8_t kind, struct slice body,
                             struct writer *reply) PETREL_MUST_USE;
 void relay_host_link_closed(struct relay_host *host, uint64_t link);
+/* Whether a queue is attached on this link: its holder is a member then. */
+bool relay_host_is_reader(struct relay_host *host, uint64_t link);
 
 /* The next envelope that an attached owner has room for (LIMIT_PUSH_WINDOW a queue). Gives
  * ERR_NOT_FOUND when there is none. Links in `skip` order are the caller's business: it passes

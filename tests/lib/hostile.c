@@ -376,8 +376,8 @@ void stranger_list(struct hostile *h, struct stranger *s, uint32_t version, uint
     prim_sign_keypair(&e->queues[0].key, &unused, seed);
     env_random(&h->unit.env, seed, sizeof seed);
     prim_sign_keypair(&e->record.key, &unused, seed);
-    env_random(&h->unit.env, seed, sizeof seed);
-    prim_sign_keypair(&e->record.relay.node_id, &unused, seed);
+    /* The node asks its own relay openly, whatever its address: others it would ask sealed. */
+    e->record.relay.node_id = h->relay.node_id;
     snprintf(e->record.relay.host, sizeof e->record.relay.host, "%s", host);
     e->record.relay.port = 1;
     e->queues[0].relay = e->record.relay;

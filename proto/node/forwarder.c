@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * forwarder: our relay passes requests of its members on to other relays, and their answers back.
+ * docs/protocol/04-relay.md, section 4.12.
+ *
+ * It stores nothing. A request waits in memory while the link to the other relay is opened, and is
+ * on that link until it is answered; whatever goes wrong is told to the member, who asks again.
+ * Which answer is whose is in the link's own list: contact = the member's request id, order = the
+ * member's link.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "node/core.h"
+#include "node/forward.h"
+
+enum {
+    FORWARD_RETRY_MS = 5000, /* what is suggested when the other relay cannot be reached */
+    FORWARD_BUSY_MS = 1000,  /* and when too much is under way */
+};
+
+/* A request whose link is not open yet. */
+struct forward_wait {
+    struct forward_wait *next;
+    uint64_t link;   /* to the other relay */
+    uint64_t member; /* the link that it came on */
+    uint32_t id;     /* the member's request */
+    uint8_t kind;
+    size_t len;
+    uint8_t body[];
+};
+
+void forwarder_fini(struct forwarder *f)
+{
+    while (f->waiting != NULL) {
+        struct forward_wait *next = f->waiting->next;
+        free(f->waiting);
+        f->waiting = next;
+    }
+}
+
+static enum err answer(struct node *node, struct step *step, uint64_t member, uint32_t id,
+                       const struct forward_reply *reply)
+{
+    if (links_find(&node->links, member) == NULL) {
+        return ERR_OK; /* gone in the meantime */
+    }
+    struct writer w = step_writer(step, reply->body.len + 64);
+    forward_reply_write(&w, reply);
+    if (w.err != ERR_OK) {
+        return w.cap == 0 ? ERR_NO_MEMORY : ERR_BUG;
+    }
+    return step_send(step, member, FRAME_RELAY_FORWARD + FRAME_REPLY, id, writer_done(&w));
+}
+
+static enum err refuse(struct node *node, struct step *step, uint64_t member, uint32_t id,
+                       enum err why, uint32_t retry_after_ms)
+{
+    struct forward_reply reply = {.head = {.err = why, .retry_after_ms = retry_after_ms}};
+    return answer(node, step, member, id, &reply);
+}
+
+static enum err wait_for_link(struct node *node, const struct forward_wait *head, struct slice body)
+{
+    struct forwarder *f = &node->forwarder;
+    if (f->count == LIMIT_FORWARD_WAITING || f->bytes + body.len > LIMIT_FORWARD_BYTES) {
+        return ERR_BACKPRESSURE;
+    }
+    struct forward_wait *wait = malloc(sizeof *wait + body.len);
+    if (wait == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    *wait = *head;
+    wait->len = body.len;
+    memcpy(wait->body, body.p, body.len);
+    struct forward_wait **at = &f->waiting;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = wait;
+    f->count++;
+    f->bytes += wait->len;
+    return ERR_OK;
+}
+
+/* Takes the first that waits for this link off the list; NULL: none does. The caller frees it. */
+static struct forward_wait *next_waiting(struct forwarder *f, uint64_t link)
+{
+    struct forward_wait **at = &f->waiting;
+    while (*at != NULL && (*at)->link != link) {
+        at = &(*at)->next;
+    }
+    struct forward_wait *wait = *at;
+    if (wait != NULL) {
+        *at = wait->next;
+        f->count--;
+        f->bytes -= wait->len;
+    }
+    return wait;
+}
+
+/* The link to another relay: one for all members, under a key that is fresh each time. */
+static enum err forward_link(struct node *node, struct step *step, const struct address *to,
+                             struct node_link **link)
+{
+    *link = links_find_own(&node->links, LINK_FORWARD, to);
+    if (*link != NULL) {
+        return ERR_OK;
+    }
+    if (links_count(&node->links, LINK_FORWARD) == LIMIT_FORWARD_LINKS) {
+        return ERR_BACKPRESSURE;
+    }
+    struct dh_sk key;
+    env_random(step->turn->env, key.b, sizeof key.b);
+    enum err err = links_connect(&node->links, step, LINK_FORWARD, to, &key, link);
+    secret_wipe(&key, sizeof key);
+    return err;
+}
+
+static enum err pass_on(struct node *node, struct step *step, const struct node_link *member,
+                        uint32_t id, const struct forward *forward)
+{
+    struct node_link *link;
+    if (!relay_host_is_reader(node->relay, member->id) ||
+        memcmp(forward->to.node_id.b, node->id.b, sizeof node->id.b) == 0) {
+        return ERR_REFUSED;
+    }
+    enum err err = forward_link(node, step, &forward->to, &link);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (!link->open) {
+        struct forward_wait wait = {
+            .link = link->id, .member = member->id, .id = id, .kind = forward->kind};
+        return wait_for_link(node, &wait, forward->body);
+    }
+    err = links_request(link, step, forward->kind, forward->body, id, member->id);
+    return err == ERR_NOT_NOW ? ERR_BACKPRESSURE : err;
+}
+
+enum err forwarder_request(struct node *node, struct step *step, const struct node_link *member,
+                           const struct frame *frame)
+{
+    struct forward forward;
+    enum err err = forward_read(frame->body, &forward);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = pass_on(node, step, member, frame->id, &forward);
+    if (err == ERR_OK || err_class(err) == ERR_CLASS_LOCAL) {
+        return err;
+    }
+    return refuse(node, step, member->id, frame->id, err,
+                  err == ERR_BACKPRESSURE ? FORWARD_BUSY_MS : 0);
+}
+
+enum err forwarder_reply(struct node *node, struct step *step, const struct link_request *request,
+                         struct slice body)
+{
+    struct forward_reply reply = {.body = body};
+    return answer(node, step, request->order, request->contact, &reply);
+}
+
+enum err forwarder_link_opened(struct node *node, struct step *step, struct node_link *link)
+{
+    enum err err = ERR_OK;
+    struct forward_wait *wait = next_waiting(&node->forwarder, link->id);
+    while (wait != NULL) {
+        if (err == ERR_OK) {
+            err = links_request(link, step, wait->kind, slice_of(wait->body, wait->len), wait->id,
+                                wait->member);
+        }
+        if (err == ERR_NOT_NOW) {
+            err = refuse(node, step, wait->member, wait->id, ERR_BACKPRESSURE, FORWARD_BUSY_MS);
+        }
+        free(wait);
+        wait = next_waiting(&node->forwarder, link->id);
+    }
+    return err;
+}
+
+enum err forwarder_link_closed(struct node *node, struct step *step, const struct node_link *link)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && link->requests != NULL && i < LINK_REQUESTS; i++) {
+        const struct link_request *request = &link->requests[i];
+        if (request->id != 0) {
+            err = refuse(node, step, request->order, request->contact, ERR_UNREACHABLE,
+                         FORWARD_RETRY_MS);
+        }
+    }
+    struct forward_wait *wait = next_waiting(&node->forwarder, link->id);
+    while (wait != NULL) {
+        if (err == ERR_OK) {
+            err = refuse(node, step, wait->member, wait->id, ERR_UNREACHABLE, FORWARD_RETRY_MS);
+        }
+        free(wait);
+        wait = next_waiting(&node->forwarder, link->id);
+    }
+    return err;
+}
