@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * forward: a member asks its relay to pass one request on to another relay: for that relay's card,
- * or one that is sealed to it. docs/protocol/04-relay.md, section 4.12. Codec, both ends; the
+ * or one that is sealed to it. docs/protocol/04-relay.md, section 4.9.3. Codec, both ends; the
  * forwarder's side is node/forwarder.c, the asker's node/foreign.c.
  */
 #ifndef PETREL_NODE_FORWARD_H

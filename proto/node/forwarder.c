@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * forwarder: our relay passes requests of its members on to other relays, and their answers back.
- * docs/protocol/04-relay.md, section 4.12.
+ * docs/protocol/04-relay.md, section 4.9.3.
  *
  * It stores nothing. A request waits in memory while the link to the other relay is opened, and is
  * on that link until it is answered; whatever goes wrong is told to the member, who asks again.

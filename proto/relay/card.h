@@ -2,7 +2,7 @@
  *
  * card: what a relay says of itself to everybody, signed by its node ID: the key that requests to
  * it are sealed to, until when, what it asks and what it keeps. docs/protocol/04-relay.md, section
- * 4.10. Codec, both ends; the relay's side is relay/host_card.h.
+ * 4.9.1. Codec, both ends; the relay's side is relay/host_card.h.
  */
 #ifndef PETREL_RELAY_CARD_H
 #define PETREL_RELAY_CARD_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * host_cache: what a relay holds of its queues in memory: the row, counts and spent nonces of those
- * that were touched lately, and who is attached. docs/protocol/04-relay.md, section 10.
+ * that were touched lately, and who is attached. docs/protocol/04-relay.md, section 11.
  *
  * A queue is in memory while its counts are (`scanned`) or its reader is attached. Counts and
  * nonces come from one scan of the queue's index on first touch; the least recently used queues

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * host_card: a relay's card and the keys behind it, and requests that were sealed to one of them.
- * docs/protocol/04-relay.md, sections 4.10 and 4.11. Private to proto/relay/host*.c.
+ * docs/protocol/04-relay.md, section 4.9. Private to proto/relay/host*.c.
  *
  * A key is in the card for LIMIT_CARD_NEW_DAYS and opens requests for LIMIT_CARD_DAYS and a little:
  * as long as a card that names it may be used. The secrets lie in the node's META, sealed, and in

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sealed: a request that only the relay which it is for can open, so that a forwarder may carry it
- * without learning what it asks, and its sealed reply. docs/protocol/04-relay.md, section 4.11.
+ * without learning what it asks, and its sealed reply. docs/protocol/04-relay.md, section 4.9.2.
  *
  * HPKE base mode (RFC 9180) with X-Wing, HKDF-SHA256 and ChaCha20-Poly1305; the framing and the
  * reply are those of Oblivious HTTP (RFC 9458, sections 4.3 and 4.4) under labels of our own.

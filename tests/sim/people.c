@@ -99,7 +99,7 @@ static bool all_ready(struct people *p, void *ctx)
     return true;
 }
 
-struct people *people_new(uint64_t seed, size_t n)
+static struct people *gather(uint64_t seed, size_t n, bool apart)
 {
     struct people *p = calloc(1, sizeof *p);
     ck_assert_ptr_nonnull(p);
@@ -107,13 +107,24 @@ struct people *people_new(uint64_t seed, size_t n)
     p->relay = sim_add(&p->sim, true);
     for (p->count = 0; p->count < n; p->count++) {
         struct person *who = &p->person[p->count];
+        who->relay = apart && p->count > 0 ? sim_add(&p->sim, true) : p->relay;
         who->n = sim_add(&p->sim, false);
         ck_assert_ok(people_call(p, who->n, "account.create", NULL));
         ck_assert(sim_result_str(who->n, "id", who->id, sizeof who->id));
-        people_use_relay(p, p->relay, who);
+        people_use_relay(p, who->relay, who);
     }
     ck_assert(people_until(p, all_ready, NULL, LIMIT_HOUR_MS));
     return p;
+}
+
+struct people *people_new(uint64_t seed, size_t n)
+{
+    return gather(seed, n, false);
+}
+
+struct people *people_new_apart(uint64_t seed, size_t n)
+{
+    return gather(seed, n, true);
 }
 
 void people_free(struct people *p)

@@ -15,12 +15,13 @@ enum {
 
 struct person {
     struct sim_node *n;
+    struct sim_node *relay; /* the one that it joined first */
     char id[128];
 };
 
 struct people {
     struct sim sim;
-    struct sim_node *relay;
+    struct sim_node *relay; /* of the first person */
     char address[256];
     struct person person[PEOPLE_MAX];
     size_t count;
@@ -28,6 +29,8 @@ struct people {
 
 /* A relay and n persons who have joined it. Free with people_free. */
 struct people *people_new(uint64_t seed, size_t n);
+/* The same with a relay for each person. */
+struct people *people_new_apart(uint64_t seed, size_t n);
 void people_free(struct people *p);
 
 /* One call with text parameters: name, value, ..., NULL. */
