@@ -98,8 +98,12 @@ enum err home_use(struct node *node, struct step *step, const struct address *ad
     }
     secret_wipe(&account, sizeof account);
     if (err == ERR_OK && node->home.link != 0) {
+        struct node_link *link = links_find(&node->links, node->home.link);
         err = step_close(step, node->home.link, ERR_OK);
-        links_remove(&node->links, node->home.link);
+        if (link != NULL) {
+            pump_link_closed(node, step, link, ERR_LINK_CLOSED); /* what it passed on for us */
+            links_remove(&node->links, link->id);
+        }
     }
     return err == ERR_OK ? home_load(node, step) : err;
 }

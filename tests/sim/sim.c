@@ -114,6 +114,7 @@ static void out_connect(struct sim *sim, struct sim_node *n, const struct node_o
             continue;
         }
         struct sim_link *l = calloc(1, sizeof *l);
+        sim->links_made++;
         ck_assert_ptr_nonnull(l);
         *l = (struct sim_link){
             .next = sim->links, .end = {n, peer}, .id = {out->link, ++peer->next_inbound}};

@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #include "node/core.h"
+#include "node/home_keys.h"
 #include "sim/people.h"
 
 enum {
