@@ -201,8 +201,10 @@ static void set_up(struct world *w)
     w->mem = store_mem_new();
     assert(w->mem != NULL);
     arena_init(&w->arena, LIMIT_TURN_ARENA);
-    w->config = (struct relay_host_config){
-        .keys = seal_keys_new_node(node_key), .registration_open = true, .spent_lru = 4};
+    w->config = (struct relay_host_config){.node_sk = &w->keys[0],
+                                           .keys = seal_keys_new_node(node_key),
+                                           .registration_open = true,
+                                           .spent_lru = 4};
     assert(w->config.keys != NULL);
     for (uint8_t i = 0; i < 3; i++) {
         uint8_t seed[32] = {i};
