@@ -65,6 +65,7 @@ enum {
     LIMIT_FORWARD_LINKS = 256,              /* other relays that a relay has links to */
     LIMIT_FORWARD_WAITING = 256,            /* forwarded requests that wait for such a link */
     LIMIT_FORWARD_BYTES = 4 * 1024 * 1024,  /* and their size */
+    LIMIT_FORWARD_MEMBER = 32,              /* requests of one link that are passed on at a time */
 
     /* sessions (docs/protocol/05-session.md) */
     LIMIT_SKIP_JUMP = 2000,      /* messages skipped in one chain */
@@ -107,7 +108,9 @@ enum {
     LIMIT_RETRY_FIRST_MS = 2000,      /* first back-off */
     LIMIT_RETRY_MAX_MS = 3600000,     /* longest back-off */
     LIMIT_REQUEST_TIMEOUT_MS = 20000, /* a relay's answer to one request */
-    LIMIT_ACK_INTERVAL_MS = 1000,     /* ack-only bodies: at most one in this time */
+    LIMIT_FORWARD_TIMEOUT_MS =
+        60000,                    /* the same through a forwarder, which may have to dial first */
+    LIMIT_ACK_INTERVAL_MS = 1000, /* ack-only bodies: at most one in this time */
 
     /* control (docs/protocol/09-control.md) */
     LIMIT_CONTROL_MESSAGE = 262144, /* one request or reply */

@@ -222,11 +222,13 @@ void foreign_free(struct foreign *foreign);
 /* forwarder.c */
 void forwarder_fini(struct forwarder *forwarder);
 /* A member's request on its link. An error other than LOCAL is the member's mistake. */
-enum err forwarder_request(struct node *node, struct step *step, const struct node_link *member,
+enum err forwarder_request(struct node *node, struct step *step, struct node_link *member,
                            const struct frame *frame) PETREL_MUST_USE;
 /* The other relay's reply. */
 enum err forwarder_reply(struct node *node, struct step *step, const struct link_request *request,
                          struct slice body) PETREL_MUST_USE;
+/* A link that came in is closed: what waited for its sake is dropped. */
+void forwarder_member_gone(struct node *node, uint64_t member);
 enum err forwarder_link_opened(struct node *node, struct step *step,
                                struct node_link *link) PETREL_MUST_USE;
 enum err forwarder_link_closed(struct node *node, struct step *step,
@@ -277,6 +279,8 @@ enum err pump_progress(struct node *node, struct step *step) PETREL_MUST_USE;
 /* A link that carried requests for contacts is gone. */
 void pump_link_closed(struct node *node, struct step *step, const struct node_link *link,
                       enum err err);
+/* Our own relay is ready to pass requests on: whoever waits for that goes on. */
+void pump_relay_ready(struct node *node);
 /* An anonymous link is open: the contact that it is for goes on. */
 void pump_link_opened(struct node *node, const struct node_link *link);
 

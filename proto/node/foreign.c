@@ -14,10 +14,6 @@
 #include "node/core.h"
 #include "node/forward.h"
 
-enum {
-    FOREIGN_WAIT_MS = 2000, /* between looks at whether our own relay is ready */
-};
-
 enum foreign_way {
     FOREIGN_DIRECT,  /* nobody could pass it on */
     FOREIGN_FORWARD, /* over our own relay */
@@ -26,6 +22,7 @@ enum foreign_way {
 
 /* What is on its way through our relay for one contact. */
 struct foreign {
+    uint32_t id;                 /* of our request to it */
     struct sign_pk relay;        /* whom it is for */
     uint8_t kind;                /* of the inner request, or FRAME_RELAY_CARD */
     struct sealed_reply_key key; /* opens the reply; not for a card */
@@ -46,6 +43,14 @@ static enum foreign_way way_to(const struct node *node, const struct address *to
         return FOREIGN_DIRECT;
     }
     return home->attached ? FOREIGN_FORWARD : FOREIGN_LATER;
+}
+
+/* Our own relay is where we know it to be, whatever a contact says: the address of a node ID that
+ * we trust must not be a stranger's to choose. */
+static const struct address *place_of(const struct node *node, const struct address *to)
+{
+    const struct address *home = &node->home.address;
+    return home->port != 0 && same_node(&home->node_id, &to->node_id) ? home : to;
 }
 
 void foreign_free(struct foreign *foreign)
@@ -76,7 +81,9 @@ static enum err forward(struct node *node, struct step *step, struct work *work,
     if (w.err != ERR_OK) {
         return w.cap == 0 ? ERR_NO_MEMORY : ERR_BUG;
     }
-    return work_request(work, step, link, FRAME_RELAY_FORWARD, writer_done(&w), order);
+    enum err err = work_request(work, step, link, FRAME_RELAY_FORWARD, writer_done(&w), order);
+    own->id = link->last_id;
+    return err;
 }
 
 static enum err fetch_card(struct node *node, struct step *step, struct work *work,
@@ -97,7 +104,7 @@ enum err foreign_open(struct node *node, struct step *step, struct work *work,
     *ready = false;
     switch (way_to(node, to)) {
     case FOREIGN_DIRECT:
-        err = links_anonymous(&node->links, step, to, work->contact, &link);
+        err = links_anonymous(&node->links, step, place_of(node, to), work->contact, &link);
         *ready = err == ERR_OK && link->open;
         break;
     case FOREIGN_FORWARD:
@@ -105,8 +112,7 @@ enum err foreign_open(struct node *node, struct step *step, struct work *work,
         err = *ready ? ERR_OK : fetch_card(node, step, work, to);
         break;
     case FOREIGN_LATER:
-        work->due = step_now(step) + FOREIGN_WAIT_MS;
-        break;
+        break; /* pump_relay_ready says when */
     }
     return err;
 }
@@ -116,7 +122,8 @@ enum err foreign_send(struct node *node, struct step *step, struct work *work,
 {
     struct node_link *link;
     if (way_to(node, to) == FOREIGN_DIRECT) {
-        enum err err = links_anonymous(&node->links, step, to, work->contact, &link);
+        enum err err =
+            links_anonymous(&node->links, step, place_of(node, to), work->contact, &link);
         return err == ERR_OK ? work_request(work, step, link, kind, body, order) : err;
     }
     const struct card *card = cards_find(&node->cards, &to->node_id, step_now(step));
@@ -181,14 +188,21 @@ enum err foreign_reply(struct node *node, struct step *step, struct work *work,
 {
     struct forward_reply reply;
     struct foreign *foreign = work->foreign;
+    request->kind = 0;
+    if (foreign == NULL || foreign->id != request->id) {
+        return ERR_OK; /* of a request that was given up */
+    }
     work->in_flight = false;
     work->foreign = NULL;
-    enum err err = foreign == NULL ? ERR_BUG : forward_reply_read(*body, &reply);
+    enum err err = forward_reply_read(*body, &reply);
+    if (err == ERR_OK && reply.head.err == ERR_NOT_NOW) {
+        err = ERR_REFUSED; /* not attached any more, as far as the relay knows: begin again */
+    }
     if (err != ERR_OK) {
         foreign_free(foreign);
+        work_fail(step, work, err, 0);
         return err; /* our own relay's mistake */
     }
-    request->kind = 0;
     err = reply.head.err;
     if (err == ERR_OK && foreign->kind == FRAME_RELAY_CARD) {
         err = card_came(node, step, work, &foreign->relay, reply.body);

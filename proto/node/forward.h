@@ -15,8 +15,8 @@ struct forward {
     uint8_t kind;      /* RELAY_CARD or RELAY_SEALED */
     struct slice body; /* of that request: one encoded map, handed on as it is */
 };
-/* ERR_REFUSED (no queue is attached on this link, or the relay's policy), ERR_UNREACHABLE,
- * ERR_BACKPRESSURE. */
+/* ERR_NOT_NOW (no queue is attached on this link), ERR_REFUSED (by policy, or the relay itself is
+ * named), ERR_UNREACHABLE, ERR_BACKPRESSURE. */
 struct forward_reply {
     struct relay_reply head;
     struct slice body; /* the other relay's reply, as it came; with ERR_OK */

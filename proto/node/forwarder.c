@@ -18,6 +18,7 @@
 enum {
     FORWARD_RETRY_MS = 5000, /* what is suggested when the other relay cannot be reached */
     FORWARD_BUSY_MS = 1000,  /* and when too much is under way */
+    FORWARD_REPLY = SEALED_REPLY_MAX + 64, /* longest reply that is passed back */
 };
 
 /* A request whose link is not open yet. */
@@ -43,9 +44,11 @@ void forwarder_fini(struct forwarder *f)
 static enum err answer(struct node *node, struct step *step, uint64_t member, uint32_t id,
                        const struct forward_reply *reply)
 {
-    if (links_find(&node->links, member) == NULL) {
+    struct node_link *link = links_find(&node->links, member);
+    if (link == NULL) {
         return ERR_OK; /* gone in the meantime */
     }
+    link->forwarding--;
     struct writer w = step_writer(step, reply->body.len + 64);
     forward_reply_write(&w, reply);
     if (w.err != ERR_OK) {
@@ -59,6 +62,19 @@ static enum err refuse(struct node *node, struct step *step, uint64_t member, ui
 {
     struct forward_reply reply = {.head = {.err = why, .retry_after_ms = retry_after_ms}};
     return answer(node, step, member, id, &reply);
+}
+
+/* Whether the bytes are what the kind says, as far as we can see: a link that all members share
+ * must not be closed for one of them. */
+static enum err check_form(const struct forward *forward)
+{
+    struct slice sealed;
+    uint8_t key_id;
+    if (forward->kind == RELAY_CARD) {
+        return card_get_read(forward->body);
+    }
+    enum err err = sealed_request_read(forward->body, &sealed);
+    return err == ERR_OK ? sealed_request_key_id(sealed, &key_id) : err;
 }
 
 static enum err wait_for_link(struct node *node, const struct forward_wait *head, struct slice body)
@@ -100,6 +116,27 @@ static struct forward_wait *next_waiting(struct forwarder *f, uint64_t link)
     return wait;
 }
 
+/* Closes the link to another relay that was used least lately and carries nothing. */
+static enum err make_room(struct node *node, struct step *step)
+{
+    struct node_link *oldest = NULL;
+    if (links_count(&node->links, LINK_FORWARD) < LIMIT_FORWARD_LINKS) {
+        return ERR_OK;
+    }
+    for (struct node_link *link = node->links.own; link != NULL; link = link->own_next) {
+        if (link->purpose == LINK_FORWARD && link->open && !links_busy(link) &&
+            (oldest == NULL || link->used_ms < oldest->used_ms)) {
+            oldest = link;
+        }
+    }
+    if (oldest == NULL) {
+        return ERR_BACKPRESSURE;
+    }
+    enum err err = step_close(step, oldest->id, ERR_OK);
+    links_remove(&node->links, oldest->id);
+    return err;
+}
+
 /* The link to another relay: one for all members, under a key that is fresh each time. */
 static enum err forward_link(struct node *node, struct step *step, const struct address *to,
                              struct node_link **link)
@@ -108,12 +145,13 @@ static enum err forward_link(struct node *node, struct step *step, const struct 
     if (*link != NULL) {
         return ERR_OK;
     }
-    if (links_count(&node->links, LINK_FORWARD) == LIMIT_FORWARD_LINKS) {
-        return ERR_BACKPRESSURE;
+    enum err err = make_room(node, step);
+    if (err != ERR_OK) {
+        return err;
     }
     struct dh_sk key;
     env_random(step->turn->env, key.b, sizeof key.b);
-    enum err err = links_connect(&node->links, step, LINK_FORWARD, to, &key, link);
+    err = links_connect(&node->links, step, LINK_FORWARD, to, &key, link);
     secret_wipe(&key, sizeof key);
     return err;
 }
@@ -122,9 +160,14 @@ static enum err pass_on(struct node *node, struct step *step, const struct node_
                         uint32_t id, const struct forward *forward)
 {
     struct node_link *link;
-    if (!relay_host_is_reader(node->relay, member->id) ||
-        memcmp(forward->to.node_id.b, node->id.b, sizeof node->id.b) == 0) {
+    if (!relay_host_is_reader(node->relay, member->id)) {
+        return ERR_NOT_NOW;
+    }
+    if (memcmp(forward->to.node_id.b, node->id.b, sizeof node->id.b) == 0) {
         return ERR_REFUSED;
+    }
+    if (member->forwarding > LIMIT_FORWARD_MEMBER) {
+        return ERR_BACKPRESSURE;
     }
     enum err err = forward_link(node, step, &forward->to, &link);
     if (err != ERR_OK) {
@@ -139,14 +182,18 @@ static enum err pass_on(struct node *node, struct step *step, const struct node_
     return err == ERR_NOT_NOW ? ERR_BACKPRESSURE : err;
 }
 
-enum err forwarder_request(struct node *node, struct step *step, const struct node_link *member,
+enum err forwarder_request(struct node *node, struct step *step, struct node_link *member,
                            const struct frame *frame)
 {
     struct forward forward;
     enum err err = forward_read(frame->body, &forward);
+    if (err == ERR_OK) {
+        err = check_form(&forward);
+    }
     if (err != ERR_OK) {
         return err;
     }
+    member->forwarding++; /* until it is answered, whatever the answer */
     err = pass_on(node, step, member, frame->id, &forward);
     if (err == ERR_OK || err_class(err) == ERR_CLASS_LOCAL) {
         return err;
@@ -159,7 +206,28 @@ enum err forwarder_reply(struct node *node, struct step *step, const struct link
                          struct slice body)
 {
     struct forward_reply reply = {.body = body};
+    if (body.len > FORWARD_REPLY) {
+        return refuse(node, step, request->order, request->contact, ERR_UNREACHABLE,
+                      FORWARD_RETRY_MS);
+    }
     return answer(node, step, request->order, request->contact, &reply);
+}
+
+void forwarder_member_gone(struct node *node, uint64_t member)
+{
+    struct forwarder *f = &node->forwarder;
+    struct forward_wait **at = &f->waiting;
+    while (*at != NULL) {
+        struct forward_wait *wait = *at;
+        if (wait->member != member) {
+            at = &wait->next;
+            continue;
+        }
+        *at = wait->next;
+        f->count--;
+        f->bytes -= wait->len;
+        free(wait);
+    }
 }
 
 enum err forwarder_link_opened(struct node *node, struct step *step, struct node_link *link)

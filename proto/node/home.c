@@ -301,6 +301,7 @@ static enum err home_done(struct node *node, struct step *step, struct relay_row
         return ERR_OK;
     case FRAME_QUEUE_ATTACH:
         home->attached = true;
+        pump_relay_ready(node);
         home->arrival = 0;
         home->acked = 0;
         return ERR_OK;

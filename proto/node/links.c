@@ -200,12 +200,22 @@ enum err links_anonymous(struct links *links, struct step *step, const struct ad
     return err;
 }
 
-static struct link_request *free_slot(struct node_link *link)
+bool links_busy(const struct node_link *link)
+{
+    bool busy = false;
+    for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+        busy |= link->requests[i].id != 0;
+    }
+    return busy;
+}
+
+/* One of the first n. */
+static struct link_request *free_slot(struct node_link *link, size_t n)
 {
     if (link->requests == NULL) {
         link->requests = calloc(LINK_REQUESTS, sizeof *link->requests);
     }
-    for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+    for (size_t i = 0; link->requests != NULL && i < n; i++) {
         if (link->requests[i].id == 0) {
             return &link->requests[i];
         }
@@ -216,10 +226,13 @@ static struct link_request *free_slot(struct node_link *link)
 enum err links_request(struct node_link *link, struct step *step, uint8_t kind, struct slice body,
                        uint32_t contact, uint64_t order)
 {
-    if (!link->open || link->credit == 0) {
+    /* What we pass on must not keep the link from its own business. */
+    bool forward = kind == FRAME_RELAY_FORWARD;
+    uint32_t kept = forward ? LINK_OWN_REQUESTS : 0;
+    if (!link->open || link->credit <= kept) {
         return ERR_NOT_NOW;
     }
-    struct link_request *request = free_slot(link);
+    struct link_request *request = free_slot(link, LINK_REQUESTS - kept);
     if (request == NULL) {
         return link->requests == NULL ? ERR_NO_MEMORY : ERR_NOT_NOW;
     }
@@ -231,11 +244,13 @@ enum err links_request(struct node_link *link, struct step *step, uint8_t kind, 
     link->last_id = id;
     link->credit--;
     link->used_ms = step_now(step);
-    *request = (struct link_request){.id = id,
-                                     .kind = kind,
-                                     .contact = contact,
-                                     .order = order,
-                                     .deadline = step_now(step) + LIMIT_REQUEST_TIMEOUT_MS};
+    *request =
+        (struct link_request){.id = id,
+                              .kind = kind,
+                              .contact = contact,
+                              .order = order,
+                              .deadline = step_now(step) + (forward ? LIMIT_FORWARD_TIMEOUT_MS
+                                                                    : LIMIT_REQUEST_TIMEOUT_MS)};
     return ERR_OK;
 }
 

@@ -33,20 +33,22 @@ struct link_request {
 };
 
 enum {
-    LINK_REQUESTS = 64, /* unanswered requests of ours on one link */
+    LINK_REQUESTS = 64,    /* unanswered requests of ours on one link */
+    LINK_OWN_REQUESTS = 8, /* of these, kept free of what is to be forwarded */
 };
 
 struct node_link {
     uint64_t id;
     enum link_purpose purpose;
-    bool open;                     /* false: still connecting */
-    uint8_t hash[64];              /* handshake hash */
-    struct address address;        /* of the relay; not for LINK_INBOUND */
-    uint32_t contact;              /* LINK_ANONYMOUS: whom its one request is for */
-    uint32_t credit;               /* frames that we may still send */
-    uint32_t received;             /* frames that cost credit, since we last granted some */
-    uint32_t last_id;              /* of the newest request of ours */
-    uint64_t used_ms;              /* when it last carried a request of ours */
+    bool open;              /* false: still connecting */
+    uint8_t hash[64];       /* handshake hash */
+    struct address address; /* of the relay; not for LINK_INBOUND */
+    uint32_t contact;       /* LINK_ANONYMOUS: whom its one request is for */
+    uint32_t forwarding;    /* LINK_INBOUND: its requests that are passed on and unanswered */
+    uint32_t credit;        /* frames that we may still send */
+    uint32_t received;      /* frames that cost credit, since we last granted some */
+    uint32_t last_id;       /* of the newest request of ours */
+    uint64_t used_ms;       /* when it last carried a request of ours */
     struct link_request *requests; /* LINK_REQUESTS of them; NULL until the first */
     struct node_link *next;        /* of its hash chain */
     struct node_link *own_next;    /* of the list of links that we opened */
@@ -86,6 +88,8 @@ struct node_link *links_find_own(const struct links *links, enum link_purpose pu
                                  const struct address *address);
 /* Links that we opened for this purpose. */
 size_t links_count(const struct links *links, enum link_purpose purpose);
+/* Whether a request of ours waits for an answer on it. */
+bool links_busy(const struct node_link *link);
 
 /* Sends a request. ERR_NOT_NOW: not open yet, no credit, or LINK_REQUESTS wait already. */
 enum err links_request(struct node_link *link, struct step *step, uint8_t kind, struct slice body,

@@ -151,6 +151,7 @@ static enum err link_gone(struct node *node, struct step *step, uint64_t id, enu
     case LINK_INBOUND:
         if (node->relay != NULL) {
             relay_host_link_closed(node->relay, id);
+            forwarder_member_gone(node, id);
         }
         break;
     case LINK_OWNER:
@@ -236,6 +237,17 @@ static enum err contact_answer(struct node *node, struct step *step,
                                                 : contact_reply(node, step, work, request, body);
 }
 
+/* The answer was out of form. The request is off its link: nothing else would wake the contact. */
+static void contact_failed_answer(struct node *node, struct step *step,
+                                  const struct link_request *request, enum err err)
+{
+    struct work *work = work_find(node, request->contact);
+    if (work != NULL) {
+        work->in_flight = false;
+        work_fail(step, work, err, 0);
+    }
+}
+
 /* The same through our own relay, which is not to blame for what is inside. */
 static enum err forwarded_reply(struct node *node, struct step *step, struct link_request *request,
                                 struct slice body)
@@ -250,10 +262,7 @@ static enum err forwarded_reply(struct node *node, struct step *step, struct lin
     }
     err = contact_answer(node, step, request, body);
     if (err != ERR_OK && err_class(err) != ERR_CLASS_LOCAL) {
-        work = work_find(node, request->contact);
-        if (work != NULL) {
-            work_fail(step, work, err, 0);
-        }
+        contact_failed_answer(node, step, request, err);
         err = ERR_OK;
     }
     return err;
@@ -277,6 +286,9 @@ static enum err frame_reply(struct node *node, struct step *step, struct node_li
         return home_reply(node, step, &request, frame->body);
     }
     err = contact_answer(node, step, &request, frame->body);
+    if (err != ERR_OK && err_class(err) != ERR_CLASS_LOCAL) {
+        contact_failed_answer(node, step, &request, err);
+    }
     /* An anonymous link carries one request: nothing ties it to the next one. */
     return err == ERR_OK ? drop_link(node, step, link->id, ERR_OK) : err;
 }
@@ -373,10 +385,9 @@ static enum err expire_links(struct node *node, struct step *step)
     struct node_link *next;
     for (struct node_link *link = node->links.own; link != NULL; link = next) {
         bool late = false;
-        bool busy = false;
+        bool busy = links_busy(link);
         next = link->own_next;
-        for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
-            busy |= link->requests[i].id != 0;
+        for (size_t i = 0; busy && i < LINK_REQUESTS; i++) {
             late |= link->requests[i].id != 0 && link->requests[i].deadline <= now;
         }
         bool idle = idles(link) && link->open && !busy && now - link->used_ms >= NODE_ANON_IDLE_MS;

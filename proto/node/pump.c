@@ -13,6 +13,15 @@ enum {
     PUMP_AGAIN_MS = 24 * 3600000, /* unacknowledged so long: deposit again, or ask again */
 };
 
+void pump_relay_ready(struct node *node)
+{
+    for (size_t i = 0; i < WORK_SLOTS; i++) {
+        for (struct work *work = node->work[i]; work != NULL; work = work->next) {
+            work_resume(work);
+        }
+    }
+}
+
 void pump_link_opened(struct node *node, const struct node_link *link)
 {
     struct work *work = work_find(node, link->contact);
@@ -32,6 +41,8 @@ void pump_link_closed(struct node *node, struct step *step, const struct node_li
         struct work *work = request->id != 0 ? work_find(node, request->contact) : NULL;
         if (work != NULL && work->in_flight) {
             work->in_flight = false;
+            foreign_free(work->foreign);
+            work->foreign = NULL;
             work_fail(step, work, reason, 0);
         }
     }

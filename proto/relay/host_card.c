@@ -52,12 +52,14 @@ static enum err keys_get(struct relay_host *host, struct turn *turn)
     return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
 }
 
-/* Forgets the keys that no card names any more; true when there was one. */
+/* Forgets the keys that no card names any more, and those from a time when the clock was ahead:
+ * nobody would take their card. true: there was one. */
 static bool drop_old(struct relay_card_state *card, uint64_t now)
 {
     size_t kept = 0;
     for (size_t i = 0; i < card->nkeys; i++) {
-        if (now < card->keys[i].created_ms || now - card->keys[i].created_ms < KEY_LIFE_MS) {
+        uint64_t created = card->keys[i].created_ms;
+        if (created <= now ? now - created < KEY_LIFE_MS : created - now <= LIMIT_CARD_SKEW_MS) {
             card->keys[kept++] = card->keys[i];
         }
     }
@@ -67,8 +69,7 @@ static bool drop_old(struct relay_card_state *card, uint64_t now)
     return dropped;
 }
 
-/* When the newest key leaves the card; 0: there is none. A clock that went back does not keep a key
- * for longer than its time. */
+/* When the newest key leaves the card; 0: there is none. */
 static uint64_t new_due(const struct relay_card_state *card)
 {
     return card->nkeys == 0
@@ -219,7 +220,7 @@ enum err host_card_sealed(struct relay_host *host, struct turn *turn, struct sli
         err = answer(host, turn, inner, kind, inside, &plain);
     }
     if (err == ERR_OK) {
-        err = sealed_reply_seal(turn->arena, turn->env, &reply_key, plain, &out.sealed);
+        err = sealed_reply_seal(turn->arena, turn->env, &reply_key, kind, plain, &out.sealed);
     }
     secret_wipe(&reply_key, sizeof reply_key);
     if (err == ERR_OK) {

@@ -209,11 +209,11 @@ static enum err reply_cipher(struct reply_cipher *c, const struct sealed_reply_k
 }
 
 enum err sealed_reply_seal(struct arena *arena, const struct env *env,
-                           const struct sealed_reply_key *key, struct slice body,
+                           const struct sealed_reply_key *key, uint8_t kind, struct slice body,
                            struct slice *sealed)
 {
-    size_t size = padded(REPLY_SIZES, sizeof REPLY_SIZES / sizeof *REPLY_SIZES, 2 + body.len);
-    if (size == 0) {
+    size_t size = kind == RELAY_QUEUE_DEPOSIT ? SEALED_REPLY_SMALL : SEALED_REPLY_LARGE;
+    if (2 + body.len > size) {
         return ERR_TOO_LARGE;
     }
     size_t total = SEALED_REPLY_OVERHEAD + size;

@@ -29,8 +29,8 @@ enum {
     SEALED_REQUEST_MAX = SEALED_REQUEST_OVERHEAD + LIMIT_ENVELOPE + SEALED_SLACK,
     SEALED_REPLY_NONCE = 32,
     SEALED_REPLY_OVERHEAD = SEALED_REPLY_NONCE + HPKE_TAG,
-    SEALED_REPLY_SMALL = 1152,  /* padded reply of a deposit */
-    SEALED_REPLY_LARGE = 12288, /* padded reply that holds a key bundle */
+    SEALED_REPLY_SMALL = 1152,  /* padded reply to a deposit */
+    SEALED_REPLY_LARGE = 12288, /* padded reply to anything else: room for a key bundle */
     SEALED_REPLY_MAX = SEALED_REPLY_OVERHEAD + SEALED_REPLY_LARGE,
 };
 
@@ -61,10 +61,11 @@ enum err sealed_request_open(struct arena *arena, const struct sign_pk *relay,
                              const uint8_t sk[static HPKE_SECRET_KEY], struct slice sealed,
                              uint8_t *kind, struct slice *body,
                              struct sealed_reply_key *reply) PETREL_MUST_USE;
-/* Pads and seals the one reply; once for each key. sealed: in arena. ERR_TOO_LARGE: the body is
- * longer than any reply; ERR_NO_MEMORY. */
+/* Pads and seals the one reply to a request of this kind; once for each key. The size depends on
+ * the kind alone. sealed: in arena. ERR_TOO_LARGE: the body is longer than any reply;
+ * ERR_NO_MEMORY. */
 enum err sealed_reply_seal(struct arena *arena, const struct env *env,
-                           const struct sealed_reply_key *key, struct slice body,
+                           const struct sealed_reply_key *key, uint8_t kind, struct slice body,
                            struct slice *sealed) PETREL_MUST_USE;
 
 /* --- Frames: request {0: sealed}; reply key 2: the sealed reply. ERR_EXPIRED: the relay has no key

@@ -76,7 +76,8 @@ struct relay_reply {
 
 /* A reply that is nothing but its head: acknowledgement, descriptor put, every refusal. */
 void relay_reply_write(struct writer *w, const struct relay_reply *reply);
-/* A code that is not in the table reads as ERR_PROTOCOL. ERR_MALFORMED, ERR_TOO_LARGE. */
+/* A code that is not in the table, or is LOCAL or CALLER there, reads as ERR_PROTOCOL.
+ * ERR_MALFORMED, ERR_TOO_LARGE. */
 enum err relay_reply_read(struct slice bytes, struct relay_reply *reply) PETREL_MUST_USE;
 
 /* For the codecs of own replies. Writes the map's head; true when the reply is good, and then

@@ -92,7 +92,7 @@ static void there_and_back(struct arena *arena, struct slice body)
     }
     enum err err = sealed_request_open(arena, &node_pk, kem_sk, sealed, &kind, &got, &relay);
     assert(err == ERR_OK && kind == 19 && slice_equal(got, body));
-    err = sealed_reply_seal(arena, &ENV, &relay, body, &sealed);
+    err = sealed_reply_seal(arena, &ENV, &relay, RELAY_RECORD_POP, body, &sealed);
     assert((err == ERR_OK) == (body.len + 2 <= SEALED_REPLY_LARGE));
     if (err == ERR_OK) {
         err = sealed_reply_open(arena, &asker, sealed, &got);

@@ -282,11 +282,12 @@ void hostile_init(struct hostile *h)
     env_random(&h->unit.env, h->hash, sizeof h->hash);
     h->node_keys = seal_keys_new_node(key);
     h->mem = store_mem_new();
-    env_random(&h->unit.env, key, sizeof key);
-    prim_sign_keypair(&h->relay.node_id, &unused, key);
+    node_start(h);
+    /* Its own relay goes by the node's own ID: then it asks others openly, where the test plays
+     * them, and not sealed through its relay. */
+    node_identity(h->node, &h->relay.node_id, &unused);
     snprintf(h->relay.host, sizeof h->relay.host, "relay.test");
     h->relay.port = 1;
-    node_start(h);
     ck_assert_ok(hostile_call(h, "account.create", 0, slice_of(NULL, 0)));
     use_relay(h);
     hostile_tick(h, 1000);
@@ -376,8 +377,8 @@ void stranger_list(struct hostile *h, struct stranger *s, uint32_t version, uint
     prim_sign_keypair(&e->queues[0].key, &unused, seed);
     env_random(&h->unit.env, seed, sizeof seed);
     prim_sign_keypair(&e->record.key, &unused, seed);
-    /* The node asks its own relay openly, whatever its address: others it would ask sealed. */
-    e->record.relay.node_id = h->relay.node_id;
+    env_random(&h->unit.env, seed, sizeof seed);
+    prim_sign_keypair(&e->record.relay.node_id, &unused, seed);
     snprintf(e->record.relay.host, sizeof e->record.relay.host, "%s", host);
     e->record.relay.port = 1;
     e->queues[0].relay = e->record.relay;

@@ -8,7 +8,7 @@
 
 enum {
     KEY_ID = 7,
-    KIND = 19,
+    KIND = RELAY_QUEUE_DEPOSIT,
 };
 
 static const struct sign_pk RELAY = {{5}};
@@ -53,7 +53,7 @@ START_TEST(a_request_and_its_reply_go_there_and_back)
     ck_assert_ok(exchange_open(&x, x.sealed, &kind, &body));
     ck_assert_uint_eq(kind, KIND);
     ck_assert(slice_equal(body, unit_str("what is asked")));
-    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, unit_str("answer"), &reply));
+    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, KIND, unit_str("answer"), &reply));
     ck_assert_ok(sealed_reply_open(&x.arena, &x.asker, reply, &body));
     ck_assert(slice_equal(body, unit_str("answer")));
     arena_fini(&x.arena);
@@ -87,7 +87,7 @@ START_TEST(sizes_say_the_class_and_no_more)
 }
 END_TEST
 
-START_TEST(replies_have_two_sizes)
+START_TEST(the_size_of_a_reply_says_the_kind_and_no_more)
 {
     static uint8_t bytes[SEALED_REPLY_LARGE];
     struct exchange x;
@@ -96,14 +96,20 @@ START_TEST(replies_have_two_sizes)
     uint8_t kind;
     exchange_begin(&x, unit_str("?"));
     ck_assert_ok(exchange_open(&x, x.sealed, &kind, &body));
-    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, slice_of(bytes, 0), &sealed));
-    ck_assert_uint_eq(sealed.len, SEALED_REPLY_OVERHEAD + SEALED_REPLY_SMALL);
-    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay,
-                                   slice_of(bytes, SEALED_REPLY_SMALL - 1), &sealed));
-    ck_assert_uint_eq(sealed.len, SEALED_REPLY_MAX);
-    ck_assert_err(
-        sealed_reply_seal(&x.arena, &x.u.env, &x.relay, slice_of(bytes, sizeof bytes), &sealed),
-        ERR_TOO_LARGE);
+    for (size_t len = 0; len <= SEALED_REPLY_SMALL - 2; len += SEALED_REPLY_SMALL - 2) {
+        struct slice reply = slice_of(bytes, len);
+        ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, KIND, reply, &sealed));
+        ck_assert_uint_eq(sealed.len, SEALED_REPLY_OVERHEAD + SEALED_REPLY_SMALL);
+        ck_assert_ok(
+            sealed_reply_seal(&x.arena, &x.u.env, &x.relay, RELAY_RECORD_POP, reply, &sealed));
+        ck_assert_uint_eq(sealed.len, SEALED_REPLY_MAX);
+    }
+    ck_assert_err(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, KIND,
+                                    slice_of(bytes, SEALED_REPLY_SMALL - 1), &sealed),
+                  ERR_TOO_LARGE);
+    ck_assert_err(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, RELAY_RECORD_POP,
+                                    slice_of(bytes, sizeof bytes), &sealed),
+                  ERR_TOO_LARGE);
     arena_fini(&x.arena);
 }
 END_TEST
@@ -140,7 +146,7 @@ START_TEST(every_changed_byte_of_a_reply_is_refused)
     uint8_t kind;
     exchange_begin(&x, unit_str("what is asked"));
     ck_assert_ok(exchange_open(&x, x.sealed, &kind, &body));
-    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, unit_str("answer"), &reply));
+    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, KIND, unit_str("answer"), &reply));
     memcpy(changed, reply.p, reply.len);
     for (size_t i = 0; i < reply.len; i++) {
         changed[i] ^= 1;
@@ -164,7 +170,7 @@ START_TEST(every_other_length_is_refused)
         ck_assert_err(exchange_open(&x, slice_of(x.sealed.p, len), &kind, &body), ERR_MALFORMED);
     }
     ck_assert_ok(exchange_open(&x, x.sealed, &kind, &body));
-    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, unit_str("answer"), &reply));
+    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, KIND, unit_str("answer"), &reply));
     for (size_t len = 0; len < reply.len; len++) {
         ck_assert_err(sealed_reply_open(&x.arena, &x.asker, slice_of(reply.p, len), &body),
                       ERR_MALFORMED);
@@ -202,7 +208,7 @@ START_TEST(a_swapped_reply_does_not_open)
     ck_assert_ok(sealed_request_seal(&x.arena, &x.u.env, &RELAY, KEY_ID, x.pk, KIND,
                                      unit_str("second"), &second, &second_asker));
     ck_assert_ok(exchange_open(&x, x.sealed, &kind, &first_body));
-    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, unit_str("answer"), &reply));
+    ck_assert_ok(sealed_reply_seal(&x.arena, &x.u.env, &x.relay, KIND, unit_str("answer"), &reply));
     ck_assert_err(sealed_reply_open(&x.arena, &second_asker, reply, &second_body), ERR_DECRYPT);
     ck_assert_ok(sealed_reply_open(&x.arena, &x.asker, reply, &first_body));
     arena_fini(&x.arena);
@@ -230,7 +236,7 @@ static void add(TCase *tc)
 {
     tcase_add_test(tc, a_request_and_its_reply_go_there_and_back);
     tcase_add_test(tc, sizes_say_the_class_and_no_more);
-    tcase_add_test(tc, replies_have_two_sizes);
+    tcase_add_test(tc, the_size_of_a_reply_says_the_kind_and_no_more);
     tcase_add_test(tc, every_changed_byte_of_a_request_is_refused);
     tcase_add_test(tc, every_changed_byte_of_a_reply_is_refused);
     tcase_add_test(tc, every_other_length_is_refused);
