@@ -377,6 +377,62 @@ START_TEST(a_new_key_of_the_relay_is_fetched)
 }
 END_TEST
 
+struct deaf {
+    struct sim_node *relay;
+    unsigned frames;
+};
+
+static enum sim_fate be_deaf(void *ctx, struct sim *sim, const struct sim_node *from,
+                             const struct sim_node *to, uint8_t *p, size_t len)
+{
+    struct deaf *d = ctx;
+    (void)sim;
+    (void)from;
+    if (to != d->relay || frame_kind(p, len) != FRAME_RELAY_SEALED) {
+        return SIM_PASS;
+    }
+    d->frames++;
+    return SIM_DROP;
+}
+
+static struct node_link *own_link(struct sim_node *n, enum link_purpose purpose)
+{
+    struct node_link *link = n->node->links.own;
+    while (link != NULL && link->purpose != purpose) {
+        link = link->own_next;
+    }
+    return link;
+}
+
+/* Makes the suite of the sealed request inside one that nobody knows. */
+static enum sim_fate spoil(void *ctx, struct sim *sim, const struct sim_node *from,
+                           const struct sim_node *to, uint8_t *p, size_t len)
+{
+    static const uint8_t suite[] = {0x64, 0x7a, 0x00, 0x01, 0x00, 0x03};
+    struct fate *f = ctx;
+    (void)sim;
+    (void)from;
+    (void)to;
+    uint8_t *at = frame_kind(p, len) == f->kind ? memmem(p, len, suite, sizeof suite) : NULL;
+    if (f->left > 0 && at != NULL) {
+        f->left--;
+        at[1] ^= 1;
+    }
+    return SIM_PASS;
+}
+
+/* Every contact's queue is at our own relay, but at a place that does not exist. */
+static void misplace(void *ctx, struct turn *turn)
+{
+    struct person *who = ctx;
+    struct step step = {.turn = turn};
+    struct contact_row row;
+    struct seal_keys *keys = who->n->node->keys;
+    ck_assert_ok(contact_row_get(&step, keys, 1, &row));
+    snprintf(row.queue_relay.host, sizeof row.queue_relay.host, "elsewhere.test");
+    ck_assert_ok(contact_row_put(&step, keys, &row));
+}
+
 static void forget_card(void *ctx, struct turn *turn)
 {
     (void)ctx;
@@ -393,6 +449,76 @@ START_TEST(a_relay_that_lost_its_key_is_asked_for_the_new_one)
     talk(p, a, b, 3);
     quiet(p, HOUR);
     heard(p, a, b, 3);
+    people_free(p);
+}
+END_TEST
+
+/* A relay that takes requests and never answers: the members' own links stay, and others go on. */
+START_TEST(a_relay_that_never_answers_costs_nobody_a_link)
+{
+    struct people *p = people_new_apart(114, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct person *c = &p->person[2];
+    people_meet(p, a, b);
+    people_meet(p, a, c);
+    struct deaf deaf = {.relay = b->relay};
+    p->sim.fate = be_deaf;
+    p->sim.fate_ctx = &deaf;
+    uint64_t link = a->n->node->home.link;
+    say(p, a, b, "a ", 0);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_gt(deaf.frames, 2);
+    ck_assert_uint_eq(a->n->node->home.link, link);
+    ck_assert_uint_eq(people_events(p, a, "relay.failing"), 0);
+    say(p, a, c, "a ", 0);
+    sim_settle(&p->sim, MINUTE);
+    ck_assert_uint_eq(people_messages(p, c, a, "received", "a 0"), 1);
+    p->sim.fate = NULL;
+    quiet(p, 2 * HOUR);
+    ck_assert_uint_eq(people_messages(p, b, a, "received", "a 0"), 1);
+    people_free(p);
+}
+END_TEST
+
+/* A member sends bytes on that are no request: its own link closes, the shared one stays. */
+START_TEST(a_member_cannot_break_the_link_that_others_use)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = two_apart(115, &a, &b);
+    struct node_link *shared = own_link(a->relay, LINK_FORWARD);
+    ck_assert_ptr_nonnull(shared);
+    uint64_t id = shared->id;
+    struct fate f = {.kind = FRAME_RELAY_FORWARD, .left = 1};
+    p->sim.fate = spoil;
+    p->sim.fate_ctx = &f;
+    say(p, a, b, "a ", 0);
+    sim_settle(&p->sim, MINUTE);
+    ck_assert_uint_eq(f.left, 0);
+    shared = own_link(a->relay, LINK_FORWARD);
+    ck_assert_ptr_nonnull(shared);
+    ck_assert_uint_eq(shared->id, id);
+    p->sim.fate = NULL;
+    quiet(p, HOUR);
+    ck_assert_uint_eq(people_messages(p, b, a, "received", "a 0"), 1);
+    people_free(p);
+}
+END_TEST
+
+/* The same relay, but another place, as a contact may claim: it is dialled where we know it. */
+START_TEST(our_own_relay_is_where_we_know_it)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_new(116, 2);
+    a = &p->person[0];
+    b = &p->person[1];
+    people_meet(p, a, b);
+    sim_turn(&p->sim, a->n, misplace, a);
+    say(p, a, b, "a ", 0);
+    quiet(p, HOUR);
+    ck_assert_uint_eq(people_messages(p, b, a, "received", "a 0"), 1);
     people_free(p);
 }
 END_TEST
@@ -429,6 +555,9 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_relay_that_sleeps_is_waited_for);
     tcase_add_test(tc, a_new_key_of_the_relay_is_fetched);
     tcase_add_test(tc, a_relay_that_lost_its_key_is_asked_for_the_new_one);
+    tcase_add_test(tc, a_relay_that_never_answers_costs_nobody_a_link);
+    tcase_add_test(tc, a_member_cannot_break_the_link_that_others_use);
+    tcase_add_test(tc, our_own_relay_is_where_we_know_it);
     tcase_add_test(tc, crashes_lose_and_double_nothing);
 }
 

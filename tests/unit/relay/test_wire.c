@@ -706,9 +706,27 @@ START_TEST(lifetimes_round_up)
 }
 END_TEST
 
+/* Codes of this machine or of a caller that came over a wire are not taken for our own. */
+START_TEST(a_reply_cannot_name_an_error_of_ours)
+{
+    for (unsigned code = 1; code < 600; code++) {
+        uint8_t bytes[8];
+        struct relay_reply reply;
+        struct writer w = writer_of(bytes, sizeof bytes);
+        pack_map(&w, 1);
+        pack_uint(&w, 0);
+        pack_uint(&w, code);
+        ck_assert_ok(relay_reply_read(writer_done(&w), &reply));
+        enum err_class class = err_class(reply.err);
+        ck_assert(class == ERR_CLASS_PEER || class == ERR_CLASS_STATE);
+    }
+}
+END_TEST
+
 static void add(TCase *tc)
 {
     arena_init(&A, LIMIT_TURN_ARENA);
+    tcase_add_test(tc, a_reply_cannot_name_an_error_of_ours);
     tcase_add_test(tc, every_body_is_as_in_the_vectors);
     tcase_add_test(tc, a_short_or_long_body_is_malformed_and_an_unknown_field_is_skipped);
     tcase_add_test(tc, tokens_are_as_in_the_vectors);
