@@ -143,6 +143,7 @@ static void print_contact(struct slice item)
 {
     bool verified = false;
     struct slice trouble;
+    struct slice relay;
     (void)control_get_bool(item, "verified", &verified);
     render_str(stdout, item, "id", "?");
     fputs("  ", stdout);
@@ -152,6 +153,10 @@ static void print_contact(struct slice item)
     if (control_get_str(item, "trouble", &trouble) && trouble.len > 0) {
         fputs("  [", stdout);
         render_text(stdout, trouble);
+        if (control_get_str(item, "trouble_relay", &relay) && relay.len > 0) {
+            fputs(": ", stdout);
+            render_text(stdout, relay);
+        }
         fputc(']', stdout);
     }
     fputc('\n', stdout);

@@ -64,6 +64,7 @@ enum {
     LIMIT_CARD_SKEW_MS = 3600000,           /* how far its clock may be ahead of the reader's */
     LIMIT_FORWARD_LINKS = 256,              /* other relays that a relay has links to */
     LIMIT_FORWARD_WAITING = 256,            /* forwarded requests that wait for such a link */
+    LIMIT_FORWARD_RULES = 256,              /* relays and hosts that a policy names */
     LIMIT_FORWARD_BYTES = 4 * 1024 * 1024,  /* and their size */
     LIMIT_FORWARD_MEMBER = 32,              /* requests of one link that are passed on at a time */
 

@@ -100,6 +100,9 @@
     RESULT("contact.list[]", "state", STR, "resolving, requested, accepted, blocked")              \
     RESULT("contact.list[]", "verified", BOOL, "the safety number was compared")                   \
     RESULT("contact.list[]", "tokens", UINT, "deposit tokens in stock")                            \
+    RESULT("contact.list[]", "trouble", STR,                                                       \
+           "why the last request over our relay failed, or \"\"")                                  \
+    RESULT("contact.list[]", "trouble_relay", STR, "the relay that refused it, or is not reached") \
     RESULT("contact.verify", "id", STR, "the contact's ID")                                        \
     RESULT("contact.verify", "number", STR, "60 digits")                                           \
     RESULT("contact.verify", "verified", BOOL, "whether it is marked as compared")                 \

@@ -23,6 +23,7 @@
 #include "node/io.h"
 #include "node/links.h"
 #include "node/mining.h"
+#include "node/policy.h"
 #include "node/rows.h"
 #include "relay/host.h"
 
@@ -74,6 +75,7 @@ struct work {
     uint64_t look_ms;  /* next look at what the relay has and nobody acknowledged */
     uint64_t period;   /* of the descriptor that was asked for */
     struct mining mining;
+    bool untroubled;         /* its row says that nothing stood in the way of foreign */
     struct foreign *foreign; /* what goes through our relay; owned, secret */
 };
 
@@ -111,6 +113,7 @@ struct node {
     uint64_t last_tidy;       /* when events and client ids were trimmed last */
     uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
     uint64_t deadline;
+    struct forward_policy forward; /* where our relay passes requests on to */
     uint8_t reply[NODE_REPLY]; /* under construction; wiped after use, last so that it costs nothing
                                   in a node that is no relay */
 };
@@ -221,6 +224,8 @@ void foreign_free(struct foreign *foreign);
 
 /* forwarder.c */
 void forwarder_fini(struct forwarder *forwarder);
+/* Takes another policy over, for requests that come from now on. */
+void forwarder_policy(struct node *node, const struct forward_policy *policy);
 /* A member's request on its link. An error other than LOCAL is the member's mistake. */
 enum err forwarder_request(struct node *node, struct step *step, struct node_link *member,
                            const struct frame *frame) PETREL_MUST_USE;
@@ -231,8 +236,8 @@ enum err forwarder_reply(struct node *node, struct step *step, const struct link
 void forwarder_member_gone(struct node *node, uint64_t member);
 enum err forwarder_link_opened(struct node *node, struct step *step,
                                struct node_link *link) PETREL_MUST_USE;
-enum err forwarder_link_closed(struct node *node, struct step *step,
-                               const struct node_link *link) PETREL_MUST_USE;
+enum err forwarder_link_closed(struct node *node, struct step *step, const struct node_link *link,
+                               enum err reason) PETREL_MUST_USE;
 
 /* outbox.c */
 /* Orders from here on are ack-only bodies, which have no place in the history. */

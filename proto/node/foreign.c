@@ -183,6 +183,30 @@ static enum err sealed_came(struct node *node, struct step *step, const struct f
     return sealed_reply_open(step->turn->arena, &foreign->key, reply.sealed, inner);
 }
 
+/* Keeps what stood in the way of a request, for the user: which relay refused, or could not be
+ * reached. A relay that is busy is not worth a word. */
+static enum err note(struct node *node, struct step *step, struct work *work, enum err why,
+                     const struct sign_pk *relay)
+{
+    struct contact_row row;
+    if (why == ERR_BACKPRESSURE || (why == ERR_OK && work->untroubled)) {
+        return ERR_OK;
+    }
+    enum err err = contact_row_get(step, node->keys, work->contact, &row);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    struct slice who = slice_of(relay->b, why == ERR_OK ? 0 : sizeof relay->b);
+    if (row.trouble != (uint64_t)why || !slice_equal(row.trouble_relay, who)) {
+        row.trouble = (uint64_t)why;
+        row.trouble_relay = who;
+        err = contact_row_put(step, node->keys, &row);
+    }
+    work->untroubled = err == ERR_OK && why == ERR_OK;
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
 enum err foreign_reply(struct node *node, struct step *step, struct work *work,
                        struct link_request *request, struct slice *body)
 {
@@ -204,6 +228,9 @@ enum err foreign_reply(struct node *node, struct step *step, struct work *work,
         return err; /* our own relay's mistake */
     }
     err = reply.head.err;
+    /* What our own relay says of another that it cannot reach is that other's trouble. */
+    bool own = err != ERR_OK && err != ERR_UNREACHABLE;
+    struct sign_pk relay = own ? node->home.address.node_id : foreign->relay;
     if (err == ERR_OK && foreign->kind == FRAME_RELAY_CARD) {
         err = card_came(node, step, work, &foreign->relay, reply.body);
     } else if (err == ERR_OK) {
@@ -211,9 +238,11 @@ enum err foreign_reply(struct node *node, struct step *step, struct work *work,
         request->kind = err == ERR_OK ? foreign->kind : 0;
     }
     foreign_free(foreign);
-    if (err != ERR_OK && err_class(err) != ERR_CLASS_LOCAL) {
-        work_fail(step, work, err, reply.head.retry_after_ms);
-        err = ERR_OK;
+    if (err_class(err) == ERR_CLASS_LOCAL) {
+        return err;
     }
-    return err;
+    if (err != ERR_OK) {
+        work_fail(step, work, err, reply.head.retry_after_ms);
+    }
+    return note(node, step, work, err, &relay);
 }

@@ -41,6 +41,12 @@ void forwarder_fini(struct forwarder *f)
     }
 }
 
+void forwarder_policy(struct node *node, const struct forward_policy *policy)
+{
+    forward_policy_copy(&node->forward, policy);
+    node->links.forward_private = policy->private_hosts;
+}
+
 static enum err answer(struct node *node, struct step *step, uint64_t member, uint32_t id,
                        const struct forward_reply *reply)
 {
@@ -163,7 +169,8 @@ static enum err pass_on(struct node *node, struct step *step, const struct node_
     if (!relay_host_is_reader(node->relay, member->id)) {
         return ERR_NOT_NOW;
     }
-    if (memcmp(forward->to.node_id.b, node->id.b, sizeof node->id.b) == 0) {
+    if (memcmp(forward->to.node_id.b, node->id.b, sizeof node->id.b) == 0 ||
+        !forward_policy_allows(&node->forward, &forward->to)) {
         return ERR_REFUSED;
     }
     if (member->forwarding > LIMIT_FORWARD_MEMBER) {
@@ -248,20 +255,24 @@ enum err forwarder_link_opened(struct node *node, struct step *step, struct node
     return err;
 }
 
-enum err forwarder_link_closed(struct node *node, struct step *step, const struct node_link *link)
+/* A link that the host would not open, because of where its name leads, is our own policy. */
+enum err forwarder_link_closed(struct node *node, struct step *step, const struct node_link *link,
+                               enum err reason)
 {
     enum err err = ERR_OK;
+    bool refused = !link->open && reason == ERR_REFUSED;
+    enum err why = refused ? ERR_REFUSED : ERR_UNREACHABLE;
+    uint32_t retry = refused ? 0 : FORWARD_RETRY_MS;
     for (size_t i = 0; err == ERR_OK && link->requests != NULL && i < LINK_REQUESTS; i++) {
         const struct link_request *request = &link->requests[i];
         if (request->id != 0) {
-            err = refuse(node, step, request->order, request->contact, ERR_UNREACHABLE,
-                         FORWARD_RETRY_MS);
+            err = refuse(node, step, request->order, request->contact, why, retry);
         }
     }
     struct forward_wait *wait = next_waiting(&node->forwarder, link->id);
     while (wait != NULL) {
         if (err == ERR_OK) {
-            err = refuse(node, step, wait->member, wait->id, ERR_UNREACHABLE, FORWARD_RETRY_MS);
+            err = refuse(node, step, wait->member, wait->id, why, retry);
         }
         free(wait);
         wait = next_waiting(&node->forwarder, link->id);

@@ -172,7 +172,8 @@ static enum err dial(struct links *links, struct step *step, enum link_purpose p
     link->own_next = links->own;
     links->own = link;
     *out = link;
-    return step_connect(step, link->id, &address->node_id, address->host, address->port, key);
+    bool public_only = purpose == LINK_FORWARD && !links->forward_private;
+    return step_connect(step, link->id, address, key, public_only);
 }
 
 enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,

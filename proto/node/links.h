@@ -60,6 +60,7 @@ struct links {
     struct node_link **slots; /* hash chains by id */
     size_t slot_count;        /* a power of two */
     size_t count;
+    bool forward_private;     /* LINK_FORWARD may lead to private addresses */
     uint64_t last_own;        /* number of the newest link that we opened */
     struct node_link *own;    /* list of the links that we opened */
     struct node_link *grants; /* list of the links that get credit in this turn */

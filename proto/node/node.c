@@ -28,12 +28,16 @@ struct node *node_new(const struct node_config *config)
         memcpy(node->listen_host, config->listen_host, len);
         node->config.listen_host = node->listen_host;
     }
+    node->config.forward = NULL;
     node->deadline = UINT64_MAX;
     node->home.due = UINT64_MAX;
     node->sk = secret_new(sizeof *node->sk);
     if (node->sk == NULL || links_init(&node->links) != ERR_OK) {
         node_free(node);
         return NULL;
+    }
+    if (config->forward != NULL) {
+        forwarder_policy(node, config->forward);
     }
     return node;
 }
@@ -162,7 +166,7 @@ static enum err link_gone(struct node *node, struct step *step, uint64_t id, enu
         pump_link_closed(node, step, link, reason);
         break;
     case LINK_FORWARD:
-        err = forwarder_link_closed(node, step, link);
+        err = forwarder_link_closed(node, step, link, reason);
         break;
     }
     links_remove(&node->links, id);
@@ -453,6 +457,9 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
         return tidy(node, &step);
     case NODE_COMMAND:
         return command_run(node, &step, input);
+    case NODE_POLICY:
+        forwarder_policy(node, input->u.policy);
+        return ERR_OK;
     }
     return ERR_BUG;
 }

@@ -80,18 +80,29 @@ static const char *contact_state_name(enum contact_state state)
     return "unknown";
 }
 
+static void write_trouble(struct writer *w, const struct contact_row *row)
+{
+    char relay[NODE_ID_TEXT] = "";
+    if (row->trouble_relay.len == sizeof(struct sign_pk)) {
+        node_id_encode(row->trouble_relay.p, relay);
+    }
+    result_text(w, "trouble", row->trouble == 0 ? "" : err_name((enum err)row->trouble));
+    result_text(w, "trouble_relay", relay);
+}
+
 static enum err write_contact(struct query *q, struct writer *w, const struct contact_row *row)
 {
     uint64_t tokens;
     char id[ID_TEXT];
     enum err err = token_row_count(&q->step, q->keys, row->number, &tokens);
     id_encode(row->id.b, id);
-    pack_map(w, 5);
+    pack_map(w, 7);
     result_text(w, "id", id);
     result_str(w, "name", row->name);
     result_text(w, "state", contact_state_name(row->state));
     result_bool(w, "verified", row->verified);
     result_uint(w, "tokens", tokens);
+    write_trouble(w, row);
     return err;
 }
 

@@ -61,6 +61,8 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(26, FIELD_LATER, contact_row, told, 0),
     FIELD(27, FIELD_LATER, contact_row, list_version, 0),
     FIELD(28, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
+    FIELD(29, FIELD_LATER, contact_row, trouble, 0),
+    FIELD(30, FIELD_SLICE, contact_row, trouble_relay, sizeof(struct sign_pk)),
 };
 
 static const struct field OUTBOX_FIELDS[] = {

@@ -96,6 +96,9 @@ struct contact_row {
     uint64_t heard_ms;   /* when an envelope of theirs was opened last; 0: never */
     uint64_t told;       /* first 8 bytes of the queue of ours that they were told; 0: none */
     uint64_t gap_at;     /* order at which a gap was reported; 0: none */
+    /* The last request that went over our relay. */
+    uint64_t trouble;           /* enum err: what stood in its way; 0: nothing */
+    struct slice trouble_relay; /* node ID of the relay that it was, or empty */
 };
 
 enum outbox_state {

@@ -128,6 +128,63 @@ def a_blocked_contact_is_not_heard(w):
     w.checks.same("his message stays undelivered", bob.status()["outbox"], 1)
 
 
+# --- relays between ---
+
+def a_relay_passes_on_what_its_policy_allows(w):
+    here, there = (w.person(name, start=False) for name in ("here", "there"))
+    for relay in (here, there):
+        relay.arguments = ["--relay"]
+        relay.configure("relay.forward_private = yes")
+        relay.start()
+        relay.keep_port()
+    alice, bob = w.person("alice").create(here), w.person("bob").create(there)
+    alice.meet(bob)
+    alice.delivered(alice.send(bob, "open"))
+    w.checks.same("no trouble", (alice.contact(bob.id)["trouble"],
+                                 alice.contact(bob.id)["trouble_relay"]), ("", ""))
+    here_id = here.status()["node_id"]
+    there_id = there.status()["node_id"]
+
+    def refused(what, *lines):
+        here.configure(*lines)
+        here.reload("configuration read again")
+        message = alice.send(bob, what)
+        until(f"{what}: she is told", lambda: alice.contact(bob.id)["trouble"] == "refused")
+        w.checks.same(f"{what}: who refused", alice.contact(bob.id)["trouble_relay"], here_id)
+        w.checks.true(f"{what}: people see it",
+                      f"[refused: {here_id}]".encode() in alice.ctl("contacts").stdout)
+        w.checks.true(f"{what}: it waits", what not in bob.texts(alice.id))
+        return message
+
+    def passes(message, *lines):
+        here.configure(*lines)
+        here.reload("configuration read again")
+        alice.kill()  # what waits for its next try is tried again at start
+        alice.start()
+        alice.delivered(message)
+        w.checks.same("no trouble any more", alice.contact(bob.id)["trouble"], "")
+
+    private = "relay.forward_private = yes"
+    denied = refused("a deny list", private, "relay.forward = deny", "relay.forward_rule = "
+                     + there_id)
+    # A file that is wrong changes nothing.
+    here.configure(private, "relay.forward = open", "relay.forward_rule = petrelnode1nonsense")
+    here.reload("configuration not read again")
+    w.checks.true("the log says where", "petreld.conf:3: relay.forward_rule" in here.log_tail())
+    refused("the policy as it was", private, "relay.forward = deny",
+            "relay.forward_rule = example.org", "relay.forward_rule = 127.0.0.1")
+    passes(denied, private, "relay.forward = allow", "relay.forward_rule = " + there_id)
+    elsewhere = refused("an allow list", private, "relay.forward = allow",
+                        "relay.forward_rule = .example.org")
+    passes(elsewhere, private)
+    loopback = refused("a private address", "relay.forward = open")
+    passes(loopback, private)
+    w.checks.same("all of it came once", bob.texts(alice.id),
+                  ["open", "a deny list", "the policy as it was", "an allow list",
+                   "a private address"])
+    w.checks.same("the other way was open all the time", bob.contact(alice.id)["trouble"], "")
+
+
 # --- invitations ---
 
 def an_invitation_makes_one_contact(w):
@@ -516,7 +573,7 @@ def a_repeated_call_changes_nothing(w):
                   Raw(alice.home).call("invite.create", {"client_id": cid[::-1]})[3], link)
 
 
-STORIES = [adding_by_id_goes_through_ones_own_relay, text_from_standard_input_and_its_limits,
+STORIES = [adding_by_id_goes_through_ones_own_relay, a_relay_passes_on_what_its_policy_allows, text_from_standard_input_and_its_limits,
            the_safety_number_is_compared, a_blocked_contact_is_not_heard,
            an_invitation_makes_one_contact, what_is_mistyped_is_named, a_wrong_join_code_is_told,
            an_invitation_expires, a_client_that_was_away_replays_all, trimmed_events_show_as_a_gap,
