@@ -51,6 +51,7 @@ struct home {
     uint64_t parts;         /* one-time parts at the relay; HOME_PARTS_UNKNOWN: ask */
     bool announced;         /* contacts hear of our queue, if it is another by now */
     bool news;              /* the next time all is in place is worth an event */
+    bool quota_known;       /* the relay said lately what it gives our queue */
     bool stale;             /* the relay has another key bundle than we thought: ask which */
 };
 

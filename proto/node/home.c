@@ -52,6 +52,7 @@ enum err home_load(struct node *node, struct step *step)
     home->address = row.address;
     home->state = HOME_CONNECTING;
     home->news = row.record_seq == 0;
+    home->quota_known = row.queue_days != 0;
     home->due = 0;
     secret_wipe(&row, sizeof row);
     return ERR_OK;
@@ -211,6 +212,7 @@ static enum err home_next(struct home_step *h)
     struct home *home = &h->node->home;
     if (home->state == HOME_READY) {
         home->parts = HOME_PARTS_UNKNOWN; /* parts go without a word to us: ask now and then */
+        home->quota_known = false;        /* its operator may have set another */
     }
     home->state = HOME_JOINING;
     if (!h->row.joined) {
@@ -221,6 +223,9 @@ static enum err home_next(struct home_step *h)
     }
     if (!home->attached) {
         return send_attach(h);
+    }
+    if (!home->quota_known) {
+        return send_register(h); /* the answer says it again */
     }
     home->state = HOME_PUBLISHING;
     struct publish_request request;
@@ -286,6 +291,19 @@ enum err home_progress(struct node *node, struct step *step)
     return err;
 }
 
+static enum err take_quota(struct home *home, struct relay_row *row, struct slice body)
+{
+    struct queue_register_reply reply;
+    enum err err = queue_register_reply_read(body, &reply);
+    if (err == ERR_OK) {
+        row->queue_envelopes = reply.envelopes;
+        row->queue_bytes = reply.bytes;
+        row->queue_days = reply.days;
+        home->quota_known = true;
+    }
+    return err;
+}
+
 /* What a good answer changes. */
 static enum err home_done(struct node *node, struct step *step, struct relay_row *row,
                           struct account_row *account, uint8_t kind, struct slice body)
@@ -298,7 +316,7 @@ static enum err home_done(struct node *node, struct step *step, struct relay_row
         return ERR_OK;
     case FRAME_QUEUE_REGISTER:
         row->registered = true;
-        return ERR_OK;
+        return take_quota(home, row, body);
     case FRAME_QUEUE_ATTACH:
         home->attached = true;
         pump_relay_ready(node);

@@ -22,13 +22,23 @@ static const struct field ACCOUNT_FIELDS[] = {
 };
 
 static const struct field RELAY_FIELDS[] = {
-    FIELD(0, FIELD_ADDRESS, relay_row, address, 0),  FIELD(1, FIELD_FIXED, relay_row, member, 32),
-    FIELD(2, FIELD_FIXED, relay_row, queue, 32),     FIELD(3, FIELD_FIXED, relay_row, record, 32),
-    FIELD(4, FIELD_FIXED, relay_row, token_key, 32), FIELD(5, FIELD_FIXED, relay_row, siv_key, 32),
-    FIELD(6, FIELD_SLICE, relay_row, code, 32),      FIELD(7, FIELD_BOOL, relay_row, joined, 0),
-    FIELD(8, FIELD_BOOL, relay_row, registered, 0),  FIELD(9, FIELD_U64, relay_row, record_seq, 0),
-    FIELD(10, FIELD_U32, relay_row, parts_sent, 0),  FIELD(11, FIELD_U32, relay_row, spk_id, 0),
-    FIELD(12, FIELD_U32, relay_row, last_part, 0),   FIELD(13, FIELD_U64, relay_row, described, 0),
+    FIELD(0, FIELD_ADDRESS, relay_row, address, 0),
+    FIELD(1, FIELD_FIXED, relay_row, member, 32),
+    FIELD(2, FIELD_FIXED, relay_row, queue, 32),
+    FIELD(3, FIELD_FIXED, relay_row, record, 32),
+    FIELD(4, FIELD_FIXED, relay_row, token_key, 32),
+    FIELD(5, FIELD_FIXED, relay_row, siv_key, 32),
+    FIELD(6, FIELD_SLICE, relay_row, code, 32),
+    FIELD(7, FIELD_BOOL, relay_row, joined, 0),
+    FIELD(8, FIELD_BOOL, relay_row, registered, 0),
+    FIELD(9, FIELD_U64, relay_row, record_seq, 0),
+    FIELD(10, FIELD_U32, relay_row, parts_sent, 0),
+    FIELD(11, FIELD_U32, relay_row, spk_id, 0),
+    FIELD(12, FIELD_U32, relay_row, last_part, 0),
+    FIELD(13, FIELD_U64, relay_row, described, 0),
+    FIELD(14, FIELD_LATER, relay_row, queue_envelopes, 0),
+    FIELD(15, FIELD_LATER, relay_row, queue_bytes, 0),
+    FIELD(16, FIELD_LATER, relay_row, queue_days, 0),
 };
 
 static const struct field CONTACT_FIELDS[] = {

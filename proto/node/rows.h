@@ -50,6 +50,10 @@ struct relay_row {
     uint32_t spk_id;     /* of the signed prekey in the bundle; 0: none made */
     uint32_t last_part;  /* id of the newest one-time part that was made */
     uint64_t described;  /* descriptors up to this period are at the relay; 0: none */
+    /* What the relay gives our queue; days 0: it has not said. */
+    uint64_t queue_envelopes;
+    uint64_t queue_bytes;
+    uint64_t queue_days;
 };
 
 enum contact_state {

@@ -7,9 +7,11 @@
 #include "base/secret.h"
 #include "relay/host_card.h"
 #include "relay/host_descriptor.h"
+#include "relay/host_limits.h"
 #include "relay/host_member.h"
 #include "relay/host_queue.h"
 #include "relay/host_record.h"
+#include "relay/host_remove.h"
 #include "relay/host_state.h"
 #include "relay/host_sweep.h"
 
@@ -20,7 +22,8 @@ struct relay_host *relay_host_new(const struct relay_host_config *config)
         return NULL;
     }
     host->config = *config;
-    relay_cache_init(&host->cache, config->spent_lru != 0 ? config->spent_lru : LIMIT_SPENT_LRU);
+    relay_cache_init(&host->cache, config->spent_lru != 0 ? config->spent_lru : LIMIT_SPENT_LRU,
+                     &host->removals);
     return host;
 }
 
@@ -38,6 +41,7 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     uint64_t arrival = 0;
     uint64_t queues = 0;
     uint64_t members = 0;
+    uint64_t gone = 0;
     enum err err = relay_meta_get(turn, "relay.arrival", &arrival);
     if (err == ERR_OK) {
         err = relay_meta_get(turn, "relay.queues", &queues);
@@ -45,11 +49,20 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     if (err == ERR_OK) {
         err = relay_meta_get(turn, "relay.members", &members);
     }
-    if (err == ERR_OK && (queues > UINT32_MAX || members > UINT32_MAX)) {
+    if (err == ERR_OK) {
+        err = relay_meta_get(turn, "relay.queues_gone", &gone);
+    }
+    if (err == ERR_OK && (queues > UINT32_MAX || members > UINT32_MAX || gone > queues)) {
         err = ERR_CORRUPT;
     }
     if (err == ERR_OK) {
         err = host_sweep_load(host, turn);
+    }
+    if (err == ERR_OK) {
+        err = host_limits_load(host, turn);
+    }
+    if (err == ERR_OK) {
+        err = host_remove_load(host, turn);
     }
     if (err == ERR_OK) {
         err = host_card_load(host, turn);
@@ -62,6 +75,7 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     host->arrival_end = host->arrival_next;
     host->queues = (uint32_t)queues;
     host->members = (uint32_t)members;
+    host->queues_gone = (uint32_t)gone;
     env_random(turn->env, &host->cache.salt, sizeof host->cache.salt);
     return ERR_OK;
 }
@@ -129,8 +143,9 @@ enum err relay_host_stats(struct relay_host *host, struct turn *turn,
                           struct relay_host_stats *stats)
 {
     (void)turn;
-    *stats = (struct relay_host_stats){
-        .members = host->members, .queues = host->queues, .attached = host->attached};
+    *stats = (struct relay_host_stats){.members = host->members,
+                                       .queues = host->queues - host->queues_gone,
+                                       .attached = host->attached};
     return ERR_OK;
 }
 
@@ -166,7 +181,41 @@ uint64_t relay_host_deadline(const struct relay_host *host)
     return sweep < card ? sweep : card;
 }
 
-enum err relay_host_invite(struct relay_host *host, struct turn *turn, uint8_t code[static 32])
+enum err relay_host_invite(struct relay_host *host, struct turn *turn, unsigned days,
+                           uint8_t code[static 32])
 {
-    return host_member_invite(host, turn, code);
+    return host_member_invite(host, turn, days, code);
+}
+
+enum err relay_host_members(struct relay_host *host, struct turn *turn,
+                            const uint8_t after[static SEAL_NAME], struct relay_host_member *out,
+                            size_t cap, size_t *count)
+{
+    return host_member_list(host, turn, after, out, cap, count);
+}
+
+enum err relay_host_waiting(struct relay_host *host, struct turn *turn,
+                            struct relay_host_cursor *cursor, struct relay_host_waiting *out,
+                            size_t cap, size_t *count)
+{
+    return host_member_waiting(host, turn, cursor, out, cap, count);
+}
+
+enum err relay_host_remove(struct relay_host *host, struct turn *turn,
+                           const uint8_t name[static RELAY_NAME_SHORT])
+{
+    uint8_t whole[SEAL_NAME];
+    enum err err = host_member_find(turn, name, whole);
+    return err == ERR_OK ? host_remove_member(host, turn, whole) : err;
+}
+
+struct relay_limits relay_host_limits(const struct relay_host *host)
+{
+    return host->limits;
+}
+
+enum err relay_host_set_limits(struct relay_host *host, struct turn *turn,
+                               const struct relay_limits *limits)
+{
+    return host_limits_set(host, turn, limits);
 }

@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "crypto/xwing.h"
 #include "relay/card.h"
+#include "relay/host_limits.h"
 
 enum {
     KEY_ROW = 1 + HPKE_SECRET_KEY + 8, /* id | seed | created */
@@ -129,9 +130,9 @@ static enum err make_card(struct relay_host *host)
         .until_ms = key->created_ms + LIMIT_CARD_DAYS * LIMIT_DAY_MS,
         .deposit_bits = LIMIT_STAMP_DEPOSIT_BITS,
         .pop_bits = LIMIT_STAMP_POP_BITS,
-        .envelopes = LIMIT_QUEUE_ENVELOPES,
-        .bytes = (uint64_t)LIMIT_QUEUE_MIB << 20,
-        .days = LIMIT_QUEUE_DAYS,
+        .envelopes = host->limits.envelopes,
+        .bytes = host_limits_bytes(host),
+        .days = host->limits.days,
     };
     (void)crypto_kem_xwing_seed_keypair(card.pk, sk, key->sk);
     secret_wipe(sk, sizeof sk);

@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "crypto/stamp.h"
+#include "relay/host_limits.h"
 #include "relay/host_member.h"
 #include "relay/item.h"
 
@@ -64,9 +65,9 @@ enum err host_queue_register(struct relay_host *host, struct turn *turn,
                              const struct relay_peer *peer, struct slice body, struct writer *reply)
 {
     struct queue_register req;
-    struct queue_register_reply rep = {.envelopes = LIMIT_QUEUE_ENVELOPES,
-                                       .bytes = (uint64_t)LIMIT_QUEUE_MIB << 20,
-                                       .days = LIMIT_QUEUE_DAYS};
+    struct queue_register_reply rep = {.envelopes = host->limits.envelopes,
+                                       .bytes = host_limits_bytes(host),
+                                       .days = host->limits.days};
     enum err err = queue_register_read(body, turn->arena, peer->handshake_hash, &req);
     if (err == ERR_OK) {
         err = register_again(turn, host, &req);
@@ -122,7 +123,7 @@ static enum err token_key_of(struct relay_host *host, struct turn *turn, const s
     }
     enum err err = relay_queue_row_get(host->config.keys, turn, key, &row);
     if (err == ERR_OK) {
-        *known = true;
+        *known = !relay_removals_has(&host->removals, row.member);
         *k = row.k;
         secret_wipe(&row, sizeof row);
     }
@@ -240,7 +241,7 @@ static enum err item_put(struct relay_host *host, struct turn *turn, const struc
     }
     q->rows++;
     if (state == ITEM_STORED) {
-        uint64_t due = now + queue_lifetime_ms(d->lifetime);
+        uint64_t due = now + host_limits_lifetime_ms(host, d->lifetime);
         q->waiting++;
         q->bytes += d->envelope.len;
         host->log_due[d->lifetime] =
@@ -250,10 +251,11 @@ static enum err item_put(struct relay_host *host, struct turn *turn, const struc
     return ERR_OK;
 }
 
-static bool queue_full(const struct turn *turn, const struct relay_queue *q, size_t len)
+static bool queue_full(const struct relay_host *host, const struct turn *turn,
+                       const struct relay_queue *q, size_t len)
 {
     return !turn->store->growth || q->rows >= LIMIT_QUEUE_SPENT ||
-           q->waiting >= LIMIT_QUEUE_ENVELOPES || q->bytes + len > (uint64_t)LIMIT_QUEUE_MIB << 20;
+           q->waiting >= host->limits.envelopes || q->bytes + len > host_limits_bytes(host);
 }
 
 static enum err deposit_volatile(struct relay_host *host, struct turn *turn,
@@ -294,7 +296,7 @@ static enum err deposit(struct relay_host *host, struct turn *turn, const struct
     if (d->volatile_only) {
         return deposit_volatile(host, turn, d, &a, &rep->outcome);
     }
-    if (queue_full(turn, a.q, d->envelope.len)) {
+    if (queue_full(host, turn, a.q, d->envelope.len)) {
         rep->head.retry_after_ms = RELAY_RETRY_MS;
         return ERR_QUEUE_FULL;
     }
@@ -336,6 +338,65 @@ enum err host_item_done(struct turn *turn, struct relay_queue *q, uint32_t numbe
     if (err == ERR_OK && q != NULL && q->scanned) {
         q->waiting--;
         q->bytes -= queue_envelope_size(row.envelope_class);
+    }
+    return err;
+}
+
+/* --- removal --- */
+
+bool host_queue_member(struct slice plain, uint8_t member[static SEAL_NAME])
+{
+    struct relay_queue_row row;
+    bool good = relay_queue_row_read(plain, &row) == ERR_OK;
+    memcpy(member, row.member, SEAL_NAME);
+    secret_wipe(&row, sizeof row);
+    return good;
+}
+
+/* Deletes index rows and payloads of a queue. ERR_NOT_FOUND: there are none. */
+static enum err remove_items(struct turn *turn, uint32_t queue, unsigned *rows)
+{
+    while (*rows > 0) {
+        uint64_t arrival = 0;
+        struct item_row row;
+        enum err err = item_index_next(turn->store, false, &queue, &arrival, &row);
+        if (err == ERR_OK && row.state == ITEM_STORED) {
+            err = item_log_del(turn->store, row.lifetime, arrival);
+            err = err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+        if (err == ERR_OK) {
+            err = item_index_del(turn->store, queue, arrival);
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+        --*rows;
+    }
+    return ERR_OK;
+}
+
+enum err host_queue_remove(struct relay_host *host, struct turn *turn,
+                           const uint8_t name[static SEAL_NAME], struct slice plain, unsigned *rows,
+                           bool *done)
+{
+    struct relay_queue_row row;
+    enum err err = relay_queue_row_read(plain, &row);
+    uint32_t number = row.number;
+    secret_wipe(&row, sizeof row);
+    *done = false;
+    if (err == ERR_OK) {
+        err = remove_items(turn, number, rows);
+    }
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    err = store_del(turn->store, STORE_QUEUE, slice_of(name, SEAL_NAME));
+    if (err == ERR_OK) {
+        err = relay_meta_put(turn, "relay.queues_gone", host->queues_gone + 1);
+    }
+    if (err == ERR_OK) {
+        host->queues_gone++;
+        *done = true;
     }
     return err;
 }

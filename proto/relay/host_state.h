@@ -35,9 +35,15 @@ struct relay_host {
     struct relay_cache cache;
     struct relay_card_state card;
 
+    struct relay_limits limits;
+    struct relay_removals removals;
+    unsigned remove_table;        /* where their pass stands: number of the table, */
+    uint8_t remove_at[SEAL_NAME]; /* name of the last row that was looked at */
+
     uint64_t arrival_next; /* number of the next envelope */
     uint64_t arrival_end;  /* numbers below are reserved in the store */
-    uint32_t queues;       /* registered; they have the numbers 1 to this */
+    uint32_t queues;       /* that were ever registered; they have the numbers 1 to this */
+    uint32_t queues_gone;  /* removed of these */
     uint32_t members;
 
     struct relay_queue *ready_first; /* the round: queues that may have something to push */

@@ -22,6 +22,40 @@ struct relay_host_config {
     uint64_t spent_lru;            /* nonces held in memory at most */
 };
 
+/* What the operator gives every queue. */
+struct relay_limits {
+    uint32_t envelopes; /* that may wait; 1 to LIMIT_QUEUE_ENVELOPES_MAX */
+    uint32_t mib;       /* and their size; 1 to LIMIT_QUEUE_MIB_MAX */
+    uint16_t days;      /* that one is kept at most; 1 to LIMIT_QUEUE_DAYS */
+};
+
+enum {
+    RELAY_NAME_SHORT = 8, /* bytes of a member's name that people are shown */
+};
+
+/* A member, as its operator sees it. */
+struct relay_host_member {
+    uint8_t name[SEAL_NAME]; /* keyed hash of the member key */
+    uint64_t joined_ms;
+    uint16_t queues;
+    uint16_t records;
+    uint16_t descriptors;
+    bool removing; /* what it had is being deleted */
+};
+
+/* What waits in one queue, or in a part of one. */
+struct relay_host_waiting {
+    uint8_t member[SEAL_NAME];
+    uint64_t envelopes;
+    uint64_t bytes;
+};
+
+/* Where a look at what waits stands; all zero: at the beginning. */
+struct relay_host_cursor {
+    uint8_t queue[SEAL_NAME]; /* name of the last one that was looked at */
+    uint64_t arrival;         /* in it; 0: it is done */
+};
+
 /* Who sent a request. */
 struct relay_peer {
     uint64_t link;
