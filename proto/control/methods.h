@@ -111,6 +111,8 @@
     RESULT("contact.list[]", "state", STR, "resolving, requested, accepted, blocked")              \
     RESULT("contact.list[]", "verified", BOOL, "the safety number was compared")                   \
     RESULT("contact.list[]", "tokens", UINT, "deposit tokens in stock")                            \
+    RESULT("contact.list[]", "way", STR, "forwarded, same-relay, no-relay, own-machine, unknown")  \
+    RESULT("contact.list[]", "same_operator", BOOL, "both relays may have one operator")           \
     RESULT("contact.list[]", "trouble", STR,                                                       \
            "why the last request over our relay failed, or \"\"")                                  \
     RESULT("contact.list[]", "trouble_relay", STR, "the relay that refused it, or is not reached") \

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "node/core.h"
 #include "node/forward.h"
+#include "node/way.h"
 
 enum foreign_way {
     FOREIGN_DIRECT,  /* nobody could pass it on */
@@ -36,10 +37,8 @@ static bool same_node(const struct sign_pk *a, const struct sign_pk *b)
 static enum foreign_way way_to(const struct node *node, const struct address *to)
 {
     const struct home *home = &node->home;
-    /* Our own relay may be the one that is asked, or be our own machine: then it could hide
-     * nothing. */
-    if (home->address.port == 0 || same_node(&home->address.node_id, &to->node_id) ||
-        same_node(&home->address.node_id, &node->id)) {
+    bool own_machine = same_node(&home->address.node_id, &node->id);
+    if (way_of(&home->address, own_machine, to) != WAY_FORWARDED) {
         return FOREIGN_DIRECT;
     }
     return home->attached ? FOREIGN_FORWARD : FOREIGN_LATER;

@@ -58,6 +58,13 @@ enum err home_load(struct node *node, struct step *step)
     return ERR_OK;
 }
 
+/* Whether our relay is this very node: queries see the row only. */
+static void mark_own(const struct node *node, struct relay_row *row)
+{
+    const struct sign_pk *relay = &row->address.node_id;
+    row->own_machine = memcmp(relay->b, node->id.b, sizeof relay->b) == 0;
+}
+
 enum err home_use(struct node *node, struct step *step, const struct address *address,
                   struct slice code)
 {
@@ -87,6 +94,7 @@ enum err home_use(struct node *node, struct step *step, const struct address *ad
         }
     }
     row.code = code;
+    mark_own(node, &row);
     err = relay_row_put(step, node->keys, &row);
     secret_wipe(&row, sizeof row);
     secret_wipe(&old, sizeof old);
@@ -316,6 +324,7 @@ static enum err home_done(struct node *node, struct step *step, struct relay_row
         return ERR_OK;
     case FRAME_QUEUE_REGISTER:
         row->registered = true;
+        mark_own(node, row); /* rows of older versions do not say */
         return take_quota(home, row, body);
     case FRAME_QUEUE_ATTACH:
         home->attached = true;

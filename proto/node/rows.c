@@ -39,6 +39,7 @@ static const struct field RELAY_FIELDS[] = {
     FIELD(14, FIELD_LATER, relay_row, queue_envelopes, 0),
     FIELD(15, FIELD_LATER, relay_row, queue_bytes, 0),
     FIELD(16, FIELD_LATER, relay_row, queue_days, 0),
+    FIELD(17, FIELD_LATER, relay_row, own_machine, 0),
 };
 
 static const struct field CONTACT_FIELDS[] = {

@@ -54,6 +54,7 @@ struct relay_row {
     uint64_t queue_envelopes;
     uint64_t queue_bytes;
     uint64_t queue_days;
+    uint64_t own_machine; /* 1: the relay is this very node */
 };
 
 enum contact_state {

@@ -141,6 +141,10 @@ def a_relay_passes_on_what_its_policy_allows(w):
     alice, bob = w.person("alice").create(here), w.person("bob").create(there)
     alice.meet(bob)
     alice.delivered(alice.send(bob, "open"))
+    w.checks.same("the way, and who could see both ends: both are 127.0.0.1",
+                  (alice.contact(bob.id)["way"], alice.contact(bob.id)["same_operator"]),
+                  ("forwarded", True))
+    w.checks.true("status says so", b"forwarded  1 contacts\nwarning" in alice.ctl("status").stdout)
     w.checks.same("no trouble", (alice.contact(bob.id)["trouble"],
                                  alice.contact(bob.id)["trouble_relay"]), ("", ""))
     here_id = here.status()["node_id"]
@@ -189,6 +193,11 @@ def a_relay_passes_on_what_its_policy_allows(w):
 def the_operator_looks_after_members(w):
     relay, alice, bob = w.three()
     alice.meet(bob)
+    w.checks.same("the way on one relay", (alice.contact(bob.id)["way"],
+                                           alice.contact(bob.id)["same_operator"]),
+                  ("same-relay", True))
+    w.checks.true("contacts warn", b"same-relay  [one operator may see both ends]" in
+                  alice.ctl("contacts").stdout)
     w.checks.same("what a queue may hold", relay.ask("relay", "limits"),
                   {"envelopes": 65536, "mib": 128, "days": 30})
     owner = alice.ask("relay", "status")
