@@ -147,6 +147,11 @@ def a_relay_passes_on_what_its_policy_allows(w):
     w.checks.true("status says so", b"forwarded  1 contacts\nwarning" in alice.ctl("status").stdout)
     w.checks.same("no trouble", (alice.contact(bob.id)["trouble"],
                                  alice.contact(bob.id)["trouble_relay"]), ("", ""))
+    # Who is their own relay hides nothing behind it.
+    there.create(there)
+    there.meet(alice)
+    w.checks.same("from an own machine", there.contact(alice.id)["way"], "own-machine")
+    w.checks.same("back", alice.contact(there.id)["way"], "forwarded")
     here_id = here.status()["node_id"]
     there_id = there.status()["node_id"]
 
