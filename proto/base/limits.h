@@ -67,6 +67,7 @@ enum {
     LIMIT_CARD_DAYS = 14,                   /* longest life of a relay card */
     LIMIT_CARD_NEW_DAYS = 7,                /* a relay makes a new one after this */
     LIMIT_CARD_SKEW_MS = 3600000,           /* how far its clock may be ahead of the reader's */
+    LIMIT_CARD_FRESH_MS = 600000,           /* a forwarder hands a card on for so long */
     LIMIT_FORWARD_LINKS = 256,              /* other relays that a relay has links to */
     LIMIT_FORWARD_WAITING = 256,            /* forwarded requests that wait for such a link */
     LIMIT_FORWARD_RULES = 256,              /* relays and hosts that a policy names */

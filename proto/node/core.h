@@ -82,8 +82,9 @@ struct work {
 
 struct forward_wait;
 
-/* Requests of members that wait for a link to another relay to open. */
+/* What our relay passes on for its members. */
 struct forwarder {
+    struct cards cards;           /* that members were given */
     struct forward_wait *waiting; /* oldest first; owned */
     size_t count;
     size_t bytes;
@@ -230,9 +231,9 @@ void forwarder_policy(struct node *node, const struct forward_policy *policy);
 /* A member's request on its link. An error other than LOCAL is the member's mistake. */
 enum err forwarder_request(struct node *node, struct step *step, struct node_link *member,
                            const struct frame *frame) PETREL_MUST_USE;
-/* The other relay's reply. */
-enum err forwarder_reply(struct node *node, struct step *step, const struct link_request *request,
-                         struct slice body) PETREL_MUST_USE;
+/* The other relay's reply, on the link to it. */
+enum err forwarder_reply(struct node *node, struct step *step, const struct node_link *link,
+                         const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* A link that came in is closed: what waited for its sake is dropped. */
 void forwarder_member_gone(struct node *node, uint64_t member);
 enum err forwarder_link_opened(struct node *node, struct step *step,

@@ -149,16 +149,12 @@ static enum err card_came(struct node *node, struct step *step, struct work *wor
                           const struct sign_pk *relay, struct slice body)
 {
     struct card_reply reply;
-    struct card card;
     enum err err = card_reply_read(body, &reply);
     if (err == ERR_OK) {
         err = reply.head.err;
     }
     if (err == ERR_OK) {
-        err = card_open(reply.card, relay, step_now(step), &card);
-    }
-    if (err == ERR_OK) {
-        err = cards_put(&node->cards, relay, &card);
+        err = cards_put(&node->cards, relay, reply.card, step_now(step));
     }
     if (err == ERR_OK) {
         work_wake(work);
@@ -176,7 +172,7 @@ static enum err sealed_came(struct node *node, struct step *step, const struct f
         err = reply.head.err;
     }
     if (err != ERR_OK) {
-        cards_drop(&node->cards, &foreign->relay); /* it may have another key by now */
+        cards_doubt(&node->cards, &foreign->relay); /* it may have another key by now */
         return err;
     }
     return sealed_reply_open(step->turn->arena, &foreign->key, reply.sealed, inner);

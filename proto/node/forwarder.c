@@ -34,6 +34,7 @@ struct forward_wait {
 
 void forwarder_fini(struct forwarder *f)
 {
+    cards_fini(&f->cards);
     while (f->waiting != NULL) {
         struct forward_wait *next = f->waiting->next;
         free(f->waiting);
@@ -162,6 +163,25 @@ static enum err forward_link(struct node *node, struct step *step, const struct 
     return err;
 }
 
+/* The card that other members got, when there is one. *done: it went out. */
+static enum err answer_card(struct node *node, struct step *step, uint64_t member, uint32_t id,
+                            const struct forward *forward, bool *done)
+{
+    struct slice card =
+        forward->kind == RELAY_CARD
+            ? cards_fresh(&node->forwarder.cards, &forward->to.node_id, step_now(step))
+            : slice_of(NULL, 0);
+    *done = card.len > 0;
+    if (!*done) {
+        return ERR_OK;
+    }
+    uint8_t body[CARD_MAX + 16];
+    struct writer w = writer_of(body, sizeof body);
+    card_reply_write(&w, &(struct card_reply){.card = card});
+    struct forward_reply reply = {.body = writer_done(&w)};
+    return w.err == ERR_OK ? answer(node, step, member, id, &reply) : ERR_BUG;
+}
+
 static enum err pass_on(struct node *node, struct step *step, const struct node_link *member,
                         uint32_t id, const struct forward *forward)
 {
@@ -176,7 +196,12 @@ static enum err pass_on(struct node *node, struct step *step, const struct node_
     if (member->forwarding > LIMIT_FORWARD_MEMBER) {
         return ERR_BACKPRESSURE;
     }
-    enum err err = forward_link(node, step, &forward->to, &link);
+    bool done;
+    enum err err = answer_card(node, step, member->id, id, forward, &done);
+    if (err != ERR_OK || done) {
+        return err;
+    }
+    err = forward_link(node, step, &forward->to, &link);
     if (err != ERR_OK) {
         return err;
     }
@@ -209,10 +234,33 @@ enum err forwarder_request(struct node *node, struct step *step, struct node_lin
                   err == ERR_BACKPRESSURE ? FORWARD_BUSY_MS : 0);
 }
 
-enum err forwarder_reply(struct node *node, struct step *step, const struct link_request *request,
-                         struct slice body)
+/* Keeps a card for the other members. ERR_STALE: an older one than they have. */
+static enum err card_came(struct node *node, struct step *step, const struct sign_pk *relay,
+                          struct slice body)
+{
+    struct card_reply reply;
+    enum err err = card_reply_read(body, &reply);
+    if (err == ERR_OK) {
+        err = reply.head.err;
+    }
+    return err == ERR_OK ? cards_put(&node->forwarder.cards, relay, reply.card, step_now(step))
+                         : err;
+}
+
+enum err forwarder_reply(struct node *node, struct step *step, const struct node_link *link,
+                         const struct link_request *request, struct slice body)
 {
     struct forward_reply reply = {.body = body};
+    enum err err = request->kind == FRAME_RELAY_CARD
+                       ? card_came(node, step, &link->address.node_id, body)
+                       : ERR_OK;
+    if (err_class(err) == ERR_CLASS_LOCAL) {
+        return err;
+    }
+    if (err != ERR_OK) {
+        return refuse(node, step, request->order, request->contact, ERR_UNREACHABLE,
+                      FORWARD_RETRY_MS);
+    }
     if (body.len > FORWARD_REPLY) {
         return refuse(node, step, request->order, request->contact, ERR_UNREACHABLE,
                       FORWARD_RETRY_MS);

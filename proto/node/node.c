@@ -278,7 +278,7 @@ static enum err frame_reply(struct node *node, struct step *step, struct node_li
     struct link_request request;
     enum err err = links_answered(link, frame->id, frame->kind, &request);
     if (err == ERR_OK && link->purpose == LINK_FORWARD) {
-        return forwarder_reply(node, step, &request, frame->body);
+        return forwarder_reply(node, step, link, &request, frame->body);
     }
     if (err != ERR_OK || node->keys == NULL) {
         return err;
