@@ -11,7 +11,9 @@
 enum err host_queue_register(struct relay_host *host, struct turn *turn,
                              const struct relay_peer *peer, struct slice body,
                              struct writer *reply) PETREL_MUST_USE;
-enum err host_queue_deposit(struct relay_host *host, struct turn *turn, struct slice body,
+/* What it stores is answered by host_receipt_next. */
+enum err host_queue_deposit(struct relay_host *host, struct turn *turn,
+                            const struct relay_peer *peer, struct slice body,
                             struct writer *reply) PETREL_MUST_USE;
 
 /* --- the reader's side: host_reader.c --- */
