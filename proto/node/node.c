@@ -218,10 +218,11 @@ static enum err frame_request(struct node *node, struct step *step, struct node_
         return forwarder_request(node, step, link, frame);
     }
     struct writer reply = writer_of(node->reply, sizeof node->reply);
-    struct relay_peer peer = {.link = link->id, .handshake_hash = link->hash};
+    struct relay_peer peer = {
+        .link = link->id, .handshake_hash = link->hash, .kind = frame->kind, .id = frame->id};
     enum err err =
         relay_host_request(node->relay, step->turn, &peer, frame->kind, frame->body, &reply);
-    if (err == ERR_OK) {
+    if (err == ERR_OK && reply.len > 0) {
         err = step_send(step, link->id, (uint8_t)(frame->kind + FRAME_REPLY), frame->id,
                         writer_done(&reply));
     }
@@ -487,6 +488,23 @@ static enum err push_one(struct node *node, struct step *step)
     return err;
 }
 
+/* The answers that waited for the end of the turn. */
+static enum err answer_all(struct node *node, struct step *step)
+{
+    enum err err = node->relay != NULL ? ERR_OK : ERR_NOT_FOUND;
+    while (err == ERR_OK) {
+        struct relay_answer to;
+        struct writer reply = writer_of(node->reply, sizeof node->reply);
+        err = relay_host_next_answer(node->relay, step->turn, &to, &reply);
+        if (err == ERR_OK && links_find(&node->links, to.link) != NULL) {
+            err = step_send(step, to.link, (uint8_t)(to.kind + FRAME_REPLY), to.id,
+                            writer_done(&reply));
+        }
+        secret_wipe(node->reply, reply.len);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 static enum err push_all(struct node *node, struct step *step)
 {
     enum err err = node->relay != NULL ? ERR_OK : ERR_NOT_FOUND;
@@ -545,6 +563,9 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
     }
     if (err == ERR_OK && node->keys != NULL) {
         err = home_ack(node, &step);
+    }
+    if (err == ERR_OK) {
+        err = answer_all(node, &step);
     }
     if (err == ERR_OK) {
         err = push_all(node, &step);

@@ -7,6 +7,7 @@
  * retry sends identical bytes. One deposit a contact is under way at a time: so the relay stores
  * them, and the reader gets them, in the order in which they were written.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/hex.h"
@@ -16,12 +17,15 @@
 #include "node/event.h"
 #include "node/home_keys.h"
 #include "relay/queue.h"
+#include "relay/receipt.h"
 
 enum {
     OUTBOX_LIFETIME = 3, /* class of lifetime: 30 days */
     OUTBOX_SCAN = 64,    /* entries looked at behind the first unacknowledged one */
     OUTBOX_FIELD = 4,    /* encoding of the tokens beside the tokens themselves */
 };
+
+static_assert((int)ROW_RECEIPT == (int)RELAY_RECEIPT, "a row holds any receipt");
 
 /* --- entries --- */
 
@@ -452,10 +456,34 @@ enum err outbox_clear(struct node *node, struct step *step, const struct contact
 
 /* --- the relay's answer --- */
 
-/* The relay has the entry on disk. */
-static enum err at_relay(struct node *node, struct step *step, struct work *work, uint64_t order,
-                         struct outbox_row *entry)
+/* Whether the relay where the contact's queue is now has signed for the entry's envelope. */
+static enum err check_receipt(const struct contact_row *row, const struct outbox_row *entry,
+                              const struct queue_deposit_reply *reply)
 {
+    struct receipt receipt;
+    if (reply->outcome != QUEUE_STORED) {
+        return ERR_PROTOCOL; /* nothing that we deposit is volatile */
+    }
+    enum err err = receipt_read(reply->receipt, &receipt);
+    return err == ERR_OK
+               ? receipt_verify(&receipt, &row->queue_relay.node_id, &row->queue, entry->envelope)
+               : err;
+}
+
+/* The relay has the entry on disk, and has signed for it. */
+static enum err at_relay(struct node *node, struct step *step, struct work *work, uint64_t order,
+                         struct outbox_row *entry, const struct queue_deposit_reply *reply)
+{
+    struct contact_row row;
+    enum err err = contact_row_get(step, node->keys, work->contact, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    enum err signature = check_receipt(&row, entry, reply);
+    if (signature != ERR_OK) {
+        work_fail(step, work, signature, 0); /* or the contact's queue is another by now */
+        return ERR_OK;
+    }
     work->attempts = 0;
     work->trouble = ERR_OK;
     work->bits = 0;
@@ -469,11 +497,8 @@ static enum err at_relay(struct node *node, struct step *step, struct work *work
     }
     entry->state = OUTBOX_AT_RELAY;
     entry->at_relay_ms = step_now(step);
-    enum err err = outbox_row_put(step, node->keys, work->contact, order, entry);
-    struct contact_row row;
-    if (err == ERR_OK) {
-        err = contact_row_get(step, node->keys, work->contact, &row);
-    }
+    entry->receipt = reply->receipt;
+    err = outbox_row_put(step, node->keys, work->contact, order, entry);
     if (err == ERR_OK && row.state == CONTACT_RESOLVING) {
         row.state = CONTACT_REQUESTED;
         err = contact_row_put(step, node->keys, &row);
@@ -527,7 +552,7 @@ enum err outbox_reply(struct node *node, struct step *step, struct work *work,
     if (err != ERR_OK) {
         return err;
     }
-    return reply.head.err == ERR_OK ? at_relay(node, step, work, request->order, &entry)
+    return reply.head.err == ERR_OK ? at_relay(node, step, work, request->order, &entry, &reply)
                                     : refused(node, step, work, request->order, &entry, &reply);
 }
 

@@ -86,6 +86,7 @@ static const struct field OUTBOX_FIELDS[] = {
     FIELD(6, FIELD_SLICE, outbox_row, envelope, LIMIT_ENVELOPE),
     FIELD(7, FIELD_SLICE, outbox_row, token, ROW_TOKEN),
     FIELD(8, FIELD_U64, outbox_row, at_relay_ms, 0),
+    FIELD(9, FIELD_SLICE, outbox_row, receipt, ROW_RECEIPT),
 };
 
 static const struct field MESSAGE_FIELDS[] = {

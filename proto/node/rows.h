@@ -18,6 +18,7 @@ enum {
     ROW_ACCOUNT = 1,         /* number of the only account */
     ROW_CONTACT_MAX = 16384, /* largest encoded contact, bytes */
     ROW_TOKEN = 32,
+    ROW_RECEIPT = 1024,
 };
 
 /* STORE_ACCOUNT, account | 0x00. */
@@ -123,6 +124,7 @@ struct outbox_row {
     struct slice envelope;      /* sealed bytes */
     struct slice token;         /* ROW_TOKEN bytes for this deposit; empty: a stamp */
     uint64_t at_relay_ms;       /* when the relay said so */
+    struct slice receipt;       /* what it signed then, encoded; empty before */
 };
 
 enum message_state {

@@ -10,6 +10,7 @@
 #include "relay/host_limits.h"
 #include "relay/host_member.h"
 #include "relay/host_queue.h"
+#include "relay/host_receipt.h"
 #include "relay/host_record.h"
 #include "relay/host_remove.h"
 #include "relay/host_state.h"
@@ -81,12 +82,13 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
 }
 
 /* The requests of those who own nothing here: open, on an anonymous link, or sealed. */
-static enum err dispatch_open(struct relay_host *host, struct turn *turn, uint8_t kind,
-                              struct slice body, struct writer *reply)
+static enum err dispatch_open(struct relay_host *host, struct turn *turn,
+                              const struct relay_peer *peer, uint8_t kind, struct slice body,
+                              struct writer *reply)
 {
     switch (kind) {
     case RELAY_QUEUE_DEPOSIT:
-        return host_queue_deposit(host, turn, body, reply);
+        return host_queue_deposit(host, turn, peer, body, reply);
     case RELAY_RECORD_GET:
         return host_record_get(host, turn, body, reply);
     case RELAY_RECORD_POP:
@@ -122,9 +124,9 @@ static enum err dispatch(struct relay_host *host, struct turn *turn, const struc
     case RELAY_CARD:
         return host_card_get(host, body, reply);
     case RELAY_SEALED:
-        return host_card_sealed(host, turn, body, dispatch_open, reply);
+        return host_card_sealed(host, turn, peer, body, dispatch_open, reply);
     default:
-        return dispatch_open(host, turn, kind, body, reply);
+        return dispatch_open(host, turn, peer, kind, body, reply);
     }
 }
 
@@ -154,6 +156,12 @@ enum err relay_host_stats(struct relay_host *host, struct turn *turn,
 void relay_host_link_closed(struct relay_host *host, uint64_t link)
 {
     host_reader_link_closed(host, link);
+}
+
+enum err relay_host_next_answer(struct relay_host *host, struct turn *turn, struct relay_answer *to,
+                                struct writer *reply)
+{
+    return host_receipt_next(host, turn, to, reply);
 }
 
 bool relay_host_is_reader(struct relay_host *host, uint64_t link)

@@ -23,12 +23,16 @@ void relay_host_free(struct relay_host *host);
 enum err relay_host_load(struct relay_host *host, struct turn *turn) PETREL_MUST_USE;
 
 /* Answers the request (kind, body) of peer into reply: exactly one msgpack value, a map whose key 0
- * is the error code (0: ok). Result: ERR_OK also when the answer is a refusal; a PEER class error
- * (ERR_MALFORMED, ...) means that the bytes were out of form: close the link with it; LOCAL: the
- * turn failed. */
+ * is the error code (0: ok); or nothing: relay_host_next_answer will, at the end of the turn.
+ * Result: ERR_OK also when the answer is a refusal; a PEER class error (ERR_MALFORMED, ...) means
+ * that the bytes were out of form: close the link with it; LOCAL: the turn failed. */
 enum err relay_host_request(struct relay_host *host, struct turn *turn,
                             const struct relay_peer *peer, uint8_t kind, struct slice body,
                             struct writer *reply) PETREL_MUST_USE;
+/* After the last request of a turn, until ERR_NOT_FOUND: the answers to what this turn stored, with
+ * the relay's receipts. */
+enum err relay_host_next_answer(struct relay_host *host, struct turn *turn, struct relay_answer *to,
+                                struct writer *reply) PETREL_MUST_USE;
 void relay_host_link_closed(struct relay_host *host, uint64_t link);
 /* Whether a queue is attached on this link: its holder is a member then. */
 bool relay_host_is_reader(struct relay_host *host, uint64_t link);

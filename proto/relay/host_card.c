@@ -171,15 +171,15 @@ static const struct relay_card_key *find_key(const struct relay_card_state *card
 
 /* The answer to what was inside. Whoever handed it to us is not to blame for it, so nothing that is
  * wrong with it closes the link. */
-static enum err answer(struct relay_host *host, struct turn *turn, host_card_inner *inner,
-                       uint8_t kind, struct slice body, struct slice *out)
+static enum err answer(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                       host_card_inner *inner, uint8_t kind, struct slice body, struct slice *out)
 {
     uint8_t *buf = arena_alloc(turn->arena, SEALED_REPLY_LARGE);
     if (buf == NULL) {
         return ERR_NO_MEMORY;
     }
     struct writer w = writer_of(buf, SEALED_REPLY_LARGE);
-    enum err err = inner(host, turn, kind, body, &w);
+    enum err err = inner(host, turn, peer, kind, body, &w);
     if (err_class(err) == ERR_CLASS_PEER) {
         w = writer_of(buf, SEALED_REPLY_LARGE);
         relay_reply_write(&w, &(struct relay_reply){.err = err});
@@ -189,8 +189,8 @@ static enum err answer(struct relay_host *host, struct turn *turn, host_card_inn
     return err == ERR_OK ? w.err : err;
 }
 
-enum err host_card_sealed(struct relay_host *host, struct turn *turn, struct slice body,
-                          host_card_inner *inner, struct writer *reply)
+enum err host_card_sealed(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                          struct slice body, host_card_inner *inner, struct writer *reply)
 {
     struct sealed_reply out = {.sealed = slice_of(NULL, 0)};
     struct sealed_reply_key reply_key;
@@ -216,15 +216,18 @@ enum err host_card_sealed(struct relay_host *host, struct turn *turn, struct sli
         sealed_reply_write(reply, &out);
         return ERR_OK;
     }
-    struct slice plain;
+    struct relay_peer behind = *peer;
+    struct slice plain = slice_of(NULL, 0);
+    behind.sealed = &reply_key;
     if (err == ERR_OK) {
-        err = answer(host, turn, inner, kind, inside, &plain);
+        err = answer(host, turn, &behind, inner, kind, inside, &plain);
     }
-    if (err == ERR_OK) {
+    bool later = plain.len == 0; /* at the end of the turn */
+    if (err == ERR_OK && !later) {
         err = sealed_reply_seal(turn->arena, turn->env, &reply_key, kind, plain, &out.sealed);
     }
     secret_wipe(&reply_key, sizeof reply_key);
-    if (err == ERR_OK) {
+    if (err == ERR_OK && !later) {
         sealed_reply_write(reply, &out);
     }
     return err;

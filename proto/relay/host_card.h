@@ -22,9 +22,11 @@ uint64_t host_card_deadline(const struct relay_host *host);
  * relay_host_request does. */
 enum err host_card_get(struct relay_host *host, struct slice body,
                        struct writer *reply) PETREL_MUST_USE;
-typedef enum err host_card_inner(struct relay_host *host, struct turn *turn, uint8_t kind,
-                                 struct slice body, struct writer *reply);
-enum err host_card_sealed(struct relay_host *host, struct turn *turn, struct slice body,
-                          host_card_inner *inner, struct writer *reply) PETREL_MUST_USE;
+typedef enum err host_card_inner(struct relay_host *host, struct turn *turn,
+                                 const struct relay_peer *peer, uint8_t kind, struct slice body,
+                                 struct writer *reply);
+enum err host_card_sealed(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                          struct slice body, host_card_inner *inner,
+                          struct writer *reply) PETREL_MUST_USE;
 
 #endif

@@ -7,6 +7,7 @@
 #include "crypto/stamp.h"
 #include "relay/host_limits.h"
 #include "relay/host_member.h"
+#include "relay/host_receipt.h"
 #include "relay/item.h"
 
 /* --- register --- */
@@ -89,7 +90,7 @@ enum err host_queue_register(struct relay_host *host, struct turn *turn,
 struct admitted {
     struct relay_queue *q;
     uint8_t nonce[TOKEN_NONCE]; /* the token's; for a stamp, the second half of the hash */
-    uint8_t hash[ITEM_HASH];    /* of the envelope, first half */
+    uint8_t hash[32];           /* of the envelope */
     uint64_t until;             /* when the spent row may go */
 };
 
@@ -149,12 +150,10 @@ static enum err check_token(struct relay_host *host, struct turn *turn,
 static enum err admit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
                       struct admitted *a)
 {
-    uint8_t hash[32];
-    prim_blake2b(hash, sizeof hash, slice_of(NULL, 0), "", &d->envelope, 1);
-    memcpy(a->hash, hash, sizeof a->hash);
-    const uint8_t *nonce = d->admission.stamp ? hash + ITEM_HASH : d->admission.token.b;
+    prim_blake2b(a->hash, sizeof a->hash, slice_of(NULL, 0), "", &d->envelope, 1);
+    const uint8_t *nonce = d->admission.stamp ? a->hash + ITEM_HASH : d->admission.token.b;
     memcpy(a->nonce, nonce, sizeof a->nonce);
-    enum err err = d->admission.stamp ? check_stamp(host, turn, d, hash, &a->until)
+    enum err err = d->admission.stamp ? check_stamp(host, turn, d, a->hash, &a->until)
                                       : check_token(host, turn, d, &a->until);
     if (err != ERR_OK) {
         return err;
@@ -163,10 +162,26 @@ static enum err admit(struct relay_host *host, struct turn *turn, const struct q
     return err == ERR_NOT_FOUND ? ERR_BAD_TOKEN : err;
 }
 
-/* Whether the nonce was used before: ERR_NOT_FOUND if not, ERR_OK with the outcome of then if it
+/* Until when the envelope of this row is kept: now, when its reader has it already. */
+static enum err kept_until(struct relay_host *host, struct turn *turn, uint64_t arrival,
+                           const struct item_row *row, uint64_t *until)
+{
+    struct item_payload payload;
+    *until = turn->env->now_ms;
+    if (row->state != ITEM_STORED) {
+        return ERR_OK;
+    }
+    enum err err = item_log_get(host->config.keys, turn, row->lifetime, arrival, &payload);
+    if (err == ERR_OK) {
+        *until = payload.deposited_ms + host_limits_lifetime_ms(host, row->lifetime);
+    }
+    return err;
+}
+
+/* Whether the nonce was used before: ERR_NOT_FOUND if not, ERR_OK with what became of it then if it
  * was for the same bytes, else ERR_TOKEN_SPENT. */
 static enum err check_spent(struct relay_host *host, struct turn *turn, const struct admitted *a,
-                            enum queue_outcome *outcome)
+                            enum queue_outcome *outcome, uint64_t *until)
 {
     size_t at = SIZE_MAX;
     for (;;) {
@@ -184,7 +199,9 @@ static enum err check_spent(struct relay_host *host, struct turn *turn, const st
         }
         if (memcmp(row.nonce, a->nonce, sizeof row.nonce) == 0) {
             *outcome = row.state == ITEM_PUSHED ? QUEUE_PUSHED : QUEUE_STORED;
-            return memcmp(row.hash, a->hash, sizeof row.hash) == 0 ? ERR_OK : ERR_TOKEN_SPENT;
+            return memcmp(row.hash, a->hash, sizeof row.hash) == 0
+                       ? kept_until(host, turn, arrival, &row, until)
+                       : ERR_TOKEN_SPENT;
         }
     }
 }
@@ -278,10 +295,11 @@ static enum err deposit_volatile(struct relay_host *host, struct turn *turn,
     return err;
 }
 
-static enum err deposit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
-                        struct queue_deposit_reply *rep)
+static enum err deposit(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                        const struct queue_deposit *d, struct queue_deposit_reply *rep)
 {
     struct admitted a;
+    uint64_t until = 0;
     enum err err = admit(host, turn, d, &a);
     if (err == ERR_STAMP_TOO_CHEAP) {
         rep->stamp_bits = LIMIT_STAMP_DEPOSIT_BITS;
@@ -289,7 +307,10 @@ static enum err deposit(struct relay_host *host, struct turn *turn, const struct
     if (err != ERR_OK) {
         return err;
     }
-    err = check_spent(host, turn, &a, &rep->outcome);
+    err = check_spent(host, turn, &a, &rep->outcome, &until);
+    if (err == ERR_OK && rep->outcome == QUEUE_STORED) {
+        return host_receipt_promise(host, turn, peer, &d->queue, a.hash, until);
+    }
     if (err != ERR_NOT_FOUND) {
         return err;
     }
@@ -301,20 +322,23 @@ static enum err deposit(struct relay_host *host, struct turn *turn, const struct
         return ERR_QUEUE_FULL;
     }
     rep->outcome = QUEUE_STORED;
-    return item_put(host, turn, d, &a, ITEM_STORED);
+    until = turn->env->now_ms + host_limits_lifetime_ms(host, d->lifetime);
+    err = item_put(host, turn, d, &a, ITEM_STORED);
+    return err == ERR_OK ? host_receipt_promise(host, turn, peer, &d->queue, a.hash, until) : err;
 }
 
-enum err host_queue_deposit(struct relay_host *host, struct turn *turn, struct slice body,
-                            struct writer *reply)
+enum err host_queue_deposit(struct relay_host *host, struct turn *turn,
+                            const struct relay_peer *peer, struct slice body, struct writer *reply)
 {
     struct queue_deposit req;
     struct queue_deposit_reply rep = {.outcome = QUEUE_STORED};
     enum err err = queue_deposit_read(body, &req);
     if (err == ERR_OK) {
-        err = deposit(host, turn, &req, &rep);
+        err = deposit(host, turn, peer, &req, &rep);
     }
+    bool promised = err == ERR_OK && rep.outcome == QUEUE_STORED;
     err = relay_refusal(err, &rep.head);
-    if (err == ERR_OK) {
+    if (err == ERR_OK && !promised) {
         queue_deposit_reply_write(reply, &rep);
     }
     return err;

@@ -18,7 +18,9 @@ bool host_queue_member(struct slice plain, uint8_t member[static SEAL_NAME]);
 enum err host_queue_remove(struct relay_host *host, struct turn *turn,
                            const uint8_t name[static SEAL_NAME], struct slice plain, unsigned *rows,
                            bool *done) PETREL_MUST_USE;
-enum err host_queue_deposit(struct relay_host *host, struct turn *turn, struct slice body,
+/* What it stores is answered by host_receipt_next. */
+enum err host_queue_deposit(struct relay_host *host, struct turn *turn,
+                            const struct relay_peer *peer, struct slice body,
                             struct writer *reply) PETREL_MUST_USE;
 
 /* --- the reader's side: host_reader.c --- */

@@ -10,6 +10,7 @@
 #include "relay/host_cache.h"
 #include "relay/host_types.h"
 #include "relay/queue.h"
+#include "relay/receipt.h"
 #include "relay/wire.h"
 
 enum {
@@ -30,10 +31,24 @@ struct relay_card_state {
     size_t len;              /* 0: to be made */
 };
 
+struct relay_promise;
+
+/* Answers that wait for the end of the turn, in its arena: all are given before it ends. */
+struct relay_promises {
+    struct relay_promise *first;
+    struct relay_promise *last;
+    uint32_t count;    /* all of this turn */
+    uint32_t answered; /* of those */
+    bool is_signed;    /* tree and sig are made */
+    struct receipt_tree tree;
+    uint8_t sig[PRIM_SIGNATURE];
+};
+
 struct relay_host {
     struct relay_host_config config;
     struct relay_cache cache;
     struct relay_card_state card;
+    struct relay_promises promises;
 
     struct relay_limits limits;
     struct relay_removals removals;

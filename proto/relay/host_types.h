@@ -56,10 +56,22 @@ struct relay_host_cursor {
     uint64_t arrival;         /* in it; 0: it is done */
 };
 
-/* Who sent a request. */
+struct sealed_reply_key;
+
+/* Who sent a request, and what its answer has to look like. */
 struct relay_peer {
     uint64_t link;
-    const uint8_t *handshake_hash; /* 64 bytes, Noise h of that link */
+    const uint8_t *handshake_hash;         /* 64 bytes, Noise h of that link */
+    uint8_t kind;                          /* of the frame that it came in */
+    uint32_t id;                           /* likewise */
+    const struct sealed_reply_key *sealed; /* the reply goes sealed under this key; NULL: open */
+};
+
+/* Where an answer goes that waited for the end of the turn. */
+struct relay_answer {
+    uint64_t link;
+    uint8_t kind; /* of the request */
+    uint32_t id;
 };
 
 #endif

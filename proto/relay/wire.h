@@ -39,7 +39,7 @@ enum relay_kind {
 enum {
     RELAY_HASH = 64,       /* Noise handshake hash: what a signature is bound to */
     RELAY_FIELDS = 16,     /* pairs of a map at most, unknown ones included */
-    RELAY_RECEIPT = 1024,  /* longest receipt in a reply (not made yet) */
+    RELAY_RECEIPT = 1024,  /* longest receipt in a reply, encoded */
     RELAY_CODE = 32,       /* a single-use join code */
     RELAY_POP_NONCE = 16,  /* names one pop */
     RELAY_RETRY_MS = 60000 /* what a relay suggests when it is full */
