@@ -50,7 +50,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(15, FIELD_ADDRESS, contact_row, queue_relay, 0),
     FIELD(16, FIELD_FIXED, contact_row, queue, 32),
     FIELD(17, FIELD_U32, contact_row, minted, 0),
-    FIELD(18, FIELD_U32, contact_row, seen, 0),
+    FIELD(18, FIELD_U32, contact_row, past, 0),
     FIELD(19, FIELD_U8, contact_row, sessions, 0),
     FIELD(20, FIELD_FIXED, contact_row, session_id, SESSION_T *LIMIT_SESSIONS_PER_PAIR),
     FIELD(21, FIELD_U64, contact_row, first_sent, 0),
@@ -61,6 +61,13 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(26, FIELD_LATER, contact_row, told, 0),
     FIELD(27, FIELD_LATER, contact_row, list_version, 0),
     FIELD(28, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
+    FIELD(29, FIELD_LATER, contact_row, epoch, 0),
+    FIELD(30, FIELD_LATER, contact_row, epoch_from, 0),
+    FIELD(31, FIELD_LATER, contact_row, epoch_back, 0),
+    FIELD(32, FIELD_LATER, contact_row, before_back, 0),
+    FIELD(33, FIELD_LATER, contact_row, stock, 0),
+    FIELD(34, FIELD_LATER, contact_row, day_ms, 0),
+    FIELD(35, FIELD_LATER, contact_row, day_back, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {

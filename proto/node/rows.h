@@ -85,8 +85,15 @@ struct contact_row {
     struct address queue_relay;
     struct sign_pk queue;
     /* Tokens for our queue that they got from us. */
-    uint32_t minted; /* counter of the newest */
-    uint32_t seen;   /* counter of the newest that came back */
+    uint32_t minted;      /* counter of the newest */
+    uint32_t past;        /* those up to this counter count no more: their epoch is over */
+    uint64_t epoch;       /* token epoch of these counts; 0: none yet */
+    uint64_t epoch_from;  /* those above this counter are of that epoch, */
+    uint64_t epoch_back;  /* and of them so many came back; */
+    uint64_t before_back; /* and so many of those from past to epoch_from */
+    uint64_t stock;       /* tokens that they may hold; 0: LIMIT_TOKEN_STOCK */
+    uint64_t day_ms;      /* since then, Unix ms, */
+    uint64_t day_back;    /* so many came back; 0: count from the next one */
     /* Sessions: T of each slot in use. */
     uint8_t sessions; /* bit set of slots in use */
     uint8_t session_id[LIMIT_SESSIONS_PER_PAIR][SESSION_T];

@@ -56,7 +56,10 @@ START_TEST(a_contact_comes_back_as_it_went)
                              .sessions = 5,
                              .heard = 4,
                              .begun = 1,
-                             .told = 99};
+                             .told = 99,
+                             .past = 3,
+                             .epoch = 625,
+                             .stock = 512};
     struct contact_row out;
     uint32_t number;
     const uint8_t seed[32] = {3};
@@ -71,6 +74,10 @@ START_TEST(a_contact_comes_back_as_it_went)
     ck_assert_str_eq(out.queue_relay.host, "example.org");
     ck_assert_uint_eq(out.relay.port, 0);
     ck_assert_uint_eq(out.text.len, 0);
+    ck_assert_uint_eq(out.past, 3);
+    ck_assert_uint_eq(out.epoch, 625);
+    ck_assert_uint_eq(out.stock, 512);
+    ck_assert_uint_eq(out.day_back, 0);
     ck_assert_uint_eq(out.told, 99);
     ck_assert_uint_eq(out.heard_ms, 0);
     ck_assert_ok(contact_row_find(&rig.step, rig.keys, &in.id, &number));
