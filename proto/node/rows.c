@@ -96,6 +96,12 @@ static const struct field INVITE_FIELDS[] = {
     FIELD(4, FIELD_FIXED, invite_row, session, SESSION_T),
 };
 
+static const struct field VOIDING_FIELDS[] = {
+    FIELD(0, FIELD_U64, voiding_row, queue, 0),
+    FIELD(1, FIELD_U32, voiding_row, done, 0),
+    FIELD(2, FIELD_U32, voiding_row, last, 0),
+};
+
 /* A kind of sealed row: the table of the store that it is in, its plaintext, its struct. */
 struct row_kind {
     enum store_table table;
@@ -115,6 +121,8 @@ static const struct row_kind CONTACT_ROW = ROW_KIND(STORE_CONTACT, CONTACT_FIELD
 static const struct row_kind OUTBOX_ROW = ROW_KIND(STORE_OUTBOX, OUTBOX_FIELDS, outbox_row);
 static const struct row_kind MESSAGE_ROW = ROW_KIND(STORE_MESSAGE, MESSAGE_FIELDS, message_row);
 static const struct row_kind INVITE_ROW = ROW_KIND(STORE_INVITE, INVITE_FIELDS, invite_row);
+
+static const struct row_kind VOIDING_ROW = ROW_KIND(STORE_VOIDING, VOIDING_FIELDS, voiding_row);
 
 static_assert(sizeof(enum contact_state) == sizeof(int), "FIELD_ENUM reads an int");
 
@@ -432,6 +440,39 @@ enum err owed_row_next(struct step *step, struct seal_keys *keys, uint32_t after
         *contact = (uint32_t)key_tail(found.key, 4);
     }
     return err;
+}
+
+enum err voiding_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         struct voiding_row *row)
+{
+    struct store_key k = contact_key(keys, contact);
+    return row_get(step, keys, &VOIDING_ROW, &k, row);
+}
+
+enum err voiding_row_put(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         const struct voiding_row *row)
+{
+    struct store_key k = contact_key(keys, contact);
+    return row_put(step, keys, &VOIDING_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
+}
+
+enum err voiding_row_del(struct step *step, struct seal_keys *keys, uint32_t contact)
+{
+    struct store_key k = contact_key(keys, contact);
+    return store_del(step->turn->store, STORE_VOIDING, store_key_slice(&k));
+}
+
+enum err voiding_row_first(struct step *step, struct seal_keys *keys, uint32_t *contact,
+                           struct voiding_row *row)
+{
+    struct store_key k = contact_key(keys, 0);
+    struct store_row found;
+    enum err err = account_seek(step, keys, STORE_VOIDING, STORE_GE, &k, &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *contact = (uint32_t)key_tail(found.key, 4);
+    return voiding_row_get(step, keys, *contact, row);
 }
 
 enum err message_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,

@@ -230,6 +230,21 @@ enum err token_row_add(struct step *step, struct seal_keys *keys, uint32_t conta
 /* Takes the oldest out. ERR_NOT_FOUND: none left. */
 enum err token_row_take(struct step *step, struct seal_keys *keys, uint32_t contact,
                         uint8_t token[ROW_TOKEN]) PETREL_MUST_USE;
+/* STORE_VOIDING, account | contact u32: tokens of a contact that our relay is to void. */
+struct voiding_row {
+    uint64_t queue; /* home_queue_mark of the queue that they are for */
+    uint32_t done;  /* counters up to this one are void there */
+    uint32_t last;  /* the last one that is to be */
+};
+enum err voiding_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         struct voiding_row *row) PETREL_MUST_USE;
+enum err voiding_row_put(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         const struct voiding_row *row) PETREL_MUST_USE;
+enum err voiding_row_del(struct step *step, struct seal_keys *keys,
+                         uint32_t contact) PETREL_MUST_USE;
+/* The one with the smallest number. */
+enum err voiding_row_first(struct step *step, struct seal_keys *keys, uint32_t *contact,
+                           struct voiding_row *row) PETREL_MUST_USE;
 /* How many there are. */
 enum err token_row_count(struct step *step, struct seal_keys *keys, uint32_t contact,
                          uint64_t *count) PETREL_MUST_USE;

@@ -198,12 +198,124 @@ START_TEST(who_keeps_tokens_back_gets_no_others_in_their_place)
 }
 END_TEST
 
+/* --- blocked contacts --- */
+
+/* Every token that b holds is refused, so that it tries all and pays a stamp in the end. */
+static void all_are_void(struct people *p, struct person *a, struct person *b)
+{
+    struct deposits count;
+    unsigned held = (unsigned)look(p, b).tokens;
+    ck_assert_uint_gt(held, 0);
+    watch(p, &count, b);
+    say(p, b, a, "blocked ", 0);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(count.tokens, held);
+    ck_assert_uint_ge(count.stamps, 1);
+    ck_assert_uint_eq(look(p, b).tokens, 0);
+    ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 0);
+}
+
+START_TEST(the_tokens_of_a_blocked_contact_are_worth_nothing)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = two(83, &a, &b);
+    ck_assert_ok(people_call(p, a->n, "contact.block", "contact", b->id, NULL));
+    sim_settle(&p->sim, MINUTE);
+    all_are_void(p, a, b);
+    /* Taken back: new tokens come with what is written. */
+    ck_assert_ok(people_call(p, a->n, "contact.add", "link", b->id, NULL));
+    say(p, a, b, "again ", 0);
+    quiet(p, 3 * (uint64_t)LIMIT_DAY_MS);
+    people_in_order(p, a, b, "blocked ", 1);
+    ck_assert_uint_gt(look(p, b).tokens, 0);
+    struct deposits count;
+    watch(p, &count, b);
+    say(p, b, a, "free ", 0);
+    quiet(p, HOUR);
+    ck_assert_uint_eq(count.stamps, 0);
+    people_in_order(p, a, b, "free ", 1);
+    people_free(p);
+}
+END_TEST
+
+static void count_voiding(void *ctx, struct turn *turn)
+{
+    struct look *look = ctx;
+    struct step step = {.turn = turn};
+    struct voiding_row row;
+    enum err err = voiding_row_first(&step, look->who->n->node->keys, &look->contact, &row);
+    look->tokens = err == ERR_OK ? row.last - row.done : 0;
+}
+
+static uint64_t voiding(struct people *p, struct person *who)
+{
+    struct look look = {.who = who};
+    sim_turn(&p->sim, who->n, count_voiding, &look);
+    return look.tokens;
+}
+
+/* The link goes with every other request to void, and the node with it. */
+struct breaks {
+    struct sim_node *n;
+    unsigned requests;
+};
+
+static enum sim_fate cut_voids(void *ctx, struct sim *sim, const struct sim_node *from,
+                               const struct sim_node *to, uint8_t *p, size_t len)
+{
+    struct breaks *b = ctx;
+    struct frame frame;
+    (void)sim;
+    (void)to;
+    if (frame_read(slice_of(p, len), &frame) != ERR_OK) {
+        return SIM_PASS;
+    }
+    bool request = from == b->n && frame.kind == FRAME_QUEUE_VOID;
+    bool reply = to == b->n && frame.kind == FRAME_QUEUE_VOID + FRAME_REPLY;
+    b->requests += request;
+    return (request && b->requests % 3 == 1) || (reply && b->requests % 3 == 2) ? SIM_CUT
+                                                                                : SIM_PASS;
+}
+
+START_TEST(voiding_goes_on_over_broken_links_and_restarts_until_all_are_void)
+{
+    enum {
+        MANY = 1300 /* more than two requests */
+    };
+    struct person *a;
+    struct person *b;
+    struct people *p = two(84, &a, &b);
+    people_tokens(p, b, a, MANY);
+    sim_sleep(&p->sim, p->relay);
+    sim_settle(&p->sim, MINUTE);
+    ck_assert_ok(people_call(p, a->n, "contact.block", "contact", b->id, NULL));
+    ck_assert_uint_gt(voiding(p, a), MANY);
+    sim_restart(&p->sim, a->n);
+    struct breaks breaks = {.n = a->n};
+    p->sim.fate = cut_voids;
+    p->sim.fate_ctx = &breaks;
+    sim_wake(&p->sim, p->relay);
+    /* Taken back before it is done: the old tokens go all the same. */
+    ck_assert_ok(people_call(p, a->n, "contact.add", "link", b->id, NULL));
+    sim_settle(&p->sim, 2 * (uint64_t)HOUR);
+    ck_assert_uint_ge(breaks.requests, 5);
+    ck_assert_uint_eq(voiding(p, a), 0);
+    ck_assert_ok(people_call(p, a->n, "contact.block", "contact", b->id, NULL));
+    sim_settle(&p->sim, MINUTE);
+    all_are_void(p, a, b);
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
     tcase_add_test(tc, who_writes_600_messages_a_day_needs_no_stamps_once_the_stock_has_grown);
     tcase_add_test(tc, a_stock_that_was_spent_while_the_reader_slept_is_filled_when_it_wakes);
     tcase_add_test(tc, who_keeps_tokens_back_gets_no_others_in_their_place);
+    tcase_add_test(tc, the_tokens_of_a_blocked_contact_are_worth_nothing);
+    tcase_add_test(tc, voiding_goes_on_over_broken_links_and_restarts_until_all_are_void);
 }
 
 int main(void)
