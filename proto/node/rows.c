@@ -61,13 +61,13 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(26, FIELD_LATER, contact_row, told, 0),
     FIELD(27, FIELD_LATER, contact_row, list_version, 0),
     FIELD(28, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
-    FIELD(29, FIELD_LATER, contact_row, epoch, 0),
-    FIELD(30, FIELD_LATER, contact_row, epoch_from, 0),
-    FIELD(31, FIELD_LATER, contact_row, epoch_back, 0),
-    FIELD(32, FIELD_LATER, contact_row, before_back, 0),
-    FIELD(33, FIELD_LATER, contact_row, stock, 0),
-    FIELD(34, FIELD_LATER, contact_row, day_ms, 0),
-    FIELD(35, FIELD_LATER, contact_row, day_back, 0),
+    FIELD(31, FIELD_LATER, contact_row, epoch, 0),
+    FIELD(32, FIELD_LATER, contact_row, epoch_from, 0),
+    FIELD(33, FIELD_LATER, contact_row, epoch_back, 0),
+    FIELD(34, FIELD_LATER, contact_row, before_back, 0),
+    FIELD(35, FIELD_LATER, contact_row, stock, 0),
+    FIELD(36, FIELD_LATER, contact_row, day_ms, 0),
+    FIELD(37, FIELD_LATER, contact_row, day_back, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
