@@ -38,8 +38,10 @@ enum {
     LIMIT_QUEUE_MIB_MAX = 65536,        /* likewise */
     LIMIT_PUSH_WINDOW = 64,             /* envelopes pushed and not acknowledged, per queue */
     LIMIT_TOKEN_EPOCH_DAYS = 32,        /* length of a token epoch */
-    LIMIT_TOKEN_STOCK = 256,            /* tokens a correspondent should hold */
+    LIMIT_TOKEN_STOCK = 256,            /* tokens a correspondent should hold, */
+    LIMIT_TOKEN_STOCK_MAX = 2048,       /* and at most, who spends so many in a day */
     LIMIT_TOKENS_PER_BODY = 64,         /* tokens that ride in one body at most */
+    LIMIT_VOID_NONCES = 512,            /* tokens that one request voids */
     LIMIT_STAMP_POP_BITS = 18,          /* default price of a pop */
     LIMIT_STAMP_DEPOSIT_BITS = 20,      /* default price of a deposit */
     LIMIT_STAMP_MINUTES = 10,           /* a stamp's minute may differ by this */

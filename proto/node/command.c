@@ -19,6 +19,7 @@
 #include "node/invite.h"
 #include "node/lookup.h"
 #include "node/params.h"
+#include "node/voiding.h"
 
 /* One call. */
 struct call {
@@ -300,7 +301,10 @@ static enum err call_contact_block(struct call *c)
     }
     row.state = CONTACT_BLOCKED;
     pack_map(&c->out, 0);
-    err = contact_row_put(c->step, c->node->keys, &row);
+    err = voiding_begin(c->node, c->step, &row);
+    if (err == ERR_OK) {
+        err = contact_row_put(c->step, c->node->keys, &row);
+    }
     return err == ERR_OK ? outbox_clear(c->node, c->step, &row, ERR_CONTACT_BLOCKED) : err;
 }
 

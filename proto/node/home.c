@@ -15,6 +15,7 @@
 #include "node/event.h"
 #include "node/home_keys.h"
 #include "node/publish.h"
+#include "node/voiding.h"
 #include "relay/member.h"
 #include "relay/queue.h"
 
@@ -44,7 +45,7 @@ enum err home_load(struct node *node, struct step *step)
 {
     struct relay_row row;
     struct home *home = &node->home;
-    *home = (struct home){.due = UINT64_MAX, .parts = HOME_PARTS_UNKNOWN};
+    *home = (struct home){.due = UINT64_MAX, .parts = HOME_PARTS_UNKNOWN, .voids = true};
     enum err err = relay_row_get(step, node->keys, &row);
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -150,6 +151,7 @@ enum err home_closed(struct node *node, struct step *step, enum err err)
     home->attached = false;
     home->waiting = false;
     home->acking = false;
+    home->voiding = false;
     home->state = HOME_CONNECTING;
     return home_fail(node, step, err == ERR_OK ? ERR_LINK_CLOSED : err, 0);
 }
@@ -364,6 +366,9 @@ enum err home_reply(struct node *node, struct step *step, const struct link_requ
         enum err read = relay_reply_read(body, &head);
         /* Not attached any more, as far as the relay knows: begin again on a new link. */
         return read == ERR_OK && head.err != ERR_OK ? ERR_REFUSED : read;
+    }
+    if (request->kind == FRAME_QUEUE_VOID) {
+        return voiding_reply(node, step, body);
     }
     home->waiting = false;
     enum err err = relay_reply_read(body, &head);

@@ -9,6 +9,7 @@
 #include "node/core.h"
 #include "node/event.h"
 #include "node/prekeys.h"
+#include "node/voiding.h"
 #include "relay/queue.h"
 
 enum {
@@ -537,6 +538,9 @@ static uint64_t next_deadline(const struct node *node)
     if (!node->home.waiting) {
         first = earlier(first, node->home.due);
     }
+    if (node->home.voids && node->home.attached && !node->home.voiding) {
+        first = earlier(first, node->home.void_due);
+    }
     for (size_t i = 0; node->work_count > 0 && i < WORK_SLOTS; i++) {
         for (const struct work *work = node->work[i]; work != NULL; work = work->next) {
             uint64_t due = work->in_flight ? UINT64_MAX : earlier(work->due, work->ack_due);
@@ -563,6 +567,9 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
     }
     if (err == ERR_OK && node->keys != NULL) {
         err = home_ack(node, &step);
+    }
+    if (err == ERR_OK && node->keys != NULL) {
+        err = voiding_progress(node, &step);
     }
     if (err == ERR_OK) {
         err = answer_all(node, &step);

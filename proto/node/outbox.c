@@ -16,6 +16,7 @@
 #include "node/core.h"
 #include "node/event.h"
 #include "node/home_keys.h"
+#include "node/stock.h"
 #include "relay/queue.h"
 #include "relay/receipt.h"
 
@@ -188,19 +189,20 @@ enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
 
 /* --- sealing --- */
 
-/* Tokens for our queue that fit beside content in the envelope that content needs. */
+/* Tokens for our queue that fit beside content in the envelope that content needs. A body without
+ * content takes the next larger one for a contact whose stock is low. */
 static enum err mint(struct node *node, struct step *step, struct contact_row *row,
                      const struct session *s, size_t content_len, struct slice *tokens)
 {
-    uint32_t out = row->minted - row->seen; /* that the other side may still hold */
     size_t room = 0;
-    for (unsigned class = 0; class < LIMIT_ENVELOPE_CLASSES && room == 0; class ++) {
+    unsigned smallest = content_len == 0 && stock_is_low(row, step_now(step)) ? 1 : 0;
+    for (unsigned class = smallest; class < LIMIT_ENVELOPE_CLASSES && room == 0; class ++) {
         if (session_room(s, class) >= content_len) {
             room = session_room(s, class) - content_len;
             break;
         }
     }
-    size_t n = out >= LIMIT_TOKEN_STOCK ? 0 : LIMIT_TOKEN_STOCK - out;
+    size_t n = stock_room(row, step_now(step));
     if (n > LIMIT_TOKENS_PER_BODY) {
         n = LIMIT_TOKENS_PER_BODY;
     }
@@ -232,8 +234,6 @@ static enum err mint(struct node *node, struct step *step, struct contact_row *r
     return p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-/* Seals content (or an ack-only body, when it is empty) into entry; saves session and contact.
- * ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
 /* Where our queue is, if content may carry it and the contact was not told yet. */
 static enum err route(struct node *node, struct step *step, struct contact_row *row,
                       const struct session *s, struct session_out *out)
@@ -262,7 +262,7 @@ static enum err route(struct node *node, struct step *step, struct contact_row *
         return ERR_OK; /* with the next message */
     }
     if (row->told != 0) {
-        row->seen = row->minted; /* the tokens that they hold are for the old queue */
+        stock_reset(row); /* the tokens that they hold are for the old queue */
     }
     row->told = mark;
     out->route = writer_done(&w);
@@ -280,7 +280,8 @@ enum err outbox_seal(struct node *node, struct step *step, struct contact_row *r
     if (err == ERR_OK) {
         err = session_load(s, saved);
     }
-    if (err == ERR_OK && entry->ack_only && !session_owes_ack(s)) {
+    if (err == ERR_OK && entry->ack_only && !session_owes_ack(s) &&
+        !stock_is_low(row, step_now(step))) {
         err = ERR_NOT_NOW;
     }
     struct session_out out = {.content = entry->content};
@@ -490,7 +491,8 @@ static enum err at_relay(struct node *node, struct step *step, struct work *work
     work->mining = (struct mining){.wanted = false};
     work_wake(work);
     if (entry->ack_only) {
-        if (work->ack_again && work->ack_due == UINT64_MAX) {
+        bool more = work->ack_again || (entry->token.len > 0 && stock_is_low(&row, step_now(step)));
+        if (more && work->ack_due == UINT64_MAX) {
             work->ack_due = work->acked_ms + LIMIT_ACK_INTERVAL_MS;
         }
         return outbox_row_del(step, node->keys, work->contact, order);

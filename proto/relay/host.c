@@ -115,6 +115,8 @@ static enum err dispatch(struct relay_host *host, struct turn *turn, const struc
         return ERR_PROTOCOL; /* a relay's own */
     case RELAY_QUEUE_ACK:
         return host_queue_ack(host, turn, peer, body, reply);
+    case RELAY_QUEUE_VOID:
+        return host_queue_void(host, turn, peer, body, reply);
     case RELAY_RECORD_PUT:
         return host_record_put(host, turn, peer, body, reply);
     case RELAY_RECORD_STATUS:

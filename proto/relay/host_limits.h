@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * host_limits: what the operator gives every queue of this relay. docs/protocol/04-relay.md,
- * section 4.6.7. Private to proto/relay/host*.c; the numbers are in relay/host_types.h.
+ * section 4.10. Private to proto/relay/host*.c; the numbers are in relay/host_types.h.
  */
 #ifndef PETREL_RELAY_HOST_LIMITS_H
 #define PETREL_RELAY_HOST_LIMITS_H

@@ -178,32 +178,45 @@ static enum err kept_until(struct relay_host *host, struct turn *turn, uint64_t 
     return err;
 }
 
-/* Whether the nonce was used before: ERR_NOT_FOUND if not, ERR_OK with what became of it then if it
- * was for the same bytes, else ERR_TOKEN_SPENT. */
-static enum err check_spent(struct relay_host *host, struct turn *turn, const struct admitted *a,
-                            enum queue_outcome *outcome, uint64_t *until)
+/* The row of a nonce, and its arrival number. ERR_NOT_FOUND: it was neither used nor voided. */
+static enum err find_spent(struct relay_host *host, struct turn *turn, const struct relay_queue *q,
+                           const uint8_t nonce[static TOKEN_NONCE], struct item_row *row,
+                           uint64_t *arrival)
 {
     size_t at = SIZE_MAX;
     for (;;) {
-        uint64_t arrival = spent_next(&a->q->spent, host->cache.salt, a->nonce, &at);
-        if (arrival == 0) {
+        *arrival = spent_next(&q->spent, host->cache.salt, nonce, &at);
+        if (*arrival == 0) {
             return ERR_NOT_FOUND;
         }
-        struct item_row row;
-        enum err err = item_index_get(turn->store, a->q->number, arrival, &row);
+        enum err err = item_index_get(turn->store, q->number, *arrival, row);
         if (err == ERR_NOT_FOUND) {
             continue; /* swept since */
         }
-        if (err != ERR_OK) {
+        if (err != ERR_OK || memcmp(row->nonce, nonce, sizeof row->nonce) == 0) {
             return err;
         }
-        if (memcmp(row.nonce, a->nonce, sizeof row.nonce) == 0) {
-            *outcome = row.state == ITEM_PUSHED ? QUEUE_PUSHED : QUEUE_STORED;
-            return memcmp(row.hash, a->hash, sizeof row.hash) == 0
-                       ? kept_until(host, turn, arrival, &row, until)
-                       : ERR_TOKEN_SPENT;
-        }
     }
+}
+
+/* Whether the nonce was used before: ERR_NOT_FOUND if not, ERR_OK with what became of it if it
+ * was for the same bytes, else ERR_TOKEN_SPENT. A voided token is one that never was. */
+static enum err check_spent(struct relay_host *host, struct turn *turn, const struct admitted *a,
+                            enum queue_outcome *outcome, uint64_t *until)
+{
+    struct item_row row;
+    uint64_t arrival;
+    enum err err = find_spent(host, turn, a->q, a->nonce, &row, &arrival);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (row.state == ITEM_VOID) {
+        return ERR_BAD_TOKEN;
+    }
+    *outcome = row.state == ITEM_PUSHED ? QUEUE_PUSHED : QUEUE_STORED;
+    return memcmp(row.hash, a->hash, sizeof row.hash) == 0
+               ? kept_until(host, turn, arrival, &row, until)
+               : ERR_TOKEN_SPENT;
 }
 
 enum {
@@ -340,6 +353,73 @@ enum err host_queue_deposit(struct relay_host *host, struct turn *turn,
     err = relay_refusal(err, &rep.head);
     if (err == ERR_OK && !promised) {
         queue_deposit_reply_write(reply, &rep);
+    }
+    return err;
+}
+
+/* --- void --- */
+
+/* The row lives as long as any token that could have this nonce: the relay has not seen its tag, so
+ * does not know its epoch. */
+static enum err void_one(struct relay_host *host, struct turn *turn, struct relay_queue *q,
+                         const uint8_t nonce[static TOKEN_NONCE])
+{
+    struct item_row row;
+    uint64_t arrival;
+    enum err err = find_spent(host, turn, q, nonce, &row, &arrival);
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    err = arrival_take(host, turn, &arrival);
+    if (err != ERR_OK) {
+        return err;
+    }
+    row = (struct item_row){.state = ITEM_VOID,
+                            .until = token_epoch_over(token_epoch(turn->env->now_ms))};
+    memcpy(row.nonce, nonce, sizeof row.nonce);
+    err = item_index_put(turn->store, q->number, arrival, &row);
+    if (err == ERR_OK) {
+        err = relay_cache_spend(&host->cache, q, nonce, arrival);
+    }
+    q->rows += err == ERR_OK;
+    return err;
+}
+
+static enum err void_all(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                         const struct queue_void *req)
+{
+    struct relay_queue *q = relay_cache_by_key(&host->cache, &req->queue);
+    if (q == NULL || !q->attached || q->link != peer->link) {
+        return ERR_NOT_NOW;
+    }
+    enum err err = relay_cache_open(&host->cache, host->config.keys, turn, &req->queue, &q);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (q->rows + req->nonces.len / TOKEN_NONCE > LIMIT_QUEUE_SPENT) {
+        return ERR_QUOTA;
+    }
+    if (!turn->store->growth) {
+        return ERR_BACKPRESSURE;
+    }
+    for (size_t at = 0; err == ERR_OK && at < req->nonces.len; at += TOKEN_NONCE) {
+        err = void_one(host, turn, q, req->nonces.p + at);
+    }
+    return err;
+}
+
+enum err host_queue_void(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                         struct slice body, struct writer *reply)
+{
+    struct queue_void req;
+    struct relay_reply rep = {.err = ERR_OK};
+    enum err err = queue_void_read(body, &req);
+    if (err == ERR_OK) {
+        err = void_all(host, turn, peer, &req);
+    }
+    err = relay_refusal(err, &rep);
+    if (err == ERR_OK) {
+        relay_reply_write(reply, &rep);
     }
     return err;
 }

@@ -22,6 +22,8 @@ enum err host_queue_remove(struct relay_host *host, struct turn *turn,
 enum err host_queue_deposit(struct relay_host *host, struct turn *turn,
                             const struct relay_peer *peer, struct slice body,
                             struct writer *reply) PETREL_MUST_USE;
+enum err host_queue_void(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                         struct slice body, struct writer *reply) PETREL_MUST_USE;
 
 /* --- the reader's side: host_reader.c --- */
 enum err host_queue_attach(struct relay_host *host, struct turn *turn,

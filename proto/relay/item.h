@@ -27,6 +27,7 @@ enum item_state {
     ITEM_STORED = 1, /* the payload is in its log */
     ITEM_DONE = 2,   /* acknowledged or expired: no payload */
     ITEM_PUSHED = 3, /* was volatile: never had a payload */
+    ITEM_VOID = 4,   /* the reader voided the token: never had an envelope */
 };
 
 struct item_row {

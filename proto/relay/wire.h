@@ -34,6 +34,7 @@ enum relay_kind {
     RELAY_DESCRIPTOR_GET = 27,
     RELAY_CARD = 28,
     RELAY_SEALED = 29,
+    RELAY_QUEUE_VOID = 31, /* 30, forward, is the node's */
 };
 
 enum {

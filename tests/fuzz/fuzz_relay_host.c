@@ -141,6 +141,11 @@ static struct slice made(struct world *w, uint8_t kind, struct slice body)
         memcpy(ack.queue.b, w->keys[1].b + 32, 32);
         queue_ack_write(&out, &ack);
         return writer_done(&out);
+    } else if (kind == RELAY_QUEUE_VOID) {
+        struct queue_void v = {.nonces = slice_of(body.p, body.len / TOKEN_NONCE * TOKEN_NONCE)};
+        memcpy(v.queue.b, w->keys[1].b + 32, 32);
+        queue_void_write(&out, &v);
+        return writer_done(&out);
     }
     return relay_signed_write(&out, &w->arena, w->hash, label, body, key, member) == ERR_OK
                ? writer_done(&out)

@@ -150,6 +150,7 @@ static void answer(struct hostile *h, const struct frame *f)
     struct writer w = writer_of(bytes, sizeof bytes);
     struct relay_reply ok = {.err = ERR_OK};
     struct queue_ack ack;
+    struct queue_void voids;
     switch (f->kind) {
     case FRAME_MEMBER_JOIN:
         member_join_reply_write(&w, &(struct member_join_reply){.queues = 8, .records = 8});
@@ -170,6 +171,10 @@ static void answer(struct hostile *h, const struct frame *f)
     case FRAME_QUEUE_ACK:
         ck_assert_ok(queue_ack_read(f->body, &ack));
         h->acked = ack.number;
+        relay_reply_write(&w, &ok);
+        break;
+    case FRAME_QUEUE_VOID:
+        ck_assert_ok(queue_void_read(f->body, &voids));
         relay_reply_write(&w, &ok);
         break;
     default:

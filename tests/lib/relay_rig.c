@@ -227,6 +227,21 @@ enum err rig_ack(struct relay_rig *r, unsigned queue, uint64_t number)
     return ask(r, RELAY_QUEUE_ACK, &w);
 }
 
+enum err rig_void(struct relay_rig *r, unsigned queue, uint32_t first, uint32_t n)
+{
+    static uint8_t nonces[LIMIT_VOID_NONCES + 1][TOKEN_NONCE];
+    struct token_siv_key siv = rig_siv(queue);
+    struct queue_void v = {.queue = rig_pk(RIG_QUEUE, queue),
+                           .nonces = slice_of(nonces, (size_t)n * TOKEN_NONCE)};
+    struct writer w = writer_of(r->body, sizeof r->body);
+    ck_assert_uint_le(n, LIMIT_VOID_NONCES + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        token_nonce(&siv, 5, first + i, nonces[i]);
+    }
+    queue_void_write(&w, &v);
+    return ask(r, RELAY_QUEUE_VOID, &w);
+}
+
 static bool may_send(void *ctx, uint64_t link)
 {
     (void)ctx;

@@ -59,7 +59,10 @@ START_TEST(a_contact_comes_back_as_it_went)
                              .begun = 1,
                              .told = 99,
                              .trouble = ERR_REFUSED,
-                             .trouble_relay = slice_of(relay, sizeof relay)};
+                             .trouble_relay = slice_of(relay, sizeof relay),
+                             .past = 3,
+                             .epoch = 625,
+                             .stock = 512};
     struct contact_row out;
     uint32_t number;
     const uint8_t seed[32] = {3};
@@ -74,6 +77,10 @@ START_TEST(a_contact_comes_back_as_it_went)
     ck_assert_str_eq(out.queue_relay.host, "example.org");
     ck_assert_uint_eq(out.relay.port, 0);
     ck_assert_uint_eq(out.text.len, 0);
+    ck_assert_uint_eq(out.past, 3);
+    ck_assert_uint_eq(out.epoch, 625);
+    ck_assert_uint_eq(out.stock, 512);
+    ck_assert_uint_eq(out.day_back, 0);
     ck_assert_uint_eq(out.told, 99);
     ck_assert_uint_eq(out.trouble, ERR_REFUSED);
     ck_assert(slice_equal(out.trouble_relay, in.trouble_relay));
