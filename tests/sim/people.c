@@ -133,6 +133,28 @@ void people_free(struct people *p)
     free(p);
 }
 
+struct people *people_two(uint64_t seed, bool apart, struct person **a, struct person **b)
+{
+    struct people *p = gather(seed, 2, apart);
+    *a = &p->person[0];
+    *b = &p->person[1];
+    people_meet(p, *a, *b);
+    return p;
+}
+
+void people_quiet(struct people *p, uint64_t ms)
+{
+    ck_assert_msg(people_until(p, people_all_quiet, NULL, ms), "outboxes never empty");
+}
+
+void people_say(struct people *p, struct person *from, struct person *to, const char *prefix,
+                unsigned i)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s%u", prefix, i);
+    ck_assert_ok(people_send(p, from, to, text));
+}
+
 enum err people_send(struct people *p, struct person *from, struct person *to, const char *text)
 {
     return people_call(p, from->n, "message.send", "contact", to->id, "text", text, NULL);

@@ -45,6 +45,13 @@ void people_use_relay(struct people *p, struct sim_node *relay, struct person *w
 bool people_ready(struct people *p, struct person *who);
 /* a invites b, and both are contacts afterwards, with nothing left to send. */
 void people_meet(struct people *p, struct person *a, struct person *b);
+/* Two who have met; each on a relay of its own, when apart. */
+struct people *people_two(uint64_t seed, bool apart, struct person **a, struct person **b);
+/* Waits until everything was acknowledged, for at most ms; fails the test if it never is. */
+void people_quiet(struct people *p, uint64_t ms);
+/* Sends "<prefix><i>". */
+void people_say(struct people *p, struct person *from, struct person *to, const char *prefix,
+                unsigned i);
 enum err people_send(struct people *p, struct person *from, struct person *to, const char *text);
 /* The state that who gives this contact: "" when there is none. */
 const char *people_state(struct people *p, struct person *who, struct person *of);

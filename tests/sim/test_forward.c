@@ -20,33 +20,11 @@ enum {
     MINUTE = 60000,
 };
 
-static struct people *two_apart(uint64_t seed, struct person **a, struct person **b)
-{
-    struct people *p = people_new_apart(seed, 2);
-    *a = &p->person[0];
-    *b = &p->person[1];
-    people_meet(p, *a, *b);
-    return p;
-}
-
-static void quiet(struct people *p, uint64_t ms)
-{
-    ck_assert_msg(people_until(p, people_all_quiet, NULL, ms), "outboxes never empty");
-}
-
-static void say(struct people *p, struct person *from, struct person *to, const char *prefix,
-                unsigned i)
-{
-    char text[64];
-    snprintf(text, sizeof text, "%s%u", prefix, i);
-    ck_assert_ok(people_send(p, from, to, text));
-}
-
 static void talk(struct people *p, struct person *a, struct person *b, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        say(p, a, b, "a ", i);
-        say(p, b, a, "b ", i);
+        people_say(p, a, b, "a ", i);
+        people_say(p, b, a, "b ", i);
     }
 }
 
@@ -103,7 +81,7 @@ START_TEST(nobody_speaks_with_a_foreign_relay)
     p->sim.fate_ctx = &t;
     people_meet(p, &p->person[0], &p->person[1]);
     talk(p, &p->person[0], &p->person[1], 5);
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     heard(p, &p->person[0], &p->person[1], 5);
     ck_assert_uint_eq(t.strange, 0);
     ck_assert_uint_eq(t.open, 0);
@@ -121,7 +99,7 @@ START_TEST(on_one_relay_each_request_has_a_link_of_its_own)
     p->sim.fate_ctx = &t;
     uint64_t before = p->sim.links_made;
     talk(p, &p->person[0], &p->person[1], 5);
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     ck_assert_uint_gt(t.open, 0);
     ck_assert_uint_ge(p->sim.links_made - before, t.open);
     people_free(p);
@@ -208,7 +186,7 @@ static struct search search(struct people *p)
     p->sim.fate_ctx = &s;
     people_meet(p, &p->person[1], &p->person[0]); /* the first one pops and deposits */
     talk(p, &p->person[0], &p->person[1], 5);
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     p->sim.fate = NULL;
     people_free(p);
     return s;
@@ -272,12 +250,12 @@ static void suffer(uint8_t kind, enum sim_fate what, uint64_t seed)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two_apart(seed, &a, &b);
+    struct people *p = people_two(seed, true, &a, &b);
     struct fate f = {.kind = kind, .left = 3, .what = what};
     p->sim.fate = strike;
     p->sim.fate_ctx = &f;
     talk(p, a, b, 6);
-    quiet(p, 2 * HOUR);
+    people_quiet(p, 2 * HOUR);
     ck_assert_uint_eq(f.left, 0);
     heard(p, a, b, 6);
     people_free(p);
@@ -320,15 +298,15 @@ START_TEST(relays_that_lie_lose_nothing_for_good_and_double_nothing)
     for (uint64_t seed = 100; seed < 103; seed++) {
         struct person *a;
         struct person *b;
-        struct people *p = two_apart(seed, &a, &b);
+        struct people *p = people_two(seed, true, &a, &b);
         p->sim.fate = lie;
         for (unsigned i = 0; i < 15; i++) {
-            say(p, a, b, "a ", i);
-            say(p, b, a, "b ", i);
+            people_say(p, a, b, "a ", i);
+            people_say(p, b, a, "b ", i);
             sim_settle(&p->sim, sim_random(&p->sim, 5000));
         }
         p->sim.fate = NULL;
-        quiet(p, 3 * (uint64_t)DAY);
+        people_quiet(p, 3 * (uint64_t)DAY);
         ck_assert_uint_eq(people_messages(p, b, a, "received", NULL), 15);
         ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 15);
         people_free(p);
@@ -340,21 +318,21 @@ START_TEST(a_relay_that_sleeps_is_waited_for)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two_apart(110, &a, &b);
+    struct people *p = people_two(110, true, &a, &b);
     sim_sleep(&p->sim, b->relay);
-    say(p, a, b, "a ", 0);
-    say(p, b, a, "b ", 0);
+    people_say(p, a, b, "a ", 0);
+    people_say(p, b, a, "b ", 0);
     sim_settle(&p->sim, 2 * HOUR);
     ck_assert_uint_eq(people_messages(p, b, a, "received", NULL), 0);
     ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 0);
     sim_wake(&p->sim, b->relay);
-    quiet(p, 2 * HOUR);
+    people_quiet(p, 2 * HOUR);
     sim_sleep(&p->sim, a->relay);
-    say(p, a, b, "a ", 1);
-    say(p, b, a, "b ", 1);
+    people_say(p, a, b, "a ", 1);
+    people_say(p, b, a, "b ", 1);
     sim_settle(&p->sim, HOUR);
     sim_wake(&p->sim, a->relay);
-    quiet(p, 2 * HOUR);
+    people_quiet(p, 2 * HOUR);
     heard(p, a, b, 2);
     people_free(p);
 }
@@ -365,11 +343,11 @@ START_TEST(a_new_key_of_the_relay_is_fetched)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two_apart(111, &a, &b);
+    struct people *p = people_two(111, true, &a, &b);
     for (unsigned week = 0; week < 5; week++) {
-        say(p, a, b, "a ", week);
-        say(p, b, a, "b ", week);
-        quiet(p, HOUR);
+        people_say(p, a, b, "a ", week);
+        people_say(p, b, a, "b ", week);
+        people_quiet(p, HOUR);
         sim_settle(&p->sim, 7 * (uint64_t)DAY);
     }
     heard(p, a, b, 5);
@@ -443,11 +421,11 @@ START_TEST(a_relay_that_lost_its_key_is_asked_for_the_new_one)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two_apart(112, &a, &b);
+    struct people *p = people_two(112, true, &a, &b);
     sim_turn(&p->sim, b->relay, forget_card, NULL);
     sim_restart(&p->sim, b->relay);
     talk(p, a, b, 3);
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     heard(p, a, b, 3);
     people_free(p);
 }
@@ -466,16 +444,16 @@ START_TEST(a_relay_that_never_answers_costs_nobody_a_link)
     p->sim.fate = be_deaf;
     p->sim.fate_ctx = &deaf;
     uint64_t link = a->n->node->home.link;
-    say(p, a, b, "a ", 0);
+    people_say(p, a, b, "a ", 0);
     sim_settle(&p->sim, HOUR);
     ck_assert_uint_gt(deaf.frames, 2);
     ck_assert_uint_eq(a->n->node->home.link, link);
     ck_assert_uint_eq(people_events(p, a, "relay.failing"), 0);
-    say(p, a, c, "a ", 0);
+    people_say(p, a, c, "a ", 0);
     sim_settle(&p->sim, MINUTE);
     ck_assert_uint_eq(people_messages(p, c, a, "received", "a 0"), 1);
     p->sim.fate = NULL;
-    quiet(p, 2 * HOUR);
+    people_quiet(p, 2 * HOUR);
     ck_assert_uint_eq(people_messages(p, b, a, "received", "a 0"), 1);
     people_free(p);
 }
@@ -486,21 +464,21 @@ START_TEST(a_member_cannot_break_the_link_that_others_use)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two_apart(115, &a, &b);
+    struct people *p = people_two(115, true, &a, &b);
     struct node_link *shared = own_link(a->relay, LINK_FORWARD);
     ck_assert_ptr_nonnull(shared);
     uint64_t id = shared->id;
     struct fate f = {.kind = FRAME_RELAY_FORWARD, .left = 1};
     p->sim.fate = spoil;
     p->sim.fate_ctx = &f;
-    say(p, a, b, "a ", 0);
+    people_say(p, a, b, "a ", 0);
     sim_settle(&p->sim, MINUTE);
     ck_assert_uint_eq(f.left, 0);
     shared = own_link(a->relay, LINK_FORWARD);
     ck_assert_ptr_nonnull(shared);
     ck_assert_uint_eq(shared->id, id);
     p->sim.fate = NULL;
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     ck_assert_uint_eq(people_messages(p, b, a, "received", "a 0"), 1);
     people_free(p);
 }
@@ -516,8 +494,8 @@ START_TEST(our_own_relay_is_where_we_know_it)
     b = &p->person[1];
     people_meet(p, a, b);
     sim_turn(&p->sim, a->n, misplace, a);
-    say(p, a, b, "a ", 0);
-    quiet(p, HOUR);
+    people_say(p, a, b, "a ", 0);
+    people_quiet(p, HOUR);
     ck_assert_uint_eq(people_messages(p, b, a, "received", "a 0"), 1);
     people_free(p);
 }
@@ -528,15 +506,15 @@ START_TEST(crashes_lose_and_double_nothing)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two_apart(113, &a, &b);
+    struct people *p = people_two(113, true, &a, &b);
     p->sim.crash_one_in = 10;
     for (unsigned i = 0; i < 20; i++) {
-        say(p, a, b, "a ", i);
-        say(p, b, a, "b ", i);
+        people_say(p, a, b, "a ", i);
+        people_say(p, b, a, "b ", i);
         sim_settle(&p->sim, sim_random(&p->sim, 5000));
     }
     p->sim.crash_one_in = 0;
-    quiet(p, 2 * (uint64_t)DAY);
+    people_quiet(p, 2 * (uint64_t)DAY);
     heard(p, a, b, 20);
     people_free(p);
 }

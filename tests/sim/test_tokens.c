@@ -17,28 +17,6 @@ enum {
     HOUR = 3600000,
 };
 
-static struct people *two(uint64_t seed, struct person **a, struct person **b)
-{
-    struct people *p = people_new(seed, 2);
-    *a = &p->person[0];
-    *b = &p->person[1];
-    people_meet(p, *a, *b);
-    return p;
-}
-
-static void quiet(struct people *p, uint64_t ms)
-{
-    ck_assert_msg(people_until(p, people_all_quiet, NULL, ms), "outboxes never empty");
-}
-
-static void say(struct people *p, struct person *from, struct person *to, const char *prefix,
-                unsigned i)
-{
-    char text[64];
-    snprintf(text, sizeof text, "%s%u", prefix, i);
-    ck_assert_ok(people_send(p, from, to, text));
-}
-
 /* Counts the deposits of one node. */
 struct deposits {
     const struct sim_node *from;
@@ -101,14 +79,14 @@ START_TEST(who_writes_600_messages_a_day_needs_no_stamps_once_the_stock_has_grow
     struct person *a;
     struct person *b;
     struct deposits count;
-    struct people *p = two(80, &a, &b);
+    struct people *p = people_two(80, false, &a, &b);
     for (unsigned day = 0; day < 2; day++) {
         uint64_t end = p->sim.random.env.now_ms + LIMIT_DAY_MS;
         for (unsigned i = 0; i < MANY; i++) {
-            say(p, a, b, day == 0 ? "one " : "two ", i);
+            people_say(p, a, b, day == 0 ? "one " : "two ", i);
             sim_settle(&p->sim, LIMIT_DAY_MS / MANY - 2000);
         }
-        quiet(p, HOUR);
+        people_quiet(p, HOUR);
         ck_assert_uint_le(p->sim.random.env.now_ms, end);
         p->sim.random.env.now_ms = end;
     }
@@ -116,13 +94,13 @@ START_TEST(who_writes_600_messages_a_day_needs_no_stamps_once_the_stock_has_grow
     sim_sleep(&p->sim, b->n); /* nobody gives tokens now */
     watch(p, &count, a);
     for (unsigned i = 0; i < MANY; i++) {
-        say(p, a, b, "three ", i);
+        people_say(p, a, b, "three ", i);
     }
     sim_settle(&p->sim, HOUR);
     ck_assert_uint_eq(count.stamps, 0);
     ck_assert_uint_eq(count.tokens, MANY);
     sim_wake(&p->sim, b->n);
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     people_in_order(p, b, a, "three ", MANY);
     people_free(p);
 }
@@ -134,21 +112,21 @@ START_TEST(a_stock_that_was_spent_while_the_reader_slept_is_filled_when_it_wakes
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(81, &a, &b);
+    struct people *p = people_two(81, false, &a, &b);
     for (unsigned i = 0; i < 20; i++) { /* the first stock, a few tokens with each message */
-        say(p, a, b, "before ", i);
+        people_say(p, a, b, "before ", i);
         sim_settle(&p->sim, 5000);
     }
     ck_assert_uint_gt(look(p, a).tokens, 220);
     unsigned many = (unsigned)look(p, a).tokens;
     sim_sleep(&p->sim, b->n);
     for (unsigned i = 0; i < many; i++) {
-        say(p, a, b, "a ", i);
+        people_say(p, a, b, "a ", i);
     }
     sim_settle(&p->sim, HOUR);
     ck_assert_uint_eq(look(p, a).tokens, 0);
     sim_wake(&p->sim, b->n);
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     sim_settle(&p->sim, 2 * MINUTE);
     ck_assert_uint_ge(look(p, a).tokens, LIMIT_TOKEN_STOCK);
     uint64_t frames = p->sim.frames;
@@ -181,12 +159,12 @@ START_TEST(who_keeps_tokens_back_gets_no_others_in_their_place)
     struct person *a;
     struct person *b;
     struct deposits count;
-    struct people *p = two(82, &a, &b);
+    struct people *p = people_two(82, false, &a, &b);
     watch(p, &count, a);
     unsigned sent = 0;
     sim_turn(&p->sim, a->n, keep_the_newest, a);
     while (sent < MANY && look(p, a).tokens > 0) {
-        say(p, a, b, "a ", sent++);
+        people_say(p, a, b, "a ", sent++);
         sim_settle(&p->sim, 3000);
         sim_turn(&p->sim, a->n, keep_the_newest, a);
     }
@@ -207,8 +185,9 @@ static void all_are_void(struct people *p, struct person *a, struct person *b)
     unsigned held = (unsigned)look(p, b).tokens;
     ck_assert_uint_gt(held, 0);
     watch(p, &count, b);
-    say(p, b, a, "blocked ", 0);
+    people_say(p, b, a, "blocked ", 0);
     sim_settle(&p->sim, HOUR);
+    p->sim.fate = NULL;
     ck_assert_uint_eq(count.tokens, held);
     ck_assert_uint_ge(count.stamps, 1);
     ck_assert_uint_eq(look(p, b).tokens, 0);
@@ -219,20 +198,20 @@ START_TEST(the_tokens_of_a_blocked_contact_are_worth_nothing)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(83, &a, &b);
+    struct people *p = people_two(83, false, &a, &b);
     ck_assert_ok(people_call(p, a->n, "contact.block", "contact", b->id, NULL));
     sim_settle(&p->sim, MINUTE);
     all_are_void(p, a, b);
     /* Taken back: new tokens come with what is written. */
     ck_assert_ok(people_call(p, a->n, "contact.add", "link", b->id, NULL));
-    say(p, a, b, "again ", 0);
-    quiet(p, 3 * (uint64_t)LIMIT_DAY_MS);
+    people_say(p, a, b, "again ", 0);
+    people_quiet(p, 3 * (uint64_t)LIMIT_DAY_MS);
     people_in_order(p, a, b, "blocked ", 1);
     ck_assert_uint_gt(look(p, b).tokens, 0);
     struct deposits count;
     watch(p, &count, b);
-    say(p, b, a, "free ", 0);
-    quiet(p, HOUR);
+    people_say(p, b, a, "free ", 0);
+    people_quiet(p, HOUR);
     ck_assert_uint_eq(count.stamps, 0);
     people_in_order(p, a, b, "free ", 1);
     people_free(p);
@@ -285,7 +264,7 @@ START_TEST(voiding_goes_on_over_broken_links_and_restarts_until_all_are_void)
     };
     struct person *a;
     struct person *b;
-    struct people *p = two(84, &a, &b);
+    struct people *p = people_two(84, false, &a, &b);
     people_tokens(p, b, a, MANY);
     sim_sleep(&p->sim, p->relay);
     sim_settle(&p->sim, MINUTE);
