@@ -51,6 +51,9 @@ int cmd_events(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_use(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_status(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_invite(struct ctl *ctl, int argc, char **argv);
+int cmd_relay_members(struct ctl *ctl, int argc, char **argv);
+int cmd_relay_remove(struct ctl *ctl, int argc, char **argv);
+int cmd_relay_limits(struct ctl *ctl, int argc, char **argv);
 int cmd_help(struct ctl *ctl, int argc, char **argv);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/config.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <ini.h>
@@ -24,6 +25,7 @@ const struct config_row *config_row(enum config_key key)
 
 void config_init(struct config *config)
 {
+    config->nrules = 0;
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
         snprintf(config->value[i], CONFIG_VALUE, "%s", ROWS[i].fallback);
     }
@@ -90,10 +92,16 @@ static bool address_split(const char *value, char host[static LIMIT_HOST + 1], u
     return true;
 }
 
+static struct slice value_slice(const char *value)
+{
+    return slice_of(value, strlen(value));
+}
+
 static bool value_fits(const struct config_row *row, const char *value)
 {
     char host[LIMIT_HOST + 1];
     uint16_t port;
+    struct forward_rule rule;
     if (strlen(value) >= CONFIG_VALUE) {
         return false;
     }
@@ -103,6 +111,8 @@ static bool value_fits(const struct config_row *row, const char *value)
         return word_index(row->range, value) >= 0;
     case CONFIG_ADDRESS:
         return value[0] == '\0' || address_split(value, host, &port);
+    case CONFIG_RULES:
+        return value[0] == '\0' || forward_rule_parse(value_slice(value), &rule) == ERR_OK;
     }
     return false;
 }
@@ -117,6 +127,21 @@ static int key_find(const char *name)
     return -1;
 }
 
+/* An empty one stands for none. */
+static enum err rule_add(struct config *config, const char *value,
+                         char reason[static CONFIG_REASON])
+{
+    if (value[0] == '\0') {
+        return ERR_OK;
+    }
+    if (config->nrules == LIMIT_FORWARD_RULES) {
+        snprintf(reason, CONFIG_REASON, "more than %d rules", (int)LIMIT_FORWARD_RULES);
+        return ERR_CONFIG;
+    }
+    snprintf(config->rules[config->nrules++], CONFIG_VALUE, "%s", value);
+    return ERR_OK;
+}
+
 enum err config_set(struct config *config, const char *name, const char *value,
                     char reason[static CONFIG_REASON])
 {
@@ -128,6 +153,9 @@ enum err config_set(struct config *config, const char *name, const char *value,
     if (!value_fits(&ROWS[key], value)) {
         snprintf(reason, CONFIG_REASON, "%s: '%.80s' is not %s", name, value, ROWS[key].range);
         return ERR_CONFIG;
+    }
+    if (ROWS[key].type == CONFIG_RULES) {
+        return rule_add(config, value, reason);
     }
     snprintf(config->value[key], CONFIG_VALUE, "%s", value);
     return ERR_OK;
@@ -185,7 +213,7 @@ static int parse_pair(void *user, const char *section, const char *name, const c
     char reason[CONFIG_REASON];
     snprintf(key, sizeof key, "%s%s%s", section, section[0] != '\0' ? "." : "", name);
     int index = key_find(key);
-    if (index >= 0 && p->seen[index]) {
+    if (index >= 0 && p->seen[index] && ROWS[index].type != CONFIG_RULES) {
         snprintf(reason, sizeof reason, "%s: given twice", key);
         parse_fail(p, reason);
         return 0;
@@ -232,10 +260,38 @@ enum err config_check(const struct config *config, char reason[static CONFIG_REA
 void config_print(const struct config *config, FILE *out)
 {
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
-        fprintf(out, "%s# %s\n# %s; default: %s%s\n%s = %s\n", i > 0 ? "\n" : "", ROWS[i].help,
+        fprintf(out, "%s# %s\n# %s; default: %s%s\n", i > 0 ? "\n" : "", ROWS[i].help,
                 ROWS[i].range, ROWS[i].fallback[0] != '\0' ? ROWS[i].fallback : "empty",
-                ROWS[i].reloadable ? "; SIGHUP reads it again" : "", ROWS[i].name,
-                config->value[i]);
+                ROWS[i].reloadable ? "; SIGHUP reads it again" : "");
+        size_t lines = ROWS[i].type == CONFIG_RULES ? config->nrules : 0;
+        for (size_t r = 0; r < lines; r++) {
+            fprintf(out, "%s = %s\n", ROWS[i].name, config->rules[r]);
+        }
+        if (lines == 0) {
+            fprintf(out, "%s = %s\n", ROWS[i].name, config->value[i]);
+        }
+    }
+}
+
+void config_forward_policy(const struct config *config, struct forward_policy *policy)
+{
+    static const enum forward_mode modes[] = {FORWARD_OPEN, FORWARD_ALLOW, FORWARD_DENY};
+    policy->mode = modes[config_choice(config, CONFIG_KEY_FORWARD)];
+    policy->private_hosts = config_bool(config, CONFIG_KEY_FORWARD_PRIVATE);
+    policy->count = 0;
+    for (size_t i = 0; i < config->nrules; i++) {
+        struct slice text = value_slice(config->rules[i]);
+        enum err err = forward_rule_parse(text, &policy->rules[policy->count++]);
+        assert(err == ERR_OK); /* config_set has looked */
+    }
+}
+
+void config_take(struct config *config, const struct config *from, enum config_key key)
+{
+    memcpy(config->value[key], from->value[key], CONFIG_VALUE);
+    if (ROWS[key].type == CONFIG_RULES) {
+        memcpy(config->rules, from->rules, from->nrules * sizeof from->rules[0]);
+        config->nrules = from->nrules;
     }
 }
 

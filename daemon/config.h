@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "node/policy.h"
 
 enum {
     CONFIG_VALUE = 80,    /* longest value, with its NUL */
@@ -26,6 +27,7 @@ enum config_type {
     CONFIG_BOOL,    /* yes or no */
     CONFIG_CHOICE,  /* one of the words of the range */
     CONFIG_ADDRESS, /* HOST:PORT, [IPv6]:PORT, or nothing */
+    CONFIG_RULES,   /* relays and hosts, one a line: the only key that may come again */
 };
 
 /* KEY(constant, "name", type, "default", "range", reloadable, "what it is") */
@@ -38,6 +40,12 @@ enum config_type {
         "Who may become a member of this relay: holders of an invite code, or anybody.")           \
     KEY(ADDRESS, "relay.address", ADDRESS, "", "HOST:PORT", false,                                 \
         "What others dial to reach this relay. Empty: the value of listen. Port 0: its port.")     \
+    KEY(FORWARD, "relay.forward", CHOICE, "open", "open|allow|deny", true,                         \
+        "Where members' requests are passed on to: everywhere, to relay.forward_rule, or not.")    \
+    KEY(FORWARD_RULE, "relay.forward_rule", RULES, "", "NODE-ID|HOST|.SUFFIX", true,               \
+        "A relay, a host, or all hosts with this ending. May come again, a line each.")            \
+    KEY(FORWARD_PRIVATE, "relay.forward_private", BOOL, "no", "yes|no", true,                      \
+        "Whether requests are passed on to private, loopback and link-local addresses, too.")      \
     KEY(LOG_LEVEL, "log.level", CHOICE, "info", "error|warn|info|debug", true,                     \
         "What is logged. Addresses and keys appear at debug only.")
 
@@ -62,6 +70,8 @@ const struct config_row *config_row(enum config_key key);
 
 struct config {
     char value[CONFIG_COUNT][CONFIG_VALUE];
+    char rules[LIMIT_FORWARD_RULES][CONFIG_VALUE]; /* of CONFIG_KEY_FORWARD_RULE */
+    size_t nrules;
 };
 
 /* All defaults. */
@@ -70,8 +80,8 @@ void config_init(struct config *config);
 enum err config_set(struct config *config, const char *name, const char *value,
                     char reason[static CONFIG_REASON]) PETREL_MUST_USE;
 /* Reads a whole file's text: "key = value" lines, comments after # or ;, sections that put their
- * name and a dot before the keys. A key may come once. On error config is as it was, and reason is
- * "name:line: sentence". */
+ * name and a dot before the keys. A key may come once, but relay.forward_rule. On error config is
+ * as it was, and reason is "name:line: sentence". */
 enum err config_parse(struct config *config, struct slice text, const char *name,
                       char reason[static CONFIG_REASON]) PETREL_MUST_USE;
 /* What no single key shows: a relay needs listen. */
@@ -80,6 +90,10 @@ enum err config_check(const struct config *config,
 /* Writes a file that config_parse reads back to the same values. */
 void config_print(const struct config *config, FILE *out);
 
+/* What the keys relay.forward* say. */
+void config_forward_policy(const struct config *config, struct forward_policy *policy);
+/* Takes the value of a key over. */
+void config_take(struct config *config, const struct config *from, enum config_key key);
 bool config_bool(const struct config *config, enum config_key key);
 /* Which word of the range, from 0. */
 unsigned config_choice(const struct config *config, enum config_key key);

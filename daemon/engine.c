@@ -42,6 +42,7 @@ struct engine {
     struct engine_inputs todo;
     struct engine_fail fail;
     struct node_skip skip;
+    struct forward_policy forward; /* what the next core is built with */
     struct engine_space space;
     uint64_t epoch;                 /* lives of the core before this one */
     uint64_t commit_us;             /* what the last commit took; 0: it had nothing to write */
@@ -72,7 +73,8 @@ static void turn_end(struct engine *e)
 /* Whether input belongs to a link of an earlier life of the core. */
 static bool input_stale(const struct engine *e, const struct engine_input *input)
 {
-    return input->node.kind != NODE_COMMAND && input->epoch != e->epoch;
+    bool of_link = input->node.kind != NODE_COMMAND && input->node.kind != NODE_POLICY;
+    return of_link && input->epoch != e->epoch;
 }
 
 /* Runs inputs until one of the three limits of a turn is reached. What was run is in done. */
@@ -97,6 +99,9 @@ static enum err turn_steps(struct engine *e, struct turn *turn, struct engine_in
         }
         steps++;
         bytes += input->bytes;
+        if (input->node.kind == NODE_POLICY) {
+            forward_policy_copy(&e->forward, input->node.u.policy); /* whatever this turn becomes */
+        }
         err = node_step(e->node, turn, &input->node, outs);
     }
     return err;
@@ -444,6 +449,10 @@ static enum err engine_init(struct engine *e, const struct engine_config *config
     e->config = *config;
     e->config.account_root = NULL;
     e->config.node.skip = &e->skip;
+    if (config->node.forward != NULL) {
+        forward_policy_copy(&e->forward, config->node.forward);
+    }
+    e->config.node.forward = &e->forward;
     e->space.growth = true;
     e->sk = secret_new(sizeof *e->sk);
     e->root = secret_new(SEAL_KEY);

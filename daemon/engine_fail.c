@@ -60,7 +60,8 @@ void engine_fail_sort(struct engine_inputs *done, struct engine_inputs *todo,
     struct engine_inputs again = {0};
     engine_input_splice(done, todo);
     for (struct engine_input *i = engine_input_pop(done); i != NULL; i = engine_input_pop(done)) {
-        engine_input_append(i->node.kind == NODE_COMMAND ? &again : gone, i);
+        bool stays = i->node.kind == NODE_COMMAND || i->node.kind == NODE_POLICY;
+        engine_input_append(stays ? &again : gone, i);
     }
     *todo = again;
 }

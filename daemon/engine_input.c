@@ -53,6 +53,16 @@ struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct s
     return input;
 }
 
+struct engine_input *engine_input_policy(const struct forward_policy *policy)
+{
+    struct engine_input *input = input_new(NODE_POLICY, 0, sizeof *policy);
+    if (input != NULL) {
+        memcpy(input->data, policy, sizeof *policy);
+        input->node.u.policy = (const struct forward_policy *)(const void *)input->data;
+    }
+    return input;
+}
+
 void engine_input_free(struct engine_input *input)
 {
     if (input != NULL) {

@@ -49,6 +49,7 @@ struct daemon {
     struct engine *engine;
     char host[LIMIT_HOST + 1]; /* what others dial */
     uint16_t port;
+    struct forward_policy forward; /* for the engine to copy */
 };
 
 /* --- configuration --- */
@@ -140,6 +141,19 @@ static void apply_log_level(struct daemon *d)
     logger_set_level(&d->log, (enum logger_level)config_choice(&d->config, CONFIG_KEY_LOG_LEVEL));
 }
 
+/* Hands the policy to the core, which has it from its next turn on. */
+static void apply_forward_policy(struct daemon *d)
+{
+    config_forward_policy(&d->config, &d->forward);
+    struct engine_input *input = engine_input_policy(&d->forward);
+    if (input == NULL) {
+        logger_log(&d->log, LOGGER_ERROR, "the policy for forwards is as it was", "err=%s",
+                   err_name(ERR_NO_MEMORY));
+        return;
+    }
+    engine_put(d->engine, input);
+}
+
 /* SIGHUP: takes over what may change while running, and says what may not. */
 static void on_reload(void *ctx)
 {
@@ -152,18 +166,17 @@ static void on_reload(void *ctx)
     }
     for (int key = 0; key < CONFIG_COUNT; key++) {
         const struct config_row *row = config_row((enum config_key)key);
-        if (strcmp(fresh.value[key], d->config.value[key]) == 0) {
-            continue;
-        }
         if (row->reloadable) {
-            memcpy(d->config.value[key], fresh.value[key], CONFIG_VALUE);
-        } else {
+            config_take(&d->config, &fresh, (enum config_key)key);
+        } else if (strcmp(fresh.value[key], d->config.value[key]) != 0) {
             logger_log(&d->log, LOGGER_WARN, "needs a restart", "key=%s", row->name);
         }
     }
     apply_log_level(d);
-    logger_log(&d->log, LOGGER_INFO, "configuration read again", "log_level=%s",
-               d->config.value[CONFIG_KEY_LOG_LEVEL]);
+    apply_forward_policy(d);
+    logger_log(&d->log, LOGGER_INFO, "configuration read again",
+               "log_level=%s forward=%s forward_rules=%zu", d->config.value[CONFIG_KEY_LOG_LEVEL],
+               d->config.value[CONFIG_KEY_FORWARD], d->config.nrules);
 }
 
 /* --- the process --- */
@@ -315,12 +328,14 @@ static enum err open_loop(struct daemon *d)
 
 static enum err start_engine(struct daemon *d)
 {
+    config_forward_policy(&d->config, &d->forward);
     const struct engine_config config = {
         .node = {.node_keys = d->node_keys,
                  .relay = config_bool(&d->config, CONFIG_KEY_RELAY),
                  .relay_open = config_choice(&d->config, CONFIG_KEY_REGISTRATION) == 1,
                  .listen_host = public_host(d),
-                 .listen_port = d->port},
+                 .listen_port = d->port,
+                 .forward = &d->forward},
         .db = d->db,
         .home = d->home,
         .log = &d->log,

@@ -142,16 +142,28 @@ int cmd_block(struct ctl *ctl, int argc, char **argv)
 static void print_contact(struct slice item)
 {
     bool verified = false;
+    bool same_operator = false;
     struct slice trouble;
+    struct slice relay;
     (void)control_get_bool(item, "verified", &verified);
     render_str(stdout, item, "id", "?");
     fputs("  ", stdout);
     render_str(stdout, item, "state", "?");
     fputs(verified ? "  verified  " : "  unverified  ", stdout);
     render_str(stdout, item, "name", "");
+    fputs("  ", stdout);
+    render_str(stdout, item, "way", "?");
+    (void)control_get_bool(item, "same_operator", &same_operator);
+    if (same_operator) {
+        fputs("  [one operator may see both ends]", stdout);
+    }
     if (control_get_str(item, "trouble", &trouble) && trouble.len > 0) {
         fputs("  [", stdout);
         render_text(stdout, trouble);
+        if (control_get_str(item, "trouble_relay", &relay) && relay.len > 0) {
+            fputs(": ", stdout);
+            render_text(stdout, relay);
+        }
         fputc(']', stdout);
     }
     fputc('\n', stdout);

@@ -2,9 +2,65 @@
  *
  * daemon: status, stop.
  */
+#include <string.h>
+
 #include "ctl/command.h"
 #include "ctl/json.h"
 #include "ctl/render.h"
+
+enum {
+    WAYS = 5,
+};
+
+/* Counts which way messages to each contact go, and says what one operator may see. */
+static int print_ways(struct ctl *ctl)
+{
+    static const char *const ways[WAYS] = {"forwarded", "same-relay", "no-relay", "own-machine",
+                                           "unknown"};
+    size_t counts[WAYS] = {0};
+    size_t suspect = 0;
+    size_t troubled = 0;
+    uint64_t next = 0;
+    bool more = true;
+    while (more) {
+        struct slice result;
+        struct slice item;
+        more = false;
+        client_begin(ctl->client);
+        client_uint(ctl->client, "after", next);
+        int rc = client_call(ctl->client, "contact.list", false, &result);
+        if (rc != EXIT_OK) {
+            return rc;
+        }
+        struct render_list list = render_list_of(result, "contacts");
+        while (render_list_next(&list, &item)) {
+            struct slice text;
+            bool same = false;
+            for (size_t i = 0; i < WAYS; i++) {
+                counts[i] += control_get_str(item, "way", &text) &&
+                             slice_equal(text, slice_of(ways[i], strlen(ways[i])));
+            }
+            suspect += control_get_bool(item, "same_operator", &same) && same;
+            troubled += control_get_str(item, "trouble", &text) && text.len > 0;
+        }
+        (void)control_get_bool(result, "more", &more);
+        more = more && control_get_uint(result, "next", &next);
+    }
+    for (size_t i = 0; i < WAYS; i++) {
+        if (counts[i] > 0) {
+            printf("%-10s %zu contacts\n", ways[i], counts[i]);
+        }
+    }
+    if (suspect > 0) {
+        printf("warning    for %zu contacts one operator may see both ends: 'petrelctl contacts'\n",
+               suspect);
+    }
+    if (troubled > 0) {
+        printf("warning    a relay stands in the way to %zu contacts: 'petrelctl contacts'\n",
+               troubled);
+    }
+    return EXIT_OK;
+}
 
 int cmd_status(struct ctl *ctl, int argc, char **argv)
 {
@@ -27,7 +83,10 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         render_field(stdout, result, fields[i].name, fields[i].label);
     }
-    return EXIT_OK;
+    struct slice account;
+    bool open =
+        control_get_str(result, "account", &account) && slice_equal(account, slice_of("open", 4));
+    return open ? print_ways(ctl) : EXIT_OK;
 }
 
 int cmd_stop(struct ctl *ctl, int argc, char **argv)

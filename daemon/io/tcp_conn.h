@@ -40,7 +40,9 @@ struct tcp_dial {
     struct sign_pk node_id;
     struct dh_sk link_key; /* wiped as soon as the link has it */
     uint16_t port;
-    bool busy; /* a request is with libuv: the dial may not be freed */
+    bool public_only; /* addresses that are not public are passed over */
+    bool refused;     /* one was */
+    bool busy;        /* a request is with libuv: the dial may not be freed */
 };
 
 /* Unix ms that never step back while the process lives. */

@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/secret.h"
 #include "daemon/io/tcp_link.h"
+#include "node/hostname.h"
 
 static void dial_next(struct tcp_conn *conn);
 
@@ -49,6 +51,22 @@ static void on_connected(uv_connect_t *req, int status)
     }
 }
 
+/* RFC 6890; what is neither IPv4 nor IPv6 is nowhere public. */
+static bool is_private(const struct sockaddr *address)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (address->sa_family == AF_INET) {
+        memcpy(&v4, address, sizeof v4);
+        return hostname_ipv4_is_private((const uint8_t *)&v4.sin_addr);
+    }
+    if (address->sa_family == AF_INET6) {
+        memcpy(&v6, address, sizeof v6);
+        return hostname_ipv6_is_private(v6.sin6_addr.s6_addr);
+    }
+    return true;
+}
+
 /* Tries the next address. */
 static void dial_next(struct tcp_conn *conn)
 {
@@ -56,6 +74,10 @@ static void dial_next(struct tcp_conn *conn)
     while (dial->next != NULL) {
         struct addrinfo *a = dial->next;
         dial->next = a->ai_next;
+        if (dial->public_only && is_private(a->ai_addr)) {
+            dial->refused = true;
+            continue;
+        }
         dial->connect.data = conn;
         if (uv_tcp_connect(&dial->connect, &conn->handle, a->ai_addr, on_connected) == 0) {
             dial->busy = true;
@@ -63,7 +85,7 @@ static void dial_next(struct tcp_conn *conn)
             return;
         }
     }
-    tcp_conn_over(conn, ERR_UNREACHABLE, false);
+    tcp_conn_over(conn, dial->refused ? ERR_REFUSED : ERR_UNREACHABLE, false);
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
@@ -98,6 +120,7 @@ static enum err dial_start(struct tcp_conn *conn, const struct node_output *o)
     dial->conn = conn;
     dial->node_id = o->connect.node_id;
     dial->link_key = o->connect.link_key;
+    dial->public_only = o->connect.public_only;
     dial->resolve.data = conn;
     snprintf(service, sizeof service, "%u", (unsigned)o->connect.port);
     int rc = uv_getaddrinfo(conn->tcp->uv, &dial->resolve, on_resolved, o->connect.host, service,

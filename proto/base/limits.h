@@ -31,24 +31,28 @@ enum {
 
     /* envelopes and queues (docs/protocol/04-relay.md) */
     LIMIT_ENVELOPE_CLASSES = 4,
-    LIMIT_ENVELOPE = 61440,        /* the largest class */
-    LIMIT_QUEUE_ENVELOPES = 65536, /* per queue */
-    LIMIT_QUEUE_MIB = 128,         /* per queue */
-    LIMIT_PUSH_WINDOW = 64,        /* envelopes pushed and not acknowledged, per queue */
-    LIMIT_TOKEN_EPOCH_DAYS = 32,   /* length of a token epoch */
-    LIMIT_TOKEN_STOCK = 256,       /* tokens a correspondent should hold */
-    LIMIT_TOKENS_PER_BODY = 64,    /* tokens that ride in one body at most */
-    LIMIT_STAMP_POP_BITS = 18,     /* default price of a pop */
-    LIMIT_STAMP_DEPOSIT_BITS = 20, /* default price of a deposit */
-    LIMIT_STAMP_MINUTES = 10,      /* a stamp's minute may differ by this */
-    LIMIT_STAMP_MARGIN = 2,        /* minutes of those that a sender keeps in hand */
-    LIMIT_STAMP_BITS_MAX = 26,     /* a price above this is not paid */
-    LIMIT_ONE_TIME_PARTS = 64,     /* one-time parts of a bundle */
-    LIMIT_ONE_TIME_REFILL = 32,    /* refilled when this many are left; at most so many a request */
-    LIMIT_RECORD_BODY = 8192,      /* body of a record */
-    LIMIT_RECORD_PART = 2048,      /* one one-time part of a record */
-    LIMIT_DESCRIPTOR = 992,        /* always exactly */
-    LIMIT_DESCRIPTORS_AHEAD = 10,  /* periods of one identity that a relay holds for a member */
+    LIMIT_ENVELOPE = 61440,             /* the largest class */
+    LIMIT_QUEUE_ENVELOPES = 65536,      /* per queue */
+    LIMIT_QUEUE_MIB = 128,              /* per queue */
+    LIMIT_QUEUE_ENVELOPES_MAX = 524288, /* what an operator may set instead */
+    LIMIT_QUEUE_MIB_MAX = 65536,        /* likewise */
+    LIMIT_PUSH_WINDOW = 64,             /* envelopes pushed and not acknowledged, per queue */
+    LIMIT_TOKEN_EPOCH_DAYS = 32,        /* length of a token epoch */
+    LIMIT_TOKEN_STOCK = 256,            /* tokens a correspondent should hold, */
+    LIMIT_TOKEN_STOCK_MAX = 2048,       /* and at most, who spends so many in a day */
+    LIMIT_TOKENS_PER_BODY = 64,         /* tokens that ride in one body at most */
+    LIMIT_VOID_NONCES = 512,            /* tokens that one request voids */
+    LIMIT_STAMP_POP_BITS = 18,          /* default price of a pop */
+    LIMIT_STAMP_DEPOSIT_BITS = 20,      /* default price of a deposit */
+    LIMIT_STAMP_MINUTES = 10,           /* a stamp's minute may differ by this */
+    LIMIT_STAMP_MARGIN = 2,             /* minutes of those that a sender keeps in hand */
+    LIMIT_STAMP_BITS_MAX = 26,          /* a price above this is not paid */
+    LIMIT_ONE_TIME_PARTS = 64,          /* one-time parts of a bundle */
+    LIMIT_ONE_TIME_REFILL = 32,   /* refilled when this many are left; at most so many a request */
+    LIMIT_RECORD_BODY = 8192,     /* body of a record */
+    LIMIT_RECORD_PART = 2048,     /* one one-time part of a record */
+    LIMIT_DESCRIPTOR = 992,       /* always exactly */
+    LIMIT_DESCRIPTORS_AHEAD = 10, /* periods of one identity that a relay holds for a member */
     LIMIT_SPENT_LRU = 4 * 1024 * 1024,      /* nonces held in memory, all queues together */
     LIMIT_QUEUE_DAYS = 30,                  /* longest lifetime class */
     LIMIT_QUEUE_SPENT = 1024 * 1024,        /* index rows (stored and spent) of one queue */
@@ -58,7 +62,19 @@ enum {
     LIMIT_MEMBER_QUEUES = 8,                /* queues of one member of a relay */
     LIMIT_MEMBER_RECORDS = 8,               /* records likewise */
     LIMIT_JOIN_CODE_DAYS = 7,               /* life of a relay's single-use join code */
+    LIMIT_JOIN_CODE_DAYS_MAX = 30,          /* what an operator may give one */
+    LIMIT_REMOVALS = 64,                    /* members that are being removed */
+    LIMIT_TALLY_ROWS = 4096,                /* index rows that one look at what waits counts */
     LIMIT_POP_HOURS = 24,                   /* a pop is answered the same way this long */
+    LIMIT_CARD_DAYS = 14,                   /* longest life of a relay card */
+    LIMIT_CARD_NEW_DAYS = 7,                /* a relay makes a new one after this */
+    LIMIT_CARD_SKEW_MS = 3600000,           /* how far its clock may be ahead of the reader's */
+    LIMIT_CARD_FRESH_MS = 600000,           /* a forwarder hands a card on for so long */
+    LIMIT_FORWARD_LINKS = 256,              /* other relays that a relay has links to */
+    LIMIT_FORWARD_WAITING = 256,            /* forwarded requests that wait for such a link */
+    LIMIT_FORWARD_RULES = 256,              /* relays and hosts that a policy names */
+    LIMIT_FORWARD_BYTES = 4 * 1024 * 1024,  /* and their size */
+    LIMIT_FORWARD_MEMBER = 32,              /* requests of one link that are passed on at a time */
 
     /* sessions (docs/protocol/05-session.md) */
     LIMIT_SKIP_JUMP = 2000,      /* messages skipped in one chain */
@@ -101,7 +117,9 @@ enum {
     LIMIT_RETRY_FIRST_MS = 2000,      /* first back-off */
     LIMIT_RETRY_MAX_MS = 3600000,     /* longest back-off */
     LIMIT_REQUEST_TIMEOUT_MS = 20000, /* a relay's answer to one request */
-    LIMIT_ACK_INTERVAL_MS = 1000,     /* ack-only bodies: at most one in this time */
+    LIMIT_FORWARD_TIMEOUT_MS =
+        60000,                    /* the same through a forwarder, which may have to dial first */
+    LIMIT_ACK_INTERVAL_MS = 1000, /* ack-only bodies: at most one in this time */
 
     /* control (docs/protocol/09-control.md) */
     LIMIT_CONTROL_MESSAGE = 262144, /* one request or reply */

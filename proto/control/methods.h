@@ -36,7 +36,11 @@
     METHOD("event.ack", TURN, false, 1)                                                            \
     METHOD("relay.use", TURN, true, 1)                                                             \
     METHOD("relay.status", TURN, false, 1)                                                         \
-    METHOD("relay.invite", TURN, true, 1)
+    METHOD("relay.invite", TURN, true, 1)                                                          \
+    METHOD("relay.members", TURN, false, 1)                                                        \
+    METHOD("relay.waiting", TURN, false, 1)                                                        \
+    METHOD("relay.remove", TURN, true, 1)                                                          \
+    METHOD("relay.limits", TURN, false, 1)
 
 /* contact: an ID, the beginning of one (8 characters of its bech32m data or more), or a local name,
  * whichever fits exactly one contact. */
@@ -64,7 +68,14 @@
     PARAM("event.ack", "name", STR, true)                                                          \
     PARAM("event.ack", "cursor", UINT, true)                                                       \
     PARAM("relay.use", "address", STR, true)                                                       \
-    PARAM("relay.use", "code", STR, false)
+    PARAM("relay.use", "code", STR, false)                                                         \
+    PARAM("relay.invite", "days", UINT, false)                                                     \
+    PARAM("relay.members", "after", STR, false)                                                    \
+    PARAM("relay.waiting", "after", STR, false)                                                    \
+    PARAM("relay.remove", "member", STR, true)                                                     \
+    PARAM("relay.limits", "envelopes", UINT, false)                                                \
+    PARAM("relay.limits", "mib", UINT, false)                                                      \
+    PARAM("relay.limits", "days", UINT, false)
 
 #define CONTROL_RESULTS(RESULT)                                                                    \
     RESULT("hello", "api", UINT, "version of the interface")                                       \
@@ -100,6 +111,11 @@
     RESULT("contact.list[]", "state", STR, "resolving, requested, accepted, blocked")              \
     RESULT("contact.list[]", "verified", BOOL, "the safety number was compared")                   \
     RESULT("contact.list[]", "tokens", UINT, "deposit tokens in stock")                            \
+    RESULT("contact.list[]", "way", STR, "forwarded, same-relay, no-relay, own-machine, unknown")  \
+    RESULT("contact.list[]", "same_operator", BOOL, "both relays may have one operator")           \
+    RESULT("contact.list[]", "trouble", STR,                                                       \
+           "why the last request over our relay failed, or \"\"")                                  \
+    RESULT("contact.list[]", "trouble_relay", STR, "the relay that refused it, or is not reached") \
     RESULT("contact.verify", "id", STR, "the contact's ID")                                        \
     RESULT("contact.verify", "number", STR, "60 digits")                                           \
     RESULT("contact.verify", "verified", BOOL, "whether it is marked as compared")                 \
@@ -129,7 +145,28 @@
     RESULT("relay.status", "state", STR, "none, connecting, joining, ready or failing")            \
     RESULT("relay.status", "trouble", STR, "the last error, or empty")                             \
     RESULT("relay.status", "parts", UINT, "one-time parts of the key bundle at the relay")         \
-    RESULT("relay.invite", "code", STR, "a single-use code for a new member")
+    RESULT("relay.status", "envelopes", UINT, "envelopes that may wait; missing before it said")   \
+    RESULT("relay.status", "bytes", UINT, "bytes that may wait; likewise")                         \
+    RESULT("relay.status", "days", UINT, "days that one is kept at most; likewise")                \
+    RESULT("relay.invite", "code", STR, "a single-use code for a new member")                      \
+    RESULT("relay.invite", "expires", UINT, "Unix ms")                                             \
+    RESULT("relay.members", "members", MAPS, "members of this relay, in the order of their names") \
+    RESULT("relay.members", "next", STR, "there may be others: ask again with after = next")       \
+    RESULT("relay.members[]", "member", STR,                                                       \
+           "a name that only this relay gives it, 16 hex digits")                                  \
+    RESULT("relay.members[]", "joined", UINT, "Unix ms")                                           \
+    RESULT("relay.members[]", "queues", UINT, "queues that it has")                                \
+    RESULT("relay.members[]", "records", UINT, "records that it has")                              \
+    RESULT("relay.members[]", "descriptors", UINT, "descriptors that it has")                      \
+    RESULT("relay.members[]", "removing", BOOL, "it is being removed")                             \
+    RESULT("relay.waiting", "waiting", MAPS, "parts of what waits in queues, to be added up")      \
+    RESULT("relay.waiting", "next", STR, "there may be more: ask again with after = next")         \
+    RESULT("relay.waiting[]", "member", STR, "whose queue it is")                                  \
+    RESULT("relay.waiting[]", "envelopes", UINT, "envelopes")                                      \
+    RESULT("relay.waiting[]", "bytes", UINT, "their size")                                         \
+    RESULT("relay.limits", "envelopes", UINT, "envelopes that may wait in a queue")                \
+    RESULT("relay.limits", "mib", UINT, "and their size, MiB")                                     \
+    RESULT("relay.limits", "days", UINT, "days that one is kept at most")
 
 /* Events are notifications [2, "event", [map]]: cursor, type, time, account, data. */
 #define CONTROL_EVENTS(EVENT)                                                                      \

@@ -33,6 +33,11 @@ enum frame_kind {
     FRAME_RECORD_STATUS = 25,  /* owner: parts that are left */
     FRAME_DESCRIPTOR_PUT = 26, /* a member: a signed BEP 44 item */
     FRAME_DESCRIPTOR_GET = 27, /* anyone: by blinded key */
+    FRAME_RELAY_CARD = 28,     /* anyone: what the relay says of itself */
+    FRAME_RELAY_SEALED = 29,   /* anyone: a request that only the relay can open */
+    FRAME_RELAY_FORWARD = 30,  /* a member: pass a card request or a sealed one on to a relay */
+
+    FRAME_QUEUE_VOID = 31, /* owner: tokens that are not to be taken any more */
 
     FRAME_REPLY = 128, /* added to a request's kind */
     FRAME_KIND_MAX = 255,

@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "crypto/signed.h"
 #include "node/hostname.h"
-#include "node/signed.h"
 
 enum {
     ADDRESS_FIELDS = 16, /* of a map, unknown ones included */

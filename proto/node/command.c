@@ -19,6 +19,7 @@
 #include "node/invite.h"
 #include "node/lookup.h"
 #include "node/params.h"
+#include "node/voiding.h"
 
 /* One call. */
 struct call {
@@ -32,6 +33,7 @@ struct call {
 enum {
     CALL_RESULT = 4096, /* encoded result of any method here */
     CALL_HASH = 16,
+    CALL_PAGE = 24, /* entries of a list in one result */
 };
 
 /* --- account --- */
@@ -299,7 +301,10 @@ static enum err call_contact_block(struct call *c)
     }
     row.state = CONTACT_BLOCKED;
     pack_map(&c->out, 0);
-    err = contact_row_put(c->step, c->node->keys, &row);
+    err = voiding_begin(c->node, c->step, &row);
+    if (err == ERR_OK) {
+        err = contact_row_put(c->step, c->node->keys, &row);
+    }
     return err == ERR_OK ? outbox_clear(c->node, c->step, &row, ERR_CONTACT_BLOCKED) : err;
 }
 
@@ -424,7 +429,10 @@ static enum err call_relay_status(struct call *c)
 {
     const struct home *home = &c->node->home;
     bool used = home->address.port != 0;
-    pack_map(&c->out, used ? 4 : 3);
+    struct relay_row row = {.queue_days = 0};
+    enum err err = used ? relay_row_get(c->step, c->node->keys, &row) : ERR_OK;
+    bool quota = row.queue_days != 0;
+    pack_map(&c->out, 3U + (used ? 1U : 0U) + (quota ? 3U : 0U));
     if (used) {
         char text[ADDRESS_TEXT];
         address_print(&home->address, text);
@@ -433,24 +441,174 @@ static enum err call_relay_status(struct call *c)
     result_text(&c->out, "state", home->attempts > 0 ? "failing" : home_state_name(home->state));
     result_text(&c->out, "trouble", home->trouble == ERR_OK ? "" : err_name(home->trouble));
     result_uint(&c->out, "parts", home->parts == HOME_PARTS_UNKNOWN ? 0 : home->parts);
-    return ERR_OK;
+    if (quota) {
+        result_uint(&c->out, "envelopes", row.queue_envelopes);
+        result_uint(&c->out, "bytes", row.queue_bytes);
+        result_uint(&c->out, "days", row.queue_days);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
 }
 
 static enum err call_relay_invite(struct call *c)
 {
     uint8_t code[32];
     char hex[65];
+    uint64_t days = LIMIT_JOIN_CODE_DAYS;
     if (c->node->relay == NULL) {
         return ERR_NOT_RELAY;
     }
-    enum err err = relay_host_invite(c->node->relay, c->step->turn, code);
+    (void)params_uint(c->params, "days", &days);
+    if (days > LIMIT_JOIN_CODE_DAYS_MAX) {
+        return ERR_ARGUMENT;
+    }
+    enum err err = relay_host_invite(c->node->relay, c->step->turn, (unsigned)days, code);
     if (err == ERR_OK) {
         hex_encode(code, sizeof code, hex);
-        pack_map(&c->out, 1);
+        pack_map(&c->out, 2);
         result_text(&c->out, "code", hex);
+        result_uint(&c->out, "expires", step_now(c->step) + days * LIMIT_DAY_MS);
     }
     secret_wipe(code, sizeof code);
     secret_wipe(hex, sizeof hex);
+    return err;
+}
+
+static void result_hex(struct writer *w, const char *name, const uint8_t *bytes, size_t len)
+{
+    char hex[2 * sizeof(struct relay_host_cursor) + 1];
+    hex_encode(bytes, len, hex);
+    result_text(w, name, hex);
+}
+
+static enum err call_relay_members(struct call *c)
+{
+    struct relay_host_member members[CALL_PAGE];
+    uint8_t after[SEAL_NAME] = {0};
+    struct slice text;
+    size_t n = 0;
+    if (c->node->relay == NULL) {
+        return ERR_NOT_RELAY;
+    }
+    if (params_str(c->params, "after", &text) && !hex_decode(text, after, sizeof after)) {
+        return ERR_ARGUMENT;
+    }
+    enum err err = relay_host_members(c->node->relay, c->step->turn, after, members, CALL_PAGE, &n);
+    bool more = n == CALL_PAGE;
+    pack_map(&c->out, more ? 2 : 1);
+    pack_str(&c->out, "members");
+    pack_array(&c->out, (uint32_t)n);
+    for (size_t i = 0; i < n; i++) {
+        pack_map(&c->out, 6);
+        result_hex(&c->out, "member", members[i].name, RELAY_NAME_SHORT);
+        result_uint(&c->out, "joined", members[i].joined_ms);
+        result_uint(&c->out, "queues", members[i].queues);
+        result_uint(&c->out, "records", members[i].records);
+        result_uint(&c->out, "descriptors", members[i].descriptors);
+        result_bool(&c->out, "removing", members[i].removing);
+    }
+    if (more) {
+        result_hex(&c->out, "next", members[n - 1].name, SEAL_NAME);
+    }
+    return err;
+}
+
+/* A cursor as text: name of the queue, arrival. */
+enum {
+    CURSOR_BYTES = SEAL_NAME + 8
+};
+
+static bool cursor_read(struct slice text, struct relay_host_cursor *cursor)
+{
+    uint8_t bytes[CURSOR_BYTES];
+    if (!hex_decode(text, bytes, sizeof bytes)) {
+        return false;
+    }
+    struct reader r = reader_of(slice_of(bytes, sizeof bytes));
+    reader_copy(&r, cursor->queue, sizeof cursor->queue);
+    cursor->arrival = reader_u64(&r);
+    return true;
+}
+
+static enum err call_relay_waiting(struct call *c)
+{
+    struct relay_host_waiting waiting[CALL_PAGE];
+    struct relay_host_cursor cursor = {.arrival = 0};
+    struct slice text;
+    size_t n = 0;
+    if (c->node->relay == NULL) {
+        return ERR_NOT_RELAY;
+    }
+    if (params_str(c->params, "after", &text) && !cursor_read(text, &cursor)) {
+        return ERR_ARGUMENT;
+    }
+    enum err err =
+        relay_host_waiting(c->node->relay, c->step->turn, &cursor, waiting, CALL_PAGE, &n);
+    pack_map(&c->out, n > 0 ? 2 : 1);
+    pack_str(&c->out, "waiting");
+    pack_array(&c->out, (uint32_t)n);
+    for (size_t i = 0; i < n; i++) {
+        pack_map(&c->out, 3);
+        result_hex(&c->out, "member", waiting[i].member, RELAY_NAME_SHORT);
+        result_uint(&c->out, "envelopes", waiting[i].envelopes);
+        result_uint(&c->out, "bytes", waiting[i].bytes);
+    }
+    if (n > 0) {
+        uint8_t bytes[CURSOR_BYTES];
+        struct writer w = writer_of(bytes, sizeof bytes);
+        writer_bytes(&w, cursor.queue, sizeof cursor.queue);
+        writer_u64(&w, cursor.arrival);
+        result_hex(&c->out, "next", bytes, sizeof bytes);
+    }
+    return err;
+}
+
+static enum err call_relay_remove(struct call *c)
+{
+    uint8_t name[RELAY_NAME_SHORT];
+    struct slice text = slice_of(NULL, 0);
+    if (c->node->relay == NULL) {
+        return ERR_NOT_RELAY;
+    }
+    (void)params_str(c->params, "member", &text);
+    if (!hex_decode(text, name, sizeof name)) {
+        return ERR_ARGUMENT;
+    }
+    pack_map(&c->out, 0);
+    return relay_host_remove(c->node->relay, c->step->turn, name);
+}
+
+/* Takes the parameter over when it is there. */
+static bool take_limit(struct call *c, const char *name, uint64_t most, uint64_t *value)
+{
+    (void)params_uint(c->params, name, value);
+    return *value <= most;
+}
+
+static enum err call_relay_limits(struct call *c)
+{
+    if (c->node->relay == NULL) {
+        return ERR_NOT_RELAY;
+    }
+    struct relay_limits limits = relay_host_limits(c->node->relay);
+    uint64_t envelopes = limits.envelopes;
+    uint64_t mib = limits.mib;
+    uint64_t days = limits.days;
+    if (!take_limit(c, "envelopes", LIMIT_QUEUE_ENVELOPES_MAX, &envelopes) ||
+        !take_limit(c, "mib", LIMIT_QUEUE_MIB_MAX, &mib) ||
+        !take_limit(c, "days", LIMIT_QUEUE_DAYS, &days)) {
+        return ERR_ARGUMENT;
+    }
+    enum err err = ERR_OK;
+    if (envelopes != limits.envelopes || mib != limits.mib || days != limits.days) {
+        limits = (struct relay_limits){
+            .envelopes = (uint32_t)envelopes, .mib = (uint32_t)mib, .days = (uint16_t)days};
+        err = relay_host_set_limits(c->node->relay, c->step->turn, &limits);
+    }
+    pack_map(&c->out, 3);
+    result_uint(&c->out, "envelopes", limits.envelopes);
+    result_uint(&c->out, "mib", limits.mib);
+    result_uint(&c->out, "days", limits.days);
     return err;
 }
 
@@ -528,6 +686,10 @@ static const struct method METHODS[] = {
     {"relay.use", call_relay_use, NEEDS_ACCOUNT, true, true},
     {"relay.status", call_relay_status, NEEDS_ACCOUNT, false, false},
     {"relay.invite", call_relay_invite, NEEDS_NOTHING, true, true},
+    {"relay.members", call_relay_members, NEEDS_NOTHING, false, false},
+    {"relay.waiting", call_relay_waiting, NEEDS_NOTHING, false, false},
+    {"relay.remove", call_relay_remove, NEEDS_NOTHING, true, false},
+    {"relay.limits", call_relay_limits, NEEDS_NOTHING, false, false},
 };
 
 static const struct method *find_method(struct slice name)

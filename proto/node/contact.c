@@ -226,7 +226,7 @@ static enum err resolve(struct node *node, struct step *step, struct work *work,
         return ERR_OK;
     }
     struct node_link *link;
-    enum err err = links_anonymous(&node->links, step, &node->home.address, &link);
+    enum err err = links_anonymous(&node->links, step, &node->home.address, work->contact, &link);
     if (err != ERR_OK || !link->open) {
         return err;
     }
@@ -302,9 +302,9 @@ static void pop_admission(struct node *node, struct step *step, struct work *wor
 static enum err pop(struct node *node, struct step *step, struct work *work,
                     struct contact_row *row)
 {
-    struct node_link *link;
-    enum err err = links_anonymous(&node->links, step, &row->relay, &link);
-    if (err != ERR_OK || !link->open) {
+    bool ready;
+    enum err err = foreign_open(node, step, work, &row->relay, &ready);
+    if (err != ERR_OK || !ready) {
         return err;
     }
     if (row->pop_nonce.len == 0) {
@@ -320,7 +320,6 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
         }
     }
     struct record_pop request = {.record = row->record};
-    bool ready;
     pop_admission(node, step, work, row, &request.admission, &ready);
     if (!ready) {
         work_wake(work); /* goes on in the next turn */
@@ -329,7 +328,7 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
     memcpy(request.pop_nonce, row->pop_nonce.p, RELAY_POP_NONCE);
     struct writer w = step_writer(step, 512);
     record_pop_write(&w, &request);
-    return work_request(work, step, link, FRAME_RECORD_POP, writer_done(&w), 0);
+    return foreign_send(node, step, work, &row->relay, FRAME_RECORD_POP, writer_done(&w), 0);
 }
 
 /* A relay may hold an old bundle back against who knows no list yet: what it gives must not be

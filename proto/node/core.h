@@ -8,6 +8,8 @@
  *   home.c      our own relay: joining, queue
  *   publish.c   key bundle and descriptors, at our own relay
  *   contact.c   finding and asking people, accepting them
+ *   foreign.c   requests to relays where we own nothing
+ *   forwarder.c our relay passes requests of members on
  *   outbox.c    messages out, until acknowledged end to end
  *   pump.c      what to do next for each contact, and when
  *   inbox.c     envelopes in
@@ -16,10 +18,12 @@
 #ifndef PETREL_NODE_CORE_H
 #define PETREL_NODE_CORE_H
 
+#include "node/cards.h"
 #include "node/device.h"
 #include "node/io.h"
 #include "node/links.h"
 #include "node/mining.h"
+#include "node/policy.h"
 #include "node/rows.h"
 #include "relay/host.h"
 
@@ -47,10 +51,18 @@ struct home {
     uint64_t parts;         /* one-time parts at the relay; HOME_PARTS_UNKNOWN: ask */
     bool announced;         /* contacts hear of our queue, if it is another by now */
     bool news;              /* the next time all is in place is worth an event */
+    bool quota_known;       /* the relay said lately what it gives our queue */
     bool stale;             /* the relay has another key bundle than we thought: ask which */
+    bool voids;             /* there may be tokens that the relay is to void */
+    bool voiding;           /* a queue.void is unanswered, */
+    uint32_t void_contact;  /* of this one's tokens, */
+    uint32_t void_done;     /* up to this counter */
+    uint64_t void_due;      /* when the next one may go */
 };
 
 #define HOME_PARTS_UNKNOWN UINT64_MAX
+
+struct foreign;
 
 /* A contact with something to do. Idle contacts have none and cost nothing. */
 struct work {
@@ -69,6 +81,18 @@ struct work {
     uint64_t look_ms;  /* next look at what the relay has and nobody acknowledged */
     uint64_t period;   /* of the descriptor that was asked for */
     struct mining mining;
+    bool untroubled;         /* its row says that nothing stood in the way of foreign */
+    struct foreign *foreign; /* what goes through our relay; owned, secret */
+};
+
+struct forward_wait;
+
+/* What our relay passes on for its members. */
+struct forwarder {
+    struct cards cards;           /* that members were given */
+    struct forward_wait *waiting; /* oldest first; owned */
+    size_t count;
+    size_t bytes;
 };
 
 enum {
@@ -88,12 +112,15 @@ struct node {
     bool has_account;
     struct sign_pk account_id; /* when keys */
     struct home home;
+    struct cards cards;
+    struct forwarder forwarder;
     struct work *work[WORK_SLOTS];
     size_t work_count;
     unsigned mining_budget;   /* stamp hashes that this turn may still try */
     uint64_t last_tidy;       /* when events and client ids were trimmed last */
     uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
     uint64_t deadline;
+    struct forward_policy forward; /* where our relay passes requests on to */
     uint8_t reply[NODE_REPLY]; /* under construction; wiped after use, last so that it costs nothing
                                   in a node that is no relay */
 };
@@ -186,6 +213,39 @@ enum err contact_take_list(struct step *step, struct contact_row *row, struct sl
 enum err contact_new_session(struct node *node, struct step *step, struct contact_row *row,
                              const uint8_t id[SESSION_T], uint8_t *slot) PETREL_MUST_USE;
 
+/* foreign.c */
+/* Opens the way to the relay at `to`. *ready: foreign_send may be called now; else an event or
+ * work->due says when to look again. */
+enum err foreign_open(struct node *node, struct step *step, struct work *work,
+                      const struct address *to, bool *ready) PETREL_MUST_USE;
+/* Sends (kind, body): in flight then. In the same turn as a foreign_open that said ready. */
+enum err foreign_send(struct node *node, struct step *step, struct work *work,
+                      const struct address *to, uint8_t kind, struct slice body,
+                      uint64_t order) PETREL_MUST_USE;
+/* Our relay's answer. request->kind: that of the inner request, whose reply is *body then; 0:
+ * nothing is left to be done. An error other than LOCAL is our own relay's mistake. */
+enum err foreign_reply(struct node *node, struct step *step, struct work *work,
+                       struct link_request *request, struct slice *body) PETREL_MUST_USE;
+/* Wipes and frees; NULL is fine. */
+void foreign_free(struct foreign *foreign);
+
+/* forwarder.c */
+void forwarder_fini(struct forwarder *forwarder);
+/* Takes another policy over, for requests that come from now on. */
+void forwarder_policy(struct node *node, const struct forward_policy *policy);
+/* A member's request on its link. An error other than LOCAL is the member's mistake. */
+enum err forwarder_request(struct node *node, struct step *step, struct node_link *member,
+                           const struct frame *frame) PETREL_MUST_USE;
+/* The other relay's reply, on the link to it. */
+enum err forwarder_reply(struct node *node, struct step *step, const struct node_link *link,
+                         const struct link_request *request, struct slice body) PETREL_MUST_USE;
+/* A link that came in is closed: what waited for its sake is dropped. */
+void forwarder_member_gone(struct node *node, uint64_t member);
+enum err forwarder_link_opened(struct node *node, struct step *step,
+                               struct node_link *link) PETREL_MUST_USE;
+enum err forwarder_link_closed(struct node *node, struct step *step, const struct node_link *link,
+                               enum err reason) PETREL_MUST_USE;
+
 /* outbox.c */
 /* Orders from here on are ack-only bodies, which have no place in the history. */
 #define OUTBOX_ACKS (UINT64_C(1) << 63)
@@ -229,9 +289,11 @@ enum err outbox_count(struct node *node, struct step *step, uint64_t *count) PET
 /* Does what is due for each contact that has something to do. */
 enum err pump_progress(struct node *node, struct step *step) PETREL_MUST_USE;
 /* A link that carried requests for contacts is gone. */
-enum err pump_link_closed(struct node *node, struct step *step, const struct node_link *link,
-                          enum err err) PETREL_MUST_USE;
-/* An anonymous link is open: whoever waits for it goes on. */
+void pump_link_closed(struct node *node, struct step *step, const struct node_link *link,
+                      enum err err);
+/* Our own relay is ready to pass requests on: whoever waits for that goes on. */
+void pump_relay_ready(struct node *node);
+/* An anonymous link is open: the contact that it is for goes on. */
 void pump_link_opened(struct node *node, const struct node_link *link);
 
 /* inbox.c */

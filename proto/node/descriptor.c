@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "node/signed.h"
+#include "crypto/signed.h"
 
 #define DESCRIPTOR_LABEL "petrel/1 descriptor body"
 

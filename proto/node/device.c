@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/pack.h"
-#include "node/signed.h"
+#include "crypto/signed.h"
 
 #define CERTIFICATE_LABEL "petrel/1 device certificate"
 #define LIST_LABEL        "petrel/1 device list"

@@ -15,6 +15,7 @@
 #include "node/event.h"
 #include "node/home_keys.h"
 #include "node/publish.h"
+#include "node/voiding.h"
 #include "relay/member.h"
 #include "relay/queue.h"
 
@@ -44,7 +45,7 @@ enum err home_load(struct node *node, struct step *step)
 {
     struct relay_row row;
     struct home *home = &node->home;
-    *home = (struct home){.due = UINT64_MAX, .parts = HOME_PARTS_UNKNOWN};
+    *home = (struct home){.due = UINT64_MAX, .parts = HOME_PARTS_UNKNOWN, .voids = true};
     enum err err = relay_row_get(step, node->keys, &row);
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -52,9 +53,17 @@ enum err home_load(struct node *node, struct step *step)
     home->address = row.address;
     home->state = HOME_CONNECTING;
     home->news = row.record_seq == 0;
+    home->quota_known = row.queue_days != 0;
     home->due = 0;
     secret_wipe(&row, sizeof row);
     return ERR_OK;
+}
+
+/* Whether our relay is this very node: queries see the row only. */
+static void mark_own(const struct node *node, struct relay_row *row)
+{
+    const struct sign_pk *relay = &row->address.node_id;
+    row->own_machine = memcmp(relay->b, node->id.b, sizeof relay->b) == 0;
 }
 
 enum err home_use(struct node *node, struct step *step, const struct address *address,
@@ -86,6 +95,7 @@ enum err home_use(struct node *node, struct step *step, const struct address *ad
         }
     }
     row.code = code;
+    mark_own(node, &row);
     err = relay_row_put(step, node->keys, &row);
     secret_wipe(&row, sizeof row);
     secret_wipe(&old, sizeof old);
@@ -98,8 +108,12 @@ enum err home_use(struct node *node, struct step *step, const struct address *ad
     }
     secret_wipe(&account, sizeof account);
     if (err == ERR_OK && node->home.link != 0) {
+        struct node_link *link = links_find(&node->links, node->home.link);
         err = step_close(step, node->home.link, ERR_OK);
-        links_remove(&node->links, node->home.link);
+        if (link != NULL) {
+            pump_link_closed(node, step, link, ERR_LINK_CLOSED); /* what it passed on for us */
+            links_remove(&node->links, link->id);
+        }
     }
     return err == ERR_OK ? home_load(node, step) : err;
 }
@@ -137,6 +151,7 @@ enum err home_closed(struct node *node, struct step *step, enum err err)
     home->attached = false;
     home->waiting = false;
     home->acking = false;
+    home->voiding = false;
     home->state = HOME_CONNECTING;
     return home_fail(node, step, err == ERR_OK ? ERR_LINK_CLOSED : err, 0);
 }
@@ -207,6 +222,7 @@ static enum err home_next(struct home_step *h)
     struct home *home = &h->node->home;
     if (home->state == HOME_READY) {
         home->parts = HOME_PARTS_UNKNOWN; /* parts go without a word to us: ask now and then */
+        home->quota_known = false;        /* its operator may have set another */
     }
     home->state = HOME_JOINING;
     if (!h->row.joined) {
@@ -217,6 +233,9 @@ static enum err home_next(struct home_step *h)
     }
     if (!home->attached) {
         return send_attach(h);
+    }
+    if (!home->quota_known) {
+        return send_register(h); /* the answer says it again */
     }
     home->state = HOME_PUBLISHING;
     struct publish_request request;
@@ -282,6 +301,19 @@ enum err home_progress(struct node *node, struct step *step)
     return err;
 }
 
+static enum err take_quota(struct home *home, struct relay_row *row, struct slice body)
+{
+    struct queue_register_reply reply;
+    enum err err = queue_register_reply_read(body, &reply);
+    if (err == ERR_OK) {
+        row->queue_envelopes = reply.envelopes;
+        row->queue_bytes = reply.bytes;
+        row->queue_days = reply.days;
+        home->quota_known = true;
+    }
+    return err;
+}
+
 /* What a good answer changes. */
 static enum err home_done(struct node *node, struct step *step, struct relay_row *row,
                           struct account_row *account, uint8_t kind, struct slice body)
@@ -294,9 +326,11 @@ static enum err home_done(struct node *node, struct step *step, struct relay_row
         return ERR_OK;
     case FRAME_QUEUE_REGISTER:
         row->registered = true;
-        return ERR_OK;
+        mark_own(node, row); /* rows of older versions do not say */
+        return take_quota(home, row, body);
     case FRAME_QUEUE_ATTACH:
         home->attached = true;
+        pump_relay_ready(node);
         home->arrival = 0;
         home->acked = 0;
         return ERR_OK;
@@ -332,6 +366,9 @@ enum err home_reply(struct node *node, struct step *step, const struct link_requ
         enum err read = relay_reply_read(body, &head);
         /* Not attached any more, as far as the relay knows: begin again on a new link. */
         return read == ERR_OK && head.err != ERR_OK ? ERR_REFUSED : read;
+    }
+    if (request->kind == FRAME_QUEUE_VOID) {
+        return voiding_reply(node, step, body);
     }
     home->waiting = false;
     enum err err = relay_reply_read(body, &head);

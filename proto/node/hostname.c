@@ -267,3 +267,81 @@ enum hostname_kind hostname_canonical(struct slice text, char out[static LIMIT_H
     memcpy(out, name, text.len + 1);
     return HOSTNAME_NAME;
 }
+
+/* --- addresses that are not public --- */
+
+struct prefix {
+    uint8_t bytes[16];
+    uint8_t bits;
+};
+
+static bool has_prefix(const uint8_t *in, const struct prefix *prefix)
+{
+    unsigned whole = prefix->bits / 8;
+    unsigned rest = prefix->bits % 8;
+    return memcmp(in, prefix->bytes, whole) == 0 &&
+           (rest == 0 || (in[whole] ^ prefix->bytes[whole]) >> (8 - rest) == 0);
+}
+
+/* RFC 6890, tables 1 to 16; RFC 5771; RFC 1112, section 4. */
+bool hostname_ipv4_is_private(const uint8_t in[static 4])
+{
+    static const struct prefix ranges[] = {
+        {{0}, 8},         {{10}, 8},       {{100, 64}, 10},      {{127}, 8},
+        {{169, 254}, 16}, {{172, 16}, 12}, {{192, 0, 0}, 24},    {{192, 0, 2}, 24},
+        {{192, 168}, 16}, {{198, 18}, 15}, {{198, 51, 100}, 24}, {{203, 0, 113}, 24},
+        {{224}, 3},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        if (has_prefix(in, &ranges[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* RFC 6890, tables 17 to 28; RFC 4291, section 2.5.7 and 2.7; RFC 3879. */
+bool hostname_ipv6_is_private(const uint8_t in[static 16])
+{
+    static const struct prefix ranges[] = {
+        {{0}, 127}, /* unspecified and loopback */
+        {{0x01, 0x00}, 64}, {{0x20, 0x01, 0x0d, 0xb8}, 32},
+        {{0xfc}, 7},        {{0xfe, 0x80}, 9}, /* link-local and site-local */
+        {{0xff}, 8},
+    };
+    static const struct {
+        struct prefix prefix;
+        unsigned at; /* where the IPv4 address lies */
+    } holds[] = {
+        {{{0}, 96}, 12},
+        {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96}, 12},
+        {{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},
+        {{{0x20, 0x02}, 16}, 2},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        if (has_prefix(in, &ranges[i])) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof holds / sizeof holds[0]; i++) {
+        if (has_prefix(in, &holds[i].prefix) && hostname_ipv4_is_private(in + holds[i].at)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hostname_is_private(struct slice text)
+{
+    static const char local[] = ".localhost";
+    uint8_t bytes[16];
+    size_t n = sizeof local - 1;
+    if (hostname_ipv4(text, bytes)) {
+        return hostname_ipv4_is_private(bytes);
+    }
+    if (hostname_ipv6(text, bytes)) {
+        return hostname_ipv6_is_private(bytes);
+    }
+    return slice_equal(text, slice_of(local + 1, n - 1)) ||
+           (text.len > n && memcmp(text.p + text.len - n, local, n) == 0);
+}

@@ -26,6 +26,13 @@ enum hostname_kind hostname_canonical(struct slice text, char out[static LIMIT_H
 /* The bytes of a literal; false when text is not one. */
 bool hostname_ipv4(struct slice text, uint8_t out[static 4]);
 bool hostname_ipv6(struct slice text, uint8_t out[static 16]);
+/* Whether an address is not one of the public internet: private, loopback, link-local, shared,
+ * multicast, reserved or unspecified (RFC 6890), also inside an IPv6 address that holds an IPv4 one
+ * (mapped, NAT64, 6to4). */
+bool hostname_ipv4_is_private(const uint8_t in[static 4]);
+bool hostname_ipv6_is_private(const uint8_t in[static 16]);
+/* The same of a canonical host; of names only localhost and what ends with it (RFC 6761). */
+bool hostname_is_private(struct slice text);
 /* Canonical text, NUL-terminated. */
 void hostname_print_ipv4(const uint8_t in[static 4], char out[static LIMIT_HOST + 1]);
 void hostname_print_ipv6(const uint8_t in[static 16], char out[static LIMIT_HOST + 1]);

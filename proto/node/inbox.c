@@ -22,11 +22,8 @@
 #include "node/home_keys.h"
 #include "node/invite.h"
 #include "node/prekeys.h"
+#include "node/stock.h"
 #include "relay/queue.h"
-
-enum {
-    INBOX_STOCK_MAX = 2048, /* tokens of one contact that are kept, section 4 of the protocol */
-};
 
 /* One envelope on its way through. */
 struct arrival {
@@ -34,7 +31,9 @@ struct arrival {
     struct step *step;
     struct slice envelope;
     bool stamped;           /* came with a stamp: its sender had no token */
-    uint32_t counter;       /* of its token */
+    uint32_t token_of;      /* contact that its token was minted for; 0: no token of ours */
+    uint32_t counter;       /* of that token */
+    uint64_t deposited_ms;  /* when the relay took it */
     struct contact_row row; /* whose it is */
     uint8_t slot;           /* of the session that opened it */
     struct session *s;
@@ -79,10 +78,10 @@ static enum err try_sessions(struct arrival *a)
 
 /* The session that opens a kind-1 envelope: of the contact that the token was made for, else (a
  * stamp says nothing) of any. Who was not accepted yet has no answer of ours, so sends kind 2. */
-static enum err open_established(struct arrival *a, uint32_t contact)
+static enum err open_established(struct arrival *a)
 {
-    if (contact != 0) {
-        enum err err = contact_row_get(a->step, a->node->keys, contact, &a->row);
+    if (a->token_of != 0) {
+        enum err err = contact_row_get(a->step, a->node->keys, a->token_of, &a->row);
         return err == ERR_OK ? try_sessions(a) : err;
     }
     struct arena *arena = a->step->turn->arena;
@@ -508,7 +507,7 @@ static enum err take_tokens(struct arrival *a)
     uint64_t have;
     enum err err = token_row_count(a->step, a->node->keys, a->row.number, &have);
     if (err != ERR_OK || a->in.tokens.len % TOKEN != 0 ||
-        have + a->in.tokens.len / TOKEN > INBOX_STOCK_MAX) {
+        have + a->in.tokens.len / TOKEN > LIMIT_TOKEN_STOCK_MAX) {
         return err;
     }
     struct work *work = work_find(a->node, a->row.number);
@@ -547,11 +546,11 @@ static enum err take(struct arrival *a)
     struct step *step = a->step;
     struct seal_keys *keys = a->node->keys;
     struct slice saved;
-    if (a->counter > a->row.seen) {
-        a->row.seen = a->counter;
+    if (a->token_of == a->row.number) {
+        stock_came_back(&a->row, a->counter, step_now(step), a->deposited_ms);
     }
     if (a->stamped) {
-        a->row.seen = a->row.minted; /* no token was left */
+        stock_was_empty(&a->row, step_now(step));
     }
     a->row.first_sent = 0;
     a->row.heard_ms = step_now(a->step);
@@ -602,13 +601,12 @@ static enum err owe_ack(struct arrival *a)
     return owed_row_put(a->step, a->node->keys, a->row.number);
 }
 
-/* Which contact a token was made for; 0: a stamp, or a token that is not ours. */
-static enum err whose_token(struct arrival *a, const struct queue_push *push, uint32_t *contact)
+/* Notes which contact its token was minted for. */
+static enum err whose_token(struct arrival *a, const struct queue_push *push)
 {
     struct relay_row relay;
     struct token_key k;
     struct token_siv_key siv;
-    *contact = 0;
     if (!push->has_nonce) {
         a->stamped = true;
         return ERR_OK;
@@ -618,8 +616,8 @@ static enum err whose_token(struct arrival *a, const struct queue_push *push, ui
         return err;
     }
     home_token_keys(&relay, &push->queue, &k, &siv);
-    if (token_open_nonce(&siv, push->nonce, contact, &a->counter) != ERR_OK) {
-        *contact = 0;
+    if (token_open_nonce(&siv, push->nonce, &a->token_of, &a->counter) != ERR_OK) {
+        a->token_of = 0;
     }
     secret_wipe(&relay, sizeof relay);
     secret_wipe(&k, sizeof k);
@@ -627,10 +625,9 @@ static enum err whose_token(struct arrival *a, const struct queue_push *push, ui
     return ERR_OK;
 }
 
-static enum err open_and_take(struct arrival *a, uint32_t contact)
+static enum err open_and_take(struct arrival *a)
 {
-    enum err err =
-        a->envelope.p[0] == ENVELOPE_FIRST ? open_first(a) : open_established(a, contact);
+    enum err err = a->envelope.p[0] == ENVELOPE_FIRST ? open_first(a) : open_established(a);
     if (err == ERR_OK && a->row.state == CONTACT_INCOMING && too_early(a)) {
         return ERR_NOT_ACCEPTED; /* the session was not saved: as if it had not come */
     }
@@ -652,9 +649,9 @@ enum err inbox_push(struct node *node, struct step *step, struct slice body)
     if (err != ERR_OK) {
         return err;
     }
-    struct arrival a = {.node = node, .step = step, .envelope = push.envelope};
-    uint32_t contact;
-    err = whose_token(&a, &push, &contact);
+    struct arrival a = {
+        .node = node, .step = step, .envelope = push.envelope, .deposited_ms = push.deposited_ms};
+    err = whose_token(&a, &push);
     if (err != ERR_OK) {
         return err;
     }
@@ -662,7 +659,7 @@ enum err inbox_push(struct node *node, struct step *step, struct slice body)
     if (a.s == NULL) {
         return ERR_NO_MEMORY;
     }
-    err = open_and_take(&a, contact);
+    err = open_and_take(&a);
     session_free(a.s);
     secret_wipe(&a.row, sizeof a.row);
     secret_wipe(&a.in, sizeof a.in);

@@ -8,7 +8,7 @@
 
 #include "base/pack.h"
 #include "base/secret.h"
-#include "node/signed.h"
+#include "crypto/signed.h"
 
 enum {
     INVITE_FIELDS = 16, /* of a map, unknown ones included */

@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "crypto/prim.h"
+#include "node/policy.h"
 #include "node/skip.h"
 #include "store/seal.h"
 
@@ -22,8 +23,9 @@ struct node_config {
     bool relay_open;             /* relay.registration = open: members need no invite code */
     const char *listen_host;     /* what others dial to reach this relay, text; or NULL. Copied */
     uint16_t listen_port;
-    uint64_t spent_lru;           /* nonces held in memory; 0: LIMIT_SPENT_LRU */
-    const struct node_skip *skip; /* pushes to pass over, borrowed; or NULL */
+    const struct forward_policy *forward; /* copied; NULL: the standard one */
+    uint64_t spent_lru;                   /* nonces held in memory; 0: LIMIT_SPENT_LRU */
+    const struct node_skip *skip;         /* pushes to pass over, borrowed; or NULL */
 };
 
 enum node_input_kind {
@@ -32,6 +34,7 @@ enum node_input_kind {
     NODE_LINK_CLOSED, /* closed or never opened: err says why */
     NODE_TICK,        /* the deadline has passed (or any other time) */
     NODE_COMMAND,     /* a call over the control socket that changes or shows live state */
+    NODE_POLICY,      /* the operator has another policy for forwards */
 };
 
 struct node_input {
@@ -45,6 +48,7 @@ struct node_input {
         } opened;
         struct slice frame; /* encoded frame, borrowed for the call */
         enum err closed;
+        const struct forward_policy *policy; /* borrowed for the call */
         struct {
             uint64_t client;     /* host's number of the control client */
             uint32_t id;         /* msgpack-RPC message id */
@@ -79,6 +83,7 @@ struct node_output {
         struct dh_sk link_key;  /* our static for this link; wipe after use */
         char host[LIMIT_HOST + 1];
         uint16_t port;
+        bool public_only; /* refuse private addresses, also those that a name resolves to */
     } connect;
     size_t len;     /* SEND, REPLY */
     uint8_t data[]; /* SEND, REPLY */

@@ -133,26 +133,37 @@ void links_remove(struct links *links, uint64_t id)
     link_free_memory(link);
 }
 
-struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
-                                 const struct address *address)
+static struct node_link *find_own(const struct links *links, enum link_purpose purpose,
+                                  const struct address *address, uint32_t contact)
 {
     struct node_link *link = links->own;
-    while (link != NULL && (link->purpose != purpose || !address_equal(&link->address, address))) {
+    while (link != NULL && (link->purpose != purpose || link->contact != contact ||
+                            !address_equal(&link->address, address))) {
         link = link->own_next;
     }
     return link;
 }
 
-enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
-                       const struct address *address, const struct dh_sk *key,
-                       struct node_link **out)
+struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
+                                 const struct address *address)
 {
-    struct node_link *link = links_find_own(links, purpose, address);
-    if (link != NULL) {
-        *out = link;
-        return ERR_OK;
+    return find_own(links, purpose, address, 0);
+}
+
+size_t links_count(const struct links *links, enum link_purpose purpose)
+{
+    size_t n = 0;
+    for (const struct node_link *link = links->own; link != NULL; link = link->own_next) {
+        n += link->purpose == purpose;
     }
-    link = add(links, LINKS_OWN_BIT | ++links->last_own, purpose);
+    return n;
+}
+
+/* A new link to this relay. */
+static enum err dial(struct links *links, struct step *step, enum link_purpose purpose,
+                     const struct address *address, const struct dh_sk *key, struct node_link **out)
+{
+    struct node_link *link = add(links, LINKS_OWN_BIT | ++links->last_own, purpose);
     if (link == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -161,25 +172,51 @@ enum err links_connect(struct links *links, struct step *step, enum link_purpose
     link->own_next = links->own;
     links->own = link;
     *out = link;
-    return step_connect(step, link->id, &address->node_id, address->host, address->port, key);
+    bool public_only = purpose == LINK_FORWARD && !links->forward_private;
+    return step_connect(step, link->id, address, key, public_only);
+}
+
+enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
+                       const struct address *address, const struct dh_sk *key,
+                       struct node_link **link)
+{
+    *link = links_find_own(links, purpose, address);
+    return *link != NULL ? ERR_OK : dial(links, step, purpose, address, key, link);
 }
 
 enum err links_anonymous(struct links *links, struct step *step, const struct address *address,
-                         struct node_link **link)
+                         uint32_t contact, struct node_link **link)
 {
+    *link = find_own(links, LINK_ANONYMOUS, address, contact);
+    if (*link != NULL) {
+        return ERR_OK;
+    }
     struct dh_sk key;
     env_random(step->turn->env, key.b, sizeof key.b);
-    enum err err = links_connect(links, step, LINK_ANONYMOUS, address, &key, link);
+    enum err err = dial(links, step, LINK_ANONYMOUS, address, &key, link);
     secret_wipe(&key, sizeof key);
+    if (err == ERR_OK) {
+        (*link)->contact = contact;
+    }
     return err;
 }
 
-static struct link_request *free_slot(struct node_link *link)
+bool links_busy(const struct node_link *link)
+{
+    bool busy = false;
+    for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+        busy |= link->requests[i].id != 0;
+    }
+    return busy;
+}
+
+/* One of the first n. */
+static struct link_request *free_slot(struct node_link *link, size_t n)
 {
     if (link->requests == NULL) {
         link->requests = calloc(LINK_REQUESTS, sizeof *link->requests);
     }
-    for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+    for (size_t i = 0; link->requests != NULL && i < n; i++) {
         if (link->requests[i].id == 0) {
             return &link->requests[i];
         }
@@ -190,10 +227,13 @@ static struct link_request *free_slot(struct node_link *link)
 enum err links_request(struct node_link *link, struct step *step, uint8_t kind, struct slice body,
                        uint32_t contact, uint64_t order)
 {
-    if (!link->open || link->credit == 0) {
+    /* What we pass on must not keep the link from its own business. */
+    bool forward = kind == FRAME_RELAY_FORWARD;
+    uint32_t kept = forward ? LINK_OWN_REQUESTS : 0;
+    if (!link->open || link->credit <= kept) {
         return ERR_NOT_NOW;
     }
-    struct link_request *request = free_slot(link);
+    struct link_request *request = free_slot(link, LINK_REQUESTS - kept);
     if (request == NULL) {
         return link->requests == NULL ? ERR_NO_MEMORY : ERR_NOT_NOW;
     }
@@ -205,11 +245,13 @@ enum err links_request(struct node_link *link, struct step *step, uint8_t kind, 
     link->last_id = id;
     link->credit--;
     link->used_ms = step_now(step);
-    *request = (struct link_request){.id = id,
-                                     .kind = kind,
-                                     .contact = contact,
-                                     .order = order,
-                                     .deadline = step_now(step) + LIMIT_REQUEST_TIMEOUT_MS};
+    *request =
+        (struct link_request){.id = id,
+                              .kind = kind,
+                              .contact = contact,
+                              .order = order,
+                              .deadline = step_now(step) + (forward ? LIMIT_FORWARD_TIMEOUT_MS
+                                                                    : LIMIT_REQUEST_TIMEOUT_MS)};
     return ERR_OK;
 }
 

@@ -15,7 +15,8 @@
 enum link_purpose {
     LINK_INBOUND,   /* somebody dialled us: requests to our relay come in */
     LINK_OWNER,     /* to the relay that our account uses, under its link key */
-    LINK_ANONYMOUS, /* to any relay, under a fresh key: deposits, pops, look-ups */
+    LINK_ANONYMOUS, /* to any relay, under a fresh key: one deposit, pop or look-up */
+    LINK_FORWARD,   /* to another relay, under a fresh key: sealed requests of our members */
 };
 
 #define LINKS_OWN_BIT (UINT64_C(1) << 63) /* set in the number of every link that we open */
@@ -24,25 +25,30 @@ enum link_purpose {
 struct link_request {
     uint32_t id;       /* 0: this slot is free */
     uint8_t kind;      /* FRAME_* of the request */
-    uint32_t contact;  /* whom it serves, 0: the account's own relay */
-    uint64_t order;    /* of the outbox entry, where it is a deposit */
+    uint32_t contact;  /* whom it serves, 0: the account's own relay; LINK_FORWARD: the member's
+                          request id */
+    uint64_t order;    /* of the outbox entry, where it is a deposit; LINK_FORWARD: the member's
+                          link */
     uint64_t deadline; /* Unix ms */
 };
 
 enum {
-    LINK_REQUESTS = 16, /* unanswered requests of ours on one link */
+    LINK_REQUESTS = 64,    /* unanswered requests of ours on one link */
+    LINK_OWN_REQUESTS = 8, /* of these, kept free of what is to be forwarded */
 };
 
 struct node_link {
     uint64_t id;
     enum link_purpose purpose;
-    bool open;                     /* false: still connecting */
-    uint8_t hash[64];              /* handshake hash */
-    struct address address;        /* of the relay; not for LINK_INBOUND */
-    uint32_t credit;               /* frames that we may still send */
-    uint32_t received;             /* frames that cost credit, since we last granted some */
-    uint32_t last_id;              /* of the newest request of ours */
-    uint64_t used_ms;              /* when it last carried a request of ours */
+    bool open;              /* false: still connecting */
+    uint8_t hash[64];       /* handshake hash */
+    struct address address; /* of the relay; not for LINK_INBOUND */
+    uint32_t contact;       /* LINK_ANONYMOUS: whom its one request is for */
+    uint32_t forwarding;    /* LINK_INBOUND: its requests that are passed on and unanswered */
+    uint32_t credit;        /* frames that we may still send */
+    uint32_t received;      /* frames that cost credit, since we last granted some */
+    uint32_t last_id;       /* of the newest request of ours */
+    uint64_t used_ms;       /* when it last carried a request of ours */
     struct link_request *requests; /* LINK_REQUESTS of them; NULL until the first */
     struct node_link *next;        /* of its hash chain */
     struct node_link *own_next;    /* of the list of links that we opened */
@@ -54,6 +60,7 @@ struct links {
     struct node_link **slots; /* hash chains by id */
     size_t slot_count;        /* a power of two */
     size_t count;
+    bool forward_private;     /* LINK_FORWARD may lead to private addresses */
     uint64_t last_own;        /* number of the newest link that we opened */
     struct node_link *own;    /* list of the links that we opened */
     struct node_link *grants; /* list of the links that get credit in this turn */
@@ -73,11 +80,17 @@ void links_remove(struct links *links, uint64_t id);
 enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
                        const struct address *address, const struct dh_sk *key,
                        struct node_link **link) PETREL_MUST_USE;
-/* The anonymous link to this relay, opened under a fresh key when there is none. */
+/* The anonymous link to this relay for one request of a contact, opened under a fresh key when
+ * there is none. Close it when the request is answered. */
 enum err links_anonymous(struct links *links, struct step *step, const struct address *address,
-                         struct node_link **link) PETREL_MUST_USE;
+                         uint32_t contact, struct node_link **link) PETREL_MUST_USE;
+/* NULL: none. */
 struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
                                  const struct address *address);
+/* Links that we opened for this purpose. */
+size_t links_count(const struct links *links, enum link_purpose purpose);
+/* Whether a request of ours waits for an answer on it. */
+bool links_busy(const struct node_link *link);
 
 /* Sends a request. ERR_NOT_NOW: not open yet, no credit, or LINK_REQUESTS wait already. */
 enum err links_request(struct node_link *link, struct step *step, uint8_t kind, struct slice body,

@@ -9,6 +9,7 @@
 #include "node/core.h"
 #include "node/event.h"
 #include "node/prekeys.h"
+#include "node/voiding.h"
 #include "relay/queue.h"
 
 enum {
@@ -28,12 +29,16 @@ struct node *node_new(const struct node_config *config)
         memcpy(node->listen_host, config->listen_host, len);
         node->config.listen_host = node->listen_host;
     }
+    node->config.forward = NULL;
     node->deadline = UINT64_MAX;
     node->home.due = UINT64_MAX;
     node->sk = secret_new(sizeof *node->sk);
     if (node->sk == NULL || links_init(&node->links) != ERR_OK) {
         node_free(node);
         return NULL;
+    }
+    if (config->forward != NULL) {
+        forwarder_policy(node, config->forward);
     }
     return node;
 }
@@ -48,6 +53,8 @@ void node_free(struct node *node)
             work_drop(node, node->work[i]->contact);
         }
     }
+    cards_fini(&node->cards);
+    forwarder_fini(&node->forwarder);
     relay_host_free(node->relay);
     seal_keys_free(node->keys);
     links_fini(&node->links);
@@ -86,6 +93,7 @@ static enum err load_relay(struct node *node, struct turn *turn)
     }
     struct relay_host_config config = {
         .node_id = node->id,
+        .node_sk = node->sk,
         .keys = node->config.node_keys,
         .registration_open = node->config.relay_open,
         .spent_lru = node->config.spent_lru > 0 ? node->config.spent_lru : LIMIT_SPENT_LRU};
@@ -148,13 +156,18 @@ static enum err link_gone(struct node *node, struct step *step, uint64_t id, enu
     case LINK_INBOUND:
         if (node->relay != NULL) {
             relay_host_link_closed(node->relay, id);
+            forwarder_member_gone(node, id);
         }
         break;
     case LINK_OWNER:
         err = id == node->home.link ? home_closed(node, step, reason) : ERR_OK;
+        pump_link_closed(node, step, link, reason);
         break;
     case LINK_ANONYMOUS:
-        err = pump_link_closed(node, step, link, reason);
+        pump_link_closed(node, step, link, reason);
+        break;
+    case LINK_FORWARD:
+        err = forwarder_link_closed(node, step, link, reason);
         break;
     }
     links_remove(&node->links, id);
@@ -182,6 +195,9 @@ static enum err link_opened(struct node *node, struct step *step, const struct n
         home_opened(node);
         return ERR_OK;
     }
+    if (link->purpose == LINK_FORWARD) {
+        return forwarder_link_opened(node, step, link);
+    }
     pump_link_opened(node, link);
     return ERR_OK;
 }
@@ -199,15 +215,62 @@ static enum err frame_request(struct node *node, struct step *step, struct node_
     if (node->relay == NULL) {
         return ERR_UNSUPPORTED;
     }
+    if (frame->kind == FRAME_RELAY_FORWARD) {
+        return forwarder_request(node, step, link, frame);
+    }
     struct writer reply = writer_of(node->reply, sizeof node->reply);
-    struct relay_peer peer = {.link = link->id, .handshake_hash = link->hash};
+    struct relay_peer peer = {
+        .link = link->id, .handshake_hash = link->hash, .kind = frame->kind, .id = frame->id};
     enum err err =
         relay_host_request(node->relay, step->turn, &peer, frame->kind, frame->body, &reply);
-    if (err == ERR_OK) {
+    if (err == ERR_OK && reply.len > 0) {
         err = step_send(step, link->id, (uint8_t)(frame->kind + FRAME_REPLY), frame->id,
                         writer_done(&reply));
     }
     secret_wipe(node->reply, reply.len);
+    return err;
+}
+
+/* An answer for a contact, from the relay that was asked. */
+static enum err contact_answer(struct node *node, struct step *step,
+                               const struct link_request *request, struct slice body)
+{
+    struct work *work = work_find(node, request->contact);
+    if (work == NULL) {
+        return ERR_OK;
+    }
+    return request->kind == FRAME_QUEUE_DEPOSIT ? outbox_reply(node, step, work, request, body)
+                                                : contact_reply(node, step, work, request, body);
+}
+
+/* The answer was out of form. The request is off its link: nothing else would wake the contact. */
+static void contact_failed_answer(struct node *node, struct step *step,
+                                  const struct link_request *request, enum err err)
+{
+    struct work *work = work_find(node, request->contact);
+    if (work != NULL) {
+        work->in_flight = false;
+        work_fail(step, work, err, 0);
+    }
+}
+
+/* The same through our own relay, which is not to blame for what is inside. */
+static enum err forwarded_reply(struct node *node, struct step *step, struct link_request *request,
+                                struct slice body)
+{
+    struct work *work = work_find(node, request->contact);
+    if (work == NULL) {
+        return ERR_OK;
+    }
+    enum err err = foreign_reply(node, step, work, request, &body);
+    if (err != ERR_OK || request->kind == 0) {
+        return err;
+    }
+    err = contact_answer(node, step, request, body);
+    if (err != ERR_OK && err_class(err) != ERR_CLASS_LOCAL) {
+        contact_failed_answer(node, step, request, err);
+        err = ERR_OK;
+    }
     return err;
 }
 
@@ -216,19 +279,24 @@ static enum err frame_reply(struct node *node, struct step *step, struct node_li
 {
     struct link_request request;
     enum err err = links_answered(link, frame->id, frame->kind, &request);
+    if (err == ERR_OK && link->purpose == LINK_FORWARD) {
+        return forwarder_reply(node, step, link, &request, frame->body);
+    }
     if (err != ERR_OK || node->keys == NULL) {
         return err;
+    }
+    if (request.kind == FRAME_RELAY_FORWARD) {
+        return forwarded_reply(node, step, &request, frame->body);
     }
     if (link->purpose == LINK_OWNER) {
         return home_reply(node, step, &request, frame->body);
     }
-    struct work *work = work_find(node, request.contact);
-    if (work == NULL) {
-        return ERR_OK;
+    err = contact_answer(node, step, &request, frame->body);
+    if (err != ERR_OK && err_class(err) != ERR_CLASS_LOCAL) {
+        contact_failed_answer(node, step, &request, err);
     }
-    return request.kind == FRAME_QUEUE_DEPOSIT
-               ? outbox_reply(node, step, work, &request, frame->body)
-               : contact_reply(node, step, work, &request, frame->body);
+    /* An anonymous link carries one request: nothing ties it to the next one. */
+    return err == ERR_OK ? drop_link(node, step, link->id, ERR_OK) : err;
 }
 
 static enum err frame_credit(struct node_link *link, const struct frame *frame)
@@ -310,6 +378,12 @@ static enum err frame_in(struct node *node, struct step *step, const struct node
 
 /* --- time --- */
 
+/* Links that are closed when they carry nothing for a while. */
+static bool idles(const struct node_link *link)
+{
+    return link->purpose == LINK_ANONYMOUS || link->purpose == LINK_FORWARD;
+}
+
 /* Requests that were not answered in time take their link with them. */
 static enum err expire_links(struct node *node, struct step *step)
 {
@@ -317,14 +391,12 @@ static enum err expire_links(struct node *node, struct step *step)
     struct node_link *next;
     for (struct node_link *link = node->links.own; link != NULL; link = next) {
         bool late = false;
-        bool busy = false;
+        bool busy = links_busy(link);
         next = link->own_next;
-        for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
-            busy |= link->requests[i].id != 0;
+        for (size_t i = 0; busy && i < LINK_REQUESTS; i++) {
             late |= link->requests[i].id != 0 && link->requests[i].deadline <= now;
         }
-        bool idle = link->purpose == LINK_ANONYMOUS && link->open && !busy &&
-                    now - link->used_ms >= NODE_ANON_IDLE_MS;
+        bool idle = idles(link) && link->open && !busy && now - link->used_ms >= NODE_ANON_IDLE_MS;
         if (late || idle) {
             enum err err = drop_link(node, step, link->id, late ? ERR_TIMEOUT : ERR_OK);
             if (err != ERR_OK) {
@@ -387,6 +459,9 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
         return tidy(node, &step);
     case NODE_COMMAND:
         return command_run(node, &step, input);
+    case NODE_POLICY:
+        forwarder_policy(node, input->u.policy);
+        return ERR_OK;
     }
     return ERR_BUG;
 }
@@ -414,6 +489,23 @@ static enum err push_one(struct node *node, struct step *step)
     return err;
 }
 
+/* The answers that waited for the end of the turn. */
+static enum err answer_all(struct node *node, struct step *step)
+{
+    enum err err = node->relay != NULL ? ERR_OK : ERR_NOT_FOUND;
+    while (err == ERR_OK) {
+        struct relay_answer to;
+        struct writer reply = writer_of(node->reply, sizeof node->reply);
+        err = relay_host_next_answer(node->relay, step->turn, &to, &reply);
+        if (err == ERR_OK && links_find(&node->links, to.link) != NULL) {
+            err = step_send(step, to.link, (uint8_t)(to.kind + FRAME_REPLY), to.id,
+                            writer_done(&reply));
+        }
+        secret_wipe(node->reply, reply.len);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 static enum err push_all(struct node *node, struct step *step)
 {
     enum err err = node->relay != NULL ? ERR_OK : ERR_NOT_FOUND;
@@ -436,7 +528,7 @@ static uint64_t next_deadline(const struct node *node)
         first = earlier(first, relay_host_deadline(node->relay));
     }
     for (const struct node_link *link = node->links.own; link != NULL; link = link->own_next) {
-        if (link->purpose == LINK_ANONYMOUS && link->open) {
+        if (idles(link) && link->open) {
             first = earlier(first, link->used_ms + NODE_ANON_IDLE_MS);
         }
     }
@@ -445,6 +537,9 @@ static uint64_t next_deadline(const struct node *node)
     }
     if (!node->home.waiting) {
         first = earlier(first, node->home.due);
+    }
+    if (node->home.voids && node->home.attached && !node->home.voiding) {
+        first = earlier(first, node->home.void_due);
     }
     for (size_t i = 0; node->work_count > 0 && i < WORK_SLOTS; i++) {
         for (const struct work *work = node->work[i]; work != NULL; work = work->next) {
@@ -472,6 +567,12 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
     }
     if (err == ERR_OK && node->keys != NULL) {
         err = home_ack(node, &step);
+    }
+    if (err == ERR_OK && node->keys != NULL) {
+        err = voiding_progress(node, &step);
+    }
+    if (err == ERR_OK) {
+        err = answer_all(node, &step);
     }
     if (err == ERR_OK) {
         err = push_all(node, &step);

@@ -7,6 +7,7 @@
  * retry sends identical bytes. One deposit a contact is under way at a time: so the relay stores
  * them, and the reader gets them, in the order in which they were written.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/hex.h"
@@ -15,13 +16,17 @@
 #include "node/core.h"
 #include "node/event.h"
 #include "node/home_keys.h"
+#include "node/stock.h"
 #include "relay/queue.h"
+#include "relay/receipt.h"
 
 enum {
     OUTBOX_LIFETIME = 3, /* class of lifetime: 30 days */
     OUTBOX_SCAN = 64,    /* entries looked at behind the first unacknowledged one */
     OUTBOX_FIELD = 4,    /* encoding of the tokens beside the tokens themselves */
 };
+
+static_assert((int)ROW_RECEIPT == (int)RELAY_RECEIPT, "a row holds any receipt");
 
 /* --- entries --- */
 
@@ -184,19 +189,20 @@ enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
 
 /* --- sealing --- */
 
-/* Tokens for our queue that fit beside content in the envelope that content needs. */
+/* Tokens for our queue that fit beside content in the envelope that content needs. A body without
+ * content takes the next larger one for a contact whose stock is low. */
 static enum err mint(struct node *node, struct step *step, struct contact_row *row,
                      const struct session *s, size_t content_len, struct slice *tokens)
 {
-    uint32_t out = row->minted - row->seen; /* that the other side may still hold */
     size_t room = 0;
-    for (unsigned class = 0; class < LIMIT_ENVELOPE_CLASSES && room == 0; class ++) {
+    unsigned smallest = content_len == 0 && stock_is_low(row, step_now(step)) ? 1 : 0;
+    for (unsigned class = smallest; class < LIMIT_ENVELOPE_CLASSES && room == 0; class ++) {
         if (session_room(s, class) >= content_len) {
             room = session_room(s, class) - content_len;
             break;
         }
     }
-    size_t n = out >= LIMIT_TOKEN_STOCK ? 0 : LIMIT_TOKEN_STOCK - out;
+    size_t n = stock_room(row, step_now(step));
     if (n > LIMIT_TOKENS_PER_BODY) {
         n = LIMIT_TOKENS_PER_BODY;
     }
@@ -228,8 +234,6 @@ static enum err mint(struct node *node, struct step *step, struct contact_row *r
     return p == NULL ? ERR_NO_MEMORY : ERR_OK;
 }
 
-/* Seals content (or an ack-only body, when it is empty) into entry; saves session and contact.
- * ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
 /* Where our queue is, if content may carry it and the contact was not told yet. */
 static enum err route(struct node *node, struct step *step, struct contact_row *row,
                       const struct session *s, struct session_out *out)
@@ -258,7 +262,7 @@ static enum err route(struct node *node, struct step *step, struct contact_row *
         return ERR_OK; /* with the next message */
     }
     if (row->told != 0) {
-        row->seen = row->minted; /* the tokens that they hold are for the old queue */
+        stock_reset(row); /* the tokens that they hold are for the old queue */
     }
     row->told = mark;
     out->route = writer_done(&w);
@@ -276,7 +280,8 @@ enum err outbox_seal(struct node *node, struct step *step, struct contact_row *r
     if (err == ERR_OK) {
         err = session_load(s, saved);
     }
-    if (err == ERR_OK && entry->ack_only && !session_owes_ack(s)) {
+    if (err == ERR_OK && entry->ack_only && !session_owes_ack(s) &&
+        !stock_is_low(row, step_now(step))) {
         err = ERR_NOT_NOW;
     }
     struct session_out out = {.content = entry->content};
@@ -349,14 +354,13 @@ static enum err admission(struct node *node, struct step *step, struct work *wor
 static enum err deposit(struct node *node, struct step *step, struct work *work,
                         const struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
-    struct node_link *link;
-    enum err err = links_anonymous(&node->links, step, &row->queue_relay, &link);
-    if (err != ERR_OK || !link->open) {
-        return err; /* its opening or closing says when to go on */
+    bool ready;
+    enum err err = foreign_open(node, step, work, &row->queue_relay, &ready);
+    if (err != ERR_OK || !ready) {
+        return err;
     }
     struct queue_deposit request = {
         .queue = row->queue, .lifetime = OUTBOX_LIFETIME, .envelope = entry->envelope};
-    bool ready;
     err = admission(node, step, work, row, order, entry, &request.admission, &ready);
     if (err != ERR_OK) {
         return err;
@@ -367,7 +371,8 @@ static enum err deposit(struct node *node, struct step *step, struct work *work,
     }
     struct writer w = step_writer(step, entry->envelope.len + 512);
     queue_deposit_write(&w, &request);
-    return work_request(work, step, link, FRAME_QUEUE_DEPOSIT, writer_done(&w), order);
+    return foreign_send(node, step, work, &row->queue_relay, FRAME_QUEUE_DEPOSIT, writer_done(&w),
+                        order);
 }
 
 /* Seals the entry when it waits, then deposits it. */
@@ -452,28 +457,50 @@ enum err outbox_clear(struct node *node, struct step *step, const struct contact
 
 /* --- the relay's answer --- */
 
-/* The relay has the entry on disk. */
-static enum err at_relay(struct node *node, struct step *step, struct work *work, uint64_t order,
-                         struct outbox_row *entry)
+/* Whether the relay where the contact's queue is now has signed for the entry's envelope. */
+static enum err check_receipt(const struct contact_row *row, const struct outbox_row *entry,
+                              const struct queue_deposit_reply *reply)
 {
+    struct receipt receipt;
+    if (reply->outcome != QUEUE_STORED) {
+        return ERR_PROTOCOL; /* nothing that we deposit is volatile */
+    }
+    enum err err = receipt_read(reply->receipt, &receipt);
+    return err == ERR_OK
+               ? receipt_verify(&receipt, &row->queue_relay.node_id, &row->queue, entry->envelope)
+               : err;
+}
+
+/* The relay has the entry on disk, and has signed for it. */
+static enum err at_relay(struct node *node, struct step *step, struct work *work, uint64_t order,
+                         struct outbox_row *entry, const struct queue_deposit_reply *reply)
+{
+    struct contact_row row;
+    enum err err = contact_row_get(step, node->keys, work->contact, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    enum err signature = check_receipt(&row, entry, reply);
+    if (signature != ERR_OK) {
+        work_fail(step, work, signature, 0); /* or the contact's queue is another by now */
+        return ERR_OK;
+    }
     work->attempts = 0;
     work->trouble = ERR_OK;
     work->bits = 0;
     work->mining = (struct mining){.wanted = false};
     work_wake(work);
     if (entry->ack_only) {
-        if (work->ack_again && work->ack_due == UINT64_MAX) {
+        bool more = work->ack_again || (entry->token.len > 0 && stock_is_low(&row, step_now(step)));
+        if (more && work->ack_due == UINT64_MAX) {
             work->ack_due = work->acked_ms + LIMIT_ACK_INTERVAL_MS;
         }
         return outbox_row_del(step, node->keys, work->contact, order);
     }
     entry->state = OUTBOX_AT_RELAY;
     entry->at_relay_ms = step_now(step);
-    enum err err = outbox_row_put(step, node->keys, work->contact, order, entry);
-    struct contact_row row;
-    if (err == ERR_OK) {
-        err = contact_row_get(step, node->keys, work->contact, &row);
-    }
+    entry->receipt = reply->receipt;
+    err = outbox_row_put(step, node->keys, work->contact, order, entry);
     if (err == ERR_OK && row.state == CONTACT_RESOLVING) {
         row.state = CONTACT_REQUESTED;
         err = contact_row_put(step, node->keys, &row);
@@ -527,7 +554,7 @@ enum err outbox_reply(struct node *node, struct step *step, struct work *work,
     if (err != ERR_OK) {
         return err;
     }
-    return reply.head.err == ERR_OK ? at_relay(node, step, work, request->order, &entry)
+    return reply.head.err == ERR_OK ? at_relay(node, step, work, request->order, &entry, &reply)
                                     : refused(node, step, work, request->order, &entry, &reply);
 }
 

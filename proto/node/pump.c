@@ -13,9 +13,8 @@ enum {
     PUMP_AGAIN_MS = 24 * 3600000, /* unacknowledged so long: deposit again, or ask again */
 };
 
-void pump_link_opened(struct node *node, const struct node_link *link)
+void pump_relay_ready(struct node *node)
 {
-    (void)link;
     for (size_t i = 0; i < WORK_SLOTS; i++) {
         for (struct work *work = node->work[i]; work != NULL; work = work->next) {
             work_resume(work);
@@ -23,45 +22,16 @@ void pump_link_opened(struct node *node, const struct node_link *link)
     }
 }
 
-/* Whether the contact's next request would go over a link to this address. */
-static enum err uses_address(struct node *node, struct step *step, const struct work *work,
-                             const struct address *address, bool *uses)
+void pump_link_opened(struct node *node, const struct node_link *link)
 {
-    struct contact_row row;
-    enum err err = contact_row_get(step, node->keys, work->contact, &row);
-    if (err != ERR_OK) {
-        *uses = false;
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    struct work *work = work_find(node, link->contact);
+    if (work != NULL) {
+        work_resume(work);
     }
-    const struct address *wanted = contact_row_slot(&row) >= 0 ? &row.queue_relay
-                                   : row.has_record            ? &row.relay
-                                                               : &node->home.address;
-    *uses = address_equal(wanted, address);
-    secret_wipe(&row, sizeof row);
-    return ERR_OK;
 }
 
-/* Who waits for an event may have waited for this link to open. */
-static enum err waiter_link_closed(struct node *node, struct step *step, struct work *work,
-                                   const struct address *address, enum err reason)
-{
-    bool uses;
-    if (work->in_flight || work->gave_up || work->due != UINT64_MAX) {
-        return ERR_OK;
-    }
-    struct arena_mark mark = arena_mark(step->turn->arena);
-    enum err err = uses_address(node, step, work, address, &uses);
-    arena_rewind(step->turn->arena, mark);
-    if (err == ERR_OK && uses) {
-        work_fail(step, work, reason, 0);
-    } else if (err == ERR_OK) {
-        work_wake(work); /* the contact's relay, or ours, is another by now: look where it is */
-    }
-    return err;
-}
-
-enum err pump_link_closed(struct node *node, struct step *step, const struct node_link *link,
-                          enum err reason)
+void pump_link_closed(struct node *node, struct step *step, const struct node_link *link,
+                      enum err reason)
 {
     if (reason == ERR_OK) {
         reason = ERR_LINK_CLOSED;
@@ -71,18 +41,15 @@ enum err pump_link_closed(struct node *node, struct step *step, const struct nod
         struct work *work = request->id != 0 ? work_find(node, request->contact) : NULL;
         if (work != NULL && work->in_flight) {
             work->in_flight = false;
+            foreign_free(work->foreign);
+            work->foreign = NULL;
             work_fail(step, work, reason, 0);
         }
     }
-    for (size_t i = 0; node->keys != NULL && i < WORK_SLOTS; i++) {
-        for (struct work *work = node->work[i]; work != NULL; work = work->next) {
-            enum err err = waiter_link_closed(node, step, work, &link->address, reason);
-            if (err != ERR_OK) {
-                return err;
-            }
-        }
+    struct work *work = link->open ? NULL : work_find(node, link->contact);
+    if (work != NULL && !work->in_flight && !work->gave_up && work->due == UINT64_MAX) {
+        work_fail(step, work, reason, 0); /* it waited for this link */
     }
-    return ERR_OK;
 }
 
 /* Whether content may leave now: talk only among contacts, control content always. */

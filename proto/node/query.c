@@ -13,6 +13,7 @@
 #include "node/lookup.h"
 #include "node/node.h"
 #include "node/params.h"
+#include "node/way.h"
 
 enum {
     QUERY_BYTES = 192 * 1024, /* of one answer's list, about; an entry can be 57 KiB */
@@ -25,6 +26,8 @@ struct query {
     struct seal_keys *keys;
     struct slice params;
     struct writer *out;
+    struct address home; /* contact.list: our relay; port 0: none */
+    bool own_machine;    /* likewise: it is this very node */
 };
 
 static enum err query_account_show(struct query *q)
@@ -80,18 +83,41 @@ static const char *contact_state_name(enum contact_state state)
     return "unknown";
 }
 
+/* Which way messages to the contact go, and whether one operator might see both ends of it. */
+static void write_way(const struct query *q, struct writer *w, const struct contact_row *row)
+{
+    static const struct address unknown = {.port = 0};
+    const struct address *to = row->has_queue    ? &row->queue_relay
+                               : row->has_record ? &row->relay
+                                                 : &unknown;
+    result_text(w, "way", way_name(way_of(&q->home, q->own_machine, to)));
+    result_bool(w, "same_operator", way_same_operator(&q->home, to));
+}
+
+static void write_trouble(struct writer *w, const struct contact_row *row)
+{
+    char relay[NODE_ID_TEXT] = "";
+    if (row->trouble_relay.len == sizeof(struct sign_pk)) {
+        node_id_encode(row->trouble_relay.p, relay);
+    }
+    result_text(w, "trouble", row->trouble == 0 ? "" : err_name((enum err)row->trouble));
+    result_text(w, "trouble_relay", relay);
+}
+
 static enum err write_contact(struct query *q, struct writer *w, const struct contact_row *row)
 {
     uint64_t tokens;
     char id[ID_TEXT];
     enum err err = token_row_count(&q->step, q->keys, row->number, &tokens);
     id_encode(row->id.b, id);
-    pack_map(w, 5);
+    pack_map(w, 9);
     result_text(w, "id", id);
     result_str(w, "name", row->name);
     result_text(w, "state", contact_state_name(row->state));
     result_bool(w, "verified", row->verified);
     result_uint(w, "tokens", tokens);
+    write_way(q, w, row);
+    write_trouble(w, row);
     return err;
 }
 
@@ -159,6 +185,16 @@ static enum err list_contacts(struct query *q, bool requests)
 
 static enum err query_contact_list(struct query *q)
 {
+    struct relay_row relay;
+    enum err err = relay_row_get(&q->step, q->keys, &relay);
+    if (err == ERR_OK) {
+        q->home = relay.address;
+        q->own_machine = relay.own_machine != 0;
+        secret_wipe(&relay, sizeof relay);
+    }
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
     return list_contacts(q, false);
 }
 

@@ -22,13 +22,24 @@ static const struct field ACCOUNT_FIELDS[] = {
 };
 
 static const struct field RELAY_FIELDS[] = {
-    FIELD(0, FIELD_ADDRESS, relay_row, address, 0),  FIELD(1, FIELD_FIXED, relay_row, member, 32),
-    FIELD(2, FIELD_FIXED, relay_row, queue, 32),     FIELD(3, FIELD_FIXED, relay_row, record, 32),
-    FIELD(4, FIELD_FIXED, relay_row, token_key, 32), FIELD(5, FIELD_FIXED, relay_row, siv_key, 32),
-    FIELD(6, FIELD_SLICE, relay_row, code, 32),      FIELD(7, FIELD_BOOL, relay_row, joined, 0),
-    FIELD(8, FIELD_BOOL, relay_row, registered, 0),  FIELD(9, FIELD_U64, relay_row, record_seq, 0),
-    FIELD(10, FIELD_U32, relay_row, parts_sent, 0),  FIELD(11, FIELD_U32, relay_row, spk_id, 0),
-    FIELD(12, FIELD_U32, relay_row, last_part, 0),   FIELD(13, FIELD_U64, relay_row, described, 0),
+    FIELD(0, FIELD_ADDRESS, relay_row, address, 0),
+    FIELD(1, FIELD_FIXED, relay_row, member, 32),
+    FIELD(2, FIELD_FIXED, relay_row, queue, 32),
+    FIELD(3, FIELD_FIXED, relay_row, record, 32),
+    FIELD(4, FIELD_FIXED, relay_row, token_key, 32),
+    FIELD(5, FIELD_FIXED, relay_row, siv_key, 32),
+    FIELD(6, FIELD_SLICE, relay_row, code, 32),
+    FIELD(7, FIELD_BOOL, relay_row, joined, 0),
+    FIELD(8, FIELD_BOOL, relay_row, registered, 0),
+    FIELD(9, FIELD_U64, relay_row, record_seq, 0),
+    FIELD(10, FIELD_U32, relay_row, parts_sent, 0),
+    FIELD(11, FIELD_U32, relay_row, spk_id, 0),
+    FIELD(12, FIELD_U32, relay_row, last_part, 0),
+    FIELD(13, FIELD_U64, relay_row, described, 0),
+    FIELD(14, FIELD_LATER, relay_row, queue_envelopes, 0),
+    FIELD(15, FIELD_LATER, relay_row, queue_bytes, 0),
+    FIELD(16, FIELD_LATER, relay_row, queue_days, 0),
+    FIELD(17, FIELD_LATER, relay_row, own_machine, 0),
 };
 
 static const struct field CONTACT_FIELDS[] = {
@@ -50,7 +61,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(15, FIELD_ADDRESS, contact_row, queue_relay, 0),
     FIELD(16, FIELD_FIXED, contact_row, queue, 32),
     FIELD(17, FIELD_U32, contact_row, minted, 0),
-    FIELD(18, FIELD_U32, contact_row, seen, 0),
+    FIELD(18, FIELD_U32, contact_row, past, 0),
     FIELD(19, FIELD_U8, contact_row, sessions, 0),
     FIELD(20, FIELD_FIXED, contact_row, session_id, SESSION_T *LIMIT_SESSIONS_PER_PAIR),
     FIELD(21, FIELD_U64, contact_row, first_sent, 0),
@@ -61,6 +72,15 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(26, FIELD_LATER, contact_row, told, 0),
     FIELD(27, FIELD_LATER, contact_row, list_version, 0),
     FIELD(28, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
+    FIELD(29, FIELD_LATER, contact_row, trouble, 0),
+    FIELD(30, FIELD_SLICE, contact_row, trouble_relay, sizeof(struct sign_pk)),
+    FIELD(31, FIELD_LATER, contact_row, epoch, 0),
+    FIELD(32, FIELD_LATER, contact_row, epoch_from, 0),
+    FIELD(33, FIELD_LATER, contact_row, epoch_back, 0),
+    FIELD(34, FIELD_LATER, contact_row, before_back, 0),
+    FIELD(35, FIELD_LATER, contact_row, stock, 0),
+    FIELD(36, FIELD_LATER, contact_row, day_ms, 0),
+    FIELD(37, FIELD_LATER, contact_row, day_back, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -73,6 +93,7 @@ static const struct field OUTBOX_FIELDS[] = {
     FIELD(6, FIELD_SLICE, outbox_row, envelope, LIMIT_ENVELOPE),
     FIELD(7, FIELD_SLICE, outbox_row, token, ROW_TOKEN),
     FIELD(8, FIELD_U64, outbox_row, at_relay_ms, 0),
+    FIELD(9, FIELD_SLICE, outbox_row, receipt, ROW_RECEIPT),
 };
 
 static const struct field MESSAGE_FIELDS[] = {
@@ -87,6 +108,12 @@ static const struct field INVITE_FIELDS[] = {
     FIELD(2, FIELD_U32, invite_row, contact, 0),
     FIELD(3, FIELD_BOOL, invite_row, used, 0),
     FIELD(4, FIELD_FIXED, invite_row, session, SESSION_T),
+};
+
+static const struct field VOIDING_FIELDS[] = {
+    FIELD(0, FIELD_U64, voiding_row, queue, 0),
+    FIELD(1, FIELD_U32, voiding_row, done, 0),
+    FIELD(2, FIELD_U32, voiding_row, last, 0),
 };
 
 /* A kind of sealed row: the table of the store that it is in, its plaintext, its struct. */
@@ -108,6 +135,8 @@ static const struct row_kind CONTACT_ROW = ROW_KIND(STORE_CONTACT, CONTACT_FIELD
 static const struct row_kind OUTBOX_ROW = ROW_KIND(STORE_OUTBOX, OUTBOX_FIELDS, outbox_row);
 static const struct row_kind MESSAGE_ROW = ROW_KIND(STORE_MESSAGE, MESSAGE_FIELDS, message_row);
 static const struct row_kind INVITE_ROW = ROW_KIND(STORE_INVITE, INVITE_FIELDS, invite_row);
+
+static const struct row_kind VOIDING_ROW = ROW_KIND(STORE_VOIDING, VOIDING_FIELDS, voiding_row);
 
 static_assert(sizeof(enum contact_state) == sizeof(int), "FIELD_ENUM reads an int");
 
@@ -425,6 +454,39 @@ enum err owed_row_next(struct step *step, struct seal_keys *keys, uint32_t after
         *contact = (uint32_t)key_tail(found.key, 4);
     }
     return err;
+}
+
+enum err voiding_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         struct voiding_row *row)
+{
+    struct store_key k = contact_key(keys, contact);
+    return row_get(step, keys, &VOIDING_ROW, &k, row);
+}
+
+enum err voiding_row_put(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         const struct voiding_row *row)
+{
+    struct store_key k = contact_key(keys, contact);
+    return row_put(step, keys, &VOIDING_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
+}
+
+enum err voiding_row_del(struct step *step, struct seal_keys *keys, uint32_t contact)
+{
+    struct store_key k = contact_key(keys, contact);
+    return store_del(step->turn->store, STORE_VOIDING, store_key_slice(&k));
+}
+
+enum err voiding_row_first(struct step *step, struct seal_keys *keys, uint32_t *contact,
+                           struct voiding_row *row)
+{
+    struct store_key k = contact_key(keys, 0);
+    struct store_row found;
+    enum err err = account_seek(step, keys, STORE_VOIDING, STORE_GE, &k, &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *contact = (uint32_t)key_tail(found.key, 4);
+    return voiding_row_get(step, keys, *contact, row);
 }
 
 enum err message_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,

@@ -18,6 +18,7 @@ enum {
     ROW_ACCOUNT = 1,         /* number of the only account */
     ROW_CONTACT_MAX = 16384, /* largest encoded contact, bytes */
     ROW_TOKEN = 32,
+    ROW_RECEIPT = 1024,
 };
 
 /* STORE_ACCOUNT, account | 0x00. */
@@ -50,6 +51,11 @@ struct relay_row {
     uint32_t spk_id;     /* of the signed prekey in the bundle; 0: none made */
     uint32_t last_part;  /* id of the newest one-time part that was made */
     uint64_t described;  /* descriptors up to this period are at the relay; 0: none */
+    /* What the relay gives our queue; days 0: it has not said. */
+    uint64_t queue_envelopes;
+    uint64_t queue_bytes;
+    uint64_t queue_days;
+    uint64_t own_machine; /* 1: the relay is this very node */
 };
 
 enum contact_state {
@@ -85,8 +91,15 @@ struct contact_row {
     struct address queue_relay;
     struct sign_pk queue;
     /* Tokens for our queue that they got from us. */
-    uint32_t minted; /* counter of the newest */
-    uint32_t seen;   /* counter of the newest that came back */
+    uint32_t minted;      /* counter of the newest */
+    uint32_t past;        /* those up to this counter count no more: their epoch is over */
+    uint64_t epoch;       /* token epoch of these counts; 0: none yet */
+    uint64_t epoch_from;  /* those above this counter are of that epoch, */
+    uint64_t epoch_back;  /* and of them so many came back; */
+    uint64_t before_back; /* and so many of those from past to epoch_from */
+    uint64_t stock;       /* tokens that they may hold; 0: LIMIT_TOKEN_STOCK */
+    uint64_t day_ms;      /* since then, Unix ms, */
+    uint64_t day_back;    /* so many came back; 0: count from the next one */
     /* Sessions: T of each slot in use. */
     uint8_t sessions; /* bit set of slots in use */
     uint8_t session_id[LIMIT_SESSIONS_PER_PAIR][SESSION_T];
@@ -96,6 +109,9 @@ struct contact_row {
     uint64_t heard_ms;   /* when an envelope of theirs was opened last; 0: never */
     uint64_t told;       /* first 8 bytes of the queue of ours that they were told; 0: none */
     uint64_t gap_at;     /* order at which a gap was reported; 0: none */
+    /* The last request that went over our relay. */
+    uint64_t trouble;           /* enum err: what stood in its way; 0: nothing */
+    struct slice trouble_relay; /* node ID of the relay that it was, or empty */
 };
 
 enum outbox_state {
@@ -115,6 +131,7 @@ struct outbox_row {
     struct slice envelope;      /* sealed bytes */
     struct slice token;         /* ROW_TOKEN bytes for this deposit; empty: a stamp */
     uint64_t at_relay_ms;       /* when the relay said so */
+    struct slice receipt;       /* what it signed then, encoded; empty before */
 };
 
 enum message_state {
@@ -223,6 +240,21 @@ enum err token_row_add(struct step *step, struct seal_keys *keys, uint32_t conta
 /* Takes the oldest out. ERR_NOT_FOUND: none left. */
 enum err token_row_take(struct step *step, struct seal_keys *keys, uint32_t contact,
                         uint8_t token[ROW_TOKEN]) PETREL_MUST_USE;
+/* STORE_VOIDING, account | contact u32: tokens of a contact that our relay is to void. */
+struct voiding_row {
+    uint64_t queue; /* home_queue_mark of the queue that they are for */
+    uint32_t done;  /* counters up to this one are void there */
+    uint32_t last;  /* the last one that is to be */
+};
+enum err voiding_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         struct voiding_row *row) PETREL_MUST_USE;
+enum err voiding_row_put(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         const struct voiding_row *row) PETREL_MUST_USE;
+enum err voiding_row_del(struct step *step, struct seal_keys *keys,
+                         uint32_t contact) PETREL_MUST_USE;
+/* The one with the smallest number. */
+enum err voiding_row_first(struct step *step, struct seal_keys *keys, uint32_t *contact,
+                           struct voiding_row *row) PETREL_MUST_USE;
 /* How many there are. */
 enum err token_row_count(struct step *step, struct seal_keys *keys, uint32_t contact,
                          uint64_t *count) PETREL_MUST_USE;

@@ -59,20 +59,21 @@ enum err step_close(struct step *step, uint64_t link, enum err reason)
     return ERR_OK;
 }
 
-enum err step_connect(struct step *step, uint64_t link, const struct sign_pk *node_id,
-                      const char *host, uint16_t port, const struct dh_sk *link_key)
+enum err step_connect(struct step *step, uint64_t link, const struct address *to,
+                      const struct dh_sk *link_key, bool public_only)
 {
     struct node_output *out = output_add(step, NODE_OUT_CONNECT, 0);
     if (out == NULL) {
         return ERR_NO_MEMORY;
     }
-    size_t len = strlen(host);
+    size_t len = strlen(to->host);
     assert(len <= LIMIT_HOST);
     out->link = link;
-    out->connect.node_id = *node_id;
+    out->connect.node_id = to->node_id;
     out->connect.link_key = *link_key;
-    memcpy(out->connect.host, host, len + 1);
-    out->connect.port = port;
+    memcpy(out->connect.host, to->host, len + 1);
+    out->connect.port = to->port;
+    out->connect.public_only = public_only;
     return ERR_OK;
 }
 

@@ -22,9 +22,9 @@ static inline uint64_t step_now(const struct step *step)
 enum err step_send(struct step *step, uint64_t link, uint8_t kind, uint32_t id,
                    struct slice body) PETREL_MUST_USE;
 enum err step_close(struct step *step, uint64_t link, enum err reason) PETREL_MUST_USE;
-enum err step_connect(struct step *step, uint64_t link, const struct sign_pk *node_id,
-                      const char *host, uint16_t port,
-                      const struct dh_sk *link_key) PETREL_MUST_USE;
+/* public_only: the host refuses addresses that are not public. */
+enum err step_connect(struct step *step, uint64_t link, const struct address *to,
+                      const struct dh_sk *link_key, bool public_only) PETREL_MUST_USE;
 /* result: an encoded map; ignored when err is not ERR_OK. */
 enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err err,
                     struct slice result) PETREL_MUST_USE;

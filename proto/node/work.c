@@ -47,6 +47,7 @@ void work_drop(struct node *node, uint32_t contact)
         if ((*at)->contact == contact) {
             struct work *work = *at;
             *at = work->next;
+            foreign_free(work->foreign);
             free(work);
             node->work_count--;
             return;

@@ -4,10 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
+#include "relay/host_card.h"
 #include "relay/host_descriptor.h"
+#include "relay/host_limits.h"
 #include "relay/host_member.h"
 #include "relay/host_queue.h"
+#include "relay/host_receipt.h"
 #include "relay/host_record.h"
+#include "relay/host_remove.h"
 #include "relay/host_state.h"
 #include "relay/host_sweep.h"
 
@@ -18,7 +23,8 @@ struct relay_host *relay_host_new(const struct relay_host_config *config)
         return NULL;
     }
     host->config = *config;
-    relay_cache_init(&host->cache, config->spent_lru != 0 ? config->spent_lru : LIMIT_SPENT_LRU);
+    relay_cache_init(&host->cache, config->spent_lru != 0 ? config->spent_lru : LIMIT_SPENT_LRU,
+                     &host->removals);
     return host;
 }
 
@@ -26,6 +32,7 @@ void relay_host_free(struct relay_host *host)
 {
     if (host != NULL) {
         relay_cache_fini(&host->cache);
+        secret_wipe(&host->card, sizeof host->card);
         free(host);
     }
 }
@@ -35,6 +42,7 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     uint64_t arrival = 0;
     uint64_t queues = 0;
     uint64_t members = 0;
+    uint64_t gone = 0;
     enum err err = relay_meta_get(turn, "relay.arrival", &arrival);
     if (err == ERR_OK) {
         err = relay_meta_get(turn, "relay.queues", &queues);
@@ -42,11 +50,23 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     if (err == ERR_OK) {
         err = relay_meta_get(turn, "relay.members", &members);
     }
-    if (err == ERR_OK && (queues > UINT32_MAX || members > UINT32_MAX)) {
+    if (err == ERR_OK) {
+        err = relay_meta_get(turn, "relay.queues_gone", &gone);
+    }
+    if (err == ERR_OK && (queues > UINT32_MAX || members > UINT32_MAX || gone > queues)) {
         err = ERR_CORRUPT;
     }
     if (err == ERR_OK) {
         err = host_sweep_load(host, turn);
+    }
+    if (err == ERR_OK) {
+        err = host_limits_load(host, turn);
+    }
+    if (err == ERR_OK) {
+        err = host_remove_load(host, turn);
+    }
+    if (err == ERR_OK) {
+        err = host_card_load(host, turn);
     }
     if (err != ERR_OK) {
         return err;
@@ -56,8 +76,29 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     host->arrival_end = host->arrival_next;
     host->queues = (uint32_t)queues;
     host->members = (uint32_t)members;
+    host->queues_gone = (uint32_t)gone;
     env_random(turn->env, &host->cache.salt, sizeof host->cache.salt);
     return ERR_OK;
+}
+
+/* The requests of those who own nothing here: open, on an anonymous link, or sealed. */
+static enum err dispatch_open(struct relay_host *host, struct turn *turn,
+                              const struct relay_peer *peer, uint8_t kind, struct slice body,
+                              struct writer *reply)
+{
+    switch (kind) {
+    case RELAY_QUEUE_DEPOSIT:
+        return host_queue_deposit(host, turn, peer, body, reply);
+    case RELAY_RECORD_GET:
+        return host_record_get(host, turn, body, reply);
+    case RELAY_RECORD_POP:
+        return host_record_pop(host, turn, body, reply);
+    case RELAY_DESCRIPTOR_GET:
+        return host_descriptor_get(host, turn, body, reply);
+    default:
+        relay_reply_write(reply, &(struct relay_reply){.err = ERR_UNSUPPORTED});
+        return ERR_OK;
+    }
 }
 
 static enum err dispatch(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
@@ -70,27 +111,24 @@ static enum err dispatch(struct relay_host *host, struct turn *turn, const struc
         return host_queue_register(host, turn, peer, body, reply);
     case RELAY_QUEUE_ATTACH:
         return host_queue_attach(host, turn, peer, body, reply);
-    case RELAY_QUEUE_DEPOSIT:
-        return host_queue_deposit(host, turn, body, reply);
     case RELAY_QUEUE_PUSH:
         return ERR_PROTOCOL; /* a relay's own */
     case RELAY_QUEUE_ACK:
         return host_queue_ack(host, turn, peer, body, reply);
+    case RELAY_QUEUE_VOID:
+        return host_queue_void(host, turn, peer, body, reply);
     case RELAY_RECORD_PUT:
         return host_record_put(host, turn, peer, body, reply);
-    case RELAY_RECORD_GET:
-        return host_record_get(host, turn, body, reply);
-    case RELAY_RECORD_POP:
-        return host_record_pop(host, turn, body, reply);
     case RELAY_RECORD_STATUS:
         return host_record_status(host, turn, peer, body, reply);
     case RELAY_DESCRIPTOR_PUT:
         return host_descriptor_put(host, turn, peer, body, reply);
-    case RELAY_DESCRIPTOR_GET:
-        return host_descriptor_get(host, turn, body, reply);
+    case RELAY_CARD:
+        return host_card_get(host, body, reply);
+    case RELAY_SEALED:
+        return host_card_sealed(host, turn, peer, body, dispatch_open, reply);
     default:
-        relay_reply_write(reply, &(struct relay_reply){.err = ERR_UNSUPPORTED});
-        return ERR_OK;
+        return dispatch_open(host, turn, peer, kind, body, reply);
     }
 }
 
@@ -109,8 +147,9 @@ enum err relay_host_stats(struct relay_host *host, struct turn *turn,
                           struct relay_host_stats *stats)
 {
     (void)turn;
-    *stats = (struct relay_host_stats){
-        .members = host->members, .queues = host->queues, .attached = host->attached};
+    *stats = (struct relay_host_stats){.members = host->members,
+                                       .queues = host->queues - host->queues_gone,
+                                       .attached = host->attached};
     return ERR_OK;
 }
 
@@ -119,6 +158,17 @@ enum err relay_host_stats(struct relay_host *host, struct turn *turn,
 void relay_host_link_closed(struct relay_host *host, uint64_t link)
 {
     host_reader_link_closed(host, link);
+}
+
+enum err relay_host_next_answer(struct relay_host *host, struct turn *turn, struct relay_answer *to,
+                                struct writer *reply)
+{
+    return host_receipt_next(host, turn, to, reply);
+}
+
+bool relay_host_is_reader(struct relay_host *host, uint64_t link)
+{
+    return relay_cache_by_link(&host->cache, link) != NULL;
 }
 
 enum err relay_host_next_push(struct relay_host *host, struct turn *turn,
@@ -130,15 +180,52 @@ enum err relay_host_next_push(struct relay_host *host, struct turn *turn,
 
 enum err relay_host_tick(struct relay_host *host, struct turn *turn)
 {
-    return host_sweep_tick(host, turn);
+    enum err err = host_sweep_tick(host, turn);
+    return err == ERR_OK ? host_card_tick(host, turn) : err;
 }
 
 uint64_t relay_host_deadline(const struct relay_host *host)
 {
-    return host_sweep_deadline(host);
+    uint64_t sweep = host_sweep_deadline(host);
+    uint64_t card = host_card_deadline(host);
+    return sweep < card ? sweep : card;
 }
 
-enum err relay_host_invite(struct relay_host *host, struct turn *turn, uint8_t code[static 32])
+enum err relay_host_invite(struct relay_host *host, struct turn *turn, unsigned days,
+                           uint8_t code[static 32])
 {
-    return host_member_invite(host, turn, code);
+    return host_member_invite(host, turn, days, code);
+}
+
+enum err relay_host_members(struct relay_host *host, struct turn *turn,
+                            const uint8_t after[static SEAL_NAME], struct relay_host_member *out,
+                            size_t cap, size_t *count)
+{
+    return host_member_list(host, turn, after, out, cap, count);
+}
+
+enum err relay_host_waiting(struct relay_host *host, struct turn *turn,
+                            struct relay_host_cursor *cursor, struct relay_host_waiting *out,
+                            size_t cap, size_t *count)
+{
+    return host_member_waiting(host, turn, cursor, out, cap, count);
+}
+
+enum err relay_host_remove(struct relay_host *host, struct turn *turn,
+                           const uint8_t name[static RELAY_NAME_SHORT])
+{
+    uint8_t whole[SEAL_NAME];
+    enum err err = host_member_find(turn, name, whole);
+    return err == ERR_OK ? host_remove_member(host, turn, whole) : err;
+}
+
+struct relay_limits relay_host_limits(const struct relay_host *host)
+{
+    return host->limits;
+}
+
+enum err relay_host_set_limits(struct relay_host *host, struct turn *turn,
+                               const struct relay_limits *limits)
+{
+    return host_limits_set(host, turn, limits);
 }

@@ -114,6 +114,21 @@ struct relay_queue *relay_cache_by_link(struct relay_cache *c, uint64_t link)
     return map_first(c, RELAY_MAP_LINK, link);
 }
 
+struct relay_queue *relay_cache_of_member(struct relay_cache *c,
+                                          const uint8_t member[static SEAL_NAME])
+{
+    for (size_t i = 0; i < c->maps[RELAY_MAP_KEY].cap; i++) {
+        struct relay_queue *q = c->maps[RELAY_MAP_KEY].buckets[i];
+        while (q != NULL && memcmp(q->member, member, SEAL_NAME) != 0) {
+            q = q->chain[RELAY_MAP_KEY];
+        }
+        if (q != NULL) {
+            return q;
+        }
+    }
+    return NULL;
+}
+
 /* --- the list of scanned queues --- */
 
 static void list_remove(struct relay_cache *c, struct relay_queue *q)
@@ -189,9 +204,10 @@ static void shrink(struct relay_cache *c)
     }
 }
 
-void relay_cache_init(struct relay_cache *c, uint64_t limit)
+void relay_cache_init(struct relay_cache *c, uint64_t limit, const struct relay_removals *removals)
 {
-    *c = (struct relay_cache){.limit = limit > SIZE_MAX ? SIZE_MAX : (size_t)limit};
+    *c = (struct relay_cache){.limit = limit > SIZE_MAX ? SIZE_MAX : (size_t)limit,
+                              .removals = removals};
 }
 
 void relay_cache_fini(struct relay_cache *c)
@@ -220,6 +236,15 @@ static struct store_key row_key(struct seal_keys *keys, const struct sign_pk *ke
     return k;
 }
 
+enum err relay_queue_row_read(struct slice plain, struct relay_queue_row *row)
+{
+    struct reader r = reader_of(plain);
+    row->number = reader_u32(&r);
+    reader_copy(&r, row->k.b, sizeof row->k.b);
+    reader_copy(&r, row->member, sizeof row->member);
+    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
 enum err relay_queue_row_get(struct seal_keys *keys, struct turn *turn, const struct sign_pk *key,
                              struct relay_queue_row *row)
 {
@@ -229,11 +254,7 @@ enum err relay_queue_row_get(struct seal_keys *keys, struct turn *turn, const st
     if (err != ERR_OK) {
         return err;
     }
-    struct reader r = reader_of(plain);
-    row->number = reader_u32(&r);
-    reader_copy(&r, row->k.b, sizeof row->k.b);
-    reader_copy(&r, row->member, sizeof row->member);
-    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+    return relay_queue_row_read(plain, row);
 }
 
 enum err relay_queue_row_put(struct seal_keys *keys, struct turn *turn, const struct sign_pk *key,
@@ -260,10 +281,16 @@ static enum err queue_load(struct relay_cache *c, struct seal_keys *keys, struct
     if (err != ERR_OK) {
         return err;
     }
+    if (relay_removals_has(c->removals, row.member)) {
+        secret_wipe(&row, sizeof row);
+        return ERR_NOT_FOUND;
+    }
     struct relay_queue *q = calloc(1, sizeof *q);
     if (q == NULL) {
+        secret_wipe(&row, sizeof row);
         return ERR_NO_MEMORY;
     }
+    memcpy(q->member, row.member, sizeof q->member);
     q->key = *key;
     q->number = row.number;
     q->k = row.k;

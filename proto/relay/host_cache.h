@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * host_cache: what a relay holds of its queues in memory: the row, counts and spent nonces of those
- * that were touched lately, and who is attached. docs/protocol/04-relay.md, section 10.
+ * that were touched lately, and who is attached. docs/protocol/04-relay.md, section 11.
  *
  * A queue is in memory while its counts are (`scanned`) or its reader is attached. Counts and
  * nonces come from one scan of the queue's index on first touch; the least recently used queues
@@ -16,6 +16,7 @@
 
 #include "base/limits.h"
 #include "crypto/prim.h"
+#include "relay/removals.h"
 #include "relay/spent.h"
 #include "relay/token.h"
 #include "store/seal.h"
@@ -43,6 +44,7 @@ struct relay_queue {
     struct sign_pk key;
     uint32_t number; /* in the store's keys */
     struct token_key k;
+    uint8_t member[SEAL_NAME]; /* whose it is */
 
     bool scanned;     /* what follows is known */
     uint32_t rows;    /* of the index */
@@ -74,13 +76,14 @@ struct relay_cache {
     } maps[RELAY_MAPS];
     struct relay_queue *newest;
     struct relay_queue *oldest;
-    size_t scanned; /* length of that list */
-    size_t nonces;  /* in all sets */
-    size_t limit;   /* of nonces */
-    uint64_t salt;  /* of the sets and maps */
+    size_t scanned;                        /* length of that list */
+    size_t nonces;                         /* in all sets */
+    size_t limit;                          /* of nonces */
+    uint64_t salt;                         /* of the sets and maps */
+    const struct relay_removals *removals; /* whose queues are none any more; borrowed */
 };
 
-void relay_cache_init(struct relay_cache *c, uint64_t limit);
+void relay_cache_init(struct relay_cache *c, uint64_t limit, const struct relay_removals *removals);
 void relay_cache_fini(struct relay_cache *c);
 
 /* In memory only; NULL otherwise. */
@@ -88,6 +91,10 @@ struct relay_queue *relay_cache_by_key(struct relay_cache *c, const struct sign_
 struct relay_queue *relay_cache_by_number(struct relay_cache *c, uint32_t number);
 /* Some queue attached to link, NULL: none. */
 struct relay_queue *relay_cache_by_link(struct relay_cache *c, uint64_t link);
+
+/* Some queue of this member, NULL: none. Walks all. */
+struct relay_queue *relay_cache_of_member(struct relay_cache *c,
+                                          const uint8_t member[static SEAL_NAME]);
 
 /* The queue with its counts and nonces, from memory or the store. ERR_NOT_FOUND, LOCAL. */
 enum err relay_cache_open(struct relay_cache *c, struct seal_keys *keys, struct turn *turn,
@@ -114,6 +121,8 @@ struct relay_queue_row {
 };
 enum err relay_queue_row_get(struct seal_keys *keys, struct turn *turn, const struct sign_pk *key,
                              struct relay_queue_row *row) PETREL_MUST_USE;
+/* An opened row. ERR_CORRUPT. */
+enum err relay_queue_row_read(struct slice plain, struct relay_queue_row *row) PETREL_MUST_USE;
 enum err relay_queue_row_put(struct seal_keys *keys, struct turn *turn, const struct sign_pk *key,
                              const struct relay_queue_row *row) PETREL_MUST_USE;
 

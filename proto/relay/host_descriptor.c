@@ -24,6 +24,15 @@ static uint64_t period_over(uint32_t period)
     return ((uint64_t)period + 2) * LIMIT_DAY_MS; /* one day after its end */
 }
 
+static enum err row_read(struct slice plain, struct descriptor_row *row)
+{
+    struct reader r = reader_of(plain);
+    row->period = reader_u32(&r);
+    reader_copy(&r, row->member, sizeof row->member);
+    bep44_item_read(&r, &row->item);
+    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
 /* ERR_NOT_FOUND. */
 static enum err row_load(struct relay_host *host, struct turn *turn,
                          const uint8_t name[static SEAL_NAME], struct descriptor_row *row)
@@ -34,12 +43,8 @@ static enum err row_load(struct relay_host *host, struct turn *turn,
     if (err != ERR_OK) {
         return err;
     }
-    struct reader r = reader_of(plain);
     memcpy(row->name, name, SEAL_NAME);
-    row->period = reader_u32(&r);
-    reader_copy(&r, row->member, sizeof row->member);
-    bep44_item_read(&r, &row->item);
-    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+    return row_read(plain, row);
 }
 
 static struct relay_age_row row_age(const struct descriptor_row *row)
@@ -83,6 +88,9 @@ static enum err check_period(const struct turn *turn, uint32_t period)
 static enum err replace(struct relay_host *host, struct turn *turn,
                         const struct descriptor_row *old, const struct descriptor_put *put)
 {
+    if (relay_removals_has(&host->removals, old->member)) {
+        return ERR_BACKPRESSURE;
+    }
     if (put->item.seq <= old->item.seq) {
         bool same = put->item.seq == old->item.seq &&
                     memcmp(put->item.value, old->item.value, sizeof old->item.value) == 0;
@@ -164,7 +172,8 @@ enum err host_descriptor_get(struct relay_host *host, struct turn *turn, struct 
         uint8_t name[SEAL_NAME];
         descriptor_name(host, &get.blinded, name);
         err = row_load(host, turn, name, &row);
-        if (err == ERR_OK && period_over(row.period) <= turn->env->now_ms) {
+        if (err == ERR_OK && (period_over(row.period) <= turn->env->now_ms ||
+                              relay_removals_has(&host->removals, row.member))) {
             err = ERR_NOT_FOUND;
         }
         if (err == ERR_OK) {
@@ -188,4 +197,31 @@ enum err host_descriptor_end(struct relay_host *host, struct turn *turn,
     }
     err = store_del(turn->store, STORE_DESCRIPTOR, slice_of(name, SEAL_NAME));
     return err == ERR_OK ? relay_member_descriptor_gone(host, turn, row.member) : err;
+}
+
+bool host_descriptor_member(struct slice plain, uint8_t member[static SEAL_NAME])
+{
+    struct descriptor_row row;
+    bool good = row_read(plain, &row) == ERR_OK;
+    memcpy(member, row.member, SEAL_NAME);
+    return good;
+}
+
+enum err host_descriptor_remove(struct relay_host *host, struct turn *turn,
+                                const uint8_t name[static SEAL_NAME], struct slice plain,
+                                unsigned *rows, bool *done)
+{
+    struct descriptor_row row;
+    (void)host;
+    (void)rows;
+    *done = true;
+    memcpy(row.name, name, sizeof row.name);
+    enum err err = row_read(plain, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct relay_age_row age = row_age(&row);
+    err = relay_age_del(turn, &age);
+    return err == ERR_OK ? store_del(turn->store, STORE_DESCRIPTOR, slice_of(name, SEAL_NAME))
+                         : err;
 }

@@ -13,6 +13,12 @@ enum err host_descriptor_put(struct relay_host *host, struct turn *turn,
                              struct writer *reply) PETREL_MUST_USE;
 enum err host_descriptor_get(struct relay_host *host, struct turn *turn, struct slice body,
                              struct writer *reply) PETREL_MUST_USE;
+/* The member of an opened descriptor row; false when it is out of form. */
+bool host_descriptor_member(struct slice plain, uint8_t member[static SEAL_NAME]);
+/* Deletes the item of this row, whose member is being removed; that is one step. */
+enum err host_descriptor_remove(struct relay_host *host, struct turn *turn,
+                                const uint8_t name[static SEAL_NAME], struct slice plain,
+                                unsigned *rows, bool *done) PETREL_MUST_USE;
 /* The item with this name is over: deletes it and gives its member the place back. */
 enum err host_descriptor_end(struct relay_host *host, struct turn *turn,
                              const uint8_t name[static SEAL_NAME]) PETREL_MUST_USE;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "relay/item.h"
 #include "relay/member.h"
 
 enum {
@@ -45,6 +46,9 @@ enum err relay_member_get(struct relay_host *host, struct turn *turn, const stru
 {
     uint8_t name[SEAL_NAME];
     member_name(host, key, name);
+    if (relay_removals_has(&host->removals, name)) {
+        return ERR_REFUSED;
+    }
     enum err err = member_load(host, turn, name, member);
     return err == ERR_NOT_FOUND ? ERR_REFUSED : err;
 }
@@ -84,11 +88,15 @@ static void code_name(struct relay_host *host, const uint8_t code[static RELAY_C
     seal_name(host->config.keys, "petrel/1 relay join code", slice_of(code, RELAY_CODE), out);
 }
 
-enum err host_member_invite(struct relay_host *host, struct turn *turn, uint8_t code[static 32])
+enum err host_member_invite(struct relay_host *host, struct turn *turn, unsigned days,
+                            uint8_t code[static 32])
 {
+    if (days < 1 || days > LIMIT_JOIN_CODE_DAYS_MAX) {
+        return ERR_ARGUMENT;
+    }
     uint8_t fresh[RELAY_CODE];
     env_random(turn->env, fresh, sizeof fresh);
-    struct relay_age_row age = {.until = turn->env->now_ms + LIMIT_JOIN_CODE_DAYS * LIMIT_DAY_MS,
+    struct relay_age_row age = {.until = turn->env->now_ms + days * LIMIT_DAY_MS,
                                 .kind = RELAY_AGE_CODE};
     code_name(host, fresh, age.name);
     uint8_t buf[8];
@@ -136,8 +144,9 @@ static enum err join(struct relay_host *host, struct turn *turn, const struct me
     if (err != ERR_REFUSED) {
         return err; /* a member already, or LOCAL */
     }
-    if (!turn->store->growth) {
-        return ERR_BACKPRESSURE;
+    member_name(host, &req->member, member.name);
+    if (!turn->store->growth || relay_removals_has(&host->removals, member.name)) {
+        return ERR_BACKPRESSURE; /* what it had is not all gone yet */
     }
     if (!host->config.registration_open) {
         err = req->has_code ? code_use(host, turn, req->code) : ERR_BAD_INVITE_CODE;
@@ -145,7 +154,6 @@ static enum err join(struct relay_host *host, struct turn *turn, const struct me
             return err;
         }
     }
-    member_name(host, &req->member, member.name);
     err = relay_member_put(host, turn, &member);
     if (err == ERR_OK) {
         err = relay_meta_put(turn, "relay.members", host->members + 1);
@@ -170,4 +178,121 @@ enum err host_member_join(struct relay_host *host, struct turn *turn, const stru
         member_join_reply_write(reply, &rep);
     }
     return err;
+}
+
+/* --- the operator's side --- */
+
+enum err host_member_list(struct relay_host *host, struct turn *turn,
+                          const uint8_t after[static SEAL_NAME], struct relay_host_member *out,
+                          size_t cap, size_t *count)
+{
+    uint8_t name[SEAL_NAME];
+    memcpy(name, after, sizeof name);
+    for (*count = 0; *count < cap; ++*count) {
+        struct store_row row;
+        struct relay_member member;
+        enum err err =
+            store_seek(turn->store, STORE_MEMBER, STORE_GT, slice_of(name, sizeof name), &row);
+        if (err != ERR_OK) {
+            return err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+        if (row.key.len != sizeof name) {
+            return ERR_CORRUPT;
+        }
+        memcpy(name, row.key.p, sizeof name);
+        err = member_load(host, turn, name, &member);
+        if (err != ERR_OK) {
+            return err;
+        }
+        struct relay_host_member *m = &out[*count];
+        memcpy(m->name, name, sizeof m->name);
+        m->joined_ms = member.joined_ms;
+        m->queues = member.queues;
+        m->records = member.records;
+        m->descriptors = member.descriptors;
+        m->removing = relay_removals_has(&host->removals, name);
+    }
+    return ERR_OK;
+}
+
+enum err host_member_find(struct turn *turn, const uint8_t begin[static RELAY_NAME_SHORT],
+                          uint8_t name[static SEAL_NAME])
+{
+    struct store_row row;
+    uint8_t found[SEAL_NAME];
+    struct slice prefix = slice_of(begin, RELAY_NAME_SHORT);
+    enum err err = store_seek_prefix(turn->store, STORE_MEMBER, STORE_GE, prefix, prefix, &row);
+    if (err == ERR_OK && row.key.len != sizeof found) {
+        err = ERR_CORRUPT;
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    memcpy(found, row.key.p, sizeof found);
+    err = store_seek_prefix(turn->store, STORE_MEMBER, STORE_GT, slice_of(found, sizeof found),
+                            prefix, &row);
+    if (err != ERR_NOT_FOUND) {
+        return err == ERR_OK ? ERR_AMBIGUOUS : err;
+    }
+    memcpy(name, found, sizeof found);
+    return ERR_OK;
+}
+
+/* Counts in one queue, from *arrival on, at most *rows. *arrival is 0 when it is through. */
+static enum err tally_queue(struct turn *turn, uint32_t queue, uint64_t *arrival, unsigned *rows,
+                            struct relay_host_waiting *out)
+{
+    while (*rows > 0) {
+        struct item_row row;
+        enum err err = item_index_next(turn->store, false, &queue, arrival, &row);
+        if (err != ERR_OK) {
+            *arrival = 0;
+            return err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+        --*rows;
+        if (row.state == ITEM_STORED) {
+            out->envelopes++;
+            out->bytes += queue_envelope_size(row.envelope_class);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err host_member_waiting(struct relay_host *host, struct turn *turn,
+                             struct relay_host_cursor *cursor, struct relay_host_waiting *out,
+                             size_t cap, size_t *count)
+{
+    unsigned rows = LIMIT_TALLY_ROWS;
+    for (*count = 0; *count < cap && rows > 0; ++*count) {
+        struct store_row row;
+        struct slice plain;
+        struct relay_queue_row queue;
+        struct slice at = slice_of(cursor->queue, sizeof cursor->queue);
+        enum err err = store_seek(turn->store, STORE_QUEUE,
+                                  cursor->arrival == 0 ? STORE_GT : STORE_GE, at, &row);
+        if (err != ERR_OK) {
+            return err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+        if (row.key.len != sizeof cursor->queue) {
+            return ERR_CORRUPT;
+        }
+        if (!slice_equal(row.key, at)) {
+            cursor->arrival = 0; /* the one that it stood in is gone */
+        }
+        memcpy(cursor->queue, row.key.p, sizeof cursor->queue);
+        err = seal_open(host->config.keys, turn, STORE_QUEUE, row.key, row.value, &plain);
+        if (err == ERR_OK) {
+            err = relay_queue_row_read(plain, &queue);
+        }
+        if (err == ERR_OK) {
+            out[*count] = (struct relay_host_waiting){.envelopes = 0};
+            memcpy(out[*count].member, queue.member, sizeof queue.member);
+            err = tally_queue(turn, queue.number, &cursor->arrival, &rows, &out[*count]);
+        }
+        secret_wipe(&queue, sizeof queue);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
 }

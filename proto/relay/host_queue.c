@@ -5,7 +5,9 @@
 
 #include "base/secret.h"
 #include "crypto/stamp.h"
+#include "relay/host_limits.h"
 #include "relay/host_member.h"
+#include "relay/host_receipt.h"
 #include "relay/item.h"
 
 /* --- register --- */
@@ -64,9 +66,9 @@ enum err host_queue_register(struct relay_host *host, struct turn *turn,
                              const struct relay_peer *peer, struct slice body, struct writer *reply)
 {
     struct queue_register req;
-    struct queue_register_reply rep = {.envelopes = LIMIT_QUEUE_ENVELOPES,
-                                       .bytes = (uint64_t)LIMIT_QUEUE_MIB << 20,
-                                       .days = LIMIT_QUEUE_DAYS};
+    struct queue_register_reply rep = {.envelopes = host->limits.envelopes,
+                                       .bytes = host_limits_bytes(host),
+                                       .days = host->limits.days};
     enum err err = queue_register_read(body, turn->arena, peer->handshake_hash, &req);
     if (err == ERR_OK) {
         err = register_again(turn, host, &req);
@@ -88,7 +90,7 @@ enum err host_queue_register(struct relay_host *host, struct turn *turn,
 struct admitted {
     struct relay_queue *q;
     uint8_t nonce[TOKEN_NONCE]; /* the token's; for a stamp, the second half of the hash */
-    uint8_t hash[ITEM_HASH];    /* of the envelope, first half */
+    uint8_t hash[32];           /* of the envelope */
     uint64_t until;             /* when the spent row may go */
 };
 
@@ -122,7 +124,7 @@ static enum err token_key_of(struct relay_host *host, struct turn *turn, const s
     }
     enum err err = relay_queue_row_get(host->config.keys, turn, key, &row);
     if (err == ERR_OK) {
-        *known = true;
+        *known = !relay_removals_has(&host->removals, row.member);
         *k = row.k;
         secret_wipe(&row, sizeof row);
     }
@@ -148,12 +150,10 @@ static enum err check_token(struct relay_host *host, struct turn *turn,
 static enum err admit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
                       struct admitted *a)
 {
-    uint8_t hash[32];
-    prim_blake2b(hash, sizeof hash, slice_of(NULL, 0), "", &d->envelope, 1);
-    memcpy(a->hash, hash, sizeof a->hash);
-    const uint8_t *nonce = d->admission.stamp ? hash + ITEM_HASH : d->admission.token.b;
+    prim_blake2b(a->hash, sizeof a->hash, slice_of(NULL, 0), "", &d->envelope, 1);
+    const uint8_t *nonce = d->admission.stamp ? a->hash + ITEM_HASH : d->admission.token.b;
     memcpy(a->nonce, nonce, sizeof a->nonce);
-    enum err err = d->admission.stamp ? check_stamp(host, turn, d, hash, &a->until)
+    enum err err = d->admission.stamp ? check_stamp(host, turn, d, a->hash, &a->until)
                                       : check_token(host, turn, d, &a->until);
     if (err != ERR_OK) {
         return err;
@@ -162,30 +162,61 @@ static enum err admit(struct relay_host *host, struct turn *turn, const struct q
     return err == ERR_NOT_FOUND ? ERR_BAD_TOKEN : err;
 }
 
-/* Whether the nonce was used before: ERR_NOT_FOUND if not, ERR_OK with the outcome of then if it
- * was for the same bytes, else ERR_TOKEN_SPENT. */
-static enum err check_spent(struct relay_host *host, struct turn *turn, const struct admitted *a,
-                            enum queue_outcome *outcome)
+/* Until when the envelope of this row is kept: now, when its reader has it already. */
+static enum err kept_until(struct relay_host *host, struct turn *turn, uint64_t arrival,
+                           const struct item_row *row, uint64_t *until)
+{
+    struct item_payload payload;
+    *until = turn->env->now_ms;
+    if (row->state != ITEM_STORED) {
+        return ERR_OK;
+    }
+    enum err err = item_log_get(host->config.keys, turn, row->lifetime, arrival, &payload);
+    if (err == ERR_OK) {
+        *until = payload.deposited_ms + host_limits_lifetime_ms(host, row->lifetime);
+    }
+    return err;
+}
+
+/* The row of a nonce, and its arrival number. ERR_NOT_FOUND: it was neither used nor voided. */
+static enum err find_spent(struct relay_host *host, struct turn *turn, const struct relay_queue *q,
+                           const uint8_t nonce[static TOKEN_NONCE], struct item_row *row,
+                           uint64_t *arrival)
 {
     size_t at = SIZE_MAX;
     for (;;) {
-        uint64_t arrival = spent_next(&a->q->spent, host->cache.salt, a->nonce, &at);
-        if (arrival == 0) {
+        *arrival = spent_next(&q->spent, host->cache.salt, nonce, &at);
+        if (*arrival == 0) {
             return ERR_NOT_FOUND;
         }
-        struct item_row row;
-        enum err err = item_index_get(turn->store, a->q->number, arrival, &row);
+        enum err err = item_index_get(turn->store, q->number, *arrival, row);
         if (err == ERR_NOT_FOUND) {
             continue; /* swept since */
         }
-        if (err != ERR_OK) {
+        if (err != ERR_OK || memcmp(row->nonce, nonce, sizeof row->nonce) == 0) {
             return err;
         }
-        if (memcmp(row.nonce, a->nonce, sizeof row.nonce) == 0) {
-            *outcome = row.state == ITEM_PUSHED ? QUEUE_PUSHED : QUEUE_STORED;
-            return memcmp(row.hash, a->hash, sizeof row.hash) == 0 ? ERR_OK : ERR_TOKEN_SPENT;
-        }
     }
+}
+
+/* Whether the nonce was used before: ERR_NOT_FOUND if not, ERR_OK with what became of it if it
+ * was for the same bytes, else ERR_TOKEN_SPENT. A voided token is one that never was. */
+static enum err check_spent(struct relay_host *host, struct turn *turn, const struct admitted *a,
+                            enum queue_outcome *outcome, uint64_t *until)
+{
+    struct item_row row;
+    uint64_t arrival;
+    enum err err = find_spent(host, turn, a->q, a->nonce, &row, &arrival);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (row.state == ITEM_VOID) {
+        return ERR_BAD_TOKEN;
+    }
+    *outcome = row.state == ITEM_PUSHED ? QUEUE_PUSHED : QUEUE_STORED;
+    return memcmp(row.hash, a->hash, sizeof row.hash) == 0
+               ? kept_until(host, turn, arrival, &row, until)
+               : ERR_TOKEN_SPENT;
 }
 
 enum {
@@ -240,7 +271,7 @@ static enum err item_put(struct relay_host *host, struct turn *turn, const struc
     }
     q->rows++;
     if (state == ITEM_STORED) {
-        uint64_t due = now + queue_lifetime_ms(d->lifetime);
+        uint64_t due = now + host_limits_lifetime_ms(host, d->lifetime);
         q->waiting++;
         q->bytes += d->envelope.len;
         host->log_due[d->lifetime] =
@@ -250,10 +281,11 @@ static enum err item_put(struct relay_host *host, struct turn *turn, const struc
     return ERR_OK;
 }
 
-static bool queue_full(const struct turn *turn, const struct relay_queue *q, size_t len)
+static bool queue_full(const struct relay_host *host, const struct turn *turn,
+                       const struct relay_queue *q, size_t len)
 {
     return !turn->store->growth || q->rows >= LIMIT_QUEUE_SPENT ||
-           q->waiting >= LIMIT_QUEUE_ENVELOPES || q->bytes + len > (uint64_t)LIMIT_QUEUE_MIB << 20;
+           q->waiting >= host->limits.envelopes || q->bytes + len > host_limits_bytes(host);
 }
 
 static enum err deposit_volatile(struct relay_host *host, struct turn *turn,
@@ -276,10 +308,11 @@ static enum err deposit_volatile(struct relay_host *host, struct turn *turn,
     return err;
 }
 
-static enum err deposit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
-                        struct queue_deposit_reply *rep)
+static enum err deposit(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                        const struct queue_deposit *d, struct queue_deposit_reply *rep)
 {
     struct admitted a;
+    uint64_t until = 0;
     enum err err = admit(host, turn, d, &a);
     if (err == ERR_STAMP_TOO_CHEAP) {
         rep->stamp_bits = LIMIT_STAMP_DEPOSIT_BITS;
@@ -287,33 +320,106 @@ static enum err deposit(struct relay_host *host, struct turn *turn, const struct
     if (err != ERR_OK) {
         return err;
     }
-    err = check_spent(host, turn, &a, &rep->outcome);
+    err = check_spent(host, turn, &a, &rep->outcome, &until);
+    if (err == ERR_OK && rep->outcome == QUEUE_STORED) {
+        return host_receipt_promise(host, turn, peer, &d->queue, a.hash, until);
+    }
     if (err != ERR_NOT_FOUND) {
         return err;
     }
     if (d->volatile_only) {
         return deposit_volatile(host, turn, d, &a, &rep->outcome);
     }
-    if (queue_full(turn, a.q, d->envelope.len)) {
+    if (queue_full(host, turn, a.q, d->envelope.len)) {
         rep->head.retry_after_ms = RELAY_RETRY_MS;
         return ERR_QUEUE_FULL;
     }
     rep->outcome = QUEUE_STORED;
-    return item_put(host, turn, d, &a, ITEM_STORED);
+    until = turn->env->now_ms + host_limits_lifetime_ms(host, d->lifetime);
+    err = item_put(host, turn, d, &a, ITEM_STORED);
+    return err == ERR_OK ? host_receipt_promise(host, turn, peer, &d->queue, a.hash, until) : err;
 }
 
-enum err host_queue_deposit(struct relay_host *host, struct turn *turn, struct slice body,
-                            struct writer *reply)
+enum err host_queue_deposit(struct relay_host *host, struct turn *turn,
+                            const struct relay_peer *peer, struct slice body, struct writer *reply)
 {
     struct queue_deposit req;
     struct queue_deposit_reply rep = {.outcome = QUEUE_STORED};
     enum err err = queue_deposit_read(body, &req);
     if (err == ERR_OK) {
-        err = deposit(host, turn, &req, &rep);
+        err = deposit(host, turn, peer, &req, &rep);
     }
+    bool promised = err == ERR_OK && rep.outcome == QUEUE_STORED;
     err = relay_refusal(err, &rep.head);
-    if (err == ERR_OK) {
+    if (err == ERR_OK && !promised) {
         queue_deposit_reply_write(reply, &rep);
+    }
+    return err;
+}
+
+/* --- void --- */
+
+/* The row lives as long as any token that could have this nonce: the relay has not seen its tag, so
+ * does not know its epoch. */
+static enum err void_one(struct relay_host *host, struct turn *turn, struct relay_queue *q,
+                         const uint8_t nonce[static TOKEN_NONCE])
+{
+    struct item_row row;
+    uint64_t arrival;
+    enum err err = find_spent(host, turn, q, nonce, &row, &arrival);
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    err = arrival_take(host, turn, &arrival);
+    if (err != ERR_OK) {
+        return err;
+    }
+    row = (struct item_row){.state = ITEM_VOID,
+                            .until = token_epoch_over(token_epoch(turn->env->now_ms))};
+    memcpy(row.nonce, nonce, sizeof row.nonce);
+    err = item_index_put(turn->store, q->number, arrival, &row);
+    if (err == ERR_OK) {
+        err = relay_cache_spend(&host->cache, q, nonce, arrival);
+    }
+    q->rows += err == ERR_OK;
+    return err;
+}
+
+static enum err void_all(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                         const struct queue_void *req)
+{
+    struct relay_queue *q = relay_cache_by_key(&host->cache, &req->queue);
+    if (q == NULL || !q->attached || q->link != peer->link) {
+        return ERR_NOT_NOW;
+    }
+    enum err err = relay_cache_open(&host->cache, host->config.keys, turn, &req->queue, &q);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (q->rows + req->nonces.len / TOKEN_NONCE > LIMIT_QUEUE_SPENT) {
+        return ERR_QUOTA;
+    }
+    if (!turn->store->growth) {
+        return ERR_BACKPRESSURE;
+    }
+    for (size_t at = 0; err == ERR_OK && at < req->nonces.len; at += TOKEN_NONCE) {
+        err = void_one(host, turn, q, req->nonces.p + at);
+    }
+    return err;
+}
+
+enum err host_queue_void(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                         struct slice body, struct writer *reply)
+{
+    struct queue_void req;
+    struct relay_reply rep = {.err = ERR_OK};
+    enum err err = queue_void_read(body, &req);
+    if (err == ERR_OK) {
+        err = void_all(host, turn, peer, &req);
+    }
+    err = relay_refusal(err, &rep);
+    if (err == ERR_OK) {
+        relay_reply_write(reply, &rep);
     }
     return err;
 }
@@ -336,6 +442,65 @@ enum err host_item_done(struct turn *turn, struct relay_queue *q, uint32_t numbe
     if (err == ERR_OK && q != NULL && q->scanned) {
         q->waiting--;
         q->bytes -= queue_envelope_size(row.envelope_class);
+    }
+    return err;
+}
+
+/* --- removal --- */
+
+bool host_queue_member(struct slice plain, uint8_t member[static SEAL_NAME])
+{
+    struct relay_queue_row row;
+    bool good = relay_queue_row_read(plain, &row) == ERR_OK;
+    memcpy(member, row.member, SEAL_NAME);
+    secret_wipe(&row, sizeof row);
+    return good;
+}
+
+/* Deletes index rows and payloads of a queue. ERR_NOT_FOUND: there are none. */
+static enum err remove_items(struct turn *turn, uint32_t queue, unsigned *rows)
+{
+    while (*rows > 0) {
+        uint64_t arrival = 0;
+        struct item_row row;
+        enum err err = item_index_next(turn->store, false, &queue, &arrival, &row);
+        if (err == ERR_OK && row.state == ITEM_STORED) {
+            err = item_log_del(turn->store, row.lifetime, arrival);
+            err = err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+        if (err == ERR_OK) {
+            err = item_index_del(turn->store, queue, arrival);
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+        --*rows;
+    }
+    return ERR_OK;
+}
+
+enum err host_queue_remove(struct relay_host *host, struct turn *turn,
+                           const uint8_t name[static SEAL_NAME], struct slice plain, unsigned *rows,
+                           bool *done)
+{
+    struct relay_queue_row row;
+    enum err err = relay_queue_row_read(plain, &row);
+    uint32_t number = row.number;
+    secret_wipe(&row, sizeof row);
+    *done = false;
+    if (err == ERR_OK) {
+        err = remove_items(turn, number, rows);
+    }
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    err = store_del(turn->store, STORE_QUEUE, slice_of(name, SEAL_NAME));
+    if (err == ERR_OK) {
+        err = relay_meta_put(turn, "relay.queues_gone", host->queues_gone + 1);
+    }
+    if (err == ERR_OK) {
+        host->queues_gone++;
+        *done = true;
     }
     return err;
 }

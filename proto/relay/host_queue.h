@@ -11,8 +11,19 @@
 enum err host_queue_register(struct relay_host *host, struct turn *turn,
                              const struct relay_peer *peer, struct slice body,
                              struct writer *reply) PETREL_MUST_USE;
-enum err host_queue_deposit(struct relay_host *host, struct turn *turn, struct slice body,
+/* The member of an opened queue row; false when it is out of form. */
+bool host_queue_member(struct slice plain, uint8_t member[static SEAL_NAME]);
+/* Deletes the queue of this row: envelopes and index rows, *rows of them at most, then the row.
+ * *done: it is gone. */
+enum err host_queue_remove(struct relay_host *host, struct turn *turn,
+                           const uint8_t name[static SEAL_NAME], struct slice plain, unsigned *rows,
+                           bool *done) PETREL_MUST_USE;
+/* What it stores is answered by host_receipt_next. */
+enum err host_queue_deposit(struct relay_host *host, struct turn *turn,
+                            const struct relay_peer *peer, struct slice body,
                             struct writer *reply) PETREL_MUST_USE;
+enum err host_queue_void(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
+                         struct slice body, struct writer *reply) PETREL_MUST_USE;
 
 /* --- the reader's side: host_reader.c --- */
 enum err host_queue_attach(struct relay_host *host, struct turn *turn,
@@ -28,6 +39,8 @@ enum err host_reader_volatile(struct relay_host *host, struct relay_queue *q, bo
                               struct slice envelope) PETREL_MUST_USE;
 /* Something came for an attached reader. */
 void host_reader_wake(struct relay_host *host, struct relay_queue *q);
+/* The queues of this member are nobody's any more: forgets them, detaches their readers. */
+void host_reader_remove(struct relay_host *host, const uint8_t member[static SEAL_NAME]);
 /* As relay_host_link_closed and relay_host_next_push. */
 void host_reader_link_closed(struct relay_host *host, uint64_t link);
 enum err host_reader_next_push(struct relay_host *host, struct turn *turn,

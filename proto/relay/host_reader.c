@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/host_limits.h"
 #include "relay/host_queue.h"
 #include "relay/item.h"
 
@@ -57,6 +58,23 @@ void host_reader_link_closed(struct relay_host *host, uint64_t link)
             return;
         }
         detach(host, q);
+    }
+}
+
+void host_reader_remove(struct relay_host *host, const uint8_t member[static SEAL_NAME])
+{
+    for (;;) {
+        struct relay_queue *q = relay_cache_of_member(&host->cache, member);
+        if (q == NULL) {
+            return;
+        }
+        bool scanned = q->scanned;
+        if (q->attached) {
+            detach(host, q); /* and frees it, when it was not scanned */
+        }
+        if (scanned) {
+            relay_cache_drop(&host->cache, q);
+        }
     }
 }
 
@@ -203,7 +221,8 @@ static enum err next_stored(struct relay_host *host, struct turn *turn, struct r
         if (err != ERR_OK) {
             return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
         }
-        if (payload->deposited_ms + queue_lifetime_ms(row->lifetime) > turn->env->now_ms) {
+        if (payload->deposited_ms + host_limits_lifetime_ms(host, row->lifetime) >
+            turn->env->now_ms) {
             return ERR_OK;
         }
     }

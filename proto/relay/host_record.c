@@ -30,7 +30,18 @@ static void record_name(struct relay_host *host, const struct sign_pk *record,
               out);
 }
 
-/* ERR_NOT_FOUND: row->name is set all the same. */
+static enum err row_read(struct slice plain, struct record_row *row)
+{
+    struct reader r = reader_of(plain);
+    row->seq = reader_u64(&r);
+    reader_copy(&r, row->k.b, sizeof row->k.b);
+    reader_copy(&r, row->member, sizeof row->member);
+    row->last_part = reader_u32(&r);
+    row->body = reader_rest(&r);
+    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
+/* ERR_NOT_FOUND: row->name is set all the same, and row->member when it is being removed. */
 static enum err row_get(struct relay_host *host, struct turn *turn, const struct sign_pk *record,
                         struct record_row *row)
 {
@@ -42,13 +53,12 @@ static enum err row_get(struct relay_host *host, struct turn *turn, const struct
     if (err != ERR_OK) {
         return err;
     }
-    struct reader r = reader_of(plain);
-    row->seq = reader_u64(&r);
-    reader_copy(&r, row->k.b, sizeof row->k.b);
-    reader_copy(&r, row->member, sizeof row->member);
-    row->last_part = reader_u32(&r);
-    row->body = reader_rest(&r);
-    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+    err = row_read(plain, row);
+    if (err == ERR_OK && relay_removals_has(&host->removals, row->member)) {
+        secret_wipe(&row->k, sizeof row->k);
+        return ERR_NOT_FOUND; /* nobody gets anything of it any more */
+    }
+    return err;
 }
 
 static enum err row_put(struct relay_host *host, struct turn *turn, const struct record_row *row)
@@ -212,6 +222,9 @@ static enum err put_record(struct relay_host *host, struct turn *turn, const str
     bool body = true;
     err = row_get(host, turn, &put->record, &row);
     bool fresh = err == ERR_NOT_FOUND;
+    if (fresh && relay_removals_has(&host->removals, row.member)) {
+        return ERR_BACKPRESSURE;
+    }
     if (fresh) {
         if (!put->has_body) {
             return ERR_NOT_FOUND;
@@ -506,4 +519,51 @@ enum err host_record_pop(struct relay_host *host, struct turn *turn, struct slic
         record_pop_reply_write(reply, &rep);
     }
     return err;
+}
+
+/* --- removal --- */
+
+bool host_record_member(struct slice plain, uint8_t member[static SEAL_NAME])
+{
+    struct record_row row;
+    bool good = row_read(plain, &row) == ERR_OK;
+    memcpy(member, row.member, SEAL_NAME);
+    secret_wipe(&row.k, sizeof row.k);
+    return good;
+}
+
+enum err host_record_remove(struct relay_host *host, struct turn *turn,
+                            const uint8_t name[static SEAL_NAME], struct slice plain,
+                            unsigned *rows, bool *done)
+{
+    /* Rows of these in STORE_SPENT_AGE end by themselves. */
+    static const enum store_table tables[] = {STORE_RECORD_PART, STORE_RECORD_POP, STORE_SPENT};
+    struct slice prefix = slice_of(name, SEAL_NAME);
+    (void)host;
+    (void)plain;
+    *done = false;
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        for (;;) {
+            struct store_row row;
+            struct store_key k = store_key_new();
+            enum err err =
+                store_seek_prefix(turn->store, tables[i], STORE_GE, prefix, prefix, &row);
+            if (err == ERR_NOT_FOUND) {
+                break;
+            }
+            if (err == ERR_OK && *rows == 0) {
+                return ERR_OK;
+            }
+            if (err == ERR_OK) {
+                store_key_bytes(&k, row.key.p, row.key.len);
+                err = store_del(turn->store, tables[i], store_key_slice(&k));
+            }
+            if (err != ERR_OK) {
+                return err;
+            }
+            --*rows;
+        }
+    }
+    *done = true;
+    return store_del(turn->store, STORE_RECORD, prefix);
 }

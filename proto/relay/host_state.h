@@ -6,18 +6,59 @@
 #ifndef PETREL_RELAY_HOST_STATE_H
 #define PETREL_RELAY_HOST_STATE_H
 
+#include "relay/card.h"
 #include "relay/host_cache.h"
 #include "relay/host_types.h"
 #include "relay/queue.h"
+#include "relay/receipt.h"
 #include "relay/wire.h"
+
+enum {
+    RELAY_CARD_KEYS = 4, /* in use at a time: one in the card, the others still in older cards */
+};
+
+/* A key that requests are sealed to. */
+struct relay_card_key {
+    uint8_t id;
+    uint8_t sk[HPKE_SECRET_KEY];
+    uint64_t created_ms;
+};
+
+struct relay_card_state {
+    struct relay_card_key keys[RELAY_CARD_KEYS]; /* oldest first; the last is in the card */
+    size_t nkeys;
+    uint8_t bytes[CARD_MAX]; /* the signed card */
+    size_t len;              /* 0: to be made */
+};
+
+struct relay_promise;
+
+/* Answers that wait for the end of the turn, in its arena: all are given before it ends. */
+struct relay_promises {
+    struct relay_promise *first;
+    struct relay_promise *last;
+    uint32_t count;    /* all of this turn */
+    uint32_t answered; /* of those */
+    bool is_signed;    /* tree and sig are made */
+    struct receipt_tree tree;
+    uint8_t sig[PRIM_SIGNATURE];
+};
 
 struct relay_host {
     struct relay_host_config config;
     struct relay_cache cache;
+    struct relay_card_state card;
+    struct relay_promises promises;
+
+    struct relay_limits limits;
+    struct relay_removals removals;
+    unsigned remove_table;        /* where their pass stands: number of the table, */
+    uint8_t remove_at[SEAL_NAME]; /* name of the last row that was looked at */
 
     uint64_t arrival_next; /* number of the next envelope */
     uint64_t arrival_end;  /* numbers below are reserved in the store */
-    uint32_t queues;       /* registered; they have the numbers 1 to this */
+    uint32_t queues;       /* that were ever registered; they have the numbers 1 to this */
+    uint32_t queues_gone;  /* removed of these */
     uint32_t members;
 
     struct relay_queue *ready_first; /* the round: queues that may have something to push */

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "relay/host_descriptor.h"
+#include "relay/host_limits.h"
 #include "relay/host_queue.h"
+#include "relay/host_remove.h"
 #include "relay/item.h"
 
 enum {
@@ -105,7 +107,7 @@ static enum err sweep_log(struct relay_host *host, struct turn *turn, unsigned l
         if (err != ERR_OK) {
             return err == ERR_NOT_FOUND ? ERR_OK : err;
         }
-        uint64_t due = payload.deposited_ms + queue_lifetime_ms(lifetime);
+        uint64_t due = payload.deposited_ms + host_limits_lifetime_ms(host, lifetime);
         if (due > turn->env->now_ms || *rows == 0) {
             host->log_due[lifetime] = later(turn, due);
             return ERR_OK;
@@ -203,7 +205,8 @@ enum err host_sweep_tick(struct relay_host *host, struct turn *turn)
             return err;
         }
     }
-    return sweep_index(host, turn, &rows);
+    enum err err = host_remove_tick(host, turn, &rows);
+    return err == ERR_OK ? sweep_index(host, turn, &rows) : err;
 }
 
 /* Up to the next multiple of SWEEP_TOGETHER_MS. */
@@ -220,7 +223,7 @@ uint64_t host_sweep_deadline(const struct relay_host *host)
     if (host->push_held) {
         return 0;
     }
-    uint64_t due = host->age_due;
+    uint64_t due = min64(host->age_due, host_remove_deadline(host));
     for (unsigned i = 0; i < QUEUE_LIFETIMES; i++) {
         due = min64(due, host->log_due[i]);
     }

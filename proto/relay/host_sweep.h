@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * host_sweep: what ends at a relay by itself: envelopes whose class is over, spent rows whose epoch
- * is, pops, descriptors, join codes. docs/protocol/04-relay.md, section 11.
+ * is, pops, descriptors, join codes. docs/protocol/04-relay.md, section 12.
  * Private to proto/relay/host*.c.
  */
 #ifndef PETREL_RELAY_HOST_SWEEP_H

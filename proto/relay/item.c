@@ -44,8 +44,8 @@ static enum err row_decode(struct slice value, struct item_row *row)
     reader_copy(&r, got.nonce, sizeof got.nonce);
     reader_copy(&r, got.hash, sizeof got.hash);
     got.until = reader_u64(&r);
-    if (reader_end(&r) != ERR_OK || state < ITEM_STORED || state > ITEM_PUSHED ||
-        got.lifetime > 3 || got.envelope_class >= LIMIT_ENVELOPE_CLASSES) {
+    if (reader_end(&r) != ERR_OK || state < ITEM_STORED || state > ITEM_VOID || got.lifetime > 3 ||
+        got.envelope_class >= LIMIT_ENVELOPE_CLASSES) {
         return ERR_CORRUPT;
     }
     *row = got;

@@ -2,7 +2,7 @@
  *
  * item: one stored envelope at a relay: its payload in an arrival log (one log for each lifetime
  * class, key arrival u64, appended) and its narrow row in the queue index (queue u32 | arrival
- * u64). docs/protocol/04-relay.md, section 10.
+ * u64). docs/protocol/04-relay.md, section 11.
  *
  * The index is the spent table: the row outlives the payload. It is not sealed: a nonce is noise to
  * all but the queue's reader, the hash is of ciphertext, and the queue's number is tied to its key
@@ -27,6 +27,7 @@ enum item_state {
     ITEM_STORED = 1, /* the payload is in its log */
     ITEM_DONE = 2,   /* acknowledged or expired: no payload */
     ITEM_PUSHED = 3, /* was volatile: never had a payload */
+    ITEM_VOID = 4,   /* the reader voided the token: never had an envelope */
 };
 
 struct item_row {

@@ -322,3 +322,34 @@ enum err queue_ack_read(struct slice bytes, struct queue_ack *ack)
     }
     return err;
 }
+
+void queue_void_write(struct writer *w, const struct queue_void *v)
+{
+    pack_map(w, 2);
+    pack_uint(w, 0);
+    pack_bin(w, v->queue.b, sizeof v->queue.b);
+    pack_uint(w, 1);
+    pack_bin_slice(w, v->nonces);
+}
+
+enum err queue_void_read(struct slice bytes, struct queue_void *v)
+{
+    struct queue_void got = {.nonces = slice_of(NULL, 0)};
+    struct relay_fields f;
+    relay_fields_begin(&f, bytes);
+    while (relay_fields_next(&f)) {
+        if (f.map.key == 0) {
+            pack_read_bin_exact(&f.r, got.queue.b, sizeof got.queue.b);
+        } else if (f.map.key == 1) {
+            got.nonces = pack_read_bin(&f.r, LIMIT_VOID_NONCES * TOKEN_NONCE);
+        }
+    }
+    enum err err = relay_fields_end(&f, 0x03);
+    if (err == ERR_OK && (got.nonces.len == 0 || got.nonces.len % TOKEN_NONCE != 0)) {
+        err = ERR_MALFORMED;
+    }
+    if (err == ERR_OK) {
+        *v = got;
+    }
+    return err;
+}

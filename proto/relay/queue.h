@@ -124,4 +124,14 @@ struct queue_ack {
 void queue_ack_write(struct writer *w, const struct queue_ack *ack);
 enum err queue_ack_read(struct slice bytes, struct queue_ack *ack) PETREL_MUST_USE;
 
+/* --- Void: the tokens with these nonces are not taken any more, as if they had never been made.
+ * One that was spent stays spent. Idempotent. Reply: relay_reply, after the commit. ERR_NOT_NOW:
+ * this link is not attached; ERR_QUOTA: the queue's index is full; ERR_BACKPRESSURE. --- */
+struct queue_void {
+    struct sign_pk queue;
+    struct slice nonces; /* 1 to LIMIT_VOID_NONCES of TOKEN_NONCE bytes, one behind the other */
+};
+void queue_void_write(struct writer *w, const struct queue_void *v);
+enum err queue_void_read(struct slice bytes, struct queue_void *v) PETREL_MUST_USE;
+
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * spent: one queue's hash set of nonces that were used, each with the arrival number of its row in
- * the queue's index, which has the whole nonce. docs/protocol/04-relay.md, section 10.
+ * the queue's index, which has the whole nonce. docs/protocol/04-relay.md, section 11.
  *
  * Open addressing, 16 bytes an entry, one block of memory. An entry keeps 8 bytes of the nonce: the
  * caller compares the rest with the row, so a collision costs a look, never a wrong answer.

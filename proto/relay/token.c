@@ -82,17 +82,23 @@ static void token_tag(uint8_t out[static TOKEN_TAG], const struct token_key *k, 
     secret_wipe(k_epoch, sizeof k_epoch);
 }
 
-void token_mint(const struct token_key *k, const struct token_siv_key *siv,
-                const struct sign_pk *target, uint32_t contact, uint32_t counter, uint32_t epoch,
-                struct token *out)
+void token_nonce(const struct token_siv_key *siv, uint32_t contact, uint32_t counter,
+                 uint8_t out[static TOKEN_NONCE])
 {
     uint8_t plain[SIV_PART];
     be32(plain, contact);
     be32(plain + 4, counter);
-    siv_tag(out->b, siv, plain);
-    siv_crypt(out->b + SIV_PART, siv, out->b, plain);
-    token_tag(out->b + TOKEN_NONCE, k, epoch, target, out->b);
+    siv_tag(out, siv, plain);
+    siv_crypt(out + SIV_PART, siv, out, plain);
     secret_wipe(plain, sizeof plain);
+}
+
+void token_mint(const struct token_key *k, const struct token_siv_key *siv,
+                const struct sign_pk *target, uint32_t contact, uint32_t counter, uint32_t epoch,
+                struct token *out)
+{
+    token_nonce(siv, contact, counter, out->b);
+    token_tag(out->b + TOKEN_NONCE, k, epoch, target, out->b);
 }
 
 enum err token_open_nonce(const struct token_siv_key *siv, const uint8_t nonce[static TOKEN_NONCE],

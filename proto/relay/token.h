@@ -38,6 +38,9 @@ uint32_t token_epoch(uint64_t now_ms);
 /* When a spent token of this epoch may be forgotten: the end of epoch + 1, Unix ms. */
 uint64_t token_epoch_over(uint32_t epoch);
 
+/* Reader: the nonce of the token of (contact, counter). */
+void token_nonce(const struct token_siv_key *siv, uint32_t contact, uint32_t counter,
+                 uint8_t out[static TOKEN_NONCE]);
 /* Reader: the token of (contact, counter) for target (public key of the queue or record), valid in
  * epoch and the one after it. */
 void token_mint(const struct token_key *k, const struct token_siv_key *siv,

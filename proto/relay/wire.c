@@ -54,11 +54,20 @@ void relay_reply_write_price(struct writer *w, const struct relay_reply *head, u
     pack_uint(w, stamp_bits);
 }
 
+/* What a code says that came over a wire. Errors of this machine and of callers are no answers:
+ * they would be taken for our own. */
+static enum err refusal_of(unsigned code)
+{
+    enum err err = err_from_code(code);
+    enum err_class class = err_class(err);
+    return class == ERR_CLASS_LOCAL || class == ERR_CLASS_CALLER ? ERR_PROTOCOL : err;
+}
+
 bool relay_reply_next(struct relay_fields *f, struct relay_reply *head)
 {
     while (relay_fields_next(f)) {
         if (f->map.key == 0) {
-            head->err = err_from_code((unsigned)pack_read_uint(&f->r, UINT16_MAX));
+            head->err = refusal_of((unsigned)pack_read_uint(&f->r, UINT16_MAX));
         } else if (f->map.key == 1) {
             head->retry_after_ms = (uint32_t)pack_read_uint(&f->r, UINT32_MAX);
         } else {

@@ -32,12 +32,15 @@ enum relay_kind {
     RELAY_RECORD_STATUS = 25,
     RELAY_DESCRIPTOR_PUT = 26,
     RELAY_DESCRIPTOR_GET = 27,
+    RELAY_CARD = 28,
+    RELAY_SEALED = 29,
+    RELAY_QUEUE_VOID = 31, /* 30, forward, is the node's */
 };
 
 enum {
     RELAY_HASH = 64,       /* Noise handshake hash: what a signature is bound to */
     RELAY_FIELDS = 16,     /* pairs of a map at most, unknown ones included */
-    RELAY_RECEIPT = 1024,  /* longest receipt in a reply (not made yet) */
+    RELAY_RECEIPT = 1024,  /* longest receipt in a reply, encoded */
     RELAY_CODE = 32,       /* a single-use join code */
     RELAY_POP_NONCE = 16,  /* names one pop */
     RELAY_RETRY_MS = 60000 /* what a relay suggests when it is full */
@@ -74,7 +77,8 @@ struct relay_reply {
 
 /* A reply that is nothing but its head: acknowledgement, descriptor put, every refusal. */
 void relay_reply_write(struct writer *w, const struct relay_reply *reply);
-/* A code that is not in the table reads as ERR_PROTOCOL. ERR_MALFORMED, ERR_TOO_LARGE. */
+/* A code that is not in the table, or is LOCAL or CALLER there, reads as ERR_PROTOCOL.
+ * ERR_MALFORMED, ERR_TOO_LARGE. */
 enum err relay_reply_read(struct slice bytes, struct relay_reply *reply) PETREL_MUST_USE;
 
 /* For the codecs of own replies. Writes the map's head; true when the reply is good, and then

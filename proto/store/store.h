@@ -33,6 +33,7 @@ enum {
     X(CONTACT, "contact")         /* account | number u32 */                                       \
     X(CONTACT_ID, "contact_id")   /* account | hash of an ID: number of the contact */             \
     X(TOKEN, "token")             /* account | contact u32 | counter u64 */                        \
+    X(VOIDING, "voiding")         /* account | contact u32: tokens that the relay is to void */    \
     X(SESSION, "session")         /* account | contact u32 | slot u8 */                            \
     X(PREKEY, "prekey")           /* account | kind u8 | id u32 */                                 \
     X(REPLAY, "replay")           /* account | hash of an EK: whose session it began */            \

@@ -370,6 +370,8 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
         return add_event(node, turn, "relay.failing", slice_of(name, strlen(name)), outs);
     case NODE_TICK:
         return ERR_OK;
+    case NODE_POLICY:
+        return ERR_OK;
     case NODE_COMMAND:
         return command(node, turn, input, outs);
     }

@@ -13,12 +13,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from lib import mpack  # noqa: E402
 from lib.control import Control, Refused  # noqa: E402
-from lib.homes import pipe_with  # noqa: E402
+from lib.homes import pipe_with, tables  # noqa: E402
 from lib.people import PATIENCE, until  # noqa: E402
 from lib.world import main  # noqa: E402
 
@@ -126,6 +127,131 @@ def a_blocked_contact_is_not_heard(w):
     w.checks.same("what came from Bob", alice.texts(bob.id), [])
     w.checks.same("what came from Carol", alice.texts(carol.id), ["after it"])
     w.checks.same("his message stays undelivered", bob.status()["outbox"], 1)
+
+
+# --- relays between ---
+
+def a_relay_passes_on_what_its_policy_allows(w):
+    here, there = (w.person(name, start=False) for name in ("here", "there"))
+    for relay in (here, there):
+        relay.arguments = ["--relay"]
+        relay.configure("relay.forward_private = yes")
+        relay.start()
+        relay.keep_port()
+    alice, bob = w.person("alice").create(here), w.person("bob").create(there)
+    alice.meet(bob)
+    alice.delivered(alice.send(bob, "open"))
+    w.checks.same("the way, and who could see both ends: both are 127.0.0.1",
+                  (alice.contact(bob.id)["way"], alice.contact(bob.id)["same_operator"]),
+                  ("forwarded", True))
+    w.checks.true("status says so", b"forwarded  1 contacts\nwarning" in alice.ctl("status").stdout)
+    w.checks.same("no trouble", (alice.contact(bob.id)["trouble"],
+                                 alice.contact(bob.id)["trouble_relay"]), ("", ""))
+    # Who is their own relay hides nothing behind it.
+    there.create(there)
+    there.meet(alice)
+    w.checks.same("from an own machine", there.contact(alice.id)["way"], "own-machine")
+    w.checks.same("back", alice.contact(there.id)["way"], "forwarded")
+    here_id = here.status()["node_id"]
+    there_id = there.status()["node_id"]
+
+    def refused(what, *lines):
+        here.configure(*lines)
+        here.reload("configuration read again")
+        message = alice.send(bob, what)
+        until(f"{what}: she is told", lambda: alice.contact(bob.id)["trouble"] == "refused")
+        w.checks.same(f"{what}: who refused", alice.contact(bob.id)["trouble_relay"], here_id)
+        w.checks.true(f"{what}: people see it",
+                      f"[refused: {here_id}]".encode() in alice.ctl("contacts").stdout)
+        w.checks.true(f"{what}: it waits", what not in bob.texts(alice.id))
+        return message
+
+    def passes(message, *lines):
+        here.configure(*lines)
+        here.reload("configuration read again")
+        alice.kill()  # what waits for its next try is tried again at start
+        alice.start()
+        alice.delivered(message)
+        w.checks.same("no trouble any more", alice.contact(bob.id)["trouble"], "")
+
+    private = "relay.forward_private = yes"
+    denied = refused("a deny list", private, "relay.forward = deny", "relay.forward_rule = "
+                     + there_id)
+    # A file that is wrong changes nothing.
+    here.configure(private, "relay.forward = open", "relay.forward_rule = petrelnode1nonsense")
+    here.reload("configuration not read again")
+    w.checks.true("the log says where", "petreld.conf:3: relay.forward_rule" in here.log_tail())
+    refused("the policy as it was", private, "relay.forward = deny",
+            "relay.forward_rule = example.org", "relay.forward_rule = 127.0.0.1")
+    passes(denied, private, "relay.forward = allow", "relay.forward_rule = " + there_id)
+    elsewhere = refused("an allow list", private, "relay.forward = allow",
+                        "relay.forward_rule = .example.org")
+    passes(elsewhere, private)
+    loopback = refused("a private address", "relay.forward = open")
+    passes(loopback, private)
+    w.checks.same("all of it came once", bob.texts(alice.id),
+                  ["open", "a deny list", "the policy as it was", "an allow list",
+                   "a private address"])
+    w.checks.same("the other way was open all the time", bob.contact(alice.id)["trouble"], "")
+
+
+def the_operator_looks_after_members(w):
+    relay, alice, bob = w.three()
+    alice.meet(bob)
+    w.checks.same("the way on one relay", (alice.contact(bob.id)["way"],
+                                           alice.contact(bob.id)["same_operator"]),
+                  ("same-relay", True))
+    w.checks.true("contacts warn", b"same-relay  [one operator may see both ends]" in
+                  alice.ctl("contacts").stdout)
+    w.checks.same("what a queue may hold", relay.ask("relay", "limits"),
+                  {"envelopes": 65536, "mib": 128, "days": 30})
+    owner = alice.ask("relay", "status")
+    w.checks.same("its owner sees it", (owner["envelopes"], owner["bytes"], owner["days"]),
+                  (65536, 128 << 20, 30))
+    w.checks.same("less", relay.ask("relay", "limits", "--envelopes", "100", "--days", "3"),
+                  {"envelopes": 100, "mib": 128, "days": 3})
+    relay.refused(2, "bad-argument", "relay", "limits", "--days", "31")
+    relay.kill()
+    relay.start()
+    w.checks.same("it is kept", relay.ask("relay", "limits")["envelopes"], 100)
+    w.checks.same("an unknown option", relay.ctl("relay", "limits", "--gib", "3").returncode, 2)
+    carol = w.person("carol").create(relay)
+    w.checks.same("a new member sees it", carol.ask("relay", "status")["envelopes"], 100)
+
+    code = relay.ask("relay", "invite", "--days", "30")
+    w.checks.true("a code for longer", code["expires"] - time.time() * 1000 > 29 * DAY * 1000)
+    relay.refused(2, "bad-argument", "relay", "invite", "--days", "31")
+    relay.refused(2, "bad-argument", "relay", "invite", "--days", "0")
+
+    bob.terminate()
+    for i in range(3):
+        alice.event_of("message.at-relay", message=alice.send(bob, f"text {i}"))
+    members = relay.lines("relay", "members")
+    w.checks.same("members", len(members), 3)
+    w.checks.same("queues of each", [m["queues"] for m in members], [1, 1, 1])
+    w.checks.same("records of each", [m["records"] for m in members], [1, 1, 1])
+    waits = [m for m in members if m["envelopes"] > 0]
+    w.checks.true("what waits", len(waits) == 1 and waits[0]["envelopes"] >= 3 and
+                  waits[0]["bytes"] >= 3 * 1024)
+    w.checks.true("for people", b"3 members" in relay.ctl("relay", "members").stdout)
+
+    for wrong in ("xyz", "00", waits[0]["member"] + "00"):
+        relay.refused(2, "bad-argument", "relay", "remove", wrong)
+    relay.refused(3, "not-found", "relay", "remove", "0" * 16)
+    alice.refused(4, "not-a-relay", "relay", "members")
+    w.checks.same("remove", relay.ask("relay", "remove", waits[0]["member"]), {})
+    until("he is gone", lambda: waits[0]["member"] not in
+          [m["member"] for m in relay.lines("relay", "members")])
+    w.checks.same("what is left", (relay.status()["members"], relay.status()["queues"]), (2, 2))
+    relay.terminate()
+    rows = tables(str(pathlib.Path(w.options.tools) / "e2e_store"), relay.home / "db")
+    w.checks.same("rows that are left", [rows[t] for t in ("member", "queue", "record")], [2, 2, 2])
+    w.checks.same("nothing waits", sum(n for t, n in rows.items() if t.startswith("log_")), 0)
+    relay.start()
+    bob.start()
+    until("he is told", lambda: bob.call("relay.status")["trouble"] == "bad-invite-code")
+    bob.join(relay)
+    w.checks.same("with a new code he is in again", relay.status()["members"], 3)
 
 
 # --- invitations ---
@@ -516,7 +642,8 @@ def a_repeated_call_changes_nothing(w):
                   Raw(alice.home).call("invite.create", {"client_id": cid[::-1]})[3], link)
 
 
-STORIES = [adding_by_id_goes_through_ones_own_relay, text_from_standard_input_and_its_limits,
+STORIES = [adding_by_id_goes_through_ones_own_relay, a_relay_passes_on_what_its_policy_allows,
+           the_operator_looks_after_members, text_from_standard_input_and_its_limits,
            the_safety_number_is_compared, a_blocked_contact_is_not_heard,
            an_invitation_makes_one_contact, what_is_mistyped_is_named, a_wrong_join_code_is_told,
            an_invitation_expires, a_client_that_was_away_replays_all, trimmed_events_show_as_a_gap,

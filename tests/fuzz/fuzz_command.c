@@ -17,7 +17,7 @@ static const char *const METHODS[] = {
     "contact.block",  "contact.verify", "request.accept",  "message.send",  "event.ack",
     "relay.use",      "relay.status",   "relay.invite",    "account.show",  "account.words",
     "contact.list",   "request.list",   "message.history", "event.read",    "consumer.get",
-    "no.such.method",
+    "no.such.method", "relay.members",  "relay.waiting",   "relay.remove",  "relay.limits",
 };
 
 static void query(struct visit *v, struct slice method, struct slice params)

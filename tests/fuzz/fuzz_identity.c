@@ -3,7 +3,7 @@
  * fuzz_identity: what persons sign or say. The first byte says which part takes the
  * rest: device_list (0), descriptor (1), content (2), bundle (3).
  * decodes: tests/fuzz/parts/device_list.c tests/fuzz/parts/descriptor.c tests/fuzz/parts/content.c
- * decodes: tests/fuzz/parts/bundle.c proto/node/device.c proto/node/signed.c
+ * decodes: tests/fuzz/parts/bundle.c proto/node/device.c proto/crypto/signed.c
  * decodes: proto/node/descriptor.c proto/node/content.c proto/node/bundle.c proto/base/pack.c
  */
 #include "fuzz/parts/parts.h"

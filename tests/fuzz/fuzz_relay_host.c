@@ -81,11 +81,16 @@ static void end(struct world *w, enum err err)
 
 static void request(struct world *w, uint8_t kind, struct slice body)
 {
-    struct relay_peer peer = {.link = 1, .handshake_hash = w->hash};
+    struct relay_peer peer = {.link = 1, .handshake_hash = w->hash, .kind = kind, .id = 1};
+    struct relay_answer to;
     struct relay_reply head;
     struct writer reply = writer_of(OUT, sizeof OUT);
     begin(w);
     enum err err = relay_host_request(w->host, &w->turn, &peer, kind, body, &reply);
+    if (err == ERR_OK && reply.len == 0) {
+        err = relay_host_next_answer(w->host, &w->turn, &to, &reply);
+        assert(err != ERR_NOT_FOUND);
+    }
     assert(err_class(err) != ERR_CLASS_CALLER && err_class(err) != ERR_CLASS_STATE);
     if (err == ERR_OK) {
         err = relay_reply_read(writer_done(&reply), &head);
@@ -135,6 +140,11 @@ static struct slice made(struct world *w, uint8_t kind, struct slice body)
         struct queue_ack ack = {.number = body.len > 0 ? body.p[0] : 0};
         memcpy(ack.queue.b, w->keys[1].b + 32, 32);
         queue_ack_write(&out, &ack);
+        return writer_done(&out);
+    } else if (kind == RELAY_QUEUE_VOID) {
+        struct queue_void v = {.nonces = slice_of(body.p, body.len / TOKEN_NONCE * TOKEN_NONCE)};
+        memcpy(v.queue.b, w->keys[1].b + 32, 32);
+        queue_void_write(&out, &v);
         return writer_done(&out);
     }
     return relay_signed_write(&out, &w->arena, w->hash, label, body, key, member) == ERR_OK
@@ -201,8 +211,10 @@ static void set_up(struct world *w)
     w->mem = store_mem_new();
     assert(w->mem != NULL);
     arena_init(&w->arena, LIMIT_TURN_ARENA);
-    w->config = (struct relay_host_config){
-        .keys = seal_keys_new_node(node_key), .registration_open = true, .spent_lru = 4};
+    w->config = (struct relay_host_config){.node_sk = &w->keys[0],
+                                           .keys = seal_keys_new_node(node_key),
+                                           .registration_open = true,
+                                           .spent_lru = 4};
     assert(w->config.keys != NULL);
     for (uint8_t i = 0; i < 3; i++) {
         uint8_t seed[32] = {i};

@@ -47,9 +47,12 @@ offers events -- --as --ack --since --count --no-follow
 offers add -- --name --text
 offers accept -- --name
 offers help -- --list
-offers relay -- use status invite
+offers relay -- use status invite members remove limits
 offers relay use -- --code
-offers relay invite --
+offers relay invite -- --days
+offers relay members --
+offers relay remove --
+offers relay limits -- --envelopes --mib --days
 offers history bob -- --limit --before
 offers send bob --
 offers stop --

@@ -54,7 +54,9 @@ void rig_init(struct relay_rig *r, uint64_t spent_lru)
     arena_init(&r->arena, LIMIT_TURN_ARENA);
     r->keys = seal_keys_new_node(key);
     ck_assert_ptr_nonnull(r->keys);
+    rig_sk(&r->node_sk, 9, 9);
     r->config = (struct relay_host_config){.node_id = rig_pk(9, 9),
+                                           .node_sk = &r->node_sk,
                                            .keys = r->keys,
                                            .registration_open = true,
                                            .spent_lru = spent_lru};
@@ -114,9 +116,14 @@ struct token_siv_key rig_siv(unsigned n)
 enum err rig_request(struct relay_rig *r, uint8_t kind, struct slice body)
 {
     begin(r);
-    struct relay_peer peer = {.link = r->link, .handshake_hash = r->hash};
+    struct relay_peer peer = {.link = r->link, .handshake_hash = r->hash, .kind = kind, .id = 1};
+    struct relay_answer to;
     struct writer w = writer_of(r->out, sizeof r->out);
     enum err err = relay_host_request(r->host, &r->turn, &peer, kind, body, &w);
+    if (err == ERR_OK && w.len == 0) {
+        err = relay_host_next_answer(r->host, &r->turn, &to, &w);
+        ck_assert(err != ERR_OK || (to.link == r->link && to.kind == kind && to.id == 1));
+    }
     r->reply = writer_done(&w);
     return end(r, err);
 }
@@ -218,6 +225,21 @@ enum err rig_ack(struct relay_rig *r, unsigned queue, uint64_t number)
     struct writer w = writer_of(r->body, sizeof r->body);
     queue_ack_write(&w, &ack);
     return ask(r, RELAY_QUEUE_ACK, &w);
+}
+
+enum err rig_void(struct relay_rig *r, unsigned queue, uint32_t first, uint32_t n)
+{
+    static uint8_t nonces[LIMIT_VOID_NONCES + 1][TOKEN_NONCE];
+    struct token_siv_key siv = rig_siv(queue);
+    struct queue_void v = {.queue = rig_pk(RIG_QUEUE, queue),
+                           .nonces = slice_of(nonces, (size_t)n * TOKEN_NONCE)};
+    struct writer w = writer_of(r->body, sizeof r->body);
+    ck_assert_uint_le(n, LIMIT_VOID_NONCES + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        token_nonce(&siv, 5, first + i, nonces[i]);
+    }
+    queue_void_write(&w, &v);
+    return ask(r, RELAY_QUEUE_VOID, &w);
 }
 
 static bool may_send(void *ctx, uint64_t link)

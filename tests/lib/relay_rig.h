@@ -23,6 +23,7 @@ struct relay_rig {
     struct arena arena;
     struct turn turn;
     struct seal_keys *keys;
+    struct sign_sk node_sk;
     struct relay_host_config config;
     struct relay_host *host;
     bool growth;      /* of the next turns */
@@ -67,6 +68,8 @@ enum err rig_deposit(struct relay_rig *r, const struct queue_deposit *d,
 /* Shorthand: 1 KiB, lifetime class 3. */
 enum err rig_put(struct relay_rig *r, unsigned queue, uint32_t n, uint8_t fill);
 enum err rig_ack(struct relay_rig *r, unsigned queue, uint64_t number);
+/* Voids tokens number first to first + n - 1 of queue, as rig_deposit_of makes them. */
+enum err rig_void(struct relay_rig *r, unsigned queue, uint32_t first, uint32_t n);
 /* The next push, in a turn of its own; ERR_NOT_FOUND. The envelope lies in r->out. */
 enum err rig_push(struct relay_rig *r, struct queue_push *push, uint64_t *link);
 enum err rig_tick(struct relay_rig *r);

@@ -99,7 +99,7 @@ static bool all_ready(struct people *p, void *ctx)
     return true;
 }
 
-struct people *people_new(uint64_t seed, size_t n)
+static struct people *gather(uint64_t seed, size_t n, bool apart)
 {
     struct people *p = calloc(1, sizeof *p);
     ck_assert_ptr_nonnull(p);
@@ -107,19 +107,52 @@ struct people *people_new(uint64_t seed, size_t n)
     p->relay = sim_add(&p->sim, true);
     for (p->count = 0; p->count < n; p->count++) {
         struct person *who = &p->person[p->count];
+        who->relay = apart && p->count > 0 ? sim_add(&p->sim, true) : p->relay;
         who->n = sim_add(&p->sim, false);
         ck_assert_ok(people_call(p, who->n, "account.create", NULL));
         ck_assert(sim_result_str(who->n, "id", who->id, sizeof who->id));
-        people_use_relay(p, p->relay, who);
+        people_use_relay(p, who->relay, who);
     }
     ck_assert(people_until(p, all_ready, NULL, LIMIT_HOUR_MS));
     return p;
+}
+
+struct people *people_new(uint64_t seed, size_t n)
+{
+    return gather(seed, n, false);
+}
+
+struct people *people_new_apart(uint64_t seed, size_t n)
+{
+    return gather(seed, n, true);
 }
 
 void people_free(struct people *p)
 {
     sim_fini(&p->sim);
     free(p);
+}
+
+struct people *people_two(uint64_t seed, bool apart, struct person **a, struct person **b)
+{
+    struct people *p = gather(seed, 2, apart);
+    *a = &p->person[0];
+    *b = &p->person[1];
+    people_meet(p, *a, *b);
+    return p;
+}
+
+void people_quiet(struct people *p, uint64_t ms)
+{
+    ck_assert_msg(people_until(p, people_all_quiet, NULL, ms), "outboxes never empty");
+}
+
+void people_say(struct people *p, struct person *from, struct person *to, const char *prefix,
+                unsigned i)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s%u", prefix, i);
+    ck_assert_ok(people_send(p, from, to, text));
 }
 
 enum err people_send(struct people *p, struct person *from, struct person *to, const char *text)

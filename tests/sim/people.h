@@ -15,12 +15,13 @@ enum {
 
 struct person {
     struct sim_node *n;
+    struct sim_node *relay; /* the one that it joined first */
     char id[128];
 };
 
 struct people {
     struct sim sim;
-    struct sim_node *relay;
+    struct sim_node *relay; /* of the first person */
     char address[256];
     struct person person[PEOPLE_MAX];
     size_t count;
@@ -28,6 +29,8 @@ struct people {
 
 /* A relay and n persons who have joined it. Free with people_free. */
 struct people *people_new(uint64_t seed, size_t n);
+/* The same with a relay for each person. */
+struct people *people_new_apart(uint64_t seed, size_t n);
 void people_free(struct people *p);
 
 /* One call with text parameters: name, value, ..., NULL. */
@@ -42,6 +45,13 @@ void people_use_relay(struct people *p, struct sim_node *relay, struct person *w
 bool people_ready(struct people *p, struct person *who);
 /* a invites b, and both are contacts afterwards, with nothing left to send. */
 void people_meet(struct people *p, struct person *a, struct person *b);
+/* Two who have met; each on a relay of its own, when apart. */
+struct people *people_two(uint64_t seed, bool apart, struct person **a, struct person **b);
+/* Waits until everything was acknowledged, for at most ms; fails the test if it never is. */
+void people_quiet(struct people *p, uint64_t ms);
+/* Sends "<prefix><i>". */
+void people_say(struct people *p, struct person *from, struct person *to, const char *prefix,
+                unsigned i);
 enum err people_send(struct people *p, struct person *from, struct person *to, const char *text);
 /* The state that who gives this contact: "" when there is none. */
 const char *people_state(struct people *p, struct person *who, struct person *of);

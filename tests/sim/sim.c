@@ -114,6 +114,7 @@ static void out_connect(struct sim *sim, struct sim_node *n, const struct node_o
             continue;
         }
         struct sim_link *l = calloc(1, sizeof *l);
+        sim->links_made++;
         ck_assert_ptr_nonnull(l);
         *l = (struct sim_link){
             .next = sim->links, .end = {n, peer}, .id = {out->link, ++peer->next_inbound}};
@@ -198,8 +199,12 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
 
 static void node_make(struct sim *sim, struct sim_node *n)
 {
-    struct node_config config = {
-        .node_keys = n->node_keys, .relay = n->relay, .listen_host = n->host, .listen_port = 1};
+    static const struct forward_policy loopback = {.private_hosts = true};
+    struct node_config config = {.node_keys = n->node_keys,
+                                 .relay = n->relay,
+                                 .listen_host = n->host,
+                                 .listen_port = 1,
+                                 .forward = &loopback};
     struct node_outputs outs = {.first = NULL};
     struct store store;
     n->node = node_new(&config);

@@ -66,6 +66,7 @@ struct sim {
     void *fate_ctx;
     uint64_t crash_one_in; /* a turn of any node gets a crash at a random put; 0: none */
     uint64_t frames;       /* that were sent */
+    uint64_t links_made;
 };
 
 void sim_init(struct sim *sim, uint64_t seed);

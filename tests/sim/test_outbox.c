@@ -16,44 +16,22 @@ enum {
     MINUTE = 60000,
 };
 
-static struct people *two(uint64_t seed, struct person **a, struct person **b)
-{
-    struct people *p = people_new(seed, 2);
-    *a = &p->person[0];
-    *b = &p->person[1];
-    people_meet(p, *a, *b);
-    return p;
-}
-
-static void quiet(struct people *p, uint64_t ms)
-{
-    ck_assert_msg(people_until(p, people_all_quiet, NULL, ms), "outboxes never empty");
-}
-
-static void say(struct people *p, struct person *from, struct person *to, const char *prefix,
-                unsigned i)
-{
-    char text[64];
-    snprintf(text, sizeof text, "%s%u", prefix, i);
-    ck_assert_ok(people_send(p, from, to, text));
-}
-
 /* An acknowledgement that waits for its second is owed after a restart too: the outbox, where
  * others wait, is empty. */
 START_TEST(an_acknowledgement_that_is_owed_survives_a_restart)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(15, &a, &b);
+    struct people *p = people_two(15, false, &a, &b);
     sim_settle(&p->sim, MINUTE);
-    say(p, a, b, "first ", 0);
+    people_say(p, a, b, "first ", 0);
     sim_settle(&p->sim, 100);
-    say(p, a, b, "second ", 0);
+    people_say(p, a, b, "second ", 0);
     sim_settle(&p->sim, 100);
     ck_assert_uint_eq(people_messages(p, b, a, "received", NULL), 2);
     ck_assert_uint_eq(people_messages(p, a, b, "delivered", NULL), 1);
     sim_restart(&p->sim, b->n);
-    quiet(p, 10 * MINUTE);
+    people_quiet(p, 10 * MINUTE);
     ck_assert_uint_eq(people_messages(p, a, b, "delivered", NULL), 2);
     people_free(p);
 }
@@ -93,15 +71,15 @@ static void suffer(uint8_t kind, enum sim_fate what, uint64_t seed)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(seed, &a, &b);
+    struct people *p = people_two(seed, false, &a, &b);
     struct fate f = {.kind = kind, .left = 3, .what = what};
     p->sim.fate = strike;
     p->sim.fate_ctx = &f;
     for (unsigned i = 0; i < 6; i++) {
-        say(p, a, b, "a ", i);
-        say(p, b, a, "b ", i);
+        people_say(p, a, b, "a ", i);
+        people_say(p, b, a, "b ", i);
     }
-    quiet(p, 2 * HOUR);
+    people_quiet(p, 2 * HOUR);
     ck_assert_uint_eq(f.struck, 3);
     people_in_order(p, b, a, "a ", 6);
     people_in_order(p, a, b, "b ", 6);
@@ -175,17 +153,17 @@ START_TEST(a_relay_that_lies_loses_nothing_for_good_and_doubles_nothing)
     for (uint64_t seed = 60; seed < 64; seed++) {
         struct person *a;
         struct person *b;
-        struct people *p = two(seed, &a, &b);
+        struct people *p = people_two(seed, false, &a, &b);
         p->sim.fate = lie;
         p->sim.fate_ctx = p->relay;
         for (unsigned i = 0; i < 20; i++) {
-            say(p, a, b, "a ", i);
-            say(p, b, a, "b ", i);
+            people_say(p, a, b, "a ", i);
+            people_say(p, b, a, "b ", i);
             sim_settle(&p->sim, sim_random(&p->sim, 5000));
         }
         p->sim.fate = NULL;
         /* What was changed under way is lost at the relay: the sender deposits it after a day. */
-        quiet(p, 3 * (uint64_t)DAY);
+        people_quiet(p, 3 * (uint64_t)DAY);
         ck_assert_uint_eq(people_messages(p, b, a, "received", NULL), 20);
         ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 20);
         ck_assert_uint_eq(people_messages(p, a, b, "delivered", NULL), 20);
@@ -211,9 +189,9 @@ START_TEST(the_longest_text_goes_and_one_byte_more_does_not)
     ck_assert_err(people_send(p, b, a, ""), ERR_ARGUMENT);
     text[LIMIT_TEXT] = '\0';
     ck_assert_ok(people_send(p, b, a, text)); /* in an envelope of a first contact */
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     ck_assert_ok(people_send(p, a, b, text));
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     ck_assert_uint_eq(people_messages(p, a, b, "received", text), 1);
     ck_assert_uint_eq(people_messages(p, b, a, "received", text), 1);
     free(text);
@@ -242,17 +220,17 @@ START_TEST(thousands_of_messages_wait_for_a_sleeper_and_the_session_survives)
     };
     struct person *a;
     struct person *b;
-    struct people *p = two(71, &a, &b);
+    struct people *p = people_two(71, false, &a, &b);
     people_tokens(p, a, b, MANY + 100);
     sim_sleep(&p->sim, b->n);
     for (unsigned i = 0; i < MANY; i++) {
-        say(p, a, b, "a ", i);
+        people_say(p, a, b, "a ", i);
     }
     sim_settle(&p->sim, MINUTE);
     sim_turn(&p->sim, a->n, count_sealed, a);
     ck_assert_uint_eq(people_outbox(p, a), MANY);
     sim_wake(&p->sim, b->n);
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     people_in_order(p, b, a, "a ", MANY);
     people_free(p);
 }
@@ -265,7 +243,7 @@ START_TEST(a_large_outbox_fits_the_memory_of_a_turn)
     }; /* 700 * 115 KiB are more than LIMIT_TURN_ARENA */
     struct person *a;
     struct person *b;
-    struct people *p = two(72, &a, &b);
+    struct people *p = people_two(72, false, &a, &b);
     char *text = calloc(1, LIMIT_TEXT + 1);
     memset(text, 'x', LIMIT_TEXT);
     people_tokens(p, a, b, BIG + 100);
@@ -276,7 +254,7 @@ START_TEST(a_large_outbox_fits_the_memory_of_a_turn)
     sim_settle(&p->sim, 25 * (uint64_t)HOUR); /* all are looked at, and deposited again */
     ck_assert_uint_eq(people_outbox(p, a), BIG);
     sim_wake(&p->sim, b->n);
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     ck_assert_uint_eq(p->sim.nodes[1].crashes + p->sim.nodes[2].crashes, 0);
     free(text);
     people_free(p);
@@ -287,19 +265,19 @@ START_TEST(after_thirty_days_a_message_has_failed_and_the_session_goes_on)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(73, &a, &b);
+    struct people *p = people_two(73, false, &a, &b);
     sim_sleep(&p->sim, b->n);
-    say(p, a, b, "old ", 0);
-    say(p, a, b, "old ", 1);
+    people_say(p, a, b, "old ", 0);
+    people_say(p, a, b, "old ", 1);
     sim_settle(&p->sim, 31 * (uint64_t)DAY);
     ck_assert_uint_eq(people_outbox(p, a), 0);
     ck_assert_uint_eq(people_messages(p, a, b, "failed", NULL), 2);
     ck_assert_uint_eq(people_events(p, a, "message.failed"), 2);
     sim_wake(&p->sim, b->n);
     sim_settle(&p->sim, HOUR);
-    say(p, a, b, "a ", 0);
-    say(p, b, a, "b ", 0);
-    quiet(p, HOUR);
+    people_say(p, a, b, "a ", 0);
+    people_say(p, b, a, "b ", 0);
+    people_quiet(p, HOUR);
     people_in_order(p, b, a, "a ", 1);
     people_in_order(p, a, b, "b ", 1);
     people_free(p);
@@ -310,18 +288,18 @@ START_TEST(a_full_session_gets_room_when_its_messages_expire)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(74, &a, &b);
+    struct people *p = people_two(74, false, &a, &b);
     people_tokens(p, a, b, LIMIT_UNACKED + 50);
     sim_sleep(&p->sim, b->n);
     for (unsigned i = 0; i < LIMIT_UNACKED; i++) {
-        say(p, a, b, "old ", i);
+        people_say(p, a, b, "old ", i);
     }
     sim_settle(&p->sim, MINUTE);
     p->sim.random.env.now_ms += 29 * (uint64_t)DAY;
-    say(p, a, b, "a ", 0); /* waits: the session is full */
+    people_say(p, a, b, "a ", 0); /* waits: the session is full */
     sim_settle(&p->sim, 2 * (uint64_t)DAY);
     sim_wake(&p->sim, b->n);
-    quiet(p, 3 * (uint64_t)DAY);
+    people_quiet(p, 3 * (uint64_t)DAY);
     people_in_order(p, b, a, "a ", 1);
     people_free(p);
 }
@@ -331,22 +309,22 @@ START_TEST(what_waits_for_somebody_who_is_blocked_has_failed)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(75, &a, &b);
+    struct people *p = people_two(75, false, &a, &b);
     sim_sleep(&p->sim, p->relay);
     sim_settle(&p->sim, MINUTE);
-    say(p, a, b, "a ", 0);
+    people_say(p, a, b, "a ", 0);
     ck_assert_ok(people_call(p, a->n, "contact.block", "contact", b->id, NULL));
     ck_assert_uint_eq(people_outbox(p, a), 0);
     ck_assert_uint_eq(people_messages(p, a, b, "failed", NULL), 1);
     ck_assert_err(people_send(p, a, b, "no"), ERR_CONTACT_BLOCKED);
     sim_wake(&p->sim, p->relay);
-    say(p, b, a, "b ", 0);
+    people_say(p, b, a, "b ", 0);
     sim_settle(&p->sim, HOUR);
     ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 0);
     /* Taken back: both talk again, and what b wrote in between comes after all. */
     ck_assert_ok(people_call(p, a->n, "contact.add", "link", b->id, NULL));
-    say(p, a, b, "again ", 0);
-    quiet(p, 3 * (uint64_t)DAY);
+    people_say(p, a, b, "again ", 0);
+    people_quiet(p, 3 * (uint64_t)DAY);
     people_in_order(p, b, a, "again ", 1);
     people_in_order(p, a, b, "b ", 1);
     people_free(p);
@@ -377,12 +355,12 @@ START_TEST(without_tokens_a_stamp_is_paid_and_tokens_come_back)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(76, &a, &b);
+    struct people *p = people_two(76, false, &a, &b);
     sim_turn(&p->sim, a->n, drop_tokens, a);
-    say(p, a, b, "a ", 0);
-    quiet(p, HOUR);
-    say(p, b, a, "b ", 0);
-    quiet(p, HOUR);
+    people_say(p, a, b, "a ", 0);
+    people_quiet(p, HOUR);
+    people_say(p, b, a, "b ", 0);
+    people_quiet(p, HOUR);
     people_in_order(p, b, a, "a ", 1);
     sim_turn(&p->sim, a->n, count_tokens, a);
     people_free(p);
@@ -400,9 +378,9 @@ START_TEST(who_has_nothing_to_do_costs_no_memory)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(77, &a, &b);
-    say(p, a, b, "a ", 0);
-    quiet(p, HOUR);
+    struct people *p = people_two(77, false, &a, &b);
+    people_say(p, a, b, "a ", 0);
+    people_quiet(p, HOUR);
     sim_settle(&p->sim, MINUTE);
     sim_turn(&p->sim, a->n, sessions_are, a);
     sim_turn(&p->sim, b->n, sessions_are, b);
@@ -429,16 +407,16 @@ START_TEST(acknowledgements_alone_leave_at_most_once_a_second)
 {
     struct person *a;
     struct person *b;
-    struct people *p = two(78, &a, &b);
+    struct people *p = people_two(78, false, &a, &b);
     struct acks acks = {.from = b->n};
     p->sim.fate = count_deposits;
     p->sim.fate_ctx = &acks;
     uint64_t start = p->sim.random.env.now_ms;
     for (unsigned i = 0; i < 100; i++) {
-        say(p, a, b, "a ", i);
+        people_say(p, a, b, "a ", i);
         sim_settle(&p->sim, 50);
     }
-    quiet(p, HOUR);
+    people_quiet(p, HOUR);
     uint64_t seconds = (p->sim.random.env.now_ms - start) / 1000;
     ck_assert_uint_gt(acks.deposits, 0);
     ck_assert_uint_le(acks.deposits, seconds + 2);

@@ -8,7 +8,7 @@ import time
 from lib import mpack
 
 MUTATING = {"account.create", "invite.create", "contact.add", "contact.block", "contact.verify",
-            "request.accept", "message.send", "relay.use", "relay.invite"}
+            "request.accept", "message.send", "relay.use", "relay.invite", "relay.remove"}
 
 
 class Lost(Exception):

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -56,6 +57,18 @@ class Person(Node):
         self.tool = str(pathlib.Path(bin_folder) / "petrelctl")
         self.id = None
         self.checks = Checks()  # that refused() counts in
+
+    def configure(self, *lines):
+        """Writes the configuration file. Read at the next start, or at reload()."""
+        self.home.mkdir(mode=0o700, exist_ok=True)
+        (self.home / "petreld.conf").write_text("".join(line + "\n" for line in lines))
+
+    def reload(self, expected):
+        """SIGHUP; waits until the log has this behind what it has now."""
+        had = self.log.stat().st_size
+        self.process.send_signal(signal.SIGHUP)
+        until(f"the log says {expected!r}",
+              lambda: expected in self.log.read_bytes()[had:].decode(errors="replace"))
 
     # --- petrelctl ---
 

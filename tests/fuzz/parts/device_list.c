@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/signed.h"
 #include "fuzz/parts/parts.h"
 #include "node/device.h"
-#include "node/signed.h"
 
 /* The identity of tests/data/vectors/device_list.json, so that its certificates verify. */
 static const uint8_t SEED[32] = {0x7d, 0x24, 0x06, 0x73, 0xd7, 0xa7, 0xa3, 0x94, 0x62, 0x53, 0x82,

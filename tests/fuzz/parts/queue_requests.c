@@ -54,9 +54,10 @@ void part_queue_requests(const uint8_t *data, size_t len)
     struct queue_register reg;
     struct queue_attach attach;
     struct queue_ack ack;
+    struct queue_void voids;
     struct arena arena;
     static const uint8_t hash[RELAY_HASH] = {0};
-    switch (data[0] % 8) {
+    switch (data[0] % 9) {
     case 0:
         (void)!relay_signed_read(body, true, &s);
         break;
@@ -80,7 +81,10 @@ void part_queue_requests(const uint8_t *data, size_t len)
     case 6:
         push(body);
         break;
-    default:
+    case 7:
         (void)!queue_ack_read(body, &ack);
+        break;
+    default:
+        (void)!queue_void_read(body, &voids);
     }
 }

@@ -123,6 +123,7 @@ REQUESTS = {
         0: c["target"], 1: c["number"], **optional(2, c, "nonce"), 3: c["deposited_ms"],
         4: envelope(c)}),
     "queue_ack": lambda c: pack({0: c["target"], 1: c["number"]}),
+    "queue_void": lambda c: pack({0: c["target"], 1: bytes([c["fill"]]) * (16 * c["count"])}),
     "record_put": lambda c: signed(
         "petrel/1 record put", c["seed"], c["member_seed"], c["hash"], pack({
             0: c["seq"], 1: c["k"], **optional(2, c, "body"), **optional(3, c, "drop_below"),
@@ -194,6 +195,8 @@ def cases():
     yield "queue_push", dict(target=TARGET, number=1, nonce=NONCE, deposited_ms=1728000000123, **small)
     yield "queue_push", dict(target=TARGET, number=0, deposited_ms=0, **small)
     yield "queue_ack", dict(target=TARGET, number=2**64 - 1)
+    yield "queue_void", dict(target=TARGET, fill=7, count=1)
+    yield "queue_void", dict(target=TARGET, fill=8, count=512)
     yield "record_put", dict(**both, seq=1, k=draw("k"), body=b"sealed body",
                              parts=[[1, 0x11, 100], [2, 0x22, 200], [300, 0x33, 1]])
     yield "record_put", dict(**both, seq=2**64 - 1, k=draw("k"), drop_below=70000)

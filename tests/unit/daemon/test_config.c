@@ -118,6 +118,63 @@ START_TEST(a_relay_needs_an_address)
 }
 END_TEST
 
+START_TEST(the_policy_for_forwards_is_read)
+{
+    struct config c;
+    static struct forward_policy policy;
+    ck_assert_ok(parse(&c, ""));
+    config_forward_policy(&c, &policy);
+    ck_assert_int_eq(policy.mode, FORWARD_OPEN);
+    ck_assert(!policy.private_hosts);
+    ck_assert_uint_eq(policy.count, 0);
+    ck_assert_ok(parse(&c, "[relay]\nforward = deny\nforward_rule = a.example\n"
+                           "forward_rule = .b.example\nforward_private = yes\n"));
+    config_forward_policy(&c, &policy);
+    ck_assert_int_eq(policy.mode, FORWARD_DENY);
+    ck_assert(policy.private_hosts);
+    ck_assert_uint_eq(policy.count, 2);
+    ck_assert_str_eq(policy.rules[0].u.host, "a.example");
+    ck_assert_int_eq(policy.rules[1].kind, FORWARD_RULE_SUFFIX);
+    ck_assert_ok(parse(&c, "relay.forward = allow\n"));
+    config_forward_policy(&c, &policy);
+    ck_assert_int_eq(policy.mode, FORWARD_ALLOW);
+    ck_assert_uint_eq(policy.count, 0);
+    refused("relay.forward = maybe", "file:1: relay.forward: 'maybe' is not open|allow|deny");
+    refused("relay.forward_rule = a.example\nrelay.forward_rule = a b\n",
+            "file:2: relay.forward_rule: 'a b' is not");
+}
+END_TEST
+
+START_TEST(rules_end_at_a_limit)
+{
+    static char text[(LIMIT_FORWARD_RULES + 1) * 40];
+    struct config c;
+    size_t len = 0;
+    for (unsigned i = 0; i < LIMIT_FORWARD_RULES; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "relay.forward_rule = r%u\n", i);
+    }
+    ck_assert_ok(parse(&c, text));
+    ck_assert_uint_eq(c.nrules, LIMIT_FORWARD_RULES);
+    snprintf(text + len, sizeof text - len, "relay.forward_rule = more\n");
+    refused(text, "file:257: more than 256 rules");
+}
+END_TEST
+
+START_TEST(a_key_is_taken_over_alone)
+{
+    struct config c;
+    struct config other;
+    ck_assert_ok(parse(&c, "relay.forward_rule = old\nlog.level = warn\n"));
+    ck_assert_ok(parse(&other, "relay.forward_rule = a\nrelay.forward_rule = b\n"));
+    config_take(&c, &other, CONFIG_KEY_FORWARD_RULE);
+    ck_assert_uint_eq(c.nrules, 2);
+    ck_assert_str_eq(c.rules[1], "b");
+    ck_assert_uint_eq(config_choice(&c, CONFIG_KEY_LOG_LEVEL), 1);
+    config_take(&c, &other, CONFIG_KEY_LOG_LEVEL);
+    ck_assert_uint_eq(config_choice(&c, CONFIG_KEY_LOG_LEVEL), 2);
+}
+END_TEST
+
 static size_t print(const struct config *c, char *out, size_t cap)
 {
     FILE *f = fmemopen(out, cap, "w");
@@ -134,12 +191,14 @@ START_TEST(what_is_printed_is_read_back)
     struct config again;
     char text[4096];
     char second[4096];
-    ck_assert_ok(parse(&c, "listen = [fe80::1]:1\nrelay = yes\nlog.level = warn\n"));
+    ck_assert_ok(parse(&c, "listen = [fe80::1]:1\nrelay = yes\nlog.level = warn\n"
+                           "relay.forward_rule = a.example\nrelay.forward_rule = b.example\n"));
     size_t len = print(&c, text, sizeof text);
     config_init(&again);
     ck_assert_ok(config_parse(&again, slice_of(text, len), "file", reason));
     ck_assert_uint_eq(print(&again, second, sizeof second), len);
     ck_assert_int_eq(memcmp(text, second, len), 0);
+    ck_assert_uint_eq(again.nrules, 2);
 }
 END_TEST
 
@@ -175,6 +234,9 @@ static void add(TCase *tc)
     tcase_add_test(tc, addresses_are_checked);
     tcase_add_test(tc, lines_that_would_be_cut_are_refused);
     tcase_add_test(tc, a_relay_needs_an_address);
+    tcase_add_test(tc, the_policy_for_forwards_is_read);
+    tcase_add_test(tc, rules_end_at_a_limit);
+    tcase_add_test(tc, a_key_is_taken_over_alone);
     tcase_add_test(tc, what_is_printed_is_read_back);
     tcase_add_test(tc, the_man_page_knows_every_key);
 }

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/pack.h"
+#include "crypto/signed.h"
 #include "lib/data.h"
 #include "lib/unit.h"
-#include "node/signed.h"
 
 enum {
     BIG = 2 * LIMIT_DEVICE_LIST,

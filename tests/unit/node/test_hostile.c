@@ -340,6 +340,8 @@ START_TEST(a_price_above_the_cap_is_not_paid)
     mine(FRAME_RECORD_POP);
     price_of_pop(LIMIT_STAMP_POP_BITS + 1);
     ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 0);
+    ck_assert_uint_eq(h.dialled, 3); /* each request has a link of its own */
+    hostile_open(&h, h.others[2]);
     mine(FRAME_RECORD_POP);
     price_of_pop(LIMIT_STAMP_BITS_MAX + 1);
     ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 1);

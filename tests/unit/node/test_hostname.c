@@ -149,8 +149,61 @@ START_TEST(any_sixteen_bytes_print_and_read_back)
 }
 END_TEST
 
+START_TEST(what_is_not_public_is_known)
+{
+    static const char *const private[] = {"0.0.0.0",
+                                          "10.255.0.1",
+                                          "100.64.0.1",
+                                          "100.127.255.255",
+                                          "127.9.9.9",
+                                          "169.254.1.1",
+                                          "172.16.0.1",
+                                          "172.31.255.255",
+                                          "192.0.0.8",
+                                          "192.0.2.1",
+                                          "192.168.255.1",
+                                          "198.18.0.1",
+                                          "198.19.255.255",
+                                          "198.51.100.7",
+                                          "203.0.113.7",
+                                          "224.0.0.1",
+                                          "255.255.255.255",
+                                          "::",
+                                          "::1",
+                                          "fc00::1",
+                                          "fdff::1",
+                                          "fe80::1",
+                                          "febf::1",
+                                          "fec0::1",
+                                          "ff02::1",
+                                          "100::1",
+                                          "2001:db8::1",
+                                          "::ffff:127.0.0.1",
+                                          "::10.0.0.1",
+                                          "64:ff9b::a00:1",
+                                          "2002:a00:1::1",
+                                          "localhost",
+                                          "a.localhost"};
+    static const char *const public[] = {
+        "1.1.1.1",          "9.255.255.255",   "11.0.0.0",      "100.63.255.255",
+        "100.128.0.0",      "126.0.0.1",       "128.0.0.1",     "169.253.0.1",
+        "172.15.0.1",       "172.32.0.1",      "192.0.1.1",     "192.167.0.1",
+        "192.169.0.1",      "198.17.0.1",      "198.20.0.1",    "223.255.255.255",
+        "2a00::1",          "fb00::1",         "fe7f::1",       "::ffff:9.9.9.9",
+        "64:ff9b::909:909", "2002:909:909::1", "relay.example", "notlocalhost",
+        "localhost.example"};
+    for (size_t i = 0; i < sizeof private / sizeof private[0]; i++) {
+        ck_assert_msg(hostname_is_private(unit_str(private[i])), "%s", private[i]);
+    }
+    for (size_t i = 0; i < sizeof public / sizeof public[0]; i++) {
+        ck_assert_msg(!hostname_is_private(unit_str(public[i])), "%s", public[i]);
+    }
+}
+END_TEST
+
 static void add(TCase *tc)
 {
+    tcase_add_test(tc, what_is_not_public_is_known);
     tcase_add_test(tc, names_become_lower_case);
     tcase_add_test(tc, names_out_of_form_are_refused);
     tcase_add_test(tc, lengths_end_at_64_and_labels_at_63);

@@ -40,6 +40,23 @@ static struct node_link *dial(struct rig *rig, enum link_purpose purpose, uint16
     return link;
 }
 
+START_TEST(only_what_is_passed_on_must_be_public)
+{
+    struct rig rig;
+    set_up(&rig);
+    (void)dial(&rig, LINK_OWNER, 1);
+    ck_assert(!rig.outs.last->connect.public_only);
+    (void)dial(&rig, LINK_ANONYMOUS, 1);
+    ck_assert(!rig.outs.last->connect.public_only);
+    (void)dial(&rig, LINK_FORWARD, 1);
+    ck_assert(rig.outs.last->connect.public_only);
+    rig.links.forward_private = true;
+    (void)dial(&rig, LINK_FORWARD, 2);
+    ck_assert(!rig.outs.last->connect.public_only);
+    tear_down(&rig);
+}
+END_TEST
+
 START_TEST(one_link_serves_a_relay_and_a_purpose)
 {
     struct rig rig;
@@ -144,6 +161,7 @@ END_TEST
 
 static void add_tests(TCase *tc)
 {
+    tcase_add_test(tc, only_what_is_passed_on_must_be_public);
     tcase_add_test(tc, one_link_serves_a_relay_and_a_purpose);
     tcase_add_test(tc, thousands_of_links_are_found);
     tcase_add_test(tc, requests_need_an_open_link_a_place_and_credit);

@@ -45,6 +45,7 @@ static void tear_down(struct rig *rig)
 
 START_TEST(a_contact_comes_back_as_it_went)
 {
+    static const uint8_t relay[32] = {9};
     struct rig rig;
     struct contact_row in = {.number = 7,
                              .id = {{1, 2, 3}},
@@ -56,7 +57,12 @@ START_TEST(a_contact_comes_back_as_it_went)
                              .sessions = 5,
                              .heard = 4,
                              .begun = 1,
-                             .told = 99};
+                             .told = 99,
+                             .trouble = ERR_REFUSED,
+                             .trouble_relay = slice_of(relay, sizeof relay),
+                             .past = 3,
+                             .epoch = 625,
+                             .stock = 512};
     struct contact_row out;
     uint32_t number;
     const uint8_t seed[32] = {3};
@@ -71,7 +77,13 @@ START_TEST(a_contact_comes_back_as_it_went)
     ck_assert_str_eq(out.queue_relay.host, "example.org");
     ck_assert_uint_eq(out.relay.port, 0);
     ck_assert_uint_eq(out.text.len, 0);
+    ck_assert_uint_eq(out.past, 3);
+    ck_assert_uint_eq(out.epoch, 625);
+    ck_assert_uint_eq(out.stock, 512);
+    ck_assert_uint_eq(out.day_back, 0);
     ck_assert_uint_eq(out.told, 99);
+    ck_assert_uint_eq(out.trouble, ERR_REFUSED);
+    ck_assert(slice_equal(out.trouble_relay, in.trouble_relay));
     ck_assert_uint_eq(out.heard_ms, 0);
     ck_assert_ok(contact_row_find(&rig.step, rig.keys, &in.id, &number));
     ck_assert_uint_eq(number, 7);

@@ -10,7 +10,8 @@
 #include "relay/wire.h"
 
 enum {
-    ENVELOPES = 4
+    ENVELOPES = 4,
+    VOIDED = 2,
 };
 
 static struct relay_rig R;
@@ -108,6 +109,8 @@ static unsigned story(uint64_t k)
     ck_assert_ok(rig_attach(&R, 0, NULL));
     reader = true;
     drain(seen, &crashes);
+    REPEAT(rig_void(&R, 0, ENVELOPES, VOIDED));
+    ck_assert_err(rig_put(&R, 0, ENVELOPES + 1, 0), ERR_BAD_TOKEN); /* what was answered holds */
     for (uint32_t i = 0; i < ENVELOPES; i++) { /* retries of the first two among them */
         REPEAT(rig_put(&R, 0, i, (uint8_t)i));
     }
@@ -121,7 +124,7 @@ static unsigned story(uint64_t k)
     store_mem_crash_at(R.mem, 0);
     rig_settle(&R);
     ck_assert_uint_eq(store_mem_count(R.mem, STORE_LOG_30D), 0);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), ENVELOPES);
+    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), ENVELOPES + VOIDED);
     ck_assert_uint_eq(store_mem_count(R.mem, STORE_MEMBER), 1);
     ck_assert_uint_eq(store_mem_count(R.mem, STORE_RECORD_POP), 0);
     ck_assert_uint_eq(store_mem_count(R.mem, STORE_RECORD_PART), 0);

@@ -14,7 +14,7 @@ static void invite(uint8_t code[static RELAY_CODE])
     struct store store;
     store_mem_begin(R.mem, &store);
     struct turn turn = {.env = &R.unit.env, .store = &store, .arena = &R.arena};
-    ck_assert_ok(relay_host_invite(R.host, &turn, code));
+    ck_assert_ok(relay_host_invite(R.host, &turn, LIMIT_JOIN_CODE_DAYS, code));
     ck_assert_ok(store_mem_commit(R.mem));
 }
 

@@ -23,6 +23,7 @@ static_assert((int)RELAY_MEMBER_JOIN == (int)FRAME_MEMBER_JOIN &&
                   (int)RELAY_QUEUE_DEPOSIT == (int)FRAME_QUEUE_DEPOSIT &&
                   (int)RELAY_QUEUE_PUSH == (int)FRAME_QUEUE_PUSH &&
                   (int)RELAY_QUEUE_ACK == (int)FRAME_QUEUE_ACK &&
+                  (int)RELAY_QUEUE_VOID == (int)FRAME_QUEUE_VOID &&
                   (int)RELAY_RECORD_PUT == (int)FRAME_RECORD_PUT &&
                   (int)RELAY_RECORD_GET == (int)FRAME_RECORD_GET &&
                   (int)RELAY_RECORD_POP == (int)FRAME_RECORD_POP &&
@@ -212,6 +213,18 @@ static enum err case_queue_ack(const json_t *c, struct slice bytes, struct write
         READ_OR_RETURN(queue_ack_read(bytes, &v));
     }
     queue_ack_write(w, &v);
+    return ERR_OK;
+}
+
+static enum err case_queue_void(const json_t *c, struct slice bytes, struct writer *w)
+{
+    struct queue_void v = {.nonces =
+                               filled(data_u64(c, "fill"), data_u64(c, "count") * TOKEN_NONCE)};
+    data_bytes(c, "target", v.queue.b, sizeof v.queue.b);
+    if (bytes.p != NULL) {
+        READ_OR_RETURN(queue_void_read(bytes, &v));
+    }
+    queue_void_write(w, &v);
     return ERR_OK;
 }
 
@@ -428,27 +441,17 @@ static enum err case_descriptor_get_reply(const json_t *c, struct slice bytes, s
 static const struct {
     const char *kind;
     case_fn *fn;
-} CASES[] = {CASE(member_join),
-             CASE(queue_register),
-             CASE(queue_attach),
-             CASE(queue_deposit),
-             CASE(queue_push),
-             CASE(queue_ack),
-             CASE(record_put),
-             CASE(record_get),
-             CASE(record_pop),
-             CASE(record_status),
-             CASE(descriptor_put),
-             CASE(descriptor_get),
-             CASE(reply),
-             CASE(member_join_reply),
-             CASE(queue_register_reply),
-             CASE(queue_attach_reply),
-             CASE(queue_deposit_reply),
-             CASE(record_put_reply),
-             CASE(record_get_reply),
-             CASE(record_pop_reply),
-             CASE(record_status_reply),
+} CASES[] = {CASE(member_join),         CASE(queue_register),
+             CASE(queue_attach),        CASE(queue_deposit),
+             CASE(queue_push),          CASE(queue_ack),
+             CASE(queue_void),          CASE(record_put),
+             CASE(record_get),          CASE(record_pop),
+             CASE(record_status),       CASE(descriptor_put),
+             CASE(descriptor_get),      CASE(reply),
+             CASE(member_join_reply),   CASE(queue_register_reply),
+             CASE(queue_attach_reply),  CASE(queue_deposit_reply),
+             CASE(record_put_reply),    CASE(record_get_reply),
+             CASE(record_pop_reply),    CASE(record_status_reply),
              CASE(descriptor_get_reply)};
 #undef CASE
 
@@ -706,9 +709,27 @@ START_TEST(lifetimes_round_up)
 }
 END_TEST
 
+/* Codes of this machine or of a caller that came over a wire are not taken for our own. */
+START_TEST(a_reply_cannot_name_an_error_of_ours)
+{
+    for (unsigned code = 1; code < 600; code++) {
+        uint8_t bytes[8];
+        struct relay_reply reply;
+        struct writer w = writer_of(bytes, sizeof bytes);
+        pack_map(&w, 1);
+        pack_uint(&w, 0);
+        pack_uint(&w, code);
+        ck_assert_ok(relay_reply_read(writer_done(&w), &reply));
+        enum err_class class = err_class(reply.err);
+        ck_assert(class == ERR_CLASS_PEER || class == ERR_CLASS_STATE);
+    }
+}
+END_TEST
+
 static void add(TCase *tc)
 {
     arena_init(&A, LIMIT_TURN_ARENA);
+    tcase_add_test(tc, a_reply_cannot_name_an_error_of_ours);
     tcase_add_test(tc, every_body_is_as_in_the_vectors);
     tcase_add_test(tc, a_short_or_long_body_is_malformed_and_an_unknown_field_is_skipped);
     tcase_add_test(tc, tokens_are_as_in_the_vectors);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * signed: [bin(body), bin(signature)], the form of everything that an identity signs.
+ * signed: [bin(body), bin(signature)], the form of what an identity or a node signs for others to
+ * keep.
  *
  * The signature covers label | 0x00 | the exact bytes of body, is verified before body is decoded,
  * and never re-encoded. docs/protocol/06-identity.md, section 1.
  */
-#ifndef PETREL_NODE_SIGNED_H
-#define PETREL_NODE_SIGNED_H
+#ifndef PETREL_CRYPTO_SIGNED_H
+#define PETREL_CRYPTO_SIGNED_H
 
 #include "base/pack.h"
 #include "crypto/prim.h"

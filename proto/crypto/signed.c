@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "node/signed.h"
+#include "crypto/signed.h"
 
 enum err signed_write(struct writer *w, const char *label, struct slice body,
                       const struct sign_sk *sk)

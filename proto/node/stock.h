@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stock: how many tokens for our queue a contact may hold, and how many it may still hold.
+ * docs/protocol/07-node.md, section 4.
+ *
+ * A token is out from the moment that it is minted until an envelope of the contact brings it back,
+ * or until the relay takes it no more: the end of the epoch behind its own. So who keeps tokens
+ * back, in whatever order the others are used, gets no more in their place, and what was lost is
+ * made good when its epoch is over. Works on a contact's row, which the caller puts.
+ */
+#ifndef PETREL_NODE_STOCK_H
+#define PETREL_NODE_STOCK_H
+
+#include "node/rows.h"
+
+/* Tokens that the contact may still hold. */
+uint32_t stock_out(struct contact_row *row, uint64_t now_ms);
+/* Tokens that may be minted for it now: up to its stock. */
+uint32_t stock_room(struct contact_row *row, uint64_t now_ms);
+/* Its stock has grown and is half empty: worth a body of its own. */
+bool stock_is_low(struct contact_row *row, uint64_t now_ms);
+/* Its token with this counter came back, with an envelope that the relay took at spent_ms. The
+ * stock doubles, up to LIMIT_TOKEN_STOCK_MAX, when as many came back within a day. */
+void stock_came_back(struct contact_row *row, uint32_t counter, uint64_t now_ms, uint64_t spent_ms);
+/* It paid a stamp: it has no token left. When many are out by our count they were lost, and the
+ * stock doubles, up to the same bound. */
+void stock_was_empty(struct contact_row *row, uint64_t now_ms);
+/* What it holds is worth nothing any more. */
+void stock_reset(struct contact_row *row);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/voiding.h"
+
+#include "base/secret.h"
+#include "node/home_keys.h"
+#include "node/stock.h"
+#include "relay/queue.h"
+
+/* The mark of our queue. ERR_NOT_FOUND: we have none. */
+static enum err queue_mark(struct node *node, struct step *step, uint64_t *mark)
+{
+    struct relay_row relay;
+    struct sign_pk queue;
+    enum err err = relay_row_get(step, node->keys, &relay);
+    if (err == ERR_OK) {
+        home_queue(&relay, &queue);
+        *mark = home_queue_mark(&queue);
+        secret_wipe(&relay, sizeof relay);
+    }
+    return err;
+}
+
+enum err voiding_begin(struct node *node, struct step *step, struct contact_row *row)
+{
+    struct voiding_row old;
+    struct voiding_row add = {.last = row->minted};
+    bool any = stock_out(row, step_now(step)) > 0;
+    add.done = row->past;
+    stock_reset(row);
+    enum err err = any ? queue_mark(node, step, &add.queue) : ERR_NOT_FOUND;
+    if (err == ERR_OK && row->told != 0 && row->told != add.queue) {
+        err = ERR_NOT_FOUND; /* theirs are for a queue that we left */
+    }
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    err = voiding_row_get(step, node->keys, row->number, &old);
+    if (err == ERR_OK && old.queue == add.queue) {
+        add.done = old.done; /* of an earlier block, and not done yet */
+    }
+    if (err == ERR_OK || err == ERR_NOT_FOUND) {
+        err = voiding_row_put(step, node->keys, row->number, &add);
+    }
+    node->home.voids = true;
+    return err;
+}
+
+/* The first row that is for this queue; those for one that we left go. */
+static enum err next_row(struct node *node, struct step *step, uint64_t mark, uint32_t *contact,
+                         struct voiding_row *row)
+{
+    for (unsigned i = 0; i < LIMIT_SWEEP_ROWS; i++) {
+        enum err err = voiding_row_first(step, node->keys, contact, row);
+        if (err != ERR_OK || row->queue == mark) {
+            return err;
+        }
+        err = voiding_row_del(step, node->keys, *contact);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_NOT_NOW;
+}
+
+/* Asks the relay to void the next tokens of this row. */
+static enum err send(struct node *node, struct step *step, struct node_link *link,
+                     const struct relay_row *relay, uint32_t contact, const struct voiding_row *row)
+{
+    struct home *home = &node->home;
+    uint32_t n = row->last - row->done;
+    n = n < LIMIT_VOID_NONCES ? n : LIMIT_VOID_NONCES;
+    struct queue_void request;
+    struct token_key k;
+    struct token_siv_key siv;
+    struct writer w = step_writer(step, (size_t)n * TOKEN_NONCE + 64);
+    uint8_t *nonces = arena_alloc(step->turn->arena, (size_t)n * TOKEN_NONCE);
+    if (nonces == NULL || w.cap == 0) {
+        return ERR_NO_MEMORY;
+    }
+    home_queue(relay, &request.queue);
+    home_token_keys(relay, &request.queue, &k, &siv);
+    for (uint32_t i = 0; i < n; i++) {
+        token_nonce(&siv, contact, row->done + 1 + i, nonces + (size_t)i * TOKEN_NONCE);
+    }
+    secret_wipe(&k, sizeof k);
+    secret_wipe(&siv, sizeof siv);
+    request.nonces = slice_of(nonces, (size_t)n * TOKEN_NONCE);
+    queue_void_write(&w, &request);
+    enum err err = w.err != ERR_OK
+                       ? ERR_BUG
+                       : links_request(link, step, FRAME_QUEUE_VOID, writer_done(&w), 0, 0);
+    if (err == ERR_OK) {
+        home->voiding = true;
+        home->void_contact = contact;
+        home->void_done = row->done + n;
+    }
+    return err;
+}
+
+enum err voiding_progress(struct node *node, struct step *step)
+{
+    struct home *home = &node->home;
+    struct node_link *link = links_find(&node->links, home->link);
+    if (!home->voids || !home->attached || home->voiding || home->void_due > step_now(step) ||
+        link == NULL) {
+        return ERR_OK;
+    }
+    struct relay_row relay;
+    struct voiding_row row;
+    struct sign_pk queue;
+    uint32_t contact;
+    enum err err = relay_row_get(step, node->keys, &relay);
+    if (err == ERR_OK) {
+        home_queue(&relay, &queue);
+        err = next_row(node, step, home_queue_mark(&queue), &contact, &row);
+    }
+    if (err == ERR_NOT_FOUND) {
+        home->voids = false;
+    } else if (err == ERR_OK) {
+        err = send(node, step, link, &relay, contact, &row);
+    }
+    secret_wipe(&relay, sizeof relay);
+    if (err == ERR_NOT_NOW) {
+        home->void_due = step_now(step) + LIMIT_SECOND_MS; /* no credit */
+    }
+    return err == ERR_NOT_NOW || err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* The relay has voided what was asked last. */
+static enum err done(struct node *node, struct step *step)
+{
+    const struct home *home = &node->home;
+    struct voiding_row row;
+    uint64_t mark;
+    enum err err = queue_mark(node, step, &mark);
+    if (err == ERR_OK) {
+        err = voiding_row_get(step, node->keys, home->void_contact, &row);
+    }
+    if (err != ERR_OK || row.queue != mark || row.done >= home->void_done) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    row.done = home->void_done;
+    return row.done < row.last ? voiding_row_put(step, node->keys, home->void_contact, &row)
+                               : voiding_row_del(step, node->keys, home->void_contact);
+}
+
+enum err voiding_reply(struct node *node, struct step *step, struct slice body)
+{
+    struct home *home = &node->home;
+    struct relay_reply head;
+    home->voiding = false;
+    enum err err = relay_reply_read(body, &head);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (head.err == ERR_NOT_NOW) {
+        return ERR_REFUSED; /* begin again on a new link */
+    }
+    if (head.err != ERR_OK) { /* its queue or disk is full, or it is older than this request */
+        home->void_due = step_now(step) + LIMIT_RETRY_MAX_MS;
+        return ERR_OK;
+    }
+    return done(node, step);
+}

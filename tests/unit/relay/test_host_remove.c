@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The operator's side of a relay: who its members are and what waits for them, what a queue may
+ * hold, and a member that is taken away with all that is its own.
+ */
+#include <string.h>
+
+#include <sodium.h>
+
+#include "lib/relay_rig.h"
+#include "relay/card.h"
+#include "relay/wire.h"
+
+static struct relay_rig R;
+
+/* --- turns of the operator's --- */
+
+static void begin(struct turn *turn)
+{
+    arena_reset(&R.arena);
+    store_mem_begin(R.mem, &R.store);
+    *turn = (struct turn){.env = &R.unit.env, .store = &R.store, .arena = &R.arena};
+}
+
+static size_t members(struct relay_host_member *out, size_t cap)
+{
+    static const uint8_t none[SEAL_NAME];
+    struct turn turn;
+    size_t n = 0;
+    begin(&turn);
+    ck_assert_ok(relay_host_members(R.host, &turn, none, out, cap, &n));
+    ck_assert_ok(store_mem_commit(R.mem));
+    return n;
+}
+
+static uint64_t count_members(void)
+{
+    struct turn turn;
+    struct relay_host_stats stats;
+    begin(&turn);
+    ck_assert_ok(relay_host_stats(R.host, &turn, &stats));
+    ck_assert_ok(store_mem_commit(R.mem));
+    return stats.members * 100 + stats.queues;
+}
+
+static enum err remove_name(const uint8_t *name)
+{
+    struct turn turn;
+    begin(&turn);
+    enum err err = relay_host_remove(R.host, &turn, name);
+    ck_assert_ok(store_mem_commit(R.mem));
+    return err;
+}
+
+static enum err set_limits(uint32_t envelopes, uint32_t mib, uint16_t days)
+{
+    struct turn turn;
+    struct relay_limits limits = {.envelopes = envelopes, .mib = mib, .days = days};
+    begin(&turn);
+    enum err err = relay_host_set_limits(R.host, &turn, &limits);
+    ck_assert_ok(store_mem_commit(R.mem));
+    return err;
+}
+
+/* What waits for the member, over all pages of `cap` entries. */
+static struct relay_host_waiting waiting_for(const uint8_t *name, size_t cap)
+{
+    struct relay_host_waiting page[8];
+    struct relay_host_waiting sum = {.envelopes = 0};
+    struct relay_host_cursor cursor = {.arrival = 0};
+    size_t n;
+    ck_assert_uint_le(cap, 8);
+    do {
+        struct turn turn;
+        begin(&turn);
+        ck_assert_ok(relay_host_waiting(R.host, &turn, &cursor, page, cap, &n));
+        ck_assert_ok(store_mem_commit(R.mem));
+        for (size_t i = 0; i < n; i++) {
+            if (memcmp(page[i].member, name, SEAL_NAME) == 0) {
+                sum.envelopes += page[i].envelopes;
+                sum.bytes += page[i].bytes;
+            }
+        }
+    } while (n > 0);
+    return sum;
+}
+
+/* --- what members have --- */
+
+static enum err put_record(unsigned record, unsigned member)
+{
+    struct record_put put = {.seq = 1, .k = rig_k(record), .has_body = true, .nparts = 2};
+    struct sign_sk record_sk;
+    struct sign_sk member_sk;
+    struct writer w = writer_of(R.body, sizeof R.body);
+    put.body = unit_str("body");
+    put.parts[0] = (struct record_part){.id = 1, .sealed = unit_str("one")};
+    put.parts[1] = (struct record_part){.id = 2, .sealed = unit_str("two")};
+    rig_sk(&record_sk, RIG_RECORD, record);
+    rig_sk(&member_sk, RIG_MEMBER, member);
+    ck_assert_ok(record_put_write(&w, &R.arena, R.hash, &put, &record_sk, &member_sk));
+    enum err err = rig_request(&R, RELAY_RECORD_PUT, writer_done(&w));
+    return err != ERR_OK ? err : rig_refusal(&R);
+}
+
+static enum err pop(unsigned record, uint32_t n)
+{
+    struct record_pop pop = {.record = rig_pk(RIG_RECORD, record)};
+    struct token_key k = rig_k(record);
+    struct token_siv_key siv = rig_siv(record);
+    struct writer w = writer_of(R.body, sizeof R.body);
+    memset(pop.pop_nonce, (int)n, sizeof pop.pop_nonce);
+    token_mint(&k, &siv, &pop.record, 1, n, token_epoch(R.unit.env.now_ms), &pop.admission.token);
+    record_pop_write(&w, &pop);
+    enum err err = rig_request(&R, RELAY_RECORD_POP, writer_done(&w));
+    return err != ERR_OK ? err : rig_refusal(&R);
+}
+
+static enum err get(unsigned record)
+{
+    struct record_get get = {.record = rig_pk(RIG_RECORD, record)};
+    struct writer w = writer_of(R.body, sizeof R.body);
+    record_get_write(&w, &get);
+    enum err err = rig_request(&R, RELAY_RECORD_GET, writer_done(&w));
+    return err != ERR_OK ? err : rig_refusal(&R);
+}
+
+static enum err put_descriptor(unsigned n, unsigned member)
+{
+    struct descriptor_put put = {.period = (uint32_t)(RIG_NOW / LIMIT_DAY_MS)};
+    struct sign_sk blinded;
+    struct sign_sk member_sk;
+    struct writer w = writer_of(R.body, sizeof R.body);
+    put.item.seq = 1;
+    memset(put.item.value, (int)n, sizeof put.item.value);
+    rig_sk(&blinded, 7, n);
+    rig_sk(&member_sk, RIG_MEMBER, member);
+    put.item.key = rig_pk(7, n);
+    uint8_t buf[BEP44_BUFFER_MAX];
+    struct writer signing = writer_of(buf, sizeof buf);
+    bep44_item_buffer(&signing, put.item.seq, put.item.value);
+    crypto_sign_detached(put.item.sig, NULL, buf, signing.len, blinded.b);
+    ck_assert_ok(descriptor_put_write(&w, &R.arena, R.hash, &put, &member_sk));
+    enum err err = rig_request(&R, RELAY_DESCRIPTOR_PUT, writer_done(&w));
+    return err != ERR_OK ? err : rig_refusal(&R);
+}
+
+/* Members 0 and 1, each with two queues, a record and a descriptor; n envelopes in the first queue
+ * of each. name: of member 0. */
+static void furnish(unsigned n, uint8_t name[SEAL_NAME])
+{
+    struct relay_host_member list[2];
+    rig_init(&R, 0);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    ck_assert_uint_eq(members(list, 2), 1);
+    memcpy(name, list[0].name, SEAL_NAME);
+    ck_assert_ok(rig_join(&R, 1, NULL));
+    for (unsigned m = 0; m < 2; m++) {
+        ck_assert_ok(rig_register(&R, 2 * m, m, 2 * m));
+        ck_assert_ok(rig_register(&R, 2 * m + 1, m, 2 * m + 1));
+        ck_assert_ok(put_record(m, m));
+        ck_assert_ok(pop(m, 1));
+        ck_assert_ok(put_descriptor(m, m));
+        for (unsigned i = 0; i < n; i++) {
+            ck_assert_ok(rig_put(&R, 2 * m, i + 1, (uint8_t)i));
+        }
+    }
+}
+
+static const enum store_table TABLES[] = {STORE_MEMBER,     STORE_QUEUE,  STORE_QUEUE_INDEX,
+                                          STORE_LOG_30D,    STORE_RECORD, STORE_RECORD_PART,
+                                          STORE_RECORD_POP, STORE_SPENT,  STORE_DESCRIPTOR};
+
+enum {
+    NTABLES = sizeof TABLES / sizeof TABLES[0]
+};
+
+static void count_rows(size_t rows[NTABLES])
+{
+    for (size_t i = 0; i < NTABLES; i++) {
+        rows[i] = store_mem_count(R.mem, TABLES[i]);
+    }
+}
+
+/* Half of everything is left: that of member 1, who notices nothing. */
+static void half_is_left(const size_t before[NTABLES], unsigned n)
+{
+    struct relay_host_member list[2];
+    uint32_t waiting;
+    for (size_t i = 0; i < NTABLES; i++) {
+        ck_assert_uint_eq(2 * store_mem_count(R.mem, TABLES[i]), before[i]);
+    }
+    ck_assert_uint_eq(count_members(), 102);
+    ck_assert_uint_eq(members(list, 2), 1);
+    ck_assert(!list[0].removing);
+    ck_assert_uint_eq(list[0].queues, 2);
+    ck_assert_ok(rig_attach(&R, 2, &waiting));
+    ck_assert_uint_eq(waiting, n);
+    ck_assert_ok(rig_put(&R, 2, 9000, 1));
+    ck_assert_ok(get(1));
+    ck_assert_ok(pop(1, 2));
+}
+
+/* --- removal --- */
+
+START_TEST(a_member_goes_with_all_it_has)
+{
+    uint8_t name[SEAL_NAME];
+    size_t before[NTABLES];
+    struct relay_host_member list[2];
+    furnish(20, name);
+    count_rows(before);
+    ck_assert_ok(remove_name(name));
+    ck_assert_uint_eq(members(list, 2), 2); /* it is there until all it had is gone */
+    ck_assert(list[memcmp(list[0].name, name, SEAL_NAME) != 0].removing);
+    rig_settle(&R);
+    half_is_left(before, 20);
+    ck_assert_err(remove_name(name), ERR_NOT_FOUND);
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(nobody_gets_anything_of_it_from_then_on)
+{
+    uint8_t name[SEAL_NAME];
+    struct queue_push push;
+    uint8_t envelope[1024];
+    furnish(3, name);
+    rig_use_link(&R, 5);
+    ck_assert_ok(rig_attach(&R, 0, NULL));
+    ck_assert(relay_host_is_reader(R.host, 5));
+    ck_assert_ok(remove_name(name));
+    ck_assert(!relay_host_is_reader(R.host, 5));
+    ck_assert_err(rig_push(&R, &push, NULL), ERR_NOT_FOUND);
+    ck_assert_err(rig_ack(&R, 0, 1), ERR_NOT_NOW);
+    ck_assert_err(rig_attach(&R, 0, NULL), ERR_NOT_FOUND);
+    for (unsigned restarted = 0; restarted < 2; restarted++) {
+        struct queue_deposit d = rig_deposit_of(&R, 0, 77, envelope, 0, 1);
+        ck_assert_err(rig_deposit(&R, &d, NULL), ERR_BAD_TOKEN);
+        struct slice bytes = d.envelope;
+        d.admission = rig_stamp(&R, &d.queue, bytes, LIMIT_STAMP_DEPOSIT_BITS);
+        ck_assert_err(rig_deposit(&R, &d, NULL), ERR_BAD_TOKEN);
+        ck_assert_err(get(0), ERR_NOT_FOUND);
+        ck_assert_err(pop(0, 5), ERR_BAD_TOKEN);
+        ck_assert_err(rig_register(&R, 9, 0, 9), ERR_REFUSED);
+        ck_assert_err(put_record(9, 0), ERR_REFUSED);
+        ck_assert_err(put_descriptor(9, 0), ERR_REFUSED);
+        ck_assert_err(put_record(0, 1), ERR_BACKPRESSURE);
+        ck_assert_err(rig_join(&R, 0, NULL), ERR_BACKPRESSURE);
+        rig_restart(&R); /* and after a crash, before anything was deleted */
+    }
+    rig_settle(&R);
+    ck_assert_ok(rig_join(&R, 0, NULL)); /* registration is open: as somebody new */
+    ck_assert_ok(rig_register(&R, 0, 0, 0));
+    uint32_t waiting;
+    ck_assert_ok(rig_attach(&R, 0, &waiting));
+    ck_assert_uint_eq(waiting, 0);
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(it_goes_in_slices)
+{
+    enum {
+        MANY = 1700
+    };
+    uint8_t name[SEAL_NAME];
+    size_t before[NTABLES];
+    unsigned ticks = 0;
+    furnish(MANY, name);
+    count_rows(before);
+    ck_assert_ok(remove_name(name));
+    while (store_mem_count(R.mem, STORE_MEMBER) == 2) {
+        uint64_t puts = store_mem_puts(R.mem);
+        ck_assert_uint_eq(relay_host_deadline(R.host), 0);
+        ck_assert_ok(rig_tick(&R));
+        ck_assert_uint_le(store_mem_puts(R.mem) - puts, 2 * LIMIT_SWEEP_ROWS + 8);
+        ck_assert_uint_le(++ticks, 20);
+    }
+    ck_assert_uint_ge(ticks, MANY / LIMIT_SWEEP_ROWS);
+    half_is_left(before, MANY);
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(a_crash_anywhere_only_delays_it)
+{
+    unsigned crashes = 0;
+    for (uint64_t k = 1;; k++) {
+        uint8_t name[SEAL_NAME];
+        size_t before[NTABLES];
+        furnish(5, name);
+        count_rows(before);
+        ck_assert_ok(remove_name(name));
+        store_mem_crash_at(R.mem, k);
+        for (unsigned i = 0; i < 50 && relay_host_deadline(R.host) <= R.unit.env.now_ms; i++) {
+            crashes += rig_tick(&R) != ERR_OK;
+        }
+        store_mem_crash_at(R.mem, 0);
+        rig_settle(&R);
+        half_is_left(before, 5);
+        rig_fini(&R);
+        if (crashes < k) {
+            break; /* the story has fewer puts */
+        }
+    }
+    ck_assert_uint_gt(crashes, 15);
+}
+END_TEST
+
+START_TEST(many_go_at_once_up_to_a_limit)
+{
+    struct relay_host_member list[LIMIT_REMOVALS + 1];
+    rig_init(&R, 0);
+    for (unsigned i = 0; i <= LIMIT_REMOVALS; i++) {
+        ck_assert_ok(rig_join(&R, i, NULL));
+        ck_assert_ok(rig_register(&R, i, i, i));
+    }
+    ck_assert_uint_eq(members(list, LIMIT_REMOVALS + 1), LIMIT_REMOVALS + 1);
+    for (unsigned i = 0; i < LIMIT_REMOVALS; i++) {
+        ck_assert_ok(remove_name(list[i].name));
+        ck_assert_ok(remove_name(list[i].name)); /* said twice is said once */
+    }
+    ck_assert_err(remove_name(list[LIMIT_REMOVALS].name), ERR_BACKPRESSURE);
+    rig_settle(&R);
+    ck_assert_uint_eq(count_members(), 101);
+    ck_assert_ok(remove_name(list[LIMIT_REMOVALS].name));
+    rig_settle(&R);
+    ck_assert_uint_eq(count_members(), 0);
+    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE), 0);
+    rig_restart(&R);
+    ck_assert_uint_eq(count_members(), 0);
+    rig_fini(&R);
+}
+END_TEST
+
+/* --- members and what waits --- */
+
+START_TEST(what_waits_is_counted_in_pages)
+{
+    enum {
+        MANY = LIMIT_TALLY_ROWS + 100
+    };
+    uint8_t name[SEAL_NAME];
+    struct queue_push push;
+    furnish(MANY, name);
+    ck_assert_ok(rig_put(&R, 1, 1, 1));
+    for (size_t cap = 1; cap <= 8; cap += 7) {
+        struct relay_host_waiting sum = waiting_for(name, cap);
+        ck_assert_uint_eq(sum.envelopes, MANY + 1);
+        ck_assert_uint_eq(sum.bytes, (MANY + 1) * UINT64_C(1024));
+    }
+    ck_assert_ok(rig_attach(&R, 0, NULL));
+    ck_assert_ok(rig_push(&R, &push, NULL));
+    ck_assert_ok(rig_ack(&R, 0, push.number));
+    ck_assert_uint_eq(waiting_for(name, 8).envelopes, MANY);
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(members_come_in_pages_without_their_keys)
+{
+    static uint8_t none[SEAL_NAME];
+    struct relay_host_member page[4];
+    uint8_t after[SEAL_NAME];
+    unsigned seen = 0;
+    size_t n;
+    rig_init(&R, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        ck_assert_ok(rig_join(&R, i, NULL));
+    }
+    memcpy(after, none, sizeof after);
+    do {
+        struct turn turn;
+        begin(&turn);
+        ck_assert_ok(relay_host_members(R.host, &turn, after, page, 4, &n));
+        ck_assert_ok(store_mem_commit(R.mem));
+        for (size_t i = 0; i < n; i++) {
+            ck_assert_int_gt(memcmp(page[i].name, after, sizeof after), 0);
+            ck_assert_uint_eq(page[i].joined_ms, RIG_NOW);
+            memcpy(after, page[i].name, sizeof after);
+            for (unsigned m = 0; m < 10; m++) {
+                struct sign_pk key = rig_pk(RIG_MEMBER, m);
+                ck_assert_ptr_null(memmem(page[i].name, SEAL_NAME, key.b, 4));
+            }
+            seen++;
+        }
+    } while (n == 4);
+    ck_assert_uint_eq(seen, 10);
+    rig_fini(&R);
+}
+END_TEST
+
+/* --- limits --- */
+
+static struct queue_register_reply registered(unsigned queue)
+{
+    struct queue_register_reply reply;
+    ck_assert_ok(rig_register(&R, queue, 0, queue));
+    ck_assert_ok(queue_register_reply_read(R.reply, &reply));
+    return reply;
+}
+
+START_TEST(the_operator_sets_what_a_queue_may_hold)
+{
+    uint8_t envelope[61440];
+    rig_init(&R, 0);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    ck_assert_uint_eq(registered(0).envelopes, LIMIT_QUEUE_ENVELOPES);
+    ck_assert_ok(set_limits(3, 1, 2));
+    for (unsigned restarted = 0; restarted < 2; restarted++) {
+        struct queue_register_reply reply = registered(0);
+        ck_assert_uint_eq(reply.envelopes, 3);
+        ck_assert_uint_eq(reply.bytes, 1 << 20);
+        ck_assert_uint_eq(reply.days, 2);
+        rig_restart(&R);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_ok(rig_put(&R, 0, i + 1, 1));
+    }
+    ck_assert_err(rig_put(&R, 0, 4, 1), ERR_QUEUE_FULL);
+    ck_assert_ok(set_limits(1000, 1, 2));
+    for (unsigned i = 0; i < 17; i++) {
+        struct queue_deposit d = rig_deposit_of(&R, 0, 10 + i, envelope, 3, (uint8_t)i);
+        ck_assert_ok(rig_deposit(&R, &d, NULL));
+    }
+    struct queue_deposit d = rig_deposit_of(&R, 0, 99, envelope, 3, 99);
+    ck_assert_err(rig_deposit(&R, &d, NULL), ERR_QUEUE_FULL);
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(fewer_days_hold_for_what_is_there_too)
+{
+    uint32_t waiting;
+    rig_init(&R, 0);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    (void)registered(0);
+    ck_assert_ok(rig_put(&R, 0, 1, 1));
+    rig_settle(&R);
+    R.unit.env.now_ms += 3 * LIMIT_DAY_MS;
+    rig_settle(&R);
+    ck_assert_uint_eq(store_mem_count(R.mem, STORE_LOG_30D), 1);
+    ck_assert_ok(set_limits(10, 1, 2));
+    rig_settle(&R);
+    ck_assert_uint_eq(store_mem_count(R.mem, STORE_LOG_30D), 0);
+    ck_assert_ok(rig_attach(&R, 0, &waiting));
+    ck_assert_uint_eq(waiting, 0);
+    ck_assert_ok(rig_put(&R, 0, 2, 2));
+    R.unit.env.now_ms += 2 * LIMIT_DAY_MS + 20000;
+    rig_settle(&R);
+    ck_assert_uint_eq(store_mem_count(R.mem, STORE_LOG_30D), 0);
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(the_card_names_them)
+{
+    uint8_t body[8];
+    struct card_reply reply;
+    struct card card;
+    rig_init(&R, 0);
+    for (unsigned set = 0; set < 2; set++) {
+        struct writer w = writer_of(body, sizeof body);
+        card_get_write(&w);
+        ck_assert_ok(rig_request(&R, RELAY_CARD, writer_done(&w)));
+        ck_assert_ok(card_reply_read(R.reply, &reply));
+        ck_assert_ok(card_open(reply.card, &R.config.node_id, R.unit.env.now_ms, &card));
+        ck_assert_uint_eq(card.envelopes, set ? 7 : LIMIT_QUEUE_ENVELOPES);
+        ck_assert_uint_eq(card.days, set ? 3 : LIMIT_QUEUE_DAYS);
+        ck_assert_ok(set_limits(7, 5, 3));
+    }
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(limits_out_of_range_change_nothing)
+{
+    rig_init(&R, 0);
+    ck_assert_err(set_limits(0, 1, 1), ERR_ARGUMENT);
+    ck_assert_err(set_limits(LIMIT_QUEUE_ENVELOPES_MAX + 1, 1, 1), ERR_ARGUMENT);
+    ck_assert_err(set_limits(1, 0, 1), ERR_ARGUMENT);
+    ck_assert_err(set_limits(1, LIMIT_QUEUE_MIB_MAX + 1, 1), ERR_ARGUMENT);
+    ck_assert_err(set_limits(1, 1, 0), ERR_ARGUMENT);
+    ck_assert_err(set_limits(1, 1, LIMIT_QUEUE_DAYS + 1), ERR_ARGUMENT);
+    ck_assert_uint_eq(relay_host_limits(R.host).envelopes, LIMIT_QUEUE_ENVELOPES);
+    ck_assert_ok(set_limits(LIMIT_QUEUE_ENVELOPES_MAX, LIMIT_QUEUE_MIB_MAX, LIMIT_QUEUE_DAYS));
+    rig_restart(&R);
+    ck_assert_uint_eq(relay_host_limits(R.host).mib, LIMIT_QUEUE_MIB_MAX);
+    rig_fini(&R);
+}
+END_TEST
+
+static void add(TCase *tc)
+{
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, a_member_goes_with_all_it_has);
+    tcase_add_test(tc, nobody_gets_anything_of_it_from_then_on);
+    tcase_add_test(tc, it_goes_in_slices);
+    tcase_add_test(tc, a_crash_anywhere_only_delays_it);
+    tcase_add_test(tc, many_go_at_once_up_to_a_limit);
+    tcase_add_test(tc, what_waits_is_counted_in_pages);
+    tcase_add_test(tc, members_come_in_pages_without_their_keys);
+    tcase_add_test(tc, the_operator_sets_what_a_queue_may_hold);
+    tcase_add_test(tc, fewer_days_hold_for_what_is_there_too);
+    tcase_add_test(tc, the_card_names_them);
+    tcase_add_test(tc, limits_out_of_range_change_nothing);
+}
+
+int main(void)
+{
+    return unit_main("relay/host_remove", add);
+}
