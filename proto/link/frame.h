@@ -37,7 +37,8 @@ enum frame_kind {
     FRAME_RELAY_SEALED = 29,   /* anyone: a request that only the relay can open */
     FRAME_RELAY_FORWARD = 30,  /* a member: pass a card request or a sealed one on to a relay */
 
-    FRAME_QUEUE_VOID = 31, /* owner: tokens that are not to be taken any more */
+    FRAME_QUEUE_VOID = 31,   /* owner: tokens that are not to be taken any more */
+    FRAME_MEMBER_LEAVE = 32, /* a member: it and all that is its own go */
 
     FRAME_REPLY = 128, /* added to a request's kind */
     FRAME_KIND_MAX = 255,

@@ -107,6 +107,8 @@ static enum err dispatch(struct relay_host *host, struct turn *turn, const struc
     switch (kind) {
     case RELAY_MEMBER_JOIN:
         return host_member_join(host, turn, peer, body, reply);
+    case RELAY_MEMBER_LEAVE:
+        return host_remove_leave(host, turn, peer, body, reply);
     case RELAY_QUEUE_REGISTER:
         return host_queue_register(host, turn, peer, body, reply);
     case RELAY_QUEUE_ATTACH:

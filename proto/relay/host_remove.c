@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "relay/host_descriptor.h"
+#include "relay/host_member.h"
 #include "relay/host_queue.h"
 #include "relay/host_record.h"
+#include "relay/member.h"
 
 /* What members own, in the order in which the pass looks at it. Each table's keys are names. */
 static const struct owned {
@@ -76,6 +78,33 @@ enum err host_remove_member(struct relay_host *host, struct turn *turn,
         r->count++;
         rewind_pass(host); /* what was passed by already may be this one's */
         host_reader_remove(host, name);
+    }
+    return err;
+}
+
+/* A stranger's name must not get among the removals: there are few places. */
+static enum err leave(struct relay_host *host, struct turn *turn, const struct member_leave *req)
+{
+    struct relay_member member;
+    enum err err = relay_member_get(host, turn, &req->member, &member);
+    if (err == ERR_OK) {
+        return host_remove_member(host, turn, member.name);
+    }
+    return err == ERR_REFUSED ? ERR_OK : err;
+}
+
+enum err host_remove_leave(struct relay_host *host, struct turn *turn,
+                           const struct relay_peer *peer, struct slice body, struct writer *reply)
+{
+    struct member_leave req;
+    struct relay_reply rep = {.err = ERR_OK};
+    enum err err = member_leave_read(body, turn->arena, peer->handshake_hash, &req);
+    if (err == ERR_OK) {
+        err = leave(host, turn, &req);
+    }
+    err = relay_refusal(err, &rep);
+    if (err == ERR_OK) {
+        relay_reply_write(reply, &rep);
     }
     return err;
 }

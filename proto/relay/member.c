@@ -77,3 +77,36 @@ enum err member_join_reply_read(struct slice bytes, struct member_join_reply *re
     }
     return err;
 }
+
+enum err member_leave_write(struct writer *w, struct arena *arena,
+                            const uint8_t hash[static RELAY_HASH], const struct sign_sk *member)
+{
+    uint8_t buf[8];
+    struct writer body = writer_of(buf, sizeof buf);
+    pack_map(&body, 0);
+    return relay_signed_write(w, arena, hash, MEMBER_LEAVE_LABEL, writer_done(&body), member, NULL);
+}
+
+enum err member_leave_body_read(struct slice body)
+{
+    struct relay_fields f;
+    relay_fields_begin(&f, body);
+    while (relay_fields_next(&f)) {
+        continue; /* what comes to be said later is skipped */
+    }
+    return relay_fields_end(&f, 0);
+}
+
+enum err member_leave_read(struct slice bytes, struct arena *arena,
+                           const uint8_t hash[static RELAY_HASH], struct member_leave *leave)
+{
+    struct relay_signed s;
+    enum err err = relay_signed_open(bytes, false, arena, MEMBER_LEAVE_LABEL, hash, &s);
+    if (err == ERR_OK) {
+        err = member_leave_body_read(s.body);
+    }
+    if (err == ERR_OK) {
+        leave->member = s.key;
+    }
+    return err;
+}

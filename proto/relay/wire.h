@@ -35,6 +35,7 @@ enum relay_kind {
     RELAY_CARD = 28,
     RELAY_SEALED = 29,
     RELAY_QUEUE_VOID = 31, /* 30, forward, is the node's */
+    RELAY_MEMBER_LEAVE = 32,
 };
 
 enum {

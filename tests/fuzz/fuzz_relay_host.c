@@ -2,8 +2,8 @@
  *
  * fuzz_relay_host: a relay over the memory store, fed with steps: op u8 | length u16 | body.
  *
- * Ops 0-31 are frame kinds with the body as it is; 32-63 are the same kinds with the body signed
- * rightly by fixed keys first, or admitted by a token that is minted for it; from 64 on: time
+ * Ops 0-63 are frame kinds with the body as it is; 64-127 are the same kinds with the body signed
+ * rightly by fixed keys first, or admitted by a token that is minted for it; from 128 on: time
  * passes, a push is asked for, a link closes, the host is made anew, a put fails. Whatever comes,
  * the host answers with a map or a PEER error, and its store stays usable.
  */
@@ -21,7 +21,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 enum {
-    STEPS = 64
+    STEPS = 64,
+    KINDS = 64, /* ops that are a frame kind */
 };
 
 static uint8_t OUT[LIMIT_FRAME];
@@ -114,8 +115,8 @@ static struct slice made(struct world *w, uint8_t kind, struct slice body)
         key = &w->keys[2];
         member = kind == RELAY_RECORD_PUT ? &w->keys[0] : NULL;
         label = kind == RELAY_RECORD_PUT ? RECORD_PUT_LABEL : RECORD_STATUS_LABEL;
-    } else if (kind == RELAY_DESCRIPTOR_PUT) {
-        label = DESCRIPTOR_PUT_LABEL;
+    } else if (kind == RELAY_DESCRIPTOR_PUT || kind == RELAY_MEMBER_LEAVE) {
+        label = kind == RELAY_MEMBER_LEAVE ? MEMBER_LEAVE_LABEL : DESCRIPTOR_PUT_LABEL;
     } else if (kind == RELAY_QUEUE_DEPOSIT) {
         static const uint8_t envelope[4096] = {0};
         struct queue_deposit d = {
@@ -190,11 +191,11 @@ static void happen(struct world *w, uint8_t op, struct slice body)
 
 static void step(struct world *w, uint8_t op, struct slice body)
 {
-    if (op < 32) {
+    if (op < KINDS) {
         request(w, op, body);
-    } else if (op < 64) {
-        struct slice sealed = made(w, op - 32, body);
-        request(w, op - 32, sealed);
+    } else if (op < 2 * KINDS) {
+        struct slice sealed = made(w, op - KINDS, body);
+        request(w, op - KINDS, sealed);
     } else {
         happen(w, op, body);
     }

@@ -156,6 +156,15 @@ enum err rig_join(struct relay_rig *r, unsigned member, const uint8_t *code)
     return ask(r, RELAY_MEMBER_JOIN, &w);
 }
 
+enum err rig_leave(struct relay_rig *r, unsigned member)
+{
+    struct sign_sk sk;
+    struct writer w = writer_of(r->body, sizeof r->body);
+    rig_sk(&sk, RIG_MEMBER, member);
+    ck_assert_ok(member_leave_write(&w, &r->arena, r->hash, &sk));
+    return ask(r, RELAY_MEMBER_LEAVE, &w);
+}
+
 enum err rig_register(struct relay_rig *r, unsigned queue, unsigned member, unsigned k)
 {
     struct queue_register req = {.k = rig_k(k)};

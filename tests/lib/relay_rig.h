@@ -58,6 +58,7 @@ enum err rig_request(struct relay_rig *r, uint8_t kind, struct slice body);
 enum err rig_refusal(struct relay_rig *r);
 
 enum err rig_join(struct relay_rig *r, unsigned member, const uint8_t *code);
+enum err rig_leave(struct relay_rig *r, unsigned member);
 enum err rig_register(struct relay_rig *r, unsigned queue, unsigned member, unsigned k);
 enum err rig_attach(struct relay_rig *r, unsigned queue, uint32_t *waiting);
 /* Token number n of queue, envelope of this class filled with fill. */

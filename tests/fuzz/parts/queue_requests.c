@@ -57,7 +57,7 @@ void part_queue_requests(const uint8_t *data, size_t len)
     struct queue_void voids;
     struct arena arena;
     static const uint8_t hash[RELAY_HASH] = {0};
-    switch (data[0] % 9) {
+    switch (data[0] % 10) {
     case 0:
         (void)!relay_signed_read(body, true, &s);
         break;
@@ -84,7 +84,10 @@ void part_queue_requests(const uint8_t *data, size_t len)
     case 7:
         (void)!queue_ack_read(body, &ack);
         break;
-    default:
+    case 8:
         (void)!queue_void_read(body, &voids);
+        break;
+    default:
+        (void)!member_leave_body_read(body);
     }
 }

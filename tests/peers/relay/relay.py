@@ -113,6 +113,8 @@ def envelope(c):
 REQUESTS = {
     "member_join": lambda c: signed(
         "petrel/1 member join", c["seed"], None, c["hash"], pack(optional(0, c, "join_code"))),
+    "member_leave": lambda c: signed(
+        "petrel/1 member leave", c["seed"], None, c["hash"], pack({})),
     "queue_register": lambda c: signed(
         "petrel/1 register", c["seed"], c["member_seed"], c["hash"], pack({0: c["k"]})),
     "queue_attach": lambda c: signed("petrel/1 attach", c["seed"], None, c["hash"], b""),
@@ -188,6 +190,7 @@ def cases():
     yield "record_seal", dict(**seal, part=0x626F6479, plain=b"")
     yield "member_join", dict(**link)
     yield "member_join", dict(**link, join_code=draw("code"))
+    yield "member_leave", dict(**link)
     yield "queue_register", dict(**both, k=draw("k"))
     yield "queue_attach", dict(**link)
     yield "queue_deposit", dict(target=TARGET, token=TOKEN, lifetime=0, volatile=False, **small)

@@ -92,8 +92,13 @@ END_TEST
 
 START_TEST(requests_and_pushes_cost_credit_and_nothing_else)
 {
-    static const uint8_t cost[] = {
-        FRAME_MEMBER_JOIN, FRAME_QUEUE_DEPOSIT, FRAME_QUEUE_PUSH, FRAME_DESCRIPTOR_GET, 100, 127};
+    static const uint8_t cost[] = {FRAME_MEMBER_JOIN,
+                                   FRAME_QUEUE_DEPOSIT,
+                                   FRAME_QUEUE_PUSH,
+                                   FRAME_DESCRIPTOR_GET,
+                                   FRAME_MEMBER_LEAVE,
+                                   100,
+                                   127};
     static const uint8_t free_of_it[] = {FRAME_HELLO,
                                          FRAME_PING,
                                          FRAME_PONG,

@@ -147,7 +147,7 @@ START_TEST(what_only_owners_may_ask_is_refused)
     static const uint8_t owners[] = {RELAY_MEMBER_JOIN,   RELAY_QUEUE_REGISTER, RELAY_QUEUE_ATTACH,
                                      RELAY_QUEUE_PUSH,    RELAY_QUEUE_ACK,      RELAY_RECORD_PUT,
                                      RELAY_RECORD_STATUS, RELAY_DESCRIPTOR_PUT, RELAY_CARD,
-                                     RELAY_SEALED,        RELAY_QUEUE_VOID};
+                                     RELAY_SEALED,        RELAY_QUEUE_VOID,     RELAY_MEMBER_LEAVE};
     struct setting *s = setting_new();
     struct sealed_reply_key key;
     struct relay_reply reply;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The operator's side of a relay: who its members are and what waits for them, what a queue may
- * hold, and a member that is taken away with all that is its own.
+ * Who a relay's members are and what waits for them, and a member that goes with all that is its
+ * own, because it leaves or is taken away.
  */
 #include <string.h>
 
 #include <sodium.h>
 
 #include "lib/relay_rig.h"
-#include "relay/card.h"
 #include "relay/wire.h"
 
 static struct relay_rig R;
@@ -48,16 +47,11 @@ static enum err remove_name(const uint8_t *name)
     struct turn turn;
     begin(&turn);
     enum err err = relay_host_remove(R.host, &turn, name);
-    ck_assert_ok(store_mem_commit(R.mem));
-    return err;
-}
-
-static enum err set_limits(uint32_t envelopes, uint32_t mib, uint16_t days)
-{
-    struct turn turn;
-    struct relay_limits limits = {.envelopes = envelopes, .mib = mib, .days = days};
-    begin(&turn);
-    enum err err = relay_host_set_limits(R.host, &turn, &limits);
+    if (err_class(err) == ERR_CLASS_LOCAL) {
+        store_mem_abort(R.mem);
+        rig_restart(&R);
+        return err;
+    }
     ck_assert_ok(store_mem_commit(R.mem));
     return err;
 }
@@ -145,6 +139,19 @@ static enum err put_descriptor(unsigned n, unsigned member)
     return err != ERR_OK ? err : rig_refusal(&R);
 }
 
+/* What the two ways of going have in common. */
+enum way {
+    TAKEN_AWAY,
+    LEAVES,
+    WAYS
+};
+
+/* Member 0 goes; name is its own. */
+static enum err go(enum way way, const uint8_t *name)
+{
+    return way == TAKEN_AWAY ? remove_name(name) : rig_leave(&R, 0);
+}
+
 /* Members 0 and 1, each with two queues, a record and a descriptor; n envelopes in the first queue
  * of each. name: of member 0. */
 static void furnish(unsigned n, uint8_t name[SEAL_NAME])
@@ -210,12 +217,12 @@ START_TEST(a_member_goes_with_all_it_has)
     struct relay_host_member list[2];
     furnish(20, name);
     count_rows(before);
-    ck_assert_ok(remove_name(name));
+    ck_assert_ok(go((enum way)_i, name));
     ck_assert_uint_eq(members(list, 2), 2); /* it is there until all it had is gone */
     ck_assert(list[memcmp(list[0].name, name, SEAL_NAME) != 0].removing);
     rig_settle(&R);
     half_is_left(before, 20);
-    ck_assert_err(remove_name(name), ERR_NOT_FOUND);
+    ck_assert_err(go((enum way)_i, name), _i == LEAVES ? ERR_OK : ERR_NOT_FOUND);
     rig_fini(&R);
 }
 END_TEST
@@ -229,7 +236,7 @@ START_TEST(nobody_gets_anything_of_it_from_then_on)
     rig_use_link(&R, 5);
     ck_assert_ok(rig_attach(&R, 0, NULL));
     ck_assert(relay_host_is_reader(R.host, 5));
-    ck_assert_ok(remove_name(name));
+    ck_assert_ok(go((enum way)_i, name));
     ck_assert(!relay_host_is_reader(R.host, 5));
     ck_assert_err(rig_push(&R, &push, NULL), ERR_NOT_FOUND);
     ck_assert_err(rig_ack(&R, 0, 1), ERR_NOT_NOW);
@@ -291,8 +298,10 @@ START_TEST(a_crash_anywhere_only_delays_it)
         size_t before[NTABLES];
         furnish(5, name);
         count_rows(before);
-        ck_assert_ok(remove_name(name));
         store_mem_crash_at(R.mem, k);
+        while (go((enum way)_i, name) != ERR_OK) {
+            crashes++;
+        }
         for (unsigned i = 0; i < 50 && relay_host_deadline(R.host) <= R.unit.env.now_ms; i++) {
             crashes += rig_tick(&R) != ERR_OK;
         }
@@ -329,6 +338,118 @@ START_TEST(many_go_at_once_up_to_a_limit)
     ck_assert_uint_eq(count_members(), 0);
     ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE), 0);
     rig_restart(&R);
+    ck_assert_uint_eq(count_members(), 0);
+    rig_fini(&R);
+}
+END_TEST
+
+/* --- a member that leaves --- */
+
+START_TEST(a_leave_may_be_repeated_at_any_time)
+{
+    uint8_t name[SEAL_NAME];
+    size_t before[NTABLES];
+    furnish(3, name);
+    count_rows(before);
+    ck_assert_ok(rig_leave(&R, 0));
+    ck_assert_ok(rig_leave(&R, 0)); /* its rows are being deleted */
+    rig_restart(&R);
+    ck_assert_ok(rig_leave(&R, 0));
+    rig_settle(&R);
+    half_is_left(before, 3);
+    uint64_t puts = store_mem_puts(R.mem);
+    ck_assert_ok(rig_leave(&R, 0)); /* nobody knows it any more */
+    rig_settle(&R);
+    ck_assert_uint_eq(store_mem_puts(R.mem), puts);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    ck_assert_ok(rig_register(&R, 0, 0, 0));
+    ck_assert_ok(rig_leave(&R, 0)); /* and the new one leaves, too */
+    rig_settle(&R);
+    ck_assert_uint_eq(count_members(), 102);
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(a_changed_byte_or_another_links_signature_is_no_leave)
+{
+    uint8_t name[SEAL_NAME];
+    uint8_t request[256];
+    struct sign_sk sk;
+    struct relay_host_member list[2];
+    furnish(1, name);
+    rig_sk(&sk, RIG_MEMBER, 0);
+    struct writer w = writer_of(request, sizeof request);
+    ck_assert_ok(member_leave_write(&w, &R.arena, R.hash, &sk));
+    ck_assert_int_eq(w.err, ERR_OK);
+    for (size_t i = 0; i < w.len; i++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            request[i] ^= (uint8_t)(1u << bit);
+            enum err err = rig_request(&R, RELAY_MEMBER_LEAVE, writer_done(&w));
+            ck_assert_msg(err != ERR_OK || rig_refusal(&R) != ERR_OK, "byte %zu", i);
+            request[i] ^= (uint8_t)(1u << bit);
+        }
+    }
+    ck_assert_ok(rig_request(&R, RELAY_MEMBER_JOIN, writer_done(&w)));
+    ck_assert_err(rig_refusal(&R), ERR_BAD_SIGNATURE);
+    rig_use_link(&R, 2);
+    ck_assert_ok(rig_request(&R, RELAY_MEMBER_LEAVE, writer_done(&w)));
+    ck_assert_err(rig_refusal(&R), ERR_BAD_SIGNATURE);
+    ck_assert_uint_eq(members(list, 2), 2);
+    ck_assert(!list[0].removing && !list[1].removing);
+    rig_use_link(&R, 1);
+    ck_assert_ok(rig_request(&R, RELAY_MEMBER_LEAVE, writer_done(&w)));
+    ck_assert_ok(rig_refusal(&R));
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(a_join_is_no_leave)
+{
+    struct sign_sk sk;
+    struct member_join join = {.has_code = false};
+    struct writer w = writer_of(R.body, sizeof R.body);
+    rig_init(&R, 0);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    rig_sk(&sk, RIG_MEMBER, 0);
+    ck_assert_ok(member_join_write(&w, &R.arena, R.hash, &join, &sk));
+    ck_assert_ok(rig_request(&R, RELAY_MEMBER_LEAVE, writer_done(&w)));
+    ck_assert_err(rig_refusal(&R), ERR_BAD_SIGNATURE);
+    ck_assert_uint_eq(count_members(), 100);
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(strangers_who_leave_take_no_place)
+{
+    rig_init(&R, 0);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    uint64_t puts = store_mem_puts(R.mem);
+    for (unsigned i = 1; i <= 2 * LIMIT_REMOVALS; i++) {
+        ck_assert_ok(rig_leave(&R, i));
+    }
+    ck_assert_uint_eq(store_mem_puts(R.mem), puts);
+    ck_assert_ok(rig_leave(&R, 0));
+    rig_settle(&R);
+    ck_assert_uint_eq(count_members(), 0);
+    rig_fini(&R);
+}
+END_TEST
+
+START_TEST(many_leave_up_to_a_limit_also_on_a_full_disk)
+{
+    rig_init(&R, 0);
+    for (unsigned i = 0; i <= LIMIT_REMOVALS; i++) {
+        ck_assert_ok(rig_join(&R, i, NULL));
+    }
+    R.growth = false;
+    for (unsigned i = 0; i < LIMIT_REMOVALS; i++) {
+        ck_assert_ok(rig_leave(&R, i));
+    }
+    ck_assert_err(rig_leave(&R, LIMIT_REMOVALS), ERR_BACKPRESSURE);
+    ck_assert_ok(rig_leave(&R, 0)); /* a repeat needs no place */
+    rig_settle(&R);
+    ck_assert_ok(rig_leave(&R, LIMIT_REMOVALS));
+    rig_settle(&R);
     ck_assert_uint_eq(count_members(), 0);
     rig_fini(&R);
 }
@@ -391,120 +512,21 @@ START_TEST(members_come_in_pages_without_their_keys)
 }
 END_TEST
 
-/* --- limits --- */
-
-static struct queue_register_reply registered(unsigned queue)
-{
-    struct queue_register_reply reply;
-    ck_assert_ok(rig_register(&R, queue, 0, queue));
-    ck_assert_ok(queue_register_reply_read(R.reply, &reply));
-    return reply;
-}
-
-START_TEST(the_operator_sets_what_a_queue_may_hold)
-{
-    uint8_t envelope[61440];
-    rig_init(&R, 0);
-    ck_assert_ok(rig_join(&R, 0, NULL));
-    ck_assert_uint_eq(registered(0).envelopes, LIMIT_QUEUE_ENVELOPES);
-    ck_assert_ok(set_limits(3, 1, 2));
-    for (unsigned restarted = 0; restarted < 2; restarted++) {
-        struct queue_register_reply reply = registered(0);
-        ck_assert_uint_eq(reply.envelopes, 3);
-        ck_assert_uint_eq(reply.bytes, 1 << 20);
-        ck_assert_uint_eq(reply.days, 2);
-        rig_restart(&R);
-    }
-    for (unsigned i = 0; i < 3; i++) {
-        ck_assert_ok(rig_put(&R, 0, i + 1, 1));
-    }
-    ck_assert_err(rig_put(&R, 0, 4, 1), ERR_QUEUE_FULL);
-    ck_assert_ok(set_limits(1000, 1, 2));
-    for (unsigned i = 0; i < 17; i++) {
-        struct queue_deposit d = rig_deposit_of(&R, 0, 10 + i, envelope, 3, (uint8_t)i);
-        ck_assert_ok(rig_deposit(&R, &d, NULL));
-    }
-    struct queue_deposit d = rig_deposit_of(&R, 0, 99, envelope, 3, 99);
-    ck_assert_err(rig_deposit(&R, &d, NULL), ERR_QUEUE_FULL);
-    rig_fini(&R);
-}
-END_TEST
-
-START_TEST(fewer_days_hold_for_what_is_there_too)
-{
-    uint32_t waiting;
-    rig_init(&R, 0);
-    ck_assert_ok(rig_join(&R, 0, NULL));
-    (void)registered(0);
-    ck_assert_ok(rig_put(&R, 0, 1, 1));
-    rig_settle(&R);
-    R.unit.env.now_ms += 3 * LIMIT_DAY_MS;
-    rig_settle(&R);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_LOG_30D), 1);
-    ck_assert_ok(set_limits(10, 1, 2));
-    rig_settle(&R);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_LOG_30D), 0);
-    ck_assert_ok(rig_attach(&R, 0, &waiting));
-    ck_assert_uint_eq(waiting, 0);
-    ck_assert_ok(rig_put(&R, 0, 2, 2));
-    R.unit.env.now_ms += 2 * LIMIT_DAY_MS + 20000;
-    rig_settle(&R);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_LOG_30D), 0);
-    rig_fini(&R);
-}
-END_TEST
-
-START_TEST(the_card_names_them)
-{
-    uint8_t body[8];
-    struct card_reply reply;
-    struct card card;
-    rig_init(&R, 0);
-    for (unsigned set = 0; set < 2; set++) {
-        struct writer w = writer_of(body, sizeof body);
-        card_get_write(&w);
-        ck_assert_ok(rig_request(&R, RELAY_CARD, writer_done(&w)));
-        ck_assert_ok(card_reply_read(R.reply, &reply));
-        ck_assert_ok(card_open(reply.card, &R.config.node_id, R.unit.env.now_ms, &card));
-        ck_assert_uint_eq(card.envelopes, set ? 7 : LIMIT_QUEUE_ENVELOPES);
-        ck_assert_uint_eq(card.days, set ? 3 : LIMIT_QUEUE_DAYS);
-        ck_assert_ok(set_limits(7, 5, 3));
-    }
-    rig_fini(&R);
-}
-END_TEST
-
-START_TEST(limits_out_of_range_change_nothing)
-{
-    rig_init(&R, 0);
-    ck_assert_err(set_limits(0, 1, 1), ERR_ARGUMENT);
-    ck_assert_err(set_limits(LIMIT_QUEUE_ENVELOPES_MAX + 1, 1, 1), ERR_ARGUMENT);
-    ck_assert_err(set_limits(1, 0, 1), ERR_ARGUMENT);
-    ck_assert_err(set_limits(1, LIMIT_QUEUE_MIB_MAX + 1, 1), ERR_ARGUMENT);
-    ck_assert_err(set_limits(1, 1, 0), ERR_ARGUMENT);
-    ck_assert_err(set_limits(1, 1, LIMIT_QUEUE_DAYS + 1), ERR_ARGUMENT);
-    ck_assert_uint_eq(relay_host_limits(R.host).envelopes, LIMIT_QUEUE_ENVELOPES);
-    ck_assert_ok(set_limits(LIMIT_QUEUE_ENVELOPES_MAX, LIMIT_QUEUE_MIB_MAX, LIMIT_QUEUE_DAYS));
-    rig_restart(&R);
-    ck_assert_uint_eq(relay_host_limits(R.host).mib, LIMIT_QUEUE_MIB_MAX);
-    rig_fini(&R);
-}
-END_TEST
-
 static void add(TCase *tc)
 {
     tcase_set_timeout(tc, 120);
-    tcase_add_test(tc, a_member_goes_with_all_it_has);
-    tcase_add_test(tc, nobody_gets_anything_of_it_from_then_on);
+    tcase_add_loop_test(tc, a_member_goes_with_all_it_has, 0, WAYS);
+    tcase_add_loop_test(tc, nobody_gets_anything_of_it_from_then_on, 0, WAYS);
     tcase_add_test(tc, it_goes_in_slices);
-    tcase_add_test(tc, a_crash_anywhere_only_delays_it);
+    tcase_add_loop_test(tc, a_crash_anywhere_only_delays_it, 0, WAYS);
     tcase_add_test(tc, many_go_at_once_up_to_a_limit);
+    tcase_add_test(tc, a_leave_may_be_repeated_at_any_time);
+    tcase_add_test(tc, a_changed_byte_or_another_links_signature_is_no_leave);
+    tcase_add_test(tc, a_join_is_no_leave);
+    tcase_add_test(tc, strangers_who_leave_take_no_place);
+    tcase_add_test(tc, many_leave_up_to_a_limit_also_on_a_full_disk);
     tcase_add_test(tc, what_waits_is_counted_in_pages);
     tcase_add_test(tc, members_come_in_pages_without_their_keys);
-    tcase_add_test(tc, the_operator_sets_what_a_queue_may_hold);
-    tcase_add_test(tc, fewer_days_hold_for_what_is_there_too);
-    tcase_add_test(tc, the_card_names_them);
-    tcase_add_test(tc, limits_out_of_range_change_nothing);
 }
 
 int main(void)

@@ -24,6 +24,7 @@ static_assert((int)RELAY_MEMBER_JOIN == (int)FRAME_MEMBER_JOIN &&
                   (int)RELAY_QUEUE_PUSH == (int)FRAME_QUEUE_PUSH &&
                   (int)RELAY_QUEUE_ACK == (int)FRAME_QUEUE_ACK &&
                   (int)RELAY_QUEUE_VOID == (int)FRAME_QUEUE_VOID &&
+                  (int)RELAY_MEMBER_LEAVE == (int)FRAME_MEMBER_LEAVE &&
                   (int)RELAY_RECORD_PUT == (int)FRAME_RECORD_PUT &&
                   (int)RELAY_RECORD_GET == (int)FRAME_RECORD_GET &&
                   (int)RELAY_RECORD_POP == (int)FRAME_RECORD_POP &&
@@ -148,6 +149,17 @@ static enum err case_member_join(const json_t *c, struct slice bytes, struct wri
         READ_OR_RETURN(member_join_read(bytes, &A, s.hash, &v));
     }
     return member_join_write(w, &A, s.hash, &v, &s.key);
+}
+
+static enum err case_member_leave(const json_t *c, struct slice bytes, struct writer *w)
+{
+    struct signer s = signer_in(c);
+    struct member_leave v;
+    if (bytes.p != NULL) {
+        READ_OR_RETURN(member_leave_read(bytes, &A, s.hash, &v));
+        ck_assert_mem_eq(v.member.b, s.key.b + 32, 32);
+    }
+    return member_leave_write(w, &A, s.hash, &s.key);
 }
 
 static enum err case_queue_register(const json_t *c, struct slice bytes, struct writer *w)
@@ -441,18 +453,14 @@ static enum err case_descriptor_get_reply(const json_t *c, struct slice bytes, s
 static const struct {
     const char *kind;
     case_fn *fn;
-} CASES[] = {CASE(member_join),         CASE(queue_register),
-             CASE(queue_attach),        CASE(queue_deposit),
-             CASE(queue_push),          CASE(queue_ack),
-             CASE(queue_void),          CASE(record_put),
-             CASE(record_get),          CASE(record_pop),
-             CASE(record_status),       CASE(descriptor_put),
-             CASE(descriptor_get),      CASE(reply),
-             CASE(member_join_reply),   CASE(queue_register_reply),
-             CASE(queue_attach_reply),  CASE(queue_deposit_reply),
-             CASE(record_put_reply),    CASE(record_get_reply),
-             CASE(record_pop_reply),    CASE(record_status_reply),
-             CASE(descriptor_get_reply)};
+} CASES[] = {CASE(member_join),         CASE(member_leave),         CASE(queue_register),
+             CASE(queue_attach),        CASE(queue_deposit),        CASE(queue_push),
+             CASE(queue_ack),           CASE(queue_void),           CASE(record_put),
+             CASE(record_get),          CASE(record_pop),           CASE(record_status),
+             CASE(descriptor_put),      CASE(descriptor_get),       CASE(reply),
+             CASE(member_join_reply),   CASE(queue_register_reply), CASE(queue_attach_reply),
+             CASE(queue_deposit_reply), CASE(record_put_reply),     CASE(record_get_reply),
+             CASE(record_pop_reply),    CASE(record_status_reply),  CASE(descriptor_get_reply)};
 #undef CASE
 
 static case_fn *find(const char *kind)
@@ -498,7 +506,7 @@ START_TEST(every_body_is_as_in_the_vectors)
         ck_assert_msg(slice_equal(out, bytes), "case %zu is read otherwise", i);
         checked++;
     }
-    ck_assert_uint_ge(checked, 38);
+    ck_assert_uint_ge(checked, 39);
     json_decref(all);
 }
 END_TEST
