@@ -32,6 +32,7 @@ void relay_host_free(struct relay_host *host)
 {
     if (host != NULL) {
         relay_cache_fini(&host->cache);
+        price_fini(&host->prices);
         secret_wipe(&host->card, sizeof host->card);
         free(host);
     }
@@ -78,6 +79,8 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     host->members = (uint32_t)members;
     host->queues_gone = (uint32_t)gone;
     env_random(turn->env, &host->cache.salt, sizeof host->cache.salt);
+    price_fini(&host->prices);
+    price_init(&host->prices, turn->env);
     return ERR_OK;
 }
 

@@ -92,20 +92,21 @@ struct admitted {
     uint8_t nonce[TOKEN_NONCE]; /* the token's; for a stamp, the second half of the hash */
     uint8_t hash[32];           /* of the envelope */
     uint64_t until;             /* when the spent row may go */
+    unsigned bits;              /* a stamp's */
 };
 
-/* Comes before the queue is looked up: a bad stamp is answered alike for queues there are and
- * queues there are not. */
+/* Comes before the queue is looked up: who has not paid the general price gets the same answer for
+ * queues there are and queues there are not. */
 static enum err check_stamp(struct relay_host *host, const struct turn *turn,
-                            const struct queue_deposit *d, const uint8_t payload[static 32],
-                            uint64_t *until)
+                            const struct queue_deposit *d, struct admitted *a, uint8_t *told)
 {
     struct stamp_goal goal = {.relay = host->config.node_id, .minute = d->admission.stamp_minute};
     memcpy(goal.target, d->queue.b, sizeof goal.target);
-    memcpy(goal.payload, payload, sizeof goal.payload);
-    *until = ((uint64_t)goal.minute + LIMIT_STAMP_MINUTES + 1) * LIMIT_MINUTE_MS;
-    return stamp_check(&goal, d->admission.stamp_nonce, LIMIT_STAMP_DEPOSIT_BITS,
-                       turn->env->now_ms);
+    memcpy(goal.payload, a->hash, sizeof goal.payload);
+    a->until = ((uint64_t)goal.minute + LIMIT_STAMP_MINUTES + 1) * LIMIT_MINUTE_MS;
+    a->bits = stamp_bits(&goal, d->admission.stamp_nonce);
+    *told = (uint8_t)price_general(PRICE_DEPOSIT);
+    return stamp_check(&goal, d->admission.stamp_nonce, *told, turn->env->now_ms);
 }
 
 /* The token key of a queue. An unknown queue has one that nobody knows: it costs the same check and
@@ -148,12 +149,12 @@ static enum err check_token(struct relay_host *host, struct turn *turn,
 }
 
 static enum err admit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
-                      struct admitted *a)
+                      struct admitted *a, uint8_t *told)
 {
     prim_blake2b(a->hash, sizeof a->hash, slice_of(NULL, 0), "", &d->envelope, 1);
     const uint8_t *nonce = d->admission.stamp ? a->hash + ITEM_HASH : d->admission.token.b;
     memcpy(a->nonce, nonce, sizeof a->nonce);
-    enum err err = d->admission.stamp ? check_stamp(host, turn, d, a->hash, &a->until)
+    enum err err = d->admission.stamp ? check_stamp(host, turn, d, a, told)
                                       : check_token(host, turn, d, &a->until);
     if (err != ERR_OK) {
         return err;
@@ -288,22 +289,65 @@ static bool queue_full(const struct relay_host *host, const struct turn *turn,
            q->waiting >= host->limits.envelopes || q->bytes + len > host_limits_bytes(host);
 }
 
+/* More may wait than the operator gives now. */
+static uint64_t left_of(uint64_t most, uint64_t used)
+{
+    return used < most ? most - used : 0;
+}
+
+/* Whether a stamp is enough for this queue as it is now; what a token admits has been paid for.
+ * Nobody comes here with what is stored already, nor when there is no room: neither costs more than
+ * the general price. */
+static enum err check_price(const struct relay_host *host, const struct turn *turn,
+                            const struct queue_deposit *d, const struct admitted *a, uint8_t *told)
+{
+    if (!d->admission.stamp) {
+        return ERR_OK;
+    }
+    uint64_t bytes = host_limits_bytes(host);
+    uint64_t number = host->limits.envelopes;
+    unsigned by_number = price_scarcity(left_of(number, a->q->waiting), number);
+    unsigned by_size = price_scarcity(left_of(bytes, a->q->bytes), bytes);
+    unsigned price = price_now(&host->prices, PRICE_DEPOSIT, &d->queue,
+                               by_number > by_size ? by_number : by_size, turn->env->now_ms);
+    if (a->bits >= price) {
+        return ERR_OK;
+    }
+    *told = price_told(price);
+    return ERR_STAMP_TOO_CHEAP;
+}
+
+/* Takes the envelope at its price. */
+static enum err take(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
+                     const struct admitted *a, enum item_state state, uint8_t *told)
+{
+    enum err err = check_price(host, turn, d, a, told);
+    if (err == ERR_OK) {
+        err = item_put(host, turn, d, a, state);
+    }
+    if (err == ERR_OK && d->admission.stamp) {
+        unsigned units = (unsigned)((d->envelope.len + LIMIT_PRICE_UNIT - 1) / LIMIT_PRICE_UNIT);
+        err = price_add(&host->prices, PRICE_DEPOSIT, &d->queue, units, turn->env->now_ms);
+    }
+    return err;
+}
+
 static enum err deposit_volatile(struct relay_host *host, struct turn *turn,
                                  const struct queue_deposit *d, const struct admitted *a,
-                                 enum queue_outcome *outcome)
+                                 struct queue_deposit_reply *rep)
 {
     if (!host_reader_has_room(host, a->q, d->envelope.len) || !turn->store->growth ||
         a->q->rows >= LIMIT_QUEUE_SPENT) {
-        *outcome = QUEUE_DROPPED;
+        rep->outcome = QUEUE_DROPPED;
         return ERR_OK;
     }
-    enum err err = item_put(host, turn, d, a, ITEM_PUSHED);
+    enum err err = take(host, turn, d, a, ITEM_PUSHED, &rep->stamp_bits);
     if (err == ERR_OK) {
         err = host_reader_volatile(host, a->q, !d->admission.stamp, a->nonce, turn->env->now_ms,
                                    d->envelope);
     }
     if (err == ERR_OK) {
-        *outcome = QUEUE_PUSHED;
+        rep->outcome = QUEUE_PUSHED;
     }
     return err;
 }
@@ -313,10 +357,7 @@ static enum err deposit(struct relay_host *host, struct turn *turn, const struct
 {
     struct admitted a;
     uint64_t until = 0;
-    enum err err = admit(host, turn, d, &a);
-    if (err == ERR_STAMP_TOO_CHEAP) {
-        rep->stamp_bits = LIMIT_STAMP_DEPOSIT_BITS;
-    }
+    enum err err = admit(host, turn, d, &a, &rep->stamp_bits);
     if (err != ERR_OK) {
         return err;
     }
@@ -328,7 +369,7 @@ static enum err deposit(struct relay_host *host, struct turn *turn, const struct
         return err;
     }
     if (d->volatile_only) {
-        return deposit_volatile(host, turn, d, &a, &rep->outcome);
+        return deposit_volatile(host, turn, d, &a, rep);
     }
     if (queue_full(host, turn, a.q, d->envelope.len)) {
         rep->head.retry_after_ms = RELAY_RETRY_MS;
@@ -336,7 +377,7 @@ static enum err deposit(struct relay_host *host, struct turn *turn, const struct
     }
     rep->outcome = QUEUE_STORED;
     until = turn->env->now_ms + host_limits_lifetime_ms(host, d->lifetime);
-    err = item_put(host, turn, d, &a, ITEM_STORED);
+    err = take(host, turn, d, &a, ITEM_STORED, &rep->stamp_bits);
     return err == ERR_OK ? host_receipt_promise(host, turn, peer, &d->queue, a.hash, until) : err;
 }
 

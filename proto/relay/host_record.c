@@ -339,20 +339,32 @@ static struct store_key name_key(const uint8_t name[static SEAL_NAME],
     return k;
 }
 
+/* What a pop is admitted by. */
+struct pop_admitted {
+    uint32_t epoch; /* a token's */
+    unsigned bits;  /* a stamp's */
+};
+
+static enum err pop_stamp(struct relay_host *host, const struct turn *turn,
+                          const struct record_pop *pop, unsigned *bits, uint8_t *told)
+{
+    struct stamp_goal goal = {.relay = host->config.node_id, .minute = pop->admission.stamp_minute};
+    struct slice nonce = slice_of(pop->pop_nonce, sizeof pop->pop_nonce);
+    memcpy(goal.target, pop->record.b, sizeof goal.target);
+    prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &nonce, 1);
+    *bits = stamp_bits(&goal, pop->admission.stamp_nonce);
+    *told = (uint8_t)price_general(PRICE_POP);
+    return stamp_check(&goal, pop->admission.stamp_nonce, *told, turn->env->now_ms);
+}
+
 /* Stamps come before the record is looked up, and a token of an unknown record is checked against
  * a key that nobody has: neither answer nor work says whether there is such a record. */
 static enum err pop_admit(struct relay_host *host, struct turn *turn, const struct record_pop *pop,
-                          struct record_row *row, uint32_t *epoch)
+                          struct record_row *row, struct pop_admitted *a, uint8_t *told)
 {
     static const struct token_key nobody = {{0}};
     if (pop->admission.stamp) {
-        struct stamp_goal goal = {.relay = host->config.node_id,
-                                  .minute = pop->admission.stamp_minute};
-        struct slice nonce = slice_of(pop->pop_nonce, sizeof pop->pop_nonce);
-        memcpy(goal.target, pop->record.b, sizeof goal.target);
-        prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &nonce, 1);
-        enum err err =
-            stamp_check(&goal, pop->admission.stamp_nonce, LIMIT_STAMP_POP_BITS, turn->env->now_ms);
+        enum err err = pop_stamp(host, turn, pop, &a->bits, told);
         if (err != ERR_OK) {
             return err;
         }
@@ -365,7 +377,7 @@ static enum err pop_admit(struct relay_host *host, struct turn *turn, const stru
         return err == ERR_OK ? ERR_OK : ERR_BAD_TOKEN;
     }
     enum err admitted = token_check(err == ERR_OK ? &row->k : &nobody, &pop->record,
-                                    turn->env->now_ms, &pop->admission.token, epoch);
+                                    turn->env->now_ms, &pop->admission.token, &a->epoch);
     return err == ERR_OK ? admitted : ERR_BAD_TOKEN;
 }
 
@@ -459,10 +471,29 @@ static enum err pop_spend(struct relay_host *host, struct turn *turn, const stru
     return relay_age_put(host, turn, &age);
 }
 
+/* Whether a stamp is enough for this record as it is now. Where no part is left there is none to
+ * save. */
+static enum err pop_price(struct relay_host *host, struct turn *turn, const struct record_pop *pop,
+                          const struct record_row *row, unsigned bits, uint8_t *told)
+{
+    size_t left;
+    enum err err = parts_count(turn, row->name, 0, &left);
+    if (err != ERR_OK) {
+        return err;
+    }
+    unsigned scarcity = left == 0 ? 0 : price_scarcity(left, LIMIT_ONE_TIME_PARTS);
+    unsigned price = price_now(&host->prices, PRICE_POP, &pop->record, scarcity, turn->env->now_ms);
+    if (bits >= price) {
+        return price_add(&host->prices, PRICE_POP, &pop->record, 1, turn->env->now_ms);
+    }
+    *told = price_told(price);
+    return ERR_STAMP_TOO_CHEAP;
+}
+
 /* An admitted pop. A pop nonce that was answered is answered the same way, whatever admits it: the
  * asker's first stamp may be stale by now. */
 static enum err pop_answer(struct relay_host *host, struct turn *turn, const struct record_pop *pop,
-                           const struct record_row *row, uint32_t epoch,
+                           const struct record_row *row, const struct pop_admitted *a,
                            struct record_pop_reply *rep)
 {
     bool spent = false;
@@ -482,6 +513,9 @@ static enum err pop_answer(struct relay_host *host, struct turn *turn, const str
         rep->head.retry_after_ms = RELAY_RETRY_MS;
         err = ERR_BACKPRESSURE;
     }
+    if (err == ERR_OK && !again && pop->admission.stamp) {
+        err = pop_price(host, turn, pop, row, a->bits, &rep->stamp_bits);
+    }
     if (err == ERR_OK && !again) {
         err = pop_take(host, turn, row, rep);
         if (err == ERR_OK) {
@@ -489,7 +523,7 @@ static enum err pop_answer(struct relay_host *host, struct turn *turn, const str
         }
     }
     if (err == ERR_OK && !spent && !pop->admission.stamp) {
-        err = pop_spend(host, turn, pop, row, epoch);
+        err = pop_spend(host, turn, pop, row, a->epoch);
     }
     return err;
 }
@@ -500,18 +534,15 @@ enum err host_record_pop(struct relay_host *host, struct turn *turn, struct slic
     struct record_pop pop;
     struct record_row row;
     struct record_pop_reply rep = {.seq = 0};
-    uint32_t epoch = 0;
+    struct pop_admitted a = {.epoch = 0};
     enum err err = record_pop_read(body, &pop);
     if (err == ERR_OK) {
-        err = pop_admit(host, turn, &pop, &row, &epoch);
-    }
-    if (err == ERR_STAMP_TOO_CHEAP) {
-        rep.stamp_bits = LIMIT_STAMP_POP_BITS;
+        err = pop_admit(host, turn, &pop, &row, &a, &rep.stamp_bits);
     }
     if (err == ERR_OK) {
         rep.seq = row.seq;
         rep.body = row.body;
-        err = pop_answer(host, turn, &pop, &row, epoch, &rep);
+        err = pop_answer(host, turn, &pop, &row, &a, &rep);
         secret_wipe(&row.k, sizeof row.k);
     }
     err = relay_refusal(err, &rep.head);

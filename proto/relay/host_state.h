@@ -9,6 +9,7 @@
 #include "relay/card.h"
 #include "relay/host_cache.h"
 #include "relay/host_types.h"
+#include "relay/price.h"
 #include "relay/queue.h"
 #include "relay/receipt.h"
 #include "relay/wire.h"
@@ -49,6 +50,7 @@ struct relay_host {
     struct relay_cache cache;
     struct relay_card_state card;
     struct relay_promises promises;
+    struct price_table prices;
 
     struct relay_limits limits;
     struct relay_removals removals;

@@ -2,7 +2,7 @@
  *
  * member: joining and leaving a relay. A member is a random Ed25519 key, another one at each relay,
  * kept in account and backup; it owns queues, records and descriptors there.
- * docs/protocol/04-relay.md, section 5. Codec; the relay's side is relay/host_member.h.
+ * docs/protocol/04-relay.md, section 5. Codec; the relay's side is host_member and host_remove.
  */
 #ifndef PETREL_RELAY_MEMBER_H
 #define PETREL_RELAY_MEMBER_H

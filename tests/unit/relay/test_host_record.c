@@ -277,7 +277,7 @@ END_TEST
 START_TEST(a_stamp_pops_and_its_retry_gets_the_same_part)
 {
     set_up();
-    struct record_put put = put_of(1, 'a', 1, 3);
+    struct record_put put = put_of(1, 'a', 1, LIMIT_ONE_TIME_REFILL);
     struct record_pop_reply reply;
     ck_assert_ok(send_put(&put, NULL));
     struct record_pop pop = pop_of(0, 1, 9);
