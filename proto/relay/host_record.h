@@ -8,6 +8,26 @@
 
 #include "relay/host_state.h"
 
+struct relay_record_row {
+    uint8_t name[SEAL_NAME]; /* keyed hash of the record's key: begins all its keys */
+    uint64_t seq;
+    struct token_key k;
+    uint8_t member[SEAL_NAME];
+    uint32_t last_part; /* highest id ever added */
+    struct slice body;  /* in the turn's arena */
+};
+
+/* ERR_NOT_FOUND: row->name is set all the same, and row->member when it is being removed. */
+enum err relay_record_get(struct relay_host *host, struct turn *turn, const struct sign_pk *record,
+                          struct relay_record_row *row) PETREL_MUST_USE;
+struct store_key relay_record_part_key(const uint8_t name[static SEAL_NAME], uint32_t id);
+/* Id of the first part with an id >= from. ERR_NOT_FOUND. */
+enum err relay_record_part_next(struct turn *turn, const uint8_t name[static SEAL_NAME],
+                                uint32_t from, uint32_t *id) PETREL_MUST_USE;
+/* Number of parts with an id >= from; at most LIMIT_ONE_TIME_PARTS are stored. */
+enum err relay_record_parts_count(struct turn *turn, const uint8_t name[static SEAL_NAME],
+                                  uint32_t from, size_t *count) PETREL_MUST_USE;
+
 enum err host_record_put(struct relay_host *host, struct turn *turn, const struct relay_peer *peer,
                          struct slice body, struct writer *reply) PETREL_MUST_USE;
 /* The member of an opened record row; false when it is out of form. */
@@ -19,6 +39,7 @@ enum err host_record_remove(struct relay_host *host, struct turn *turn,
                             unsigned *rows, bool *done) PETREL_MUST_USE;
 enum err host_record_get(struct relay_host *host, struct turn *turn, struct slice body,
                          struct writer *reply) PETREL_MUST_USE;
+/* In host_pop.c. */
 enum err host_record_pop(struct relay_host *host, struct turn *turn, struct slice body,
                          struct writer *reply) PETREL_MUST_USE;
 enum err host_record_status(struct relay_host *host, struct turn *turn,
