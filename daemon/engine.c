@@ -31,8 +31,8 @@ struct engine {
     pthread_mutex_t mutex;    /* guards what follows */
     pthread_cond_t cond;      /* loaded */
     bool loaded;
-    bool has_root;
-    uint8_t *root; /* secret_new */
+    struct node_root *roots; /* secret_new; LIMIT_ACCOUNTS of them */
+    size_t nroots;
 
     /* engine thread only */
     struct node *node;
@@ -73,7 +73,8 @@ static void turn_end(struct engine *e)
 /* Whether input belongs to a link of an earlier life of the core. */
 static bool input_stale(const struct engine *e, const struct engine_input *input)
 {
-    bool of_link = input->node.kind != NODE_COMMAND && input->node.kind != NODE_POLICY;
+    bool of_link = input->node.kind != NODE_COMMAND && input->node.kind != NODE_POLICY &&
+                   input->node.kind != NODE_ERASED;
     return of_link && input->epoch != e->epoch;
 }
 
@@ -152,20 +153,43 @@ static bool reply_failed(const struct node_outputs *outs, const struct node_inpu
     return false;
 }
 
-/* After the commit of an account.create or account.unlock that went well, its R is the account's.
- */
+static void root_forget(struct engine *e, uint32_t account)
+{
+    size_t i = 0;
+    while (i < e->nroots && e->roots[i].account != account) {
+        i++;
+    }
+    if (i < e->nroots) {
+        e->roots[i] = e->roots[--e->nroots];
+        secret_wipe(&e->roots[e->nroots], sizeof e->roots[0]);
+    }
+}
+
+static void root_adopt(struct engine *e, const struct node_root *root)
+{
+    root_forget(e, root->account);
+    assert(e->nroots < LIMIT_ACCOUNTS); /* the core makes no more of them */
+    e->roots[e->nroots++] = *root;
+}
+
+/* After a commit: the R of an account.create or account.unlock that went well is the account's, and
+ * that of an account that is to be erased is nobody's any more. */
 static void adopt_roots(struct engine *e, const struct engine_inputs *done,
                         const struct node_outputs *outs)
 {
+    pthread_mutex_lock(&e->mutex);
     for (const struct engine_input *i = done->first; i != NULL; i = i->next) {
         if (i->node.kind == NODE_COMMAND && i->node.u.command.root != NULL &&
             !reply_failed(outs, &i->node)) {
-            pthread_mutex_lock(&e->mutex);
-            memcpy(e->root, i->root, SEAL_KEY);
-            e->has_root = true;
-            pthread_mutex_unlock(&e->mutex);
+            root_adopt(e, &i->root);
         }
     }
+    for (const struct node_output *o = outs->first; o != NULL; o = o->next) {
+        if (o->kind == NODE_OUT_ERASE) {
+            root_forget(e, o->account);
+        }
+    }
+    pthread_mutex_unlock(&e->mutex);
 }
 
 /* --- the life of the core --- */
@@ -183,7 +207,7 @@ static enum err core_load(struct engine *e, struct node_outputs *outs)
     enum err err = turn_begin(e, &store);
     if (err == ERR_OK) {
         struct turn turn = {.env = &env, .store = &store, .arena = &e->arena};
-        err = node_load(e->node, &turn, e->has_root ? e->root : NULL, outs);
+        err = node_load(e->node, &turn, e->roots, e->nroots, outs);
         if (err == ERR_OK) {
             err = node_flush(e->node, &turn, outs);
         }
@@ -425,15 +449,13 @@ uint64_t engine_turn_age_ms(const struct engine *engine)
     return began == 0 ? 0 : hostenv_mono_ms() - began;
 }
 
-bool engine_root(struct engine *engine, uint8_t root[static SEAL_KEY])
+size_t engine_roots(struct engine *engine, struct node_root roots[static LIMIT_ACCOUNTS])
 {
     pthread_mutex_lock(&engine->mutex);
-    bool has = engine->has_root;
-    if (has) {
-        memcpy(root, engine->root, SEAL_KEY);
-    }
+    size_t n = engine->nroots;
+    memcpy(roots, engine->roots, n * sizeof roots[0]);
     pthread_mutex_unlock(&engine->mutex);
-    return has;
+    return n;
 }
 
 void engine_identity(const struct engine *engine, struct sign_pk *id, struct sign_sk *sk)
@@ -447,7 +469,7 @@ void engine_identity(const struct engine *engine, struct sign_pk *id, struct sig
 static enum err engine_init(struct engine *e, const struct engine_config *config)
 {
     e->config = *config;
-    e->config.account_root = NULL;
+    e->config.roots = NULL;
     e->config.node.skip = &e->skip;
     if (config->node.forward != NULL) {
         forward_policy_copy(&e->forward, config->node.forward);
@@ -455,18 +477,19 @@ static enum err engine_init(struct engine *e, const struct engine_config *config
     e->config.node.forward = &e->forward;
     e->space.growth = true;
     e->sk = secret_new(sizeof *e->sk);
-    e->root = secret_new(SEAL_KEY);
+    e->roots = secret_new(LIMIT_ACCOUNTS * sizeof e->roots[0]);
     arena_init(&e->arena, LIMIT_TURN_ARENA);
     pthread_mutex_init(&e->mutex, NULL);
     pthread_cond_init(&e->cond, NULL);
     channel_init(&e->channel, config->wake, config->wake_ctx);
-    if (e->sk == NULL || e->root == NULL) {
+    if (e->sk == NULL || e->roots == NULL) {
         return ERR_NO_MEMORY;
     }
-    if (config->account_root != NULL) {
-        memcpy(e->root, config->account_root, SEAL_KEY);
-        e->has_root = true;
+    assert(config->nroots <= LIMIT_ACCOUNTS);
+    if (config->nroots > 0) {
+        memcpy(e->roots, config->roots, config->nroots * sizeof e->roots[0]);
     }
+    e->nroots = config->nroots;
     return ERR_OK;
 }
 
@@ -516,7 +539,7 @@ void engine_free(struct engine *engine)
     channel_fini(&engine->channel);
     engine_input_free_all(&engine->todo);
     secret_free(engine->sk);
-    secret_free(engine->root);
+    secret_free(engine->roots);
     pthread_cond_destroy(&engine->cond);
     pthread_mutex_destroy(&engine->mutex);
     free(engine);

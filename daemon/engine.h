@@ -7,7 +7,7 @@
  * between the threads. Nothing of a failed turn gets out: the core is thrown away and built again
  * from the store, engine_fail says what becomes of its inputs.
  *
- * All functions are called by the I/O thread, except engine_root, which any thread may call.
+ * All functions are called by the I/O thread, except engine_roots, which any thread may call.
  */
 #ifndef PETREL_DAEMON_ENGINE_H
 #define PETREL_DAEMON_ENGINE_H
@@ -28,8 +28,9 @@ struct engine_config {
     struct store_lmdb *db;   /* borrowed, as are home and log */
     struct home *home;
     struct logger *log;
-    const uint8_t *account_root; /* SEAL_KEY bytes or NULL; copied */
-    void (*wake)(void *ctx);     /* called by the engine's thread: outputs wait, or room is back */
+    const struct node_root *roots; /* of the accounts that are open; copied */
+    size_t nroots;
+    void (*wake)(void *ctx); /* called by the engine's thread: outputs wait, or room is back */
     void *wake_ctx;
 };
 
@@ -63,7 +64,7 @@ void engine_links_closed(struct engine *engine, uint64_t epoch);
 enum err engine_fatal(const struct engine *engine);
 /* How long the turn that is under way has taken, ms; 0 when none is. */
 uint64_t engine_turn_age_ms(const struct engine *engine);
-/* R of account 1; false while the account is locked. Wipe it after use. */
-bool engine_root(struct engine *engine, uint8_t root[static SEAL_KEY]);
+/* The roots of the accounts that are open; gives their number. Wipe them after use. */
+size_t engine_roots(struct engine *engine, struct node_root roots[static LIMIT_ACCOUNTS]);
 
 #endif

@@ -34,7 +34,7 @@ struct engine_input *engine_input_frame(uint64_t link, struct slice frame)
 }
 
 struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct slice method,
-                                          struct slice params, const uint8_t *root)
+                                          struct slice params, const struct node_root *root)
 {
     struct engine_input *input = input_new(NODE_COMMAND, 0, method.len + params.len);
     if (input == NULL) {
@@ -47,8 +47,17 @@ struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct s
     input->node.u.command.method = slice_of(input->data, method.len);
     input->node.u.command.params = slice_of(input->data + method.len, params.len);
     if (root != NULL) {
-        memcpy(input->root, root, SEAL_KEY);
-        input->node.u.command.root = input->root;
+        input->root = *root;
+        input->node.u.command.root = &input->root;
+    }
+    return input;
+}
+
+struct engine_input *engine_input_erased(uint32_t account)
+{
+    struct engine_input *input = input_new(NODE_ERASED, 0, 0);
+    if (input != NULL) {
+        input->node.u.erased = account;
     }
     return input;
 }

@@ -20,16 +20,17 @@ struct engine_input {
     uint64_t epoch; /* life of the core in which its link was opened; set by channel_put */
     size_t bytes;   /* what it counts for in the queue */
     struct node_input node;
-    uint8_t root[SEAL_KEY];              /* for node.u.command.root */
+    struct node_root root;               /* for node.u.command.root */
     alignas(max_align_t) uint8_t data[]; /* frame; method and params; policy */
 };
 
 /* NULL when out of memory. The bytes are copied. */
 struct engine_input *engine_input_link(enum node_input_kind kind, uint64_t link);
 struct engine_input *engine_input_frame(uint64_t link, struct slice frame);
-/* root: SEAL_KEY bytes or NULL. */
+/* root: NULL, or that of the account which the command makes or opens. */
 struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct slice method,
-                                          struct slice params, const uint8_t *root);
+                                          struct slice params, const struct node_root *root);
+struct engine_input *engine_input_erased(uint32_t account);
 struct engine_input *engine_input_policy(const struct forward_policy *policy);
 /* Wipes and frees an input that is in no list. NULL is fine. */
 void engine_input_free(struct engine_input *input);

@@ -359,3 +359,43 @@ enum err keyring_account_open(const char *home, uint32_t account, struct slice p
     }
     return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
 }
+
+/* Overwrites the file in place, as far as the file system does that, and removes it. */
+static enum err file_destroy(const char *dir, const char *name)
+{
+    static const uint8_t zeros[ERASE_FILE];
+    char path[PATH_MAX];
+    struct stat st;
+    enum err err = path_of(path, dir, name);
+    if (err != ERR_OK) {
+        return err;
+    }
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return errno == ENOENT ? ERR_OK : ERR_IO;
+    }
+    if (fstat(fd, &st) != 0) {
+        err = ERR_IO;
+    }
+    size_t len = err == ERR_OK && st.st_size < ERASE_FILE ? (size_t)st.st_size : sizeof zeros;
+    if (err == ERR_OK) {
+        err = write_all(fd, zeros, len);
+    }
+    if (err == ERR_OK && (fsync(fd) != 0 || unlink(path) != 0)) {
+        err = ERR_IO;
+    }
+    (void)close(fd);
+    return err;
+}
+
+enum err keyring_account_erase(const char *home, uint32_t account)
+{
+    char name[KEYRING_NAME];
+    erase_name(name, account);
+    enum err err = file_destroy(home, name);
+    if (err == ERR_OK) {
+        key_name(name, account);
+        err = file_destroy(home, name);
+    }
+    return err == ERR_OK ? dir_flush(home) : err;
+}

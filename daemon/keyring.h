@@ -50,4 +50,10 @@ enum err keyring_account_create_at(const char *home, uint32_t account, struct sl
 enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
                               uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;
 
+/* Destroys what opens the account: overwrites and removes its erase file and its key file, with
+ * fsync. Files that are not there are fine; a credential is not ours to destroy. ERR_CONFIG,
+ * ERR_IO.
+ */
+enum err keyring_account_erase(const char *home, uint32_t account) PETREL_MUST_USE;
+
 #endif

@@ -30,7 +30,6 @@
 enum {
     EXIT_USAGE = 2,
     MAIN_PASSPHRASE = 1024, /* longest passphrase */
-    MAIN_ACCOUNT = 1,       /* the number of the only account */
 };
 
 struct daemon {
@@ -43,8 +42,8 @@ struct daemon {
     struct home *home;
     struct seal_keys *node_keys;
     struct store_lmdb *db;
-    uint8_t *root; /* secret_new; only until the engine has it */
-    bool has_root;
+    struct node_root *roots; /* secret_new; only until the engine has them */
+    size_t nroots;
     struct loop *loop;
     struct engine *engine;
     char host[LIMIT_HOST + 1]; /* what others dial */
@@ -265,25 +264,38 @@ static enum err open_node_keys(struct daemon *d)
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the node's key", err);
 }
 
-/* Opens the account when that needs nobody: with its key file, or the passphrase given. */
-static enum err open_account(struct daemon *d)
+/* Opens one account when that needs nobody: with its key file, or the passphrase given. */
+static enum err open_account(struct daemon *d, uint32_t account, uint8_t *passphrase)
 {
     size_t len = 0;
     enum err err = ERR_OK;
-    enum keyring_account kind = keyring_account_kind(d->home_path, MAIN_ACCOUNT);
-    uint8_t *passphrase = secret_new(MAIN_PASSPHRASE);
-    d->root = secret_new(SEAL_KEY);
-    if (d->root == NULL || passphrase == NULL) {
-        err = ERR_NO_MEMORY;
-    } else if (kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
+    enum keyring_account kind = keyring_account_kind(d->home_path, account);
+    if (kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
         err = read_passphrase(d->options.passphrase_fd, passphrase, &len);
+        d->options.passphrase_fd = -1; /* it was for this one */
     }
     if (err == ERR_OK && (kind == KEYRING_KEY_FILE || len > 0)) {
-        err = keyring_account_open(d->home_path, MAIN_ACCOUNT, slice_of(passphrase, len), d->root);
-        d->has_root = err == ERR_OK;
+        struct node_root *root = &d->roots[d->nroots];
+        err = keyring_account_open(d->home_path, account, slice_of(passphrase, len), root->r);
+        root->account = account;
+        d->nroots += err == ERR_OK;
+    }
+    return err;
+}
+
+static enum err open_accounts(struct daemon *d)
+{
+    enum err err = ERR_OK;
+    uint8_t *passphrase = secret_new(MAIN_PASSPHRASE);
+    d->roots = secret_new(LIMIT_ACCOUNTS * sizeof d->roots[0]);
+    if (d->roots == NULL || passphrase == NULL) {
+        err = ERR_NO_MEMORY;
+    }
+    for (uint32_t account = 1; err == ERR_OK && account <= LIMIT_ACCOUNTS; account++) {
+        err = open_account(d, account, passphrase);
     }
     secret_free(passphrase);
-    return err == ERR_OK ? ERR_OK : failed(d, "cannot open the account", err);
+    return err == ERR_OK ? ERR_OK : failed(d, "cannot open an account", err);
 }
 
 /* What others are told to dial; nothing when it would be an address that means "any". */
@@ -339,12 +351,13 @@ static enum err start_engine(struct daemon *d)
         .db = d->db,
         .home = d->home,
         .log = &d->log,
-        .account_root = d->has_root ? d->root : NULL,
+        .roots = d->roots,
+        .nroots = d->nroots,
         .wake = loop_wake,
         .wake_ctx = d->loop};
     enum err err = engine_start(&d->engine, &config);
-    secret_free(d->root);
-    d->root = NULL;
+    secret_free(d->roots);
+    d->roots = NULL;
     return err == ERR_OK ? ERR_OK : failed(d, "cannot load the node", err);
 }
 
@@ -370,7 +383,7 @@ static enum err daemon_start(struct daemon *d)
         err = open_store(d);
     }
     if (err == ERR_OK) {
-        err = open_account(d);
+        err = open_accounts(d);
     }
     if (err == ERR_OK) {
         err = open_loop(d);
@@ -391,7 +404,7 @@ static void daemon_close(struct daemon *d)
     engine_free(d->engine);
     store_lmdb_close(d->db);
     seal_keys_free(d->node_keys);
-    secret_free(d->root);
+    secret_free(d->roots);
     if (d->home != NULL) {
         if (d->engine != NULL) {
             home_socket_remove(d->home);

@@ -82,15 +82,54 @@ static void on_reply(struct control *control, const struct node_output *o)
                          slice_of(o->data, o->len));
 }
 
+/* The core goes on when nothing can open the account any more; after a failure it asks again at the
+ * next start. */
+static void on_erased(struct worker_job *job)
+{
+    struct control_shared *control = job->owner;
+    struct engine_input *input = job->err == ERR_OK ? engine_input_erased(job->account) : NULL;
+    control->erasing--;
+    if (input != NULL) {
+        engine_put(control->worker.engine, input);
+    } else {
+        logger_log(control->log, LOGGER_ERROR, "keys of a removed account not destroyed",
+                   "account=%u err=%s", (unsigned)job->account, err_name(job->err));
+    }
+    worker_job_free(job);
+}
+
+static void erase(struct control_shared *control, uint32_t account)
+{
+    control_events_over(control, account);
+    struct worker_job *job = worker_job_new(&control->worker, WORKER_ERASE, "", slice_of(NULL, 0));
+    if (job == NULL) {
+        logger_log(control->log, LOGGER_ERROR, "keys of a removed account not destroyed",
+                   "account=%u err=%s", (unsigned)account, err_name(ERR_NO_MEMORY));
+        return;
+    }
+    job->owner = control;
+    job->done = on_erased;
+    job->account = account;
+    control->erasing++;
+    worker_start(job);
+}
+
+static void on_event(struct control_shared *control, const struct node_output *o)
+{
+    control_events_heard(control, o->account, o->cursor);
+    for (struct control_client *c = control->clients; c != NULL; c = c->next) {
+        control_events_pull(c);
+    }
+}
+
 void control_output(struct control *control, const struct node_output *o)
 {
     if (o->kind == NODE_OUT_REPLY) {
         on_reply(control, o);
-    } else if (o->kind == NODE_OUT_EVENT && o->cursor > control->shared.newest) {
-        control->shared.newest = o->cursor;
-        for (struct control_client *c = control->shared.clients; c != NULL; c = c->next) {
-            control_events_pull(c);
-        }
+    } else if (o->kind == NODE_OUT_EVENT) {
+        on_event(&control->shared, o);
+    } else if (o->kind == NODE_OUT_ERASE) {
+        erase(&control->shared, o->account);
     }
 }
 

@@ -106,7 +106,7 @@ static void call_host(struct control_client *client, const struct control_messag
 
 /* Puts a command into the engine's queue; false: out of memory. */
 static bool command_put(struct control_shared *control, uint64_t client, uint32_t id,
-                        const char *method, struct slice params, const uint8_t *root)
+                        const char *method, struct slice params, const struct node_root *root)
 {
     struct engine_input *input =
         engine_input_command(client, id, slice_of(method, strlen(method)), params, root);
@@ -154,7 +154,7 @@ static void on_account(struct worker_job *job)
         struct writer w = writer_of(params, job->params.len + 1);
         err = params_without_passphrase(job->params, &w);
         if (err == ERR_OK && !command_put(control, job->client, job->id, job->method,
-                                          writer_done(&w), job->has_root ? job->root : NULL)) {
+                                          writer_done(&w), job->has_root ? &job->root : NULL)) {
             err = ERR_NO_MEMORY;
         }
         secret_wipe(params, job->params.len + 1);
@@ -171,7 +171,7 @@ static void call_account(struct control_client *client, const struct control_mes
                          const struct control_method *method, enum worker_kind kind)
 {
     struct control_shared *control = client->control;
-    if (control->account_busy) {
+    if (control->account_busy || (kind == WORKER_CREATE && control->erasing > 0)) {
         control_client_error(client, m->id, ERR_BACKPRESSURE, ACCOUNT_RETRY_MS, slice_of(NULL, 0));
         return;
     }

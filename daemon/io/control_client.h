@@ -30,11 +30,12 @@ struct control_shared {
     void (*drained)(struct control_client *client); /* its socket took some output */
     bool stopping;
     struct control_client *clients;
-    size_t client_count;     /* not closing */
-    size_t client_all;       /* handles that are not closed */
-    uint64_t newest;         /* newest event that was heard of */
-    bool account_busy;       /* one account.create or account.unlock at a time */
-    uint64_t account_client; /* whose it is */
+    size_t client_count;                 /* not closing */
+    size_t client_all;                   /* handles that are not closed */
+    uint64_t newest[LIMIT_ACCOUNTS + 1]; /* newest event of each account that was heard of */
+    bool account_busy;                   /* one account.create or account.unlock at a time */
+    uint64_t account_client;             /* whose it is */
+    unsigned erasing;                    /* accounts whose keys are being destroyed */
     uint32_t account_id;
 };
 
@@ -53,9 +54,10 @@ struct control_client {
     bool blocked;       /* not read from until calls, output or the engine have room */
     bool closing;
     bool subscribed;
-    bool pulling;    /* a worker reads the log for this client */
-    bool stalled;    /* the last read failed: try again in a second */
-    uint64_t cursor; /* newest event that was sent */
+    bool pulling;     /* a worker reads the log for this client */
+    bool stalled;     /* the last read failed: try again in a second */
+    uint32_t account; /* subscribed: whose events */
+    uint64_t cursor;  /* newest event that was sent */
 };
 
 /* The client of this number; NULL when it is gone or closing. */

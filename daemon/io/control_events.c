@@ -4,6 +4,25 @@
 #include "control/methods.h"
 #include "daemon/hostenv.h"
 
+void control_events_heard(struct control_shared *control, uint32_t account, uint64_t cursor)
+{
+    if (account <= LIMIT_ACCOUNTS && cursor > control->newest[account]) {
+        control->newest[account] = cursor;
+    }
+}
+
+void control_events_over(struct control_shared *control, uint32_t account)
+{
+    if (account <= LIMIT_ACCOUNTS) {
+        control->newest[account] = 0;
+    }
+    for (struct control_client *c = control->clients; c != NULL; c = c->next) {
+        if (c->subscribed && c->account == account) {
+            control_client_close(c, false);
+        }
+    }
+}
+
 /* Tells that what lies between the client's cursor and first was trimmed. */
 static void event_gap(struct control_client *client, uint64_t first)
 {
@@ -58,12 +77,13 @@ static void on_events(struct worker_job *job)
         client->pulling = false;
         client->stalled = job->err != ERR_OK;
         /* A newer subscription of the same client made this read pointless. */
-        if (job->err == ERR_OK && client->cursor == job->cursor) {
+        if (job->err == ERR_OK && client->cursor == job->cursor &&
+            client->account == job->account) {
             uint64_t before = client->cursor;
             event_gap(client, job->first);
             events_send(client, worker_result(job));
             client->stalled = client->cursor == before && client->event_bytes == 0;
-            control->newest = job->last > control->newest ? job->last : control->newest;
+            control_events_heard(control, job->account, job->last);
         }
         control_events_pull(client);
     }
@@ -74,7 +94,7 @@ void control_events_pull(struct control_client *client)
 {
     struct control_shared *control = client->control;
     if (!client->subscribed || client->pulling || client->stalled || client->closing ||
-        control->stopping || client->cursor >= control->newest ||
+        control->stopping || client->cursor >= control->newest[client->account] ||
         client->event_bytes > LIMIT_CONTROL_INFLIGHT / 2) {
         return;
     }
@@ -87,6 +107,7 @@ void control_events_pull(struct control_client *client)
     job->owner = control;
     job->done = on_events;
     job->client = client->number;
+    job->account = client->account;
     job->cursor = client->cursor;
     client->pulling = true;
     worker_start(job);
@@ -96,7 +117,7 @@ void control_events_subscribed(struct worker_job *job)
 {
     struct control_shared *control = job->owner;
     struct control_client *client = control_client_find(control, job->client);
-    if (client != NULL && job->err == ERR_OK) {
+    if (client != NULL && job->err == ERR_OK && job->account <= LIMIT_ACCOUNTS) {
         uint8_t bytes[64];
         struct writer w = writer_of(bytes, sizeof bytes);
         pack_map(&w, 2);
@@ -106,8 +127,9 @@ void control_events_subscribed(struct worker_job *job)
         pack_uint(&w, job->cursor);
         client->subscribed = true;
         client->stalled = false;
+        client->account = job->account;
         client->cursor = job->cursor;
-        control->newest = job->last > control->newest ? job->last : control->newest;
+        control_events_heard(control, job->account, job->last);
         control_client_reply(control, job->client, job->id, ERR_OK, 0, writer_done(&w));
         event_gap(client, job->first);
         control_events_pull(client);

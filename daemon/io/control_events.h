@@ -13,6 +13,10 @@
 
 /* The done of the worker job of event.subscribe: replies, and begins to stream. Frees job. */
 void control_events_subscribed(struct worker_job *job);
+/* The account's log has grown up to cursor. */
+void control_events_heard(struct control_shared *control, uint32_t account, uint64_t cursor);
+/* The account is gone: whoever listens to it is cut off. */
+void control_events_over(struct control_shared *control, uint32_t account);
 /* Reads on in the log when there is more and the client keeps up. */
 void control_events_pull(struct control_client *client);
 

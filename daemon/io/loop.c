@@ -42,7 +42,8 @@ static void take_outputs(struct loop *loop)
         if (o->kind == NODE_OUT_CLOSE && o->link == ENGINE_ALL_LINKS) {
             tcp_close_all(loop->tcp, o->err);
             engine_links_closed(loop->engine, o->cursor);
-        } else if (o->kind == NODE_OUT_REPLY || o->kind == NODE_OUT_EVENT) {
+        } else if (o->kind == NODE_OUT_REPLY || o->kind == NODE_OUT_EVENT ||
+                   o->kind == NODE_OUT_ERASE) {
             control_output(loop->control, o);
         } else {
             tcp_output(loop->tcp, o);

@@ -175,6 +175,7 @@ void tcp_output(struct tcp *tcp, const struct node_output *o)
         break;
     case NODE_OUT_REPLY:
     case NODE_OUT_EVENT:
+    case NODE_OUT_ERASE:
         break;
     }
 }

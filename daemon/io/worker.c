@@ -9,7 +9,6 @@
 #include "daemon/keyring.h"
 
 enum {
-    WORKER_ACCOUNT = 1,       /* the number of the only account */
     WORKER_RESULT_SPARE = 64, /* bytes that the reply around a result takes */
     WORKER_EVENTS_MAX = 64,   /* events read at once */
 };
@@ -59,8 +58,8 @@ struct session {
     struct store store;
     struct arena arena;
     struct store_lmdb_reader *reader;
-    bool has_root;
-    uint8_t root[SEAL_KEY];
+    struct node_root roots[LIMIT_ACCOUNTS];
+    size_t nroots;
 };
 
 static enum err session_begin(struct session *s, const struct worker_job *job)
@@ -70,7 +69,7 @@ static enum err session_begin(struct session *s, const struct worker_job *job)
     enum err err = store_lmdb_read_begin(job->env->db, &s->reader, &s->store);
     if (err == ERR_OK) {
         arena_init(&s->arena, LIMIT_TURN_ARENA);
-        s->has_root = engine_root(job->env->engine, s->root);
+        s->nroots = engine_roots(job->env->engine, s->roots);
     }
     return err;
 }
@@ -79,7 +78,7 @@ static void session_end(struct session *s)
 {
     store_lmdb_read_end(s->reader);
     arena_fini(&s->arena);
-    secret_wipe(s->root, sizeof s->root);
+    secret_wipe(s->roots, sizeof s->roots);
 }
 
 /* One query; its result replaces what the job's buffer held. */
@@ -88,8 +87,8 @@ static enum err session_query(struct session *s, struct worker_job *job, const c
 {
     struct turn turn = {.env = &s->env, .store = &s->store, .arena = &s->arena};
     struct writer w = writer_of(job->result, LIMIT_CONTROL_MESSAGE - WORKER_RESULT_SPARE);
-    enum err err = node_query(&turn, s->has_root ? s->root : NULL, slice_of(method, strlen(method)),
-                              params, &w);
+    enum err err =
+        node_query(&turn, s->roots, s->nroots, slice_of(method, strlen(method)), params, &w);
     job->result_len = w.len;
     if (err == ERR_OK && w.err != ERR_OK) {
         err = w.err;
@@ -103,7 +102,9 @@ static enum err session_events(struct session *s, struct worker_job *job, uint64
 {
     uint8_t params[64];
     struct writer w = writer_of(params, sizeof params);
-    pack_map(&w, 2);
+    pack_map(&w, 3);
+    pack_str(&w, "account");
+    pack_uint(&w, job->account);
     pack_str(&w, "since");
     pack_uint(&w, since);
     pack_str(&w, "limit");
@@ -122,7 +123,9 @@ static enum err consumer_cursor(struct session *s, struct worker_job *job, struc
 {
     uint8_t params[128];
     struct writer w = writer_of(params, sizeof params);
-    pack_map(&w, 1);
+    pack_map(&w, 2);
+    pack_str(&w, "account");
+    pack_uint(&w, job->account);
     pack_str(&w, "name");
     pack_str_slice(&w, name);
     if (w.err != ERR_OK || name.len == 0 || name.len > LIMIT_CONSUMER_NAME) {
@@ -142,6 +145,11 @@ static enum err consumer_cursor(struct session *s, struct worker_job *job, struc
 static enum err run_subscribe(struct session *s, struct worker_job *job)
 {
     struct slice name;
+    struct turn turn = {.env = &s->env, .store = &s->store, .arena = &s->arena};
+    enum err named = node_account_named(&turn, job->params, &job->account);
+    if (named != ERR_OK) {
+        return named;
+    }
     bool given = control_get_uint(job->params, "since", &job->cursor);
     if (!given && control_get_str(job->params, "name", &name)) {
         enum err err = consumer_cursor(s, job, name, &job->cursor);
@@ -176,51 +184,68 @@ static enum err run_query(struct worker_job *job)
     return err;
 }
 
-/* Whether the store holds an account. */
-static enum err account_exists(struct worker_job *job, bool *exists)
-{
-    struct store_lmdb_reader *reader = NULL;
-    struct store store;
-    struct store_row row;
-    enum err err = store_lmdb_read_begin(job->env->db, &reader, &store);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct store_key key = store_key_new();
-    store_key_u32(&key, 0);
-    err = store_seek(&store, STORE_ACCOUNT, STORE_GE, store_key_slice(&key), &row);
-    store_lmdb_read_end(reader);
-    *exists = err == ERR_OK;
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
 /* An erase file is only ever made when no row depends on an older one. */
 static enum err run_create(struct worker_job *job)
 {
+    struct session s;
     struct slice passphrase = {0};
-    struct env env = hostenv_at(hostenv_wall_ms());
-    bool exists = false;
+    bool another = false;
     if (control_get_str(job->params, "passphrase", &passphrase) && passphrase.len == 0) {
         return ERR_ARGUMENT;
     }
-    enum err err = account_exists(job, &exists);
-    if (err != ERR_OK || exists) {
-        return err; /* the core answers: a repeated client_id, or ERR_ACCOUNT_EXISTS */
+    (void)control_get_bool(job->params, "another", &another);
+    enum err err = session_begin(&s, job);
+    if (err != ERR_OK) {
+        return err;
     }
-    err = keyring_account_create(job->env->home, WORKER_ACCOUNT, passphrase, &env, job->root);
-    job->has_root = err == ERR_OK;
+    struct turn turn = {.env = &s.env, .store = &s.store, .arena = &s.arena};
+    err = node_account_free(&turn, another, &job->root.account);
+    if (err == ERR_OK) {
+        err = keyring_account_create(job->env->home, job->root.account, passphrase, &s.env,
+                                     job->root.r);
+        job->has_root = err == ERR_OK;
+    } else if (err == ERR_ACCOUNT_EXISTS) {
+        err = ERR_OK; /* the core answers: a repeated client_id, or this error */
+    }
+    session_end(&s);
     return err;
 }
 
 static enum err run_unlock(struct worker_job *job)
 {
+    struct session s;
     struct slice passphrase = {0};
     if (!control_get_str(job->params, "passphrase", &passphrase)) {
         return ERR_MISSING_PARAM;
     }
-    enum err err = keyring_account_open(job->env->home, WORKER_ACCOUNT, passphrase, job->root);
-    job->has_root = err == ERR_OK;
+    enum err err = session_begin(&s, job);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct turn turn = {.env = &s.env, .store = &s.store, .arena = &s.arena};
+    err = node_account_named(&turn, job->params, &job->root.account);
+    if (err == ERR_OK) {
+        err = keyring_account_open(job->env->home, job->root.account, passphrase, job->root.r);
+        job->has_root = err == ERR_OK;
+    }
+    session_end(&s);
     return err;
+}
+
+/* The number may be another account's by the time this runs: the store says whether it still is the
+ * one that goes. */
+static enum err run_erase(struct worker_job *job)
+{
+    struct session s;
+    bool erasing = false;
+    enum err err = session_begin(&s, job);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct turn turn = {.env = &s.env, .store = &s.store, .arena = &s.arena};
+    err = node_account_erasing(&turn, job->account, &erasing);
+    session_end(&s);
+    return err == ERR_OK && erasing ? keyring_account_erase(job->env->home, job->account) : err;
 }
 
 static void on_work(uv_work_t *req)
@@ -237,6 +262,9 @@ static void on_work(uv_work_t *req)
         break;
     case WORKER_UNLOCK:
         job->err = run_unlock(job);
+        break;
+    case WORKER_ERASE:
+        job->err = run_erase(job);
         break;
     }
 }

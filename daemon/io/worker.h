@@ -30,6 +30,7 @@ enum worker_kind {
     WORKER_EVENTS,    /* events after cursor: result, first, last */
     WORKER_CREATE,    /* account.create: root, unless there is an account already */
     WORKER_UNLOCK,    /* account.unlock: root */
+    WORKER_ERASE,     /* what opens account is destroyed */
 };
 
 struct worker_job {
@@ -42,13 +43,14 @@ struct worker_job {
     uint32_t id;
     const char *method;  /* static text */
     struct slice params; /* in data */
+    uint32_t account;    /* WORKER_EVENTS, WORKER_ERASE: in; WORKER_SUBSCRIBE: out */
     uint64_t cursor;     /* WORKER_EVENTS: in; WORKER_SUBSCRIBE: out */
     enum err err;
     uint8_t *result; /* LIMIT_CONTROL_MESSAGE bytes, malloc */
     size_t result_len;
     uint64_t first; /* oldest cursor of the event log */
     uint64_t last;  /* newest */
-    uint8_t root[SEAL_KEY];
+    struct node_root root;
     bool has_root; /* WORKER_CREATE, WORKER_UNLOCK: root is for the core */
     size_t size;   /* of the whole block */
     uint8_t data[];

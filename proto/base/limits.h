@@ -106,6 +106,9 @@ enum {
     LIMIT_HOST = 64,          /* a relay's host name or address, text */
     LIMIT_INVITE_DAYS = 7,    /* an invitation's life */
     LIMIT_CONTACTS = 65536,   /* per account */
+    LIMIT_ACCOUNTS = 16,      /* identities of a node */
+    LIMIT_HOMES = 4,          /* relays of an account: main, second, and left ones */
+    LIMIT_REMOVAL_HOURS = 24, /* a removed account tries to reach its relays for so long */
     LIMIT_REQUESTS = 256,     /* contact requests waiting for the user */
     LIMIT_NAME = 64,          /* a local name of a contact, UTF-8 bytes */
 

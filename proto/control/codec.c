@@ -6,17 +6,23 @@
 
 #include "control/methods.h"
 
-#define HOST  CONTROL_HOST
-#define TURN  CONTROL_TURN
-#define QUERY CONTROL_QUERY
-#define STR   CONTROL_STR
-#define BIN   CONTROL_BIN
-#define UINT  CONTROL_UINT
-#define BOOL  CONTROL_BOOL
+#define HOST    CONTROL_HOST
+#define TURN    CONTROL_TURN
+#define QUERY   CONTROL_QUERY
+#define NODE    CONTROL_NODE
+#define ACCOUNT CONTROL_ACCOUNT
+#define STR     CONTROL_STR
+#define BIN     CONTROL_BIN
+#define UINT    CONTROL_UINT
+#define BOOL    CONTROL_BOOL
 
 static const struct control_method METHODS[] = {
-#define METHOD_ROW(method, place, changes, version)                                                \
-    {.name = (method), .where = (place), .mutates = (changes), .since = (version)},
+#define METHOD_ROW(method, place, scope, changes, version)                                         \
+    {.name = (method),                                                                             \
+     .where = (place),                                                                             \
+     .whose = (scope),                                                                             \
+     .mutates = (changes),                                                                         \
+     .since = (version)},
     CONTROL_METHODS(METHOD_ROW)
 #undef METHOD_ROW
 };
@@ -31,10 +37,15 @@ static const struct control_param PARAMS[] = {
 /* client_id, which every mutating method takes beside its own parameters. */
 static const struct control_param CLIENT_ID = {
     .method = "", .name = "client_id", .type = CONTROL_BIN, .required = true};
+/* account, which every method of an account takes. */
+static const struct control_param WHOSE = {
+    .method = "", .name = "account", .type = CONTROL_UINT, .required = false};
 
 #undef HOST
 #undef TURN
 #undef QUERY
+#undef NODE
+#undef ACCOUNT
 #undef STR
 #undef BIN
 #undef UINT
@@ -44,9 +55,10 @@ enum {
     METHOD_COUNT = sizeof METHODS / sizeof METHODS[0],
     PARAM_COUNT = sizeof PARAMS / sizeof PARAMS[0],
     CLIENT_ID_BIT = 63, /* of the set of parameters seen */
+    WHOSE_BIT = 62,
     METHOD_NAME_MAX = 64,
 };
-static_assert(PARAM_COUNT < CLIENT_ID_BIT, "parameters seen fit one word");
+static_assert(PARAM_COUNT < WHOSE_BIT, "parameters seen fit one word");
 
 static bool slice_is(struct slice s, const char *text)
 {
@@ -80,6 +92,10 @@ static const struct control_param *param_find(const struct control_method *metho
     if (method->mutates && slice_is(name, CLIENT_ID.name)) {
         *bit = CLIENT_ID_BIT;
         return &CLIENT_ID;
+    }
+    if (method->whose == CONTROL_ACCOUNT && slice_is(name, WHOSE.name)) {
+        *bit = WHOSE_BIT;
+        return &WHOSE;
     }
     for (unsigned i = 0; i < PARAM_COUNT; i++) {
         if (strcmp(PARAMS[i].method, method->name) == 0 && slice_is(name, PARAMS[i].name)) {

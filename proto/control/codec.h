@@ -30,6 +30,12 @@ enum control_where {
     CONTROL_QUERY, /* by a worker with a read transaction */
 };
 
+/* Whose it is. */
+enum control_whose {
+    CONTROL_NODE,
+    CONTROL_ACCOUNT, /* takes the parameter account */
+};
+
 enum control_type {
     CONTROL_STR,
     CONTROL_BIN,
@@ -40,6 +46,7 @@ enum control_type {
 struct control_method {
     const char *name;
     enum control_where where;
+    enum control_whose whose;
     bool mutates;   /* needs a client_id */
     unsigned since; /* first version of the interface that has it */
 };

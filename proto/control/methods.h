@@ -3,11 +3,12 @@
  * methods: the one table of the control interface. It feeds the server, petrelctl, the man page
  * and tests. docs/protocol/09-control.md.
  *
- * METHOD(name, where, mutates, since): where is HOST (answered by the I/O thread), TURN (a turn of
- * the engine) or QUERY (a worker with a read transaction). A method that mutates takes a client_id
- * (bin 16) beside its own parameters. PARAM(method, name, type, required): types STR, BIN, UINT,
- * BOOL. RESULT(method, name, type, what it says): MAPS is an array of maps, whose fields are
- * RESULTs of "method[]".
+ * METHOD(name, where, whose, mutates, since): where is HOST (answered by the I/O thread), TURN (a
+ * turn of the engine) or QUERY (a worker with a read transaction). whose is NODE or ACCOUNT: the
+ * latter takes `account` (a number; without it, the first account) beside its own parameters, and a
+ * method that mutates takes a client_id (bin 16). PARAM(method, name, type, required): types STR,
+ * BIN, UINT, BOOL. RESULT(method, name, type, what it says): MAPS is an array of maps, whose fields
+ * are RESULTs of "method[]".
  */
 #ifndef PETREL_CONTROL_METHODS_H
 #define PETREL_CONTROL_METHODS_H
@@ -16,31 +17,34 @@
 #define CONTROL_API_MIN 1 /* oldest that is still answered */
 
 #define CONTROL_METHODS(METHOD)                                                                    \
-    METHOD("hello", HOST, false, 1)                                                                \
-    METHOD("daemon.stop", HOST, false, 1)                                                          \
-    METHOD("daemon.status", TURN, false, 1)                                                        \
-    METHOD("account.create", TURN, true, 1)                                                        \
-    METHOD("account.unlock", TURN, false, 1)                                                       \
-    METHOD("account.show", QUERY, false, 1)                                                        \
-    METHOD("account.words", QUERY, false, 1)                                                       \
-    METHOD("invite.create", TURN, true, 1)                                                         \
-    METHOD("contact.add", TURN, true, 1)                                                           \
-    METHOD("contact.list", QUERY, false, 1)                                                        \
-    METHOD("contact.block", TURN, true, 1)                                                         \
-    METHOD("contact.verify", TURN, true, 1)                                                        \
-    METHOD("request.list", QUERY, false, 1)                                                        \
-    METHOD("request.accept", TURN, true, 1)                                                        \
-    METHOD("message.send", TURN, true, 1)                                                          \
-    METHOD("message.history", QUERY, false, 1)                                                     \
-    METHOD("event.subscribe", HOST, false, 1)                                                      \
-    METHOD("event.ack", TURN, false, 1)                                                            \
-    METHOD("relay.use", TURN, true, 1)                                                             \
-    METHOD("relay.status", TURN, false, 1)                                                         \
-    METHOD("relay.invite", TURN, true, 1)                                                          \
-    METHOD("relay.members", TURN, false, 1)                                                        \
-    METHOD("relay.waiting", TURN, false, 1)                                                        \
-    METHOD("relay.remove", TURN, true, 1)                                                          \
-    METHOD("relay.limits", TURN, false, 1)
+    METHOD("hello", HOST, NODE, false, 1)                                                          \
+    METHOD("daemon.stop", HOST, NODE, false, 1)                                                    \
+    METHOD("daemon.status", TURN, NODE, false, 1)                                                  \
+    METHOD("account.create", TURN, NODE, true, 1)                                                  \
+    METHOD("account.unlock", TURN, ACCOUNT, false, 1)                                              \
+    METHOD("account.list", TURN, NODE, false, 1)                                                   \
+    METHOD("account.remove", TURN, ACCOUNT, true, 1)                                               \
+    METHOD("account.show", QUERY, ACCOUNT, false, 1)                                               \
+    METHOD("account.words", QUERY, ACCOUNT, false, 1)                                              \
+    METHOD("invite.create", TURN, ACCOUNT, true, 1)                                                \
+    METHOD("contact.add", TURN, ACCOUNT, true, 1)                                                  \
+    METHOD("contact.list", QUERY, ACCOUNT, false, 1)                                               \
+    METHOD("contact.block", TURN, ACCOUNT, true, 1)                                                \
+    METHOD("contact.verify", TURN, ACCOUNT, true, 1)                                               \
+    METHOD("request.list", QUERY, ACCOUNT, false, 1)                                               \
+    METHOD("request.accept", TURN, ACCOUNT, true, 1)                                               \
+    METHOD("message.send", TURN, ACCOUNT, true, 1)                                                 \
+    METHOD("message.history", QUERY, ACCOUNT, false, 1)                                            \
+    METHOD("event.subscribe", HOST, ACCOUNT, false, 1)                                             \
+    METHOD("event.ack", TURN, ACCOUNT, false, 1)                                                   \
+    METHOD("relay.use", TURN, ACCOUNT, true, 1)                                                    \
+    METHOD("relay.leave", TURN, ACCOUNT, true, 1)                                                  \
+    METHOD("relay.status", TURN, ACCOUNT, false, 1)                                                \
+    METHOD("relay.invite", TURN, NODE, true, 1)                                                    \
+    METHOD("relay.members", TURN, NODE, false, 1)                                                  \
+    METHOD("relay.waiting", TURN, NODE, false, 1)                                                  \
+    METHOD("relay.remove", TURN, NODE, true, 1)                                                    \
+    METHOD("relay.limits", TURN, NODE, false, 1)
 
 /* contact: an ID, the beginning of one (8 characters of its bech32m data or more), or a local name,
  * whichever fits exactly one contact. */
@@ -48,7 +52,9 @@
     PARAM("hello", "api", UINT, false)                                                             \
     PARAM("account.create", "passphrase", STR, false)                                              \
     PARAM("account.create", "words", STR, false)                                                   \
+    PARAM("account.create", "another", BOOL, false)                                                \
     PARAM("account.unlock", "passphrase", STR, true)                                               \
+    PARAM("account.remove", "now", BOOL, false)                                                    \
     PARAM("contact.add", "link", STR, true)                                                        \
     PARAM("contact.add", "name", STR, false)                                                       \
     PARAM("contact.add", "text", STR, false)                                                       \
@@ -69,6 +75,8 @@
     PARAM("event.ack", "cursor", UINT, true)                                                       \
     PARAM("relay.use", "address", STR, true)                                                       \
     PARAM("relay.use", "code", STR, false)                                                         \
+    PARAM("relay.use", "second", BOOL, false)                                                      \
+    PARAM("relay.leave", "relay", STR, true)                                                       \
     PARAM("relay.invite", "days", UINT, false)                                                     \
     PARAM("relay.members", "after", STR, false)                                                    \
     PARAM("relay.waiting", "after", STR, false)                                                    \
@@ -96,6 +104,10 @@
     RESULT("account.create", "id", STR, "the new ID")                                              \
     RESULT("account.create", "words", STR, "the 24 recovery words")                                \
     RESULT("account.unlock", "id", STR, "the ID")                                                  \
+    RESULT("account.list", "accounts", MAPS, "the identities of this node")                        \
+    RESULT("account.list[]", "account", UINT, "its number")                                        \
+    RESULT("account.list[]", "state", STR, "open, locked, or removing")                            \
+    RESULT("account.list[]", "id", STR, "the ID; missing when it is locked")                       \
     RESULT("account.show", "id", STR, "the ID")                                                    \
     RESULT("account.show", "created", UINT, "Unix ms")                                             \
     RESULT("account.words", "words", STR, "the 24 recovery words")                                 \
@@ -148,6 +160,17 @@
     RESULT("relay.status", "envelopes", UINT, "envelopes that may wait; missing before it said")   \
     RESULT("relay.status", "bytes", UINT, "bytes that may wait; likewise")                         \
     RESULT("relay.status", "days", UINT, "days that one is kept at most; likewise")                \
+    RESULT("relay.status", "others", MAPS,                                                         \
+           "a second relay, and those that were left and are still read")                          \
+    RESULT("relay.status[]", "address", STR, "its address")                                        \
+    RESULT("relay.status[]", "relay", STR, "its node ID")                                          \
+    RESULT("relay.status[]", "role", STR, "second, left (still read) or leaving")                  \
+    RESULT("relay.status[]", "state", STR, "as for the main one, or leaving")                      \
+    RESULT("relay.status[]", "trouble", STR, "the last error, or empty")                           \
+    RESULT("relay.status[]", "since", UINT, "when it was left, Unix ms")                           \
+    RESULT("relay.status[]", "envelopes", UINT, "as for the main one, likewise bytes and days")    \
+    RESULT("relay.status[]", "bytes", UINT, "as for the main one")                                 \
+    RESULT("relay.status[]", "days", UINT, "as for the main one")                                  \
     RESULT("relay.invite", "code", STR, "a single-use code for a new member")                      \
     RESULT("relay.invite", "expires", UINT, "Unix ms")                                             \
     RESULT("relay.members", "members", MAPS, "members of this relay, in the order of their names") \
@@ -182,6 +205,8 @@
     EVENT("contact.failed", "contact, error: could not be found or reached, and why")              \
     EVENT("invite.misused", "a used invitation was presented again")                               \
     EVENT("relay.ready", "relay: queue and key bundle are in place")                               \
+    EVENT("relay.left",                                                                            \
+          "relay, error: nothing of this account is there any more, as far as known")              \
     EVENT("relay.failing", "relay, error: the relay cannot be used at the moment")                 \
     EVENT("gap", "first: events before this cursor were trimmed")
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * account: a person's identity on this node: creation, loading, keys.
+ * account: the identities of this node: creation, loading, keys.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/secret.h"
@@ -28,6 +29,66 @@ void account_pair_self(const struct account_row *row, struct pair_self *self)
     self->certificate = row->certificate;
     memcpy(self->dh.b, row->device_dh, sizeof self->dh.b);
 }
+
+/* --- the list --- */
+
+struct account *account_find(const struct node *node, uint32_t number)
+{
+    struct account *me = node->accounts;
+    while (me != NULL && me->number != number) {
+        me = me->next;
+    }
+    return me;
+}
+
+/* A place in the list, without keys. NULL: out of memory. */
+static struct account *account_add(struct node *node, uint32_t number)
+{
+    struct account *me = calloc(1, sizeof *me);
+    if (me == NULL) {
+        return NULL;
+    }
+    struct account **at = &node->accounts;
+    while (*at != NULL && (*at)->number < number) {
+        at = &(*at)->next;
+    }
+    me->number = number;
+    me->node = node;
+    me->next = *at;
+    *at = me;
+    for (size_t i = 0; i < LIMIT_HOMES; i++) {
+        me->homes[i].due = UINT64_MAX;
+    }
+    return me;
+}
+
+void account_close(struct account *me)
+{
+    work_drop_all(me);
+    cards_fini(&me->cards);
+    seal_keys_free(me->keys);
+    me->keys = NULL;
+}
+
+void account_forget(struct account *me)
+{
+    struct account **at = &me->node->accounts;
+    while (*at != me) {
+        at = &(*at)->next;
+    }
+    *at = me->next;
+    account_close(me);
+    free(me);
+}
+
+void accounts_free(struct node *node)
+{
+    while (node->accounts != NULL) {
+        account_forget(node->accounts);
+    }
+}
+
+/* --- creation --- */
 
 /* Draws this device's keys and certifies them. */
 static enum err device_create(struct step *step, struct account_row *row)
@@ -56,10 +117,39 @@ static enum err device_create(struct step *step, struct account_row *row)
     return err;
 }
 
-enum err account_create(struct node *node, struct step *step, const uint8_t *root,
-                        const uint8_t *seed)
+/* Takes the keys over, and who it is. */
+static void account_adopt(struct account *me, const struct account_row *row, struct seal_keys *keys)
 {
-    struct seal_keys *keys = seal_keys_new_account(ROW_ACCOUNT, root);
+    struct sign_sk sk;
+    account_identity(row, &me->id, &sk);
+    secret_wipe(&sk, sizeof sk);
+    me->keys = keys;
+}
+
+static enum err create(struct node *node, struct step *step, const struct node_root *root,
+                       struct account_row *row, struct seal_keys *keys, struct account **me)
+{
+    enum err err = seal_keys_create(keys, step->turn);
+    if (err == ERR_OK) {
+        err = device_create(step, row);
+    }
+    if (err == ERR_OK) {
+        err = account_row_put(step, keys, row);
+    }
+    if (err == ERR_OK) {
+        *me = account_add(node, root->account);
+        err = *me == NULL ? ERR_NO_MEMORY : ERR_OK;
+    }
+    return err;
+}
+
+enum err account_create(struct node *node, struct step *step, const struct node_root *root,
+                        const uint8_t *seed, struct account **me)
+{
+    if (account_find(node, root->account) != NULL) {
+        return ERR_EXISTS;
+    }
+    struct seal_keys *keys = seal_keys_new_account(root->account, root->r);
     if (keys == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -69,38 +159,26 @@ enum err account_create(struct node *node, struct step *step, const uint8_t *roo
     } else {
         env_random(step->turn->env, row.identity, sizeof row.identity);
     }
-    enum err err = seal_keys_create(keys, step->turn);
+    enum err err = create(node, step, root, &row, keys, me);
     if (err == ERR_OK) {
-        err = device_create(step, &row);
+        account_adopt(*me, &row, keys);
+    } else {
+        seal_keys_free(keys);
     }
-    if (err == ERR_OK) {
-        err = account_row_put(step, keys, &row);
-    }
-    if (err == ERR_OK) {
-        struct sign_sk sk;
-        account_identity(&row, &node->account_id, &sk);
-        secret_wipe(&sk, sizeof sk);
-        node->keys = keys;
-        node->has_account = true;
-        keys = NULL;
-    }
-    seal_keys_free(keys);
     secret_wipe(&row, sizeof row);
     return err;
 }
 
-enum err account_load(struct node *node, struct step *step, const uint8_t *root)
+/* --- loading --- */
+
+enum err account_open(struct account *me, struct step *step, const uint8_t *root)
 {
-    enum err err = account_row_exists(step, ROW_ACCOUNT, &node->has_account);
-    if (err != ERR_OK || !node->has_account || root == NULL) {
-        return err;
-    }
-    struct seal_keys *keys = seal_keys_new_account(ROW_ACCOUNT, root);
+    struct seal_keys *keys = seal_keys_new_account(me->number, root);
     if (keys == NULL) {
         return ERR_NO_MEMORY;
     }
     struct account_row row;
-    err = seal_keys_load(keys, step->turn);
+    enum err err = seal_keys_load(keys, step->turn);
     if (err == ERR_OK) {
         err = account_row_get(step, keys, &row);
     }
@@ -108,24 +186,51 @@ enum err account_load(struct node *node, struct step *step, const uint8_t *root)
         seal_keys_free(keys);
         return err;
     }
-    struct sign_sk sk;
-    account_identity(&row, &node->account_id, &sk);
-    secret_wipe(&sk, sizeof sk);
+    account_adopt(me, &row, keys);
     secret_wipe(&row, sizeof row);
-    node->keys = keys;
-    return ERR_OK;
+    err = home_load(me, step);
+    return err == ERR_OK && !me->removing ? outbox_load(me, step) : err;
 }
 
-enum err account_next_contact(struct node *node, struct step *step, uint32_t *number)
+static const uint8_t *root_of(uint32_t account, const struct node_root *roots, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (roots[i].account == account) {
+            return roots[i].r;
+        }
+    }
+    return NULL;
+}
+
+enum err accounts_load(struct node *node, struct step *step, const struct node_root *roots,
+                       size_t nroots)
+{
+    uint32_t number = 0;
+    enum err err = account_row_after(step, 0, &number);
+    while (err == ERR_OK) {
+        const uint8_t *root = root_of(number, roots, nroots);
+        struct account *me = account_add(node, number);
+        err = me == NULL ? ERR_NO_MEMORY : removal_load(me, step);
+        if (err == ERR_OK && root != NULL && !me->removed) {
+            err = account_open(me, step, root);
+        }
+        if (err == ERR_OK) {
+            err = account_row_after(step, number, &number);
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err account_next_contact(struct account *me, struct step *step, uint32_t *number)
 {
     struct account_row row;
-    enum err err = account_row_get(step, node->keys, &row);
+    enum err err = account_row_get(step, me->keys, &row);
     if (err == ERR_OK && row.last_contact >= LIMIT_CONTACTS) {
         err = ERR_QUOTA;
     }
     if (err == ERR_OK) {
         *number = ++row.last_contact;
-        err = account_row_put(step, node->keys, &row);
+        err = account_row_put(step, me->keys, &row);
     }
     secret_wipe(&row, sizeof row);
     return err;

@@ -72,6 +72,22 @@ enum err address_parse_host_port(struct slice text, char host[static LIMIT_HOST 
     return ERR_OK;
 }
 
+enum err address_parse_node(struct slice text, struct sign_pk *out)
+{
+    struct sign_pk id;
+    const uint8_t *at = text.len == 0 ? NULL : memchr(text.p, '@', text.len);
+    size_t len = at == NULL ? text.len : (size_t)(at - text.p);
+    enum err err = node_id_decode(slice_of(text.p, len), id.b);
+    if (err != ERR_OK) {
+        return err == ERR_BAD_CHECKSUM ? err : ERR_BAD_ADDRESS;
+    }
+    if (!prim_sign_pk_valid(&id)) {
+        return ERR_BAD_KEY;
+    }
+    *out = id;
+    return ERR_OK;
+}
+
 enum err address_parse(struct slice text, struct address *out)
 {
     struct address a = {.port = 0};
@@ -80,14 +96,10 @@ enum err address_parse(struct slice text, struct address *out)
         return ERR_BAD_ADDRESS;
     }
     size_t len = (size_t)(at - text.p);
-    enum err err = node_id_decode(slice_of(text.p, len), a.node_id.b);
-    if (err != ERR_OK) {
-        return err == ERR_BAD_CHECKSUM ? err : ERR_BAD_ADDRESS;
+    enum err err = address_parse_node(text, &a.node_id);
+    if (err == ERR_OK) {
+        err = address_parse_host_port(slice_of(at + 1, text.len - len - 1), a.host, &a.port);
     }
-    if (!prim_sign_pk_valid(&a.node_id)) {
-        return ERR_BAD_KEY;
-    }
-    err = address_parse_host_port(slice_of(at + 1, text.len - len - 1), a.host, &a.port);
     if (err == ERR_OK) {
         *out = a;
     }

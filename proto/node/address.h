@@ -32,6 +32,8 @@ enum err id_parse(struct slice text, struct sign_pk *out) PETREL_MUST_USE;
 /* host:port or [v6]:port alone, as in configuration. ERR_BAD_ADDRESS. */
 enum err address_parse_host_port(struct slice text, char host[static LIMIT_HOST + 1],
                                  uint16_t *port) PETREL_MUST_USE;
+/* A node ID, alone or as the beginning of an address. Errors as address_parse. */
+enum err address_parse_node(struct slice text, struct sign_pk *out) PETREL_MUST_USE;
 /* ERR_BAD_ADDRESS, ERR_BAD_CHECKSUM (of the node ID), ERR_BAD_KEY. */
 enum err address_parse(struct slice text, struct address *out) PETREL_MUST_USE;
 void address_print(const struct address *address, char out[static ADDRESS_TEXT]);

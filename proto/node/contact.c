@@ -13,6 +13,7 @@
 #include "node/core.h"
 #include "node/descriptor.h"
 #include "node/event.h"
+#include "node/route.h"
 #include "pair/prekey.h"
 #include "relay/descriptor_record.h"
 #include "relay/record.h"
@@ -42,27 +43,27 @@ static uint8_t slot_for(const struct contact_row *row)
 }
 
 /* Entries that this session sealed (NULL: any) wait again; its ack-only bodies are void. */
-static enum err unseal(struct node *node, struct step *step, uint32_t contact,
+static enum err unseal(struct account *me, struct step *step, uint32_t contact,
                        const uint8_t *session)
 {
     struct outbox_row row = {.ack_only = false};
     uint64_t order = 0;
     enum err err = ERR_OK;
-    struct work *work = work_find(node, contact);
+    struct work *work = work_find(me, contact);
     if (work != NULL) {
         work->head = 0;
     }
     while (err == ERR_OK) {
         struct arena_mark mark = arena_mark(step->turn->arena);
-        err = outbox_row_next(step, node->keys, contact, &order, &row);
+        err = outbox_row_next(step, me->keys, contact, &order, &row);
         bool its = session == NULL || memcmp(row.session, session, SESSION_T) == 0;
         if (err == ERR_OK && its && row.ack_only) {
-            err = outbox_row_del(step, node->keys, contact, order);
+            err = outbox_row_del(step, me->keys, contact, order);
         } else if (err == ERR_OK && its && row.state != OUTBOX_WAITING) {
             row.state = OUTBOX_WAITING;
             row.envelope = slice_of(NULL, 0);
             row.token = slice_of(NULL, 0);
-            err = outbox_row_put(step, node->keys, contact, order, &row);
+            err = outbox_row_put(step, me->keys, contact, order, &row);
         }
         order++;
         arena_rewind(step->turn->arena, mark);
@@ -70,14 +71,14 @@ static enum err unseal(struct node *node, struct step *step, uint32_t contact,
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err contact_new_session(struct node *node, struct step *step, struct contact_row *row,
+enum err contact_new_session(struct account *me, struct step *step, struct contact_row *row,
                              const uint8_t id[SESSION_T], uint8_t *slot)
 {
     enum err err = ERR_OK;
     *slot = slot_for(row);
     uint8_t bit = (uint8_t)(1U << *slot);
     if ((row->sessions & bit) != 0) {
-        err = unseal(node, step, row->number, row->session_id[*slot]);
+        err = unseal(me, step, row->number, row->session_id[*slot]);
         row->told = 0;
     }
     row->sessions |= bit;
@@ -120,11 +121,35 @@ static enum err list_age(struct step *step, const struct contact_row *row, struc
     return ERR_OK;
 }
 
-enum err contact_take_list(struct step *step, struct contact_row *row, struct slice list_bytes,
-                           const struct device_list *list, unsigned device)
+/* Where their queues are by now. *moved: the first one is another than before. */
+static enum err take_queues(struct step *step, struct contact_row *row,
+                            const struct device_entry *entry, bool *moved)
+{
+    *moved =
+        row->has_queue &&
+        (entry->queue_count == 0 || !address_equal(&row->queue_relay, &entry->queues[0].relay) ||
+         memcmp(row->queue.b, entry->queues[0].key.b, sizeof row->queue.b) != 0);
+    row->has_queue = entry->queue_count > 0;
+    if (row->has_queue) {
+        row->queue_relay = entry->queues[0].relay;
+        row->queue = entry->queues[0].key;
+    }
+    row->second = slice_of(NULL, 0);
+    if (entry->queue_count > 1) {
+        struct writer w = step_writer(step, LIMIT_BODY_ROUTE);
+        device_place_write(&w, &entry->queues[1]);
+        row->second = writer_done(&w);
+        return w.err == ERR_OK ? ERR_OK : ERR_NO_MEMORY;
+    }
+    return ERR_OK;
+}
+
+enum err contact_take_list(struct account *me, struct step *step, struct contact_row *row,
+                           struct slice list_bytes, const struct device_list *list, unsigned device)
 {
     const struct device_entry *entry = &list->entries[0];
     enum list_age age;
+    bool moved;
     enum err err = list_age(step, row, list_bytes, list, device, &age);
     if (err != ERR_OK || age != LIST_NEWER) {
         return err == ERR_OK && age == LIST_REVOKED ? ERR_STALE : err;
@@ -133,16 +158,12 @@ enum err contact_take_list(struct step *step, struct contact_row *row, struct sl
     row->has_record = true;
     row->relay = entry->record.relay;
     row->record = entry->record.key;
-    row->has_queue = entry->queue_count > 0;
-    if (row->has_queue) {
-        row->queue_relay = entry->queues[0].relay;
-        row->queue = entry->queues[0].key;
-    }
-    return ERR_OK;
+    err = take_queues(step, row, entry, &moved);
+    return err == ERR_OK && moved ? outbox_moved(me, step, row->number) : err;
 }
 
 /* Tells clients of an event that is about one contact. */
-static enum err contact_event(struct node *node, struct step *step, const struct contact_row *row,
+static enum err contact_event(struct account *me, struct step *step, const struct contact_row *row,
                               const char *type, enum err trouble)
 {
     char id[ID_TEXT];
@@ -152,81 +173,84 @@ static enum err contact_event(struct node *node, struct step *step, const struct
     if (trouble != ERR_OK) {
         event_text(&event, "error", err_name(trouble));
     }
-    return event_commit(step, node->keys, &event);
+    return event_commit(step, me->keys, &event);
 }
 
 /* "You are a contact": the answer to a request, and a word that says nothing to one. */
-static enum err say_accepted(struct node *node, struct step *step, uint32_t number)
+static enum err say_accepted(struct account *me, struct step *step, uint32_t number)
 {
     struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
     env_random(step->turn->env, content.id, sizeof content.id);
     struct writer w = step_writer(step, CONTENT_OVERHEAD);
     uint64_t order;
     enum err err = content_encode(&w, &content);
-    return err == ERR_OK ? outbox_add(node, step, number, writer_done(&w), false, &order) : err;
+    return err == ERR_OK ? outbox_add(me, step, number, writer_done(&w), false, &order) : err;
 }
 
-enum err contact_announce(struct node *node, struct step *step, uint64_t mark)
+enum err contact_announce(struct account *me, struct step *step)
 {
     struct contact_row row = {.number = 0};
-    enum err err = ERR_OK;
+    struct route route;
+    enum err err = route_own(me, step, &route);
     while (err == ERR_OK) {
         struct arena_mark at = arena_mark(step->turn->arena);
-        err = contact_row_next(step, node->keys, row.number, &row);
-        if (err == ERR_OK && row.state == CONTACT_ACCEPTED && row.told != mark &&
+        err = contact_row_next(step, me->keys, row.number, &row);
+        if (err == ERR_OK && row.state == CONTACT_ACCEPTED && row.told != route.mark &&
             contact_row_slot(&row) >= 0) {
-            err = say_accepted(node, step, row.number);
+            err = say_accepted(me, step, row.number);
         }
         arena_rewind(step->turn->arena, at);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err contact_accept(struct node *node, struct step *step, struct contact_row *row)
+enum err contact_accept(struct account *me, struct step *step, struct contact_row *row)
 {
     bool news = row->state != CONTACT_ACCEPTED;
     row->state = CONTACT_ACCEPTED;
-    enum err err = contact_row_put(step, node->keys, row);
+    enum err err = contact_row_put(step, me->keys, row);
     if (err == ERR_OK && news) {
-        err = contact_event(node, step, row, "contact.accepted", ERR_OK);
+        err = contact_event(me, step, row, "contact.accepted", ERR_OK);
     }
-    return err == ERR_OK ? say_accepted(node, step, row->number) : err;
+    return err == ERR_OK ? say_accepted(me, step, row->number) : err;
 }
 
-enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
+enum err contact_requests(struct account *me, struct step *step, uint64_t *count)
 {
     struct contact_row row = {.number = 0};
     enum err err = ERR_OK;
     *count = 0;
     while (err == ERR_OK) {
         struct arena_mark mark = arena_mark(step->turn->arena);
-        err = contact_row_next(step, node->keys, row.number, &row);
+        err = contact_row_next(step, me->keys, row.number, &row);
         *count += err == ERR_OK && row.state == CONTACT_INCOMING;
         arena_rewind(step->turn->arena, mark);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err contact_failed(struct node *node, struct step *step, struct work *work,
+enum err contact_failed(struct account *me, struct step *step, struct work *work,
                         const struct contact_row *row, enum err trouble)
 {
     work->trouble = trouble;
     work->due = UINT64_MAX;
     work->gave_up = true;
-    return contact_event(node, step, row, "contact.failed", trouble);
+    return contact_event(me, step, row, "contact.failed", trouble);
 }
 
 /* Asks our own relay, over an anonymous link, for the descriptor of this period. */
-static enum err resolve(struct node *node, struct step *step, struct work *work,
+static enum err resolve(struct account *me, struct step *step, struct work *work,
                         const struct contact_row *row)
 {
-    if (node->home.address.port == 0) {
+    const struct home *home = home_main(me);
+    if (home->address.port == 0) {
         work->trouble = ERR_NO_RELAY;
         work->due = step_now(step) + CONTACT_WAIT_MS;
         return ERR_OK;
     }
     struct node_link *link;
-    enum err err = links_anonymous(&node->links, step, &node->home.address, work->contact, &link);
+    enum err err =
+        links_anonymous(&me->node->links, step, me->number, work->contact, &home->address, &link);
     if (err != ERR_OK || !link->open) {
         return err;
     }
@@ -235,14 +259,14 @@ static enum err resolve(struct node *node, struct step *step, struct work *work,
     struct descriptor_get get;
     err = blind_public(&row->id, work->period, &get.blinded);
     if (err != ERR_OK) {
-        return contact_failed(node, step, work, row, err);
+        return contact_failed(me, step, work, row, err);
     }
     struct writer w = step_writer(step, 128);
     descriptor_get_write(&w, &get);
     return work_request(work, step, link, FRAME_DESCRIPTOR_GET, writer_done(&w), 0);
 }
 
-static enum err resolved(struct node *node, struct step *step, struct work *work,
+static enum err resolved(struct account *me, struct step *step, struct work *work,
                          struct contact_row *row, struct slice body)
 {
     struct descriptor_get_reply reply;
@@ -274,11 +298,11 @@ static enum err resolved(struct node *node, struct step *step, struct work *work
     row->list_version = descriptor.list_version;
     work->attempts = 0;
     work_wake(work);
-    return contact_row_put(step, node->keys, row);
+    return contact_row_put(step, me->keys, row);
 }
 
 /* Admission of a pop: the invitation's token, or a stamp; *ready when there is one. */
-static void pop_admission(struct node *node, struct step *step, struct work *work,
+static void pop_admission(struct account *me, struct step *step, struct work *work,
                           const struct contact_row *row, struct relay_admission *admission,
                           bool *ready)
 {
@@ -293,17 +317,17 @@ static void pop_admission(struct node *node, struct step *step, struct work *wor
     memcpy(goal.target, row->record.b, sizeof goal.target);
     prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &row->pop_nonce, 1);
     *ready = mining_step(&work->mining, &goal, work->bits > 0 ? work->bits : LIMIT_STAMP_POP_BITS,
-                         &node->mining_budget);
+                         &me->node->mining_budget);
     admission->stamp_minute = work->mining.goal.minute;
     admission->stamp_nonce = work->mining.nonce;
 }
 
 /* Takes the key bundle and a one-time part from the contact's relay. */
-static enum err pop(struct node *node, struct step *step, struct work *work,
+static enum err pop(struct account *me, struct step *step, struct work *work,
                     struct contact_row *row)
 {
     bool ready;
-    enum err err = foreign_open(node, step, work, &row->relay, &ready);
+    enum err err = foreign_open(me, step, work, &row->relay, &ready);
     if (err != ERR_OK || !ready) {
         return err;
     }
@@ -314,13 +338,13 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
         }
         env_random(step->turn->env, nonce, RELAY_POP_NONCE);
         row->pop_nonce = slice_of(nonce, RELAY_POP_NONCE);
-        err = contact_row_put(step, node->keys, row);
+        err = contact_row_put(step, me->keys, row);
         if (err != ERR_OK) {
             return err;
         }
     }
     struct record_pop request = {.record = row->record};
-    pop_admission(node, step, work, row, &request.admission, &ready);
+    pop_admission(me, step, work, row, &request.admission, &ready);
     if (!ready) {
         work_wake(work); /* goes on in the next turn */
         return ERR_OK;
@@ -328,7 +352,7 @@ static enum err pop(struct node *node, struct step *step, struct work *work,
     memcpy(request.pop_nonce, row->pop_nonce.p, RELAY_POP_NONCE);
     struct writer w = step_writer(step, 512);
     record_pop_write(&w, &request);
-    return foreign_send(node, step, work, &row->relay, FRAME_RECORD_POP, writer_done(&w), 0);
+    return foreign_send(me, step, work, &row->relay, FRAME_RECORD_POP, writer_done(&w), 0);
 }
 
 /* A relay may hold an old bundle back against who knows no list yet: what it gives must not be
@@ -389,11 +413,11 @@ static enum err open_bundle(struct step *step, const struct contact_row *row,
 }
 
 /* Begins a session with what was popped. */
-static enum err begin(struct node *node, struct step *step, struct contact_row *row,
+static enum err begin(struct account *me, struct step *step, struct contact_row *row,
                       const struct device_list *list, const struct pair_bundle *bundle)
 {
     struct account_row account;
-    enum err err = account_row_get(step, node->keys, &account);
+    enum err err = account_row_get(step, me->keys, &account);
     if (err != ERR_OK) {
         return err;
     }
@@ -413,10 +437,10 @@ static enum err begin(struct node *node, struct step *step, struct contact_row *
     }
     uint8_t slot;
     if (err == ERR_OK) {
-        err = contact_new_session(node, step, row, session_id(s), &slot);
+        err = contact_new_session(me, step, row, session_id(s), &slot);
     }
     if (err == ERR_OK) {
-        err = session_row_put(step, node->keys, row->number, slot, saved);
+        err = session_row_put(step, me->keys, row->number, slot, saved);
     }
     if (err == ERR_OK) {
         row->begun = (uint8_t)(slot + 1);
@@ -429,13 +453,13 @@ static enum err begin(struct node *node, struct step *step, struct contact_row *
 }
 
 /* What a refused pop means. */
-static enum err pop_refused(struct node *node, struct step *step, struct work *work,
+static enum err pop_refused(struct account *me, struct step *step, struct work *work,
                             struct contact_row *row, const struct record_pop_reply *reply)
 {
     enum err refusal = reply->head.err;
     work->mining = (struct mining){.wanted = false};
     if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > LIMIT_STAMP_BITS_MAX) {
-        return contact_failed(node, step, work, row, refusal); /* not at any price */
+        return contact_failed(me, step, work, row, refusal); /* not at any price */
     }
     if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > work->bits) {
         work->bits = reply->stamp_bits;
@@ -449,18 +473,18 @@ static enum err pop_refused(struct node *node, struct step *step, struct work *w
     }
     if (refusal == ERR_TOKEN_SPENT && row->pop_token.len > 0) {
         /* Somebody else used this invitation: section 4 of the protocol asks for an alarm. */
-        return contact_failed(node, step, work, row, ERR_INVITE_USED);
+        return contact_failed(me, step, work, row, ERR_INVITE_USED);
     }
     if (refusal == ERR_BAD_TOKEN && row->pop_token.len > 0) {
         row->pop_token = slice_of(NULL, 0); /* its epoch is over; a stamp always works */
         work_wake(work);
-        return contact_row_put(step, node->keys, row);
+        return contact_row_put(step, me->keys, row);
     }
     work_fail(step, work, refusal, reply->head.retry_after_ms);
     return ERR_OK;
 }
 
-static enum err popped(struct node *node, struct step *step, struct work *work,
+static enum err popped(struct account *me, struct step *step, struct work *work,
                        struct contact_row *row, struct slice body)
 {
     struct record_pop_reply reply;
@@ -469,7 +493,7 @@ static enum err popped(struct node *node, struct step *step, struct work *work,
         return err;
     }
     if (reply.head.err != ERR_OK) {
-        return pop_refused(node, step, work, row, &reply);
+        return pop_refused(me, step, work, row, &reply);
     }
     struct arena *arena = step->turn->arena;
     struct device_list *list = arena_alloc(arena, sizeof *list);
@@ -480,17 +504,17 @@ static enum err popped(struct node *node, struct step *step, struct work *work,
     }
     err = open_bundle(step, row, &reply, &list_bytes, list, bundle);
     if (err == ERR_OK) {
-        err = contact_take_list(step, row, list_bytes, list, 0);
+        err = contact_take_list(me, step, row, list_bytes, list, 0);
     }
     if (err == ERR_OK) {
-        err = begin(node, step, row, list, bundle);
+        err = begin(me, step, row, list, bundle);
     }
     if (err_class(err) == ERR_CLASS_PEER) {
         /* Not what this person published, or too old: a new pop later, with a stamp. */
         row->pop_nonce = slice_of(NULL, 0);
         row->pop_token = slice_of(NULL, 0);
         work_fail(step, work, err, 0);
-        return contact_row_put(step, node->keys, row);
+        return contact_row_put(step, me->keys, row);
     }
     if (err != ERR_OK) {
         return err;
@@ -500,28 +524,28 @@ static enum err popped(struct node *node, struct step *step, struct work *work,
     work->bits = 0;
     work->mining = (struct mining){.wanted = false};
     work_wake(work);
-    return contact_row_put(step, node->keys, row);
+    return contact_row_put(step, me->keys, row);
 }
 
-enum err contact_reply(struct node *node, struct step *step, struct work *work,
+enum err contact_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body)
 {
     struct contact_row row;
     work->in_flight = false;
-    enum err err = contact_row_get(step, node->keys, work->contact, &row);
+    enum err err = contact_row_get(step, me->keys, work->contact, &row);
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
     if (contact_row_slot(&row) >= 0) {
         return ERR_OK; /* they were faster: their session is here already */
     }
-    err = request->kind == FRAME_RECORD_POP ? popped(node, step, work, &row, body)
-                                            : resolved(node, step, work, &row, body);
+    err = request->kind == FRAME_RECORD_POP ? popped(me, step, work, &row, body)
+                                            : resolved(me, step, work, &row, body);
     secret_wipe(&row, sizeof row);
     return err;
 }
 
-enum err contact_progress(struct node *node, struct step *step, struct work *work,
+enum err contact_progress(struct account *me, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready)
 {
     *ready = contact_row_slot(row) >= 0;
@@ -529,7 +553,7 @@ enum err contact_progress(struct node *node, struct step *step, struct work *wor
         return ERR_OK;
     }
     struct account_row account;
-    enum err err = account_row_get(step, node->keys, &account);
+    enum err err = account_row_get(step, me->keys, &account);
     bool listed = err == ERR_OK && account.device_list.len > 0;
     secret_wipe(&account, sizeof account);
     if (err != ERR_OK) {
@@ -540,10 +564,10 @@ enum err contact_progress(struct node *node, struct step *step, struct work *wor
         work->due = step_now(step) + CONTACT_WAIT_MS;
         return ERR_OK;
     }
-    return row->has_record ? pop(node, step, work, row) : resolve(node, step, work, row);
+    return row->has_record ? pop(me, step, work, row) : resolve(me, step, work, row);
 }
 
-enum err contact_restart(struct node *node, struct step *step, struct work *work,
+enum err contact_restart(struct account *me, struct step *step, struct work *work,
                          struct contact_row *row)
 {
     /* The sessions stay, to receive on: an answer to them may be on its way. */
@@ -552,9 +576,9 @@ enum err contact_restart(struct node *node, struct step *step, struct work *work
     row->told = 0; /* what told it is sealed anew */
     row->pop_nonce = slice_of(NULL, 0);
     row->pop_token = slice_of(NULL, 0);
-    enum err err = contact_row_put(step, node->keys, row);
+    enum err err = contact_row_put(step, me->keys, row);
     if (err == ERR_OK) {
-        err = unseal(node, step, row->number, NULL);
+        err = unseal(me, step, row->number, NULL);
     }
     work_wake(work);
     return err;

@@ -4,13 +4,16 @@
  *
  * Everything here can be rebuilt from the store (node_load). Who owns what:
  *   links.c     which links are open, requests of ours that wait
- *   account.c   identity, keys, creation
- *   home.c      our own relay: joining, queue
- *   publish.c   key bundle and descriptors, at our own relay
+ *   account.c   identities of this node: keys, creation
+ *   removal.c   an identity goes
+ *   home.c      relays of ours: joining, queue
+ *   moving.c    from one relay to another
+ *   publish.c   key bundle and descriptors, at our own relays
  *   contact.c   finding and asking people, accepting them
  *   foreign.c   requests to relays where we own nothing
  *   forwarder.c our relay passes requests of members on
  *   outbox.c    messages out, until acknowledged end to end
+ *   outbox_seal.c  what goes into their envelopes
  *   pump.c      what to do next for each contact, and when
  *   inbox.c     envelopes in
  *   command.c   calls over the control interface
@@ -20,47 +23,13 @@
 
 #include "node/cards.h"
 #include "node/device.h"
+#include "node/homes.h"
 #include "node/io.h"
 #include "node/links.h"
 #include "node/mining.h"
 #include "node/policy.h"
 #include "node/rows.h"
 #include "relay/host.h"
-
-/* Where we are with our own relay. */
-enum home_state {
-    HOME_NONE,       /* no relay chosen, or the account is locked */
-    HOME_CONNECTING, /* no open link */
-    HOME_JOINING,    /* becoming a member, making the queue */
-    HOME_PUBLISHING, /* attached; key bundle or descriptors are not all there yet */
-    HOME_READY,
-};
-
-struct home {
-    enum home_state state;
-    struct address address; /* of the relay; port 0: none */
-    uint64_t link;          /* 0: none */
-    bool attached;          /* pushes come in on link */
-    bool waiting;           /* a request of ours to it is unanswered */
-    bool acking;            /* a queue.ack is unanswered */
-    uint64_t arrival;       /* newest arrival that was processed */
-    uint64_t acked;         /* newest that the relay was told */
-    uint64_t due;           /* when to go on; UINT64_MAX: an event will say */
-    uint32_t attempts;      /* failures in a row */
-    enum err trouble;       /* the last failure */
-    uint64_t parts;         /* one-time parts at the relay; HOME_PARTS_UNKNOWN: ask */
-    bool announced;         /* contacts hear of our queue, if it is another by now */
-    bool news;              /* the next time all is in place is worth an event */
-    bool quota_known;       /* the relay said lately what it gives our queue */
-    bool stale;             /* the relay has another key bundle than we thought: ask which */
-    bool voids;             /* there may be tokens that the relay is to void */
-    bool voiding;           /* a queue.void is unanswered, */
-    uint32_t void_contact;  /* of this one's tokens, */
-    uint32_t void_done;     /* up to this counter */
-    uint64_t void_due;      /* when the next one may go */
-};
-
-#define HOME_PARTS_UNKNOWN UINT64_MAX
 
 struct foreign;
 
@@ -101,6 +70,25 @@ enum {
     INVITE_COUNTERS = 2,           /* tokens in an invitation: counter 1 deposits, counter 2 pops */
 };
 
+/* One identity of this node. Nothing that a relay or a contact sees is shared by two of them. */
+struct account {
+    struct account *next; /* of the node's list, in the order of their numbers */
+    struct node *node;
+    uint32_t number;        /* first in all its keys; from 1 */
+    bool removing;          /* it leaves its relays; */
+    bool removed;           /* now its rows go, and its keys are gone, */
+    bool erased;            /* also those that the host had; */
+    bool purged;            /* no row is left */
+    uint64_t removing_ms;   /* since when, Unix ms */
+    struct seal_keys *keys; /* NULL: locked */
+    struct sign_pk id;      /* when keys */
+    struct home homes[LIMIT_HOMES];
+    struct cards cards; /* not shared: a relay could give each forwarder another key */
+    struct work *work[WORK_SLOTS];
+    size_t work_count;
+    uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
+};
+
 struct node {
     struct node_config config;
     char listen_host[LIMIT_HOST + 1];
@@ -108,17 +96,10 @@ struct node {
     struct sign_sk *sk; /* secret memory */
     struct links links;
     struct relay_host *relay; /* NULL when not a relay */
-    struct seal_keys *keys;   /* account; NULL: none or locked */
-    bool has_account;
-    struct sign_pk account_id; /* when keys */
-    struct home home;
-    struct cards cards;
+    struct account *accounts; /* owned */
     struct forwarder forwarder;
-    struct work *work[WORK_SLOTS];
-    size_t work_count;
-    unsigned mining_budget;   /* stamp hashes that this turn may still try */
-    uint64_t last_tidy;       /* when events and client ids were trimmed last */
-    uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
+    unsigned mining_budget; /* stamp hashes that this turn may still try */
+    uint64_t last_tidy;     /* when events and client ids were trimmed last */
     uint64_t deadline;
     struct forward_policy forward; /* where our relay passes requests on to */
     uint8_t reply[NODE_REPLY]; /* under construction; wiped after use, last so that it costs nothing
@@ -126,9 +107,10 @@ struct node {
 };
 
 /* The work of this contact, made when there is none. NULL: out of memory. */
-struct work *work_get(struct node *node, uint32_t contact);
-struct work *work_find(const struct node *node, uint32_t contact);
-void work_drop(struct node *node, uint32_t contact);
+struct work *work_get(struct account *me, uint32_t contact);
+struct work *work_find(const struct account *me, uint32_t contact);
+void work_drop(struct account *me, uint32_t contact);
+void work_drop_all(struct account *me);
 /* Wants attention in this turn. */
 void work_wake(struct work *work);
 /* What it may have waited for has come: a link, an acknowledgement. A back-off goes on. */
@@ -147,11 +129,23 @@ uint64_t work_backoff(struct step *step, uint32_t attempts);
 uint64_t work_delay(struct step *step, uint32_t attempts, uint64_t retry_after_ms);
 
 /* account.c */
-enum err account_load(struct node *node, struct step *step, const uint8_t *root) PETREL_MUST_USE;
-enum err account_create(struct node *node, struct step *step, const uint8_t *root,
-                        const uint8_t *seed) PETREL_MUST_USE;
+/* Finds all accounts, and opens those of which a root is given. */
+enum err accounts_load(struct node *node, struct step *step, const struct node_root *roots,
+                       size_t nroots) PETREL_MUST_USE;
+void accounts_free(struct node *node);
+/* NULL: no such account. */
+struct account *account_find(const struct node *node, uint32_t number);
+/* Its keys and all of it that is in memory only. */
+void account_close(struct account *me);
+/* The same, and takes it out of the list. */
+void account_forget(struct account *me);
+/* Opens it with R and goes on with what it had under way. ERR_CORRUPT: R opens nothing. */
+enum err account_open(struct account *me, struct step *step, const uint8_t *root) PETREL_MUST_USE;
+/* A new one, open. seed: the identity's, or NULL. ERR_EXISTS: the number is taken. */
+enum err account_create(struct node *node, struct step *step, const struct node_root *root,
+                        const uint8_t *seed, struct account **me) PETREL_MUST_USE;
 /* A number for a new contact. ERR_QUOTA: LIMIT_CONTACTS are there. */
-enum err account_next_contact(struct node *node, struct step *step,
+enum err account_next_contact(struct account *me, struct step *step,
                               uint32_t *number) PETREL_MUST_USE;
 /* The identity's key pair. Wipe sk after use. */
 void account_identity(const struct account_row *row, struct sign_pk *pk, struct sign_sk *sk);
@@ -161,70 +155,61 @@ void account_link_key(const struct account_row *row, const struct sign_pk *relay
 /* What a session needs to know of us; slices borrow from row. Wipe self->dh after use. */
 void account_pair_self(const struct account_row *row, struct pair_self *self);
 
-/* node.c */
-/* Opens the account with R and goes on with what it had under way; nothing without R. */
-enum err node_open_account(struct node *node, struct step *step,
-                           const uint8_t *root) PETREL_MUST_USE;
-
-/* home.c */
-enum err home_load(struct node *node, struct step *step) PETREL_MUST_USE;
-/* Does what can be done now. */
-enum err home_progress(struct node *node, struct step *step) PETREL_MUST_USE;
-void home_opened(struct node *node);
-enum err home_closed(struct node *node, struct step *step, enum err err) PETREL_MUST_USE;
-enum err home_reply(struct node *node, struct step *step, const struct link_request *request,
-                    struct slice body) PETREL_MUST_USE;
-/* Leaves the present relay, if any, for this one. code: 32 bytes or empty. */
-enum err home_use(struct node *node, struct step *step, const struct address *address,
-                  struct slice code) PETREL_MUST_USE;
-/* Somebody used a one-time part of ours. */
-void home_part_used(struct node *node);
-/* Tells the relay up to which push everything is on disk here. */
-enum err home_ack(struct node *node, struct step *step) PETREL_MUST_USE;
-const char *home_state_name(enum home_state state);
+/* removal.c */
+/* Begins: the account leaves its relays, which it tries for LIMIT_REMOVAL_HOURS at most; now: not
+ * at all. Then all that it has here goes, its keys first. Goes on after a restart. */
+enum err removal_begin(struct account *me, struct step *step, bool now) PETREL_MUST_USE;
+/* What accounts_load found of one that was being removed. */
+enum err removal_load(struct account *me, struct step *step) PETREL_MUST_USE;
+/* Does what is due. *gone: nothing of it is left, and it is to be forgotten. */
+enum err removal_progress(struct account *me, struct step *step, bool *gone) PETREL_MUST_USE;
+/* The host has destroyed what opens its keys. */
+void removal_erased(struct account *me);
+uint64_t removal_deadline(const struct account *me);
 
 /* contact.c */
 /* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
-enum err contact_progress(struct node *node, struct step *step, struct work *work,
+enum err contact_progress(struct account *me, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready) PETREL_MUST_USE;
 /* Gives up until the user does something, and tells clients. */
-enum err contact_failed(struct node *node, struct step *step, struct work *work,
+enum err contact_failed(struct account *me, struct step *step, struct work *work,
                         const struct contact_row *row, enum err trouble) PETREL_MUST_USE;
-enum err contact_reply(struct node *node, struct step *step, struct work *work,
+enum err contact_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Accepts a request: state, answer, event. */
-enum err contact_accept(struct node *node, struct step *step,
+enum err contact_accept(struct account *me, struct step *step,
                         struct contact_row *row) PETREL_MUST_USE;
-/* Writes to every contact who was not told yet where our queue is. */
-enum err contact_announce(struct node *node, struct step *step, uint64_t mark) PETREL_MUST_USE;
+/* Writes to every contact who was not told yet where our queues are. */
+enum err contact_announce(struct account *me, struct step *step) PETREL_MUST_USE;
 /* Contacts who asked and wait for an answer. */
-enum err contact_requests(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
+enum err contact_requests(struct account *me, struct step *step, uint64_t *count) PETREL_MUST_USE;
 /* Asks again with a new session: what was sealed and not acknowledged is sealed anew. The old ones
  * stay to receive on. */
-enum err contact_restart(struct node *node, struct step *step, struct work *work,
+enum err contact_restart(struct account *me, struct step *step, struct work *work,
                          struct contact_row *row) PETREL_MUST_USE;
-/* Takes what a verified list says of where the contact's queue is, when it is not older than the
+/* Takes what a verified list says of where the contact's queues are, when it is not older than the
  * one that is known. An older one is passed over when this device of it is in the known one too,
  * else ERR_STALE: the device was removed since. */
-enum err contact_take_list(struct step *step, struct contact_row *row, struct slice list_bytes,
-                           const struct device_list *list, unsigned device) PETREL_MUST_USE;
+enum err contact_take_list(struct account *me, struct step *step, struct contact_row *row,
+                           struct slice list_bytes, const struct device_list *list,
+                           unsigned device) PETREL_MUST_USE;
 /* Gives a new session with this T a slot. What is in the outbox under a session that has to go for
  * it is sealed anew. The caller puts row and session. */
-enum err contact_new_session(struct node *node, struct step *step, struct contact_row *row,
+enum err contact_new_session(struct account *me, struct step *step, struct contact_row *row,
                              const uint8_t id[SESSION_T], uint8_t *slot) PETREL_MUST_USE;
 
 /* foreign.c */
 /* Opens the way to the relay at `to`. *ready: foreign_send may be called now; else an event or
  * work->due says when to look again. */
-enum err foreign_open(struct node *node, struct step *step, struct work *work,
+enum err foreign_open(struct account *me, struct step *step, struct work *work,
                       const struct address *to, bool *ready) PETREL_MUST_USE;
 /* Sends (kind, body): in flight then. In the same turn as a foreign_open that said ready. */
-enum err foreign_send(struct node *node, struct step *step, struct work *work,
+enum err foreign_send(struct account *me, struct step *step, struct work *work,
                       const struct address *to, uint8_t kind, struct slice body,
                       uint64_t order) PETREL_MUST_USE;
 /* Our relay's answer. request->kind: that of the inner request, whose reply is *body then; 0:
  * nothing is left to be done. An error other than LOCAL is our own relay's mistake. */
-enum err foreign_reply(struct node *node, struct step *step, struct work *work,
+enum err foreign_reply(struct account *me, struct step *step, struct work *work,
                        struct link_request *request, struct slice *body) PETREL_MUST_USE;
 /* Wipes and frees; NULL is fine. */
 void foreign_free(struct foreign *foreign);
@@ -251,56 +236,58 @@ enum err forwarder_link_closed(struct node *node, struct step *step, const struc
 #define OUTBOX_ACKS (UINT64_C(1) << 63)
 
 /* Loads who has entries that wait, and whom an acknowledgement is owed. */
-enum err outbox_load(struct node *node, struct step *step) PETREL_MUST_USE;
+enum err outbox_load(struct account *me, struct step *step) PETREL_MUST_USE;
 /* Adds an entry at the end; *order: its place, also in the history when message. */
-enum err outbox_add(struct node *node, struct step *step, uint32_t contact, struct slice content,
+enum err outbox_add(struct account *me, struct step *step, uint32_t contact, struct slice content,
                     bool message, uint64_t *order) PETREL_MUST_USE;
 /* Seals entry (content, or an ack-only body) on the session in slot; saves session and contact, but
  * not the entry. ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
-enum err outbox_seal(struct node *node, struct step *step, struct contact_row *row, uint8_t slot,
+enum err outbox_seal(struct account *me, struct step *step, struct contact_row *row, uint8_t slot,
                      struct outbox_row *entry) PETREL_MUST_USE;
 /* Seals the entry when it waits, then deposits it. */
-enum err outbox_send(struct node *node, struct step *step, struct work *work,
+enum err outbox_send(struct account *me, struct step *step, struct work *work,
                      struct contact_row *row, uint64_t order,
                      struct outbox_row *entry) PETREL_MUST_USE;
 /* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
  * arrive, and does not when its time is over. */
-enum err outbox_give_up(struct node *node, struct step *step, const struct contact_row *row,
+enum err outbox_give_up(struct account *me, struct step *step, const struct contact_row *row,
                         uint64_t order, const struct outbox_row *entry,
                         enum err why) PETREL_MUST_USE;
-enum err outbox_reply(struct node *node, struct step *step, struct work *work,
+enum err outbox_reply(struct account *me, struct step *step, struct work *work,
                       const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Removes entries that session s (with T) says are acknowledged. */
-enum err outbox_acked(struct node *node, struct step *step, uint32_t contact,
+enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
                       const struct session *s) PETREL_MUST_USE;
 /* Gives up all entries of a contact: what the relay does not have yet has failed. */
-enum err outbox_clear(struct node *node, struct step *step, const struct contact_row *row,
+enum err outbox_clear(struct account *me, struct step *step, const struct contact_row *row,
                       enum err why) PETREL_MUST_USE;
 /* The contact has another queue: tokens for the old one go, and all that was deposited and not
  * acknowledged is deposited again. */
-enum err outbox_moved(struct node *node, struct step *step, uint32_t contact) PETREL_MUST_USE;
+enum err outbox_moved(struct account *me, struct step *step, uint32_t contact) PETREL_MUST_USE;
 /* The next free place in the history with this contact. */
-enum err outbox_next_order(struct node *node, struct step *step, uint32_t contact,
+enum err outbox_next_order(struct account *me, struct step *step, uint32_t contact,
                            uint64_t *order) PETREL_MUST_USE;
 /* Entries of all contacts. */
-enum err outbox_count(struct node *node, struct step *step, uint64_t *count) PETREL_MUST_USE;
+enum err outbox_count(struct account *me, struct step *step, uint64_t *count) PETREL_MUST_USE;
 
 /* pump.c */
 /* Does what is due for each contact that has something to do. */
-enum err pump_progress(struct node *node, struct step *step) PETREL_MUST_USE;
+enum err pump_progress(struct account *me, struct step *step) PETREL_MUST_USE;
 /* A link that carried requests for contacts is gone. */
-void pump_link_closed(struct node *node, struct step *step, const struct node_link *link,
+void pump_link_closed(struct account *me, struct step *step, const struct node_link *link,
                       enum err err);
 /* Our own relay is ready to pass requests on: whoever waits for that goes on. */
-void pump_relay_ready(struct node *node);
+void pump_relay_ready(struct account *me);
 /* An anonymous link is open: the contact that it is for goes on. */
-void pump_link_opened(struct node *node, const struct node_link *link);
+void pump_link_opened(struct account *me, const struct node_link *link);
 
 /* inbox.c */
-enum err inbox_push(struct node *node, struct step *step, struct slice body) PETREL_MUST_USE;
+/* An envelope from this relay of ours. */
+enum err inbox_push(struct account *me, struct step *step, struct home *home,
+                    struct slice body) PETREL_MUST_USE;
 /* Forgets first envelopes that came before then (prekeys_horizon), LIMIT_SWEEP_ROWS at a time: the
  * secrets that opened them are gone. *more: call again. */
-enum err inbox_sweep(struct node *node, struct step *step, uint64_t before,
+enum err inbox_sweep(struct account *me, struct step *step, uint64_t before,
                      bool *more) PETREL_MUST_USE;
 
 /* command.c */

@@ -105,7 +105,7 @@ enum err event_commit(struct step *step, struct seal_keys *keys, struct event *e
     struct store_key k = event_key(keys, last + 1);
     err = seal_put(keys, step->turn, STORE_EVENT, store_key_slice(&k), SEAL_BUCKET_ACCOUNT,
                    writer_done(&w));
-    return err == ERR_OK ? step_event(step, last + 1) : err;
+    return err == ERR_OK ? step_event(step, seal_keys_account(keys), last + 1) : err;
 }
 
 /* One opened event row. */

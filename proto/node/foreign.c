@@ -23,7 +23,8 @@ enum foreign_way {
 
 /* What is on its way through our relay for one contact. */
 struct foreign {
-    uint32_t id;                 /* of our request to it */
+    uint32_t id;                 /* of our request to it, */
+    struct sign_pk by;           /* which is this one */
     struct sign_pk relay;        /* whom it is for */
     uint8_t kind;                /* of the inner request, or FRAME_RELAY_CARD */
     struct sealed_reply_key key; /* opens the reply; not for a card */
@@ -34,22 +35,47 @@ static bool same_node(const struct sign_pk *a, const struct sign_pk *b)
     return memcmp(a->b, b->b, sizeof a->b) == 0;
 }
 
-static enum foreign_way way_to(const struct node *node, const struct address *to)
+static enum way way_over(const struct account *me, const struct home *home,
+                         const struct address *to)
 {
-    const struct home *home = &node->home;
-    bool own_machine = same_node(&home->address.node_id, &node->id);
-    if (way_of(&home->address, own_machine, to) != WAY_FORWARDED) {
+    bool own_machine = same_node(&home->address.node_id, &me->node->id);
+    return way_of(&home->address, own_machine, to);
+}
+
+/* The relay of ours that can pass a request on now: the main one, else the second. NULL: none. */
+static struct home *passer(struct account *me, const struct address *to)
+{
+    for (size_t i = 0; i < LIMIT_HOMES; i++) {
+        struct home *home = &me->homes[i];
+        if (home->attached && home->role <= HOME_SECOND &&
+            way_over(me, home, to) == WAY_FORWARDED) {
+            return home;
+        }
+    }
+    return NULL;
+}
+
+static enum foreign_way way_to(struct account *me, const struct address *to)
+{
+    const struct home *main = home_main(me);
+    if (way_over(me, main, to) != WAY_FORWARDED) {
         return FOREIGN_DIRECT;
     }
-    return home->attached ? FOREIGN_FORWARD : FOREIGN_LATER;
+    if (passer(me, to) != NULL) {
+        return FOREIGN_FORWARD;
+    }
+    /* Our second relay is theirs, and knows where we are: better than waiting for ever. */
+    const struct home *theirs = home_of_node(me, &to->node_id);
+    bool failing = main->attempts >= HOME_FAILING_AFTER;
+    return failing && theirs != NULL && theirs->attached ? FOREIGN_DIRECT : FOREIGN_LATER;
 }
 
 /* Our own relay is where we know it to be, whatever a contact says: the address of a node ID that
  * we trust must not be a stranger's to choose. */
-static const struct address *place_of(const struct node *node, const struct address *to)
+static const struct address *place_of(struct account *me, const struct address *to)
 {
-    const struct address *home = &node->home.address;
-    return home->port != 0 && same_node(&home->node_id, &to->node_id) ? home : to;
+    const struct home *home = home_of_node(me, &to->node_id);
+    return home != NULL ? &home->address : to;
 }
 
 void foreign_free(struct foreign *foreign)
@@ -61,17 +87,19 @@ void foreign_free(struct foreign *foreign)
 }
 
 /* Hands (kind, body), for the relay at `to`, to our own relay. Takes over what is under way. */
-static enum err forward(struct node *node, struct step *step, struct work *work,
+static enum err forward(struct account *me, struct step *step, struct work *work,
                         const struct address *to, uint8_t kind, struct slice body, uint64_t order,
                         const struct foreign *under_way)
 {
-    struct node_link *link = links_find(&node->links, node->home.link);
+    const struct home *by = passer(me, to);
+    struct node_link *link = by == NULL ? NULL : links_find(&me->node->links, by->link);
     struct foreign *own = malloc(sizeof *own);
     if (own == NULL || link == NULL) {
         free(own);
         return own == NULL ? ERR_NO_MEMORY : ERR_BUG;
     }
     *own = *under_way;
+    own->by = by->address.node_id;
     foreign_free(work->foreign);
     work->foreign = own;
     struct forward request = {.to = *to, .kind = kind, .body = body};
@@ -85,30 +113,31 @@ static enum err forward(struct node *node, struct step *step, struct work *work,
     return err;
 }
 
-static enum err fetch_card(struct node *node, struct step *step, struct work *work,
+static enum err fetch_card(struct account *me, struct step *step, struct work *work,
                            const struct address *to)
 {
     struct foreign under_way = {.relay = to->node_id, .kind = FRAME_RELAY_CARD};
     uint8_t body[8];
     struct writer w = writer_of(body, sizeof body);
     card_get_write(&w);
-    return forward(node, step, work, to, RELAY_CARD, writer_done(&w), 0, &under_way);
+    return forward(me, step, work, to, RELAY_CARD, writer_done(&w), 0, &under_way);
 }
 
-enum err foreign_open(struct node *node, struct step *step, struct work *work,
+enum err foreign_open(struct account *me, struct step *step, struct work *work,
                       const struct address *to, bool *ready)
 {
     struct node_link *link;
     enum err err = ERR_OK;
     *ready = false;
-    switch (way_to(node, to)) {
+    switch (way_to(me, to)) {
     case FOREIGN_DIRECT:
-        err = links_anonymous(&node->links, step, place_of(node, to), work->contact, &link);
+        err = links_anonymous(&me->node->links, step, me->number, work->contact, place_of(me, to),
+                              &link);
         *ready = err == ERR_OK && link->open;
         break;
     case FOREIGN_FORWARD:
-        *ready = cards_find(&node->cards, &to->node_id, step_now(step)) != NULL;
-        err = *ready ? ERR_OK : fetch_card(node, step, work, to);
+        *ready = cards_find(&me->cards, &to->node_id, step_now(step)) != NULL;
+        err = *ready ? ERR_OK : fetch_card(me, step, work, to);
         break;
     case FOREIGN_LATER:
         break; /* pump_relay_ready says when */
@@ -116,16 +145,16 @@ enum err foreign_open(struct node *node, struct step *step, struct work *work,
     return err;
 }
 
-enum err foreign_send(struct node *node, struct step *step, struct work *work,
+enum err foreign_send(struct account *me, struct step *step, struct work *work,
                       const struct address *to, uint8_t kind, struct slice body, uint64_t order)
 {
     struct node_link *link;
-    if (way_to(node, to) == FOREIGN_DIRECT) {
-        enum err err =
-            links_anonymous(&node->links, step, place_of(node, to), work->contact, &link);
+    if (way_to(me, to) == FOREIGN_DIRECT) {
+        enum err err = links_anonymous(&me->node->links, step, me->number, work->contact,
+                                       place_of(me, to), &link);
         return err == ERR_OK ? work_request(work, step, link, kind, body, order) : err;
     }
-    const struct card *card = cards_find(&node->cards, &to->node_id, step_now(step));
+    const struct card *card = cards_find(&me->cards, &to->node_id, step_now(step));
     struct foreign under_way = {.relay = to->node_id, .kind = kind};
     struct slice sealed;
     if (card == NULL) {
@@ -137,7 +166,7 @@ enum err foreign_send(struct node *node, struct step *step, struct work *work,
     if (err == ERR_OK) {
         sealed_request_write(&w, sealed);
         err = w.err == ERR_OK
-                  ? forward(node, step, work, to, RELAY_SEALED, writer_done(&w), order, &under_way)
+                  ? forward(me, step, work, to, RELAY_SEALED, writer_done(&w), order, &under_way)
                   : ERR_NO_MEMORY;
     }
     secret_wipe(&under_way, sizeof under_way);
@@ -145,7 +174,7 @@ enum err foreign_send(struct node *node, struct step *step, struct work *work,
 }
 
 /* The other relay's card. */
-static enum err card_came(struct node *node, struct step *step, struct work *work,
+static enum err card_came(struct account *me, struct step *step, struct work *work,
                           const struct sign_pk *relay, struct slice body)
 {
     struct card_reply reply;
@@ -154,7 +183,7 @@ static enum err card_came(struct node *node, struct step *step, struct work *wor
         err = reply.head.err;
     }
     if (err == ERR_OK) {
-        err = cards_put(&node->cards, relay, reply.card, step_now(step));
+        err = cards_put(&me->cards, relay, reply.card, step_now(step));
     }
     if (err == ERR_OK) {
         work_wake(work);
@@ -163,7 +192,7 @@ static enum err card_came(struct node *node, struct step *step, struct work *wor
 }
 
 /* Opens what the other relay sealed; inner: its reply. */
-static enum err sealed_came(struct node *node, struct step *step, const struct foreign *foreign,
+static enum err sealed_came(struct account *me, struct step *step, const struct foreign *foreign,
                             struct slice body, struct slice *inner)
 {
     struct sealed_reply reply;
@@ -172,7 +201,7 @@ static enum err sealed_came(struct node *node, struct step *step, const struct f
         err = reply.head.err;
     }
     if (err != ERR_OK) {
-        cards_doubt(&node->cards, &foreign->relay); /* it may have another key by now */
+        cards_doubt(&me->cards, &foreign->relay); /* it may have another key by now */
         return err;
     }
     return sealed_reply_open(step->turn->arena, &foreign->key, reply.sealed, inner);
@@ -180,14 +209,14 @@ static enum err sealed_came(struct node *node, struct step *step, const struct f
 
 /* Keeps what stood in the way of a request, for the user: which relay refused, or could not be
  * reached. A relay that is busy is not worth a word. */
-static enum err note(struct node *node, struct step *step, struct work *work, enum err why,
+static enum err note(struct account *me, struct step *step, struct work *work, enum err why,
                      const struct sign_pk *relay)
 {
     struct contact_row row;
     if (why == ERR_BACKPRESSURE || (why == ERR_OK && work->untroubled)) {
         return ERR_OK;
     }
-    enum err err = contact_row_get(step, node->keys, work->contact, &row);
+    enum err err = contact_row_get(step, me->keys, work->contact, &row);
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
@@ -195,14 +224,14 @@ static enum err note(struct node *node, struct step *step, struct work *work, en
     if (row.trouble != (uint64_t)why || !slice_equal(row.trouble_relay, who)) {
         row.trouble = (uint64_t)why;
         row.trouble_relay = who;
-        err = contact_row_put(step, node->keys, &row);
+        err = contact_row_put(step, me->keys, &row);
     }
     work->untroubled = err == ERR_OK && why == ERR_OK;
     secret_wipe(&row, sizeof row);
     return err;
 }
 
-enum err foreign_reply(struct node *node, struct step *step, struct work *work,
+enum err foreign_reply(struct account *me, struct step *step, struct work *work,
                        struct link_request *request, struct slice *body)
 {
     struct forward_reply reply;
@@ -225,11 +254,11 @@ enum err foreign_reply(struct node *node, struct step *step, struct work *work,
     err = reply.head.err;
     /* What our own relay says of another that it cannot reach is that other's trouble. */
     bool own = err != ERR_OK && err != ERR_UNREACHABLE;
-    struct sign_pk relay = own ? node->home.address.node_id : foreign->relay;
+    struct sign_pk relay = own ? foreign->by : foreign->relay;
     if (err == ERR_OK && foreign->kind == FRAME_RELAY_CARD) {
-        err = card_came(node, step, work, &foreign->relay, reply.body);
+        err = card_came(me, step, work, &foreign->relay, reply.body);
     } else if (err == ERR_OK) {
-        err = sealed_came(node, step, foreign, reply.body, body);
+        err = sealed_came(me, step, foreign, reply.body, body);
         request->kind = err == ERR_OK ? foreign->kind : 0;
     }
     foreign_free(foreign);
@@ -239,5 +268,5 @@ enum err foreign_reply(struct node *node, struct step *step, struct work *work,
     if (err != ERR_OK) {
         work_fail(step, work, err, reply.head.retry_after_ms);
     }
-    return note(node, step, work, err, &relay);
+    return note(me, step, work, err, &relay);
 }

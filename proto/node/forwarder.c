@@ -148,19 +148,12 @@ static enum err make_room(struct node *node, struct step *step)
 static enum err forward_link(struct node *node, struct step *step, const struct address *to,
                              struct node_link **link)
 {
-    *link = links_find_own(&node->links, LINK_FORWARD, to);
+    *link = links_find_forward(&node->links, to);
     if (*link != NULL) {
         return ERR_OK;
     }
     enum err err = make_room(node, step);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct dh_sk key;
-    env_random(step->turn->env, key.b, sizeof key.b);
-    err = links_connect(&node->links, step, LINK_FORWARD, to, &key, link);
-    secret_wipe(&key, sizeof key);
-    return err;
+    return err == ERR_OK ? links_forward(&node->links, step, to, link) : err;
 }
 
 /* The card that other members got, when there is one. *done: it went out. */

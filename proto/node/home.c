@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * home: our own relay: becoming a member, making the queue, reading it, and sending what
- * node/publish.h says is to be published. docs/protocol/07-node.md, section 1.
+ * home: our relays: becoming a member, making the queue, reading it, and sending what
+ * node/publish.h says is to be published; ceasing to be a member. docs/protocol/07-node.md,
+ * section 1.
  *
  * Each step is one request; which one comes next follows from the row and from what is known of the
  * open link, so that a crash at any point just repeats a step, and every step is idempotent at the
@@ -21,18 +22,20 @@
 
 enum {
     HOME_LOOK_MS = 3600000, /* between looks at what the relay has left of our parts */
-    HOME_FAILING_AFTER = 3, /* failures in a row before clients are told */
 };
 
-const char *home_state_name(enum home_state state)
+const char *home_state_name(const struct home *home)
 {
-    switch (state) {
+    if (home->attempts > 0) {
+        return "failing";
+    }
+    switch (home->state) {
     case HOME_NONE:
         return "none";
     case HOME_CONNECTING:
         return "connecting";
     case HOME_JOINING:
-        return "joining";
+        return home->role == HOME_LEAVING ? "leaving" : "joining";
     case HOME_PUBLISHING:
         return "publishing";
     case HOME_READY:
@@ -41,129 +44,179 @@ const char *home_state_name(enum home_state state)
     return "none";
 }
 
-enum err home_load(struct node *node, struct step *step)
+/* --- places --- */
+
+struct home *home_main(struct account *me)
+{
+    return &me->homes[0];
+}
+
+struct home *home_of_link(struct account *me, uint64_t link)
+{
+    for (size_t i = 0; i < LIMIT_HOMES; i++) {
+        if (me->homes[i].link == link && link != 0) {
+            return &me->homes[i];
+        }
+    }
+    return NULL;
+}
+
+struct home *home_of_node(struct account *me, const struct sign_pk *node_id)
+{
+    for (size_t i = 0; i < LIMIT_HOMES; i++) {
+        struct home *home = &me->homes[i];
+        if (home->address.port != 0 && home->role <= HOME_SECOND &&
+            memcmp(home->address.node_id.b, node_id->b, sizeof node_id->b) == 0) {
+            return home;
+        }
+    }
+    return NULL;
+}
+
+uint8_t home_slot(const struct account *me, const struct home *home)
+{
+    return (uint8_t)(home - me->homes);
+}
+
+uint64_t home_deadline(const struct account *me)
+{
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < LIMIT_HOMES; i++) {
+        const struct home *home = &me->homes[i];
+        if (home->address.port == 0) {
+            continue;
+        }
+        if (!home->waiting && home->due < first) {
+            first = home->due;
+        }
+        if (home->voids && home->attached && !home->voiding && home->void_due < first) {
+            first = home->void_due;
+        }
+    }
+    return first;
+}
+
+enum err home_reload(struct account *me, struct step *step, uint8_t slot)
 {
     struct relay_row row;
-    struct home *home = &node->home;
-    *home = (struct home){.due = UINT64_MAX, .parts = HOME_PARTS_UNKNOWN, .voids = true};
-    enum err err = relay_row_get(step, node->keys, &row);
+    struct home *home = &me->homes[slot];
+    *home = (struct home){.due = UINT64_MAX, .parts = HOME_PARTS_UNKNOWN};
+    enum err err = relay_row_get(step, me->keys, slot, &row);
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
+    home->role = (enum home_role)row.role;
+    home->voids = home->role == HOME_MAIN;
     home->address = row.address;
+    home_queue(&row, &home->queue);
     home->state = HOME_CONNECTING;
-    home->news = row.record_seq == 0;
+    home->news = !row.registered || (home->role == HOME_MAIN && row.record_seq == 0);
     home->quota_known = row.queue_days != 0;
+    home->left_ms = row.left_ms;
     home->due = 0;
     secret_wipe(&row, sizeof row);
     return ERR_OK;
 }
 
-/* Whether our relay is this very node: queries see the row only. */
-static void mark_own(const struct node *node, struct relay_row *row)
+enum err home_load(struct account *me, struct step *step)
 {
-    const struct sign_pk *relay = &row->address.node_id;
-    row->own_machine = memcmp(relay->b, node->id.b, sizeof relay->b) == 0;
+    enum err err = ERR_OK;
+    for (uint8_t slot = 0; err == ERR_OK && slot < LIMIT_HOMES; slot++) {
+        err = home_reload(me, step, slot);
+    }
+    return err;
 }
 
-enum err home_use(struct node *node, struct step *step, const struct address *address,
-                  struct slice code)
+enum err home_event(struct account *me, struct step *step, const struct address *relay,
+                    const char *type, enum err trouble)
 {
-    struct account_row account;
-    struct relay_row old;
-    enum err err = relay_row_get(step, node->keys, &old);
-    bool had = err == ERR_OK;
-    bool same = had && address_equal(&old.address, address);
-    if (err != ERR_OK && err != ERR_NOT_FOUND) {
-        return err;
-    }
-    const struct env *env = step->turn->env;
-    struct relay_row row = {.address = *address};
-    if (same) {
-        row = old; /* only a new code, for a membership that did not work out */
-    } else {
-        env_random(env, row.member, sizeof row.member);
-        env_random(env, row.queue, sizeof row.queue);
-        env_random(env, row.record, sizeof row.record);
-        env_random(env, row.token_key, sizeof row.token_key);
-        env_random(env, row.siv_key, sizeof row.siv_key);
-        if (had) {
-            /* Prekeys go on where they were: none is published at two relays. */
-            row.spk_id = old.spk_id + 1;
-            row.parts_sent = old.last_part > old.parts_sent ? old.last_part : old.parts_sent;
-            row.last_part = row.parts_sent;
-        }
-    }
-    row.code = code;
-    mark_own(node, &row);
-    err = relay_row_put(step, node->keys, &row);
-    secret_wipe(&row, sizeof row);
-    secret_wipe(&old, sizeof old);
-    if (err == ERR_OK) {
-        err = account_row_get(step, node->keys, &account);
-    }
-    if (err == ERR_OK && !same) {
-        account.device_list = slice_of(NULL, 0); /* it names the old queue */
-        err = account_row_put(step, node->keys, &account);
-    }
-    secret_wipe(&account, sizeof account);
-    if (err == ERR_OK && node->home.link != 0) {
-        struct node_link *link = links_find(&node->links, node->home.link);
-        err = step_close(step, node->home.link, ERR_OK);
-        if (link != NULL) {
-            pump_link_closed(node, step, link, ERR_LINK_CLOSED); /* what it passed on for us */
-            links_remove(&node->links, link->id);
-        }
-    }
-    return err == ERR_OK ? home_load(node, step) : err;
-}
-
-static enum err home_event(struct node *node, struct step *step, const char *type, enum err trouble)
-{
-    char relay[NODE_ID_TEXT];
-    node_id_encode(node->home.address.node_id.b, relay);
+    char text[NODE_ID_TEXT];
+    node_id_encode(relay->node_id.b, text);
     struct event event = event_begin(step, type, 256);
-    event_text(&event, "relay", relay);
+    event_text(&event, "relay", text);
     if (trouble != ERR_OK) {
         event_text(&event, "error", err_name(trouble));
     }
-    return event_commit(step, node->keys, &event);
+    return event_commit(step, me->keys, &event);
 }
 
-/* Notes a failure; tries again after a while. */
-static enum err home_fail(struct node *node, struct step *step, enum err trouble,
-                          uint64_t retry_after_ms)
+/* --- the link --- */
+
+/* Notes a failure; tries again after a while. One that we left is not tried for ever. */
+static enum err home_fail(struct account *me, struct step *step, struct home *home,
+                          enum err trouble, uint64_t retry_after_ms)
 {
-    struct home *home = &node->home;
+    uint64_t longest =
+        me->removing ? LIMIT_REMOVAL_HOURS * LIMIT_HOUR_MS : LIMIT_QUEUE_DAYS * LIMIT_DAY_MS;
+    if (home->role >= HOME_LEFT && step_now(step) - home->left_ms >= longest) {
+        return moving_gone(me, step, home, trouble);
+    }
     home->trouble = trouble;
     home->due = step_now(step) + work_delay(step, ++home->attempts, retry_after_ms);
     if (home->attempts != HOME_FAILING_AFTER) {
         return ERR_OK;
     }
     home->news = true;
-    return home_event(node, step, "relay.failing", trouble);
+    return home_event(me, step, &home->address, "relay.failing", trouble);
 }
 
-enum err home_closed(struct node *node, struct step *step, enum err err)
+enum err home_closed(struct account *me, struct step *step, struct home *home, enum err err)
 {
-    struct home *home = &node->home;
     home->link = 0;
     home->attached = false;
     home->waiting = false;
     home->acking = false;
     home->voiding = false;
     home->state = HOME_CONNECTING;
-    return home_fail(node, step, err == ERR_OK ? ERR_LINK_CLOSED : err, 0);
+    if (err == ERR_OK) {
+        err = ERR_LINK_CLOSED;
+    }
+    return home_fail(me, step, home, err, 0);
 }
 
-void home_opened(struct node *node)
+void home_opened(struct home *home)
 {
-    node->home.due = 0;
+    home->due = 0;
 }
 
-void home_part_used(struct node *node)
+void home_pushed(struct home *home, uint64_t number)
 {
-    struct home *home = &node->home;
+    if (number > home->arrival) {
+        home->arrival = number;
+        home->owing -= home->owing > 0;
+    }
+}
+
+enum err home_hang_up(struct account *me, struct step *step, struct home *home)
+{
+    struct links *links = &me->node->links;
+    struct node_link *link = links_find(links, home->link);
+    if (link == NULL) {
+        return ERR_OK;
+    }
+    enum err err = step_close(step, link->id, ERR_OK);
+    pump_link_closed(me, step, link, ERR_LINK_CLOSED); /* what it passed on for us */
+    links_remove(links, link->id);
+    home->link = 0;
+    home->attached = false;
+    home->waiting = false;
+    home->acking = false;
+    home->voiding = false;
+    return err;
+}
+
+void home_wake_others(struct account *me)
+{
+    for (size_t i = 1; i < LIMIT_HOMES; i++) {
+        if (me->homes[i].state == HOME_READY) {
+            me->homes[i].due = 0;
+        }
+    }
+}
+
+void home_part_used(struct account *me)
+{
+    struct home *home = home_main(me);
     if (home->parts != HOME_PARTS_UNKNOWN && home->parts > 0) {
         home->parts--;
     }
@@ -172,6 +225,8 @@ void home_part_used(struct node *node)
     }
 }
 
+/* --- requests --- */
+
 static enum err home_request(struct home_step *h, uint8_t kind, const struct writer *body)
 {
     if (body->err != ERR_OK) {
@@ -179,7 +234,7 @@ static enum err home_request(struct home_step *h, uint8_t kind, const struct wri
     }
     enum err err = links_request(h->link, h->step, kind, writer_done(body), 0, 0);
     if (err == ERR_OK) {
-        h->node->home.waiting = true;
+        h->home->waiting = true;
     }
     return err;
 }
@@ -216,15 +271,56 @@ static enum err send_attach(struct home_step *h)
     return err == ERR_OK ? home_request(h, FRAME_QUEUE_ATTACH, &w) : err;
 }
 
+/* Everything that is ours there goes. */
+static enum err send_leave(struct home_step *h)
+{
+    struct writer w = step_writer(h->step, 512);
+    enum err err = member_leave_write(&w, h->step->turn->arena, h->link->hash, &h->signers.member);
+    return err == ERR_OK ? home_request(h, FRAME_MEMBER_LEAVE, &w) : err;
+}
+
+/* All is in place: when to look again, and who is to hear of it. */
+static enum err home_ready(struct home_step *h)
+{
+    struct home *home = h->home;
+    uint64_t now = step_now(h->step);
+    uint64_t midnight = (descriptor_period(now) + 1) * LIMIT_DAY_MS;
+    home->state = HOME_READY;
+    home->due = midnight < now + HOME_LOOK_MS ? midnight : now + HOME_LOOK_MS;
+    home->trouble = ERR_OK;
+    home->attempts = 0;
+    enum err err = ERR_OK;
+    if (home->role == HOME_MAIN && !home->announced) {
+        home->announced = true;
+        err = contact_announce(h->me, h->step);
+    }
+    if (home->role != HOME_LEFT && home->news && err == ERR_OK) {
+        err = home_event(h->me, h->step, &home->address, "relay.ready", ERR_OK);
+    }
+    home->news = false;
+    return err;
+}
+
+/* One that we left: gives it up when nothing more can be expected of it. */
+static enum err home_left(struct home_step *h)
+{
+    bool drained = false;
+    enum err err = moving_drained(h->me, h->step, h->home, &drained);
+    return err == ERR_OK && drained ? moving_finish(h->me, h->step, h->home) : err;
+}
+
 /* The next request, if any is due. */
 static enum err home_next(struct home_step *h)
 {
-    struct home *home = &h->node->home;
+    struct home *home = h->home;
     if (home->state == HOME_READY) {
         home->parts = HOME_PARTS_UNKNOWN; /* parts go without a word to us: ask now and then */
         home->quota_known = false;        /* its operator may have set another */
     }
     home->state = HOME_JOINING;
+    if (home->role == HOME_LEAVING) {
+        return send_leave(h);
+    }
     if (!h->row.joined) {
         return send_join(h);
     }
@@ -246,48 +342,29 @@ static enum err home_next(struct home_step *h)
     if (request.due) {
         return home_request(h, request.kind, &request.body);
     }
-    home->state = HOME_READY;
-    home->due = (descriptor_period(step_now(h->step)) + 1) * LIMIT_DAY_MS;
-    if (home->due > step_now(h->step) + HOME_LOOK_MS) {
-        home->due = step_now(h->step) + HOME_LOOK_MS;
-    }
-    home->trouble = ERR_OK;
-    home->attempts = 0;
-    if (!home->announced) {
-        home->announced = true;
-        err = contact_announce(h->node, h->step, home_queue_mark(&h->signers.queue_pk));
-    }
-    if (!home->news || err != ERR_OK) {
-        return err;
-    }
-    home->news = false;
-    return home_event(h->node, h->step, "relay.ready", ERR_OK);
+    err = home_ready(h);
+    return err == ERR_OK && home->role == HOME_LEFT ? home_left(h) : err;
 }
 
-enum err home_progress(struct node *node, struct step *step)
+static enum err progress(struct account *me, struct step *step, struct home *home)
 {
-    struct home *home = &node->home;
-    if (node->keys == NULL || home->address.port == 0 || home->waiting ||
-        home->due > step_now(step)) {
-        return ERR_OK;
-    }
-    struct home_step h = {.node = node, .step = step};
+    struct home_step h = {.me = me, .step = step, .home = home};
     home->due = UINT64_MAX; /* the answer, or the link, says when to go on */
-    enum err err = account_row_get(step, node->keys, &h.account);
+    enum err err = account_row_get(step, me->keys, &h.account);
     if (err != ERR_OK) {
         return err;
     }
-    h.link = links_find(&node->links, home->link);
+    h.link = links_find(&me->node->links, home->link);
     if (h.link == NULL) {
         struct dh_sk key;
         account_link_key(&h.account, &home->address.node_id, &key);
-        err = links_connect(&node->links, step, LINK_OWNER, &home->address, &key, &h.link);
+        err = links_owner(&me->node->links, step, me->number, &home->address, &key, &h.link);
         secret_wipe(&key, sizeof key);
         if (err == ERR_OK) {
             home->link = h.link->id;
         }
     } else if (h.link->open) {
-        err = relay_row_get(step, node->keys, &h.row);
+        err = relay_row_get(step, me->keys, home_slot(me, home), &h.row);
         if (err == ERR_OK) {
             home_signers_open(&h.row, &h.signers);
             err = home_next(&h);
@@ -301,47 +378,95 @@ enum err home_progress(struct node *node, struct step *step)
     return err;
 }
 
-static enum err take_quota(struct home *home, struct relay_row *row, struct slice body)
+enum err home_progress(struct account *me, struct step *step)
 {
-    struct queue_register_reply reply;
-    enum err err = queue_register_reply_read(body, &reply);
-    if (err == ERR_OK) {
-        row->queue_envelopes = reply.envelopes;
-        row->queue_bytes = reply.bytes;
-        row->queue_days = reply.days;
-        home->quota_known = true;
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < LIMIT_HOMES; i++) {
+        struct home *home = &me->homes[i];
+        if (home->address.port != 0 && !home->waiting && home->due <= step_now(step)) {
+            err = progress(me, step, home);
+        }
     }
     return err;
 }
 
-/* What a good answer changes. */
-static enum err home_done(struct node *node, struct step *step, struct relay_row *row,
-                          struct account_row *account, uint8_t kind, struct slice body)
+/* --- answers --- */
+
+/* Everything that one answer changes. */
+struct home_answer {
+    struct account *me;
+    struct step *step;
+    struct home *home;
+    struct account_row account;
+    struct relay_row row;
+};
+
+static enum err take_quota(struct home_answer *a, struct slice body)
 {
-    struct home *home = &node->home;
+    struct queue_register_reply reply;
+    enum err err = queue_register_reply_read(body, &reply);
+    if (err == ERR_OK) {
+        a->row.queue_envelopes = reply.envelopes;
+        a->row.queue_bytes = reply.bytes;
+        a->row.queue_days = reply.days;
+        a->home->quota_known = true;
+    }
+    return err;
+}
+
+/* The queue is there: for the second one that means another device list. */
+static enum err registered(struct home_answer *a, struct slice body)
+{
+    const struct sign_pk *relay = &a->row.address.node_id;
+    bool news = !a->row.registered;
+    a->row.registered = true;
+    /* Whether it is this very node: queries see the row only, and rows of older versions do not
+     * say. */
+    a->row.own_machine = memcmp(relay->b, a->me->node->id.b, sizeof relay->b) == 0;
+    if (news && a->home->role == HOME_SECOND) {
+        a->account.device_list = slice_of(NULL, 0);
+        home_main(a->me)->due = 0;
+        home_main(a->me)->announced = false;
+    }
+    return take_quota(a, body);
+}
+
+static enum err attached(struct home_answer *a, struct slice body)
+{
+    struct queue_attach_reply reply;
+    enum err err = queue_attach_reply_read(body, &reply);
+    if (err != ERR_OK) {
+        return err;
+    }
+    a->home->attached = true;
+    a->home->arrival = 0;
+    a->home->acked = 0;
+    a->home->owing = reply.waiting;
+    pump_relay_ready(a->me);
+    return ERR_OK;
+}
+
+/* What a good answer changes. */
+static enum err home_done(struct home_answer *a, uint8_t kind, struct slice body)
+{
     switch (kind) {
     case FRAME_MEMBER_JOIN:
-        row->joined = true;
-        row->code = slice_of(NULL, 0);
+        a->row.joined = true;
+        a->row.code = slice_of(NULL, 0);
         return ERR_OK;
     case FRAME_QUEUE_REGISTER:
-        row->registered = true;
-        mark_own(node, row); /* rows of older versions do not say */
-        return take_quota(home, row, body);
+        return registered(a, body);
     case FRAME_QUEUE_ATTACH:
-        home->attached = true;
-        pump_relay_ready(node);
-        home->arrival = 0;
-        home->acked = 0;
-        return ERR_OK;
+        return attached(a, body);
     default:
-        return publish_done(node, step, row, account, kind, body);
+        return publish_done(a->me, a->step, &a->row, &a->account, kind, body);
     }
 }
 
 /* What a refusal says of our state at the relay. */
-static void home_refused(struct node *node, struct relay_row *row, uint8_t kind, enum err refusal)
+static void home_refused(struct home_answer *a, uint8_t kind, enum err refusal)
 {
+    struct relay_row *row = &a->row;
     if (refusal == ERR_REFUSED) {
         row->joined = false;
         row->registered = false;
@@ -351,16 +476,43 @@ static void home_refused(struct node *node, struct relay_row *row, uint8_t kind,
     }
     if (refusal == ERR_NOT_FOUND && (kind == FRAME_RECORD_STATUS || kind == FRAME_RECORD_PUT)) {
         row->record_seq = 0;
-        node->home.parts = HOME_PARTS_UNKNOWN;
+        a->home->parts = HOME_PARTS_UNKNOWN;
     }
-    node->home.stale = refusal == ERR_STALE && kind == FRAME_RECORD_PUT;
+    a->home->stale = refusal == ERR_STALE && kind == FRAME_RECORD_PUT;
 }
 
-enum err home_reply(struct node *node, struct step *step, const struct link_request *request,
-                    struct slice body)
+/* An answer about the state of our things there. */
+static enum err take_answer(struct home_answer *a, uint8_t kind, const struct relay_reply *head,
+                            struct slice body)
 {
-    struct home *home = &node->home;
+    uint8_t slot = home_slot(a->me, a->home);
+    enum err err = ERR_OK;
+    if (head->err == ERR_OK) {
+        err = home_done(a, kind, body);
+        a->home->attempts = 0;
+        a->home->due = 0;
+    } else {
+        home_refused(a, kind, head->err);
+    }
+    if (err == ERR_OK && a->home->role == HOME_LEFT && !a->row.registered) {
+        return moving_gone(a->me, a->step, a->home, head->err); /* all of ours is gone there */
+    }
+    if (err == ERR_OK) {
+        err = relay_row_put(a->step, a->me->keys, slot, &a->row);
+    }
+    if (err == ERR_OK && (kind == FRAME_RECORD_STATUS || kind == FRAME_QUEUE_REGISTER)) {
+        err = account_row_put(a->step, a->me->keys, &a->account);
+    }
+    return err == ERR_OK && head->err != ERR_OK
+               ? home_fail(a->me, a->step, a->home, head->err, head->retry_after_ms)
+               : err;
+}
+
+enum err home_reply(struct account *me, struct step *step, struct home *home,
+                    const struct link_request *request, struct slice body)
+{
     struct relay_reply head;
+    struct home_answer a = {.me = me, .step = step, .home = home};
     if (request->kind == FRAME_QUEUE_ACK) {
         home->acking = false;
         enum err read = relay_reply_read(body, &head);
@@ -368,68 +520,52 @@ enum err home_reply(struct node *node, struct step *step, const struct link_requ
         return read == ERR_OK && head.err != ERR_OK ? ERR_REFUSED : read;
     }
     if (request->kind == FRAME_QUEUE_VOID) {
-        return voiding_reply(node, step, body);
+        return voiding_reply(me, step, body);
     }
     home->waiting = false;
     enum err err = relay_reply_read(body, &head);
-    if (err != ERR_OK) {
-        return err;
+    if (err == ERR_OK && request->kind == FRAME_MEMBER_LEAVE) {
+        return head.err == ERR_OK ? moving_gone(me, step, home, ERR_OK)
+                                  : home_fail(me, step, home, head.err, head.retry_after_ms);
     }
-    struct account_row account;
-    struct relay_row row;
-    err = relay_row_get(step, node->keys, &row);
     if (err == ERR_OK) {
-        err = account_row_get(step, node->keys, &account);
+        err = relay_row_get(step, me->keys, home_slot(me, home), &a.row);
     }
-    if (err != ERR_OK) {
-        secret_wipe(&row, sizeof row);
-        return err;
+    if (err == ERR_OK) {
+        err = account_row_get(step, me->keys, &a.account);
     }
-    if (head.err == ERR_STALE && request->kind == FRAME_DESCRIPTOR_PUT) {
+    if (err == ERR_OK && head.err == ERR_STALE && request->kind == FRAME_DESCRIPTOR_PUT) {
         head.err = ERR_OK; /* it has this period's already: the answer was lost in a crash */
     }
-    if (head.err == ERR_OK) {
-        err = home_done(node, step, &row, &account, request->kind, body);
-        home->attempts = 0;
-        home->due = 0;
-    } else {
-        home_refused(node, &row, request->kind, head.err);
-    }
     if (err == ERR_OK) {
-        err = relay_row_put(step, node->keys, &row);
+        err = take_answer(&a, request->kind, &head, body);
     }
-    if (err == ERR_OK && request->kind == FRAME_RECORD_STATUS) {
-        err = account_row_put(step, node->keys, &account);
-    }
-    secret_wipe(&row, sizeof row);
-    secret_wipe(&account, sizeof account);
-    if (err == ERR_OK && head.err != ERR_OK) {
-        err = home_fail(node, step, head.err, head.retry_after_ms);
-    }
+    secret_wipe(&a, sizeof a);
     return err;
 }
 
-enum err home_ack(struct node *node, struct step *step)
+static enum err ack(struct account *me, struct step *step, struct home *home)
 {
-    struct home *home = &node->home;
-    struct node_link *link = links_find(&node->links, home->link);
+    struct node_link *link = links_find(&me->node->links, home->link);
     if (!home->attached || home->acking || home->arrival == home->acked || link == NULL) {
         return ERR_OK;
     }
-    struct relay_row row;
-    enum err err = relay_row_get(step, node->keys, &row);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct queue_ack ack = {.number = home->arrival};
-    home_queue(&row, &ack.queue);
-    secret_wipe(&row, sizeof row);
+    struct queue_ack request = {.queue = home->queue, .number = home->arrival};
     struct writer w = step_writer(step, 128);
-    queue_ack_write(&w, &ack);
-    err = links_request(link, step, FRAME_QUEUE_ACK, writer_done(&w), 0, 0);
+    queue_ack_write(&w, &request);
+    enum err err = links_request(link, step, FRAME_QUEUE_ACK, writer_done(&w), 0, 0);
     if (err == ERR_OK) {
         home->acking = true;
         home->acked = home->arrival;
     }
     return err == ERR_NOT_NOW ? ERR_OK : err;
+}
+
+enum err home_ack(struct account *me, struct step *step)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < LIMIT_HOMES; i++) {
+        err = ack(me, step, &me->homes[i]);
+    }
+    return err;
 }

@@ -22,13 +22,15 @@
 #include "node/home_keys.h"
 #include "node/invite.h"
 #include "node/prekeys.h"
+#include "node/route.h"
 #include "node/stock.h"
 #include "relay/queue.h"
 
 /* One envelope on its way through. */
 struct arrival {
-    struct node *node;
+    struct account *me;
     struct step *step;
+    struct home *home; /* the relay that it came from */
     struct slice envelope;
     bool stamped;           /* came with a stamp: its sender had no token */
     uint32_t token_of;      /* contact that its token was minted for; 0: no token of ours */
@@ -46,7 +48,7 @@ struct arrival {
 static enum err try_slot(struct arrival *a, uint8_t slot)
 {
     struct slice saved;
-    enum err err = session_row_get(a->step, a->node->keys, a->row.number, slot, &saved);
+    enum err err = session_row_get(a->step, a->me->keys, a->row.number, slot, &saved);
     if (err == ERR_OK) {
         err = session_load(a->s, saved);
     }
@@ -81,14 +83,14 @@ static enum err try_sessions(struct arrival *a)
 static enum err open_established(struct arrival *a)
 {
     if (a->token_of != 0) {
-        enum err err = contact_row_get(a->step, a->node->keys, a->token_of, &a->row);
+        enum err err = contact_row_get(a->step, a->me->keys, a->token_of, &a->row);
         return err == ERR_OK ? try_sessions(a) : err;
     }
     struct arena *arena = a->step->turn->arena;
     struct arena_mark mark = arena_mark(arena);
     uint32_t after = 0;
     for (;;) {
-        enum err err = contact_row_next(a->step, a->node->keys, after, &a->row);
+        enum err err = contact_row_next(a->step, a->me->keys, after, &a->row);
         if (err != ERR_OK) {
             return err;
         }
@@ -110,10 +112,9 @@ static enum err open_established(struct arrival *a)
 static struct store_key first_key(struct arrival *a, const struct session_first *first)
 {
     uint8_t name[SEAL_NAME];
-    seal_name(a->node->keys, "petrel/1 first name", slice_of(first->ek.b, sizeof first->ek.b),
-              name);
+    seal_name(a->me->keys, "petrel/1 first name", slice_of(first->ek.b, sizeof first->ek.b), name);
     struct store_key k = store_key_new();
-    store_key_u32(&k, seal_keys_account(a->node->keys));
+    store_key_u32(&k, seal_keys_account(a->me->keys));
     store_key_bytes(&k, name, sizeof name);
     return k;
 }
@@ -145,20 +146,20 @@ static enum err first_remember(struct arrival *a, const struct session_first *fi
                      store_key_slice(&value));
 }
 
-enum err inbox_sweep(struct node *node, struct step *step, uint64_t before, bool *more)
+enum err inbox_sweep(struct account *me, struct step *step, uint64_t before, bool *more)
 {
     struct store_key prefix = store_key_new();
     struct store_key at = store_key_new();
-    store_key_u32(&prefix, seal_keys_account(node->keys));
-    store_key_u32(&at, seal_keys_account(node->keys));
-    store_key_bytes(&at, node->swept, sizeof node->swept);
+    store_key_u32(&prefix, seal_keys_account(me->keys));
+    store_key_u32(&at, seal_keys_account(me->keys));
+    store_key_bytes(&at, me->swept, sizeof me->swept);
     *more = false;
     for (unsigned i = 0; before > 0 && i < LIMIT_SWEEP_ROWS; i++) {
         struct store_row row;
         enum err err = store_seek_prefix(step->turn->store, STORE_REPLAY, STORE_GT,
                                          store_key_slice(&at), store_key_slice(&prefix), &row);
         if (err != ERR_OK) {
-            memset(node->swept, 0, sizeof node->swept);
+            memset(me->swept, 0, sizeof me->swept);
             return err == ERR_NOT_FOUND ? ERR_OK : err;
         }
         struct reader r = reader_of(row.value);
@@ -170,7 +171,7 @@ enum err inbox_sweep(struct node *node, struct step *step, uint64_t before, bool
         if (reader_end(&r) != ERR_OK || row.key.len != sizeof(uint32_t) + SEAL_NAME) {
             return ERR_CORRUPT;
         }
-        memcpy(node->swept, row.key.p + sizeof(uint32_t), SEAL_NAME);
+        memcpy(me->swept, row.key.p + sizeof(uint32_t), SEAL_NAME);
         if (began < before) {
             err = store_del(step->turn->store, STORE_REPLAY, store_key_slice(&at));
         }
@@ -186,7 +187,7 @@ enum err inbox_sweep(struct node *node, struct step *step, uint64_t before, bool
 static enum err room_for_request(struct arrival *a)
 {
     uint64_t waiting;
-    enum err err = contact_requests(a->node, a->step, &waiting);
+    enum err err = contact_requests(a->me, a->step, &waiting);
     return err == ERR_OK && waiting >= LIMIT_REQUESTS ? ERR_QUOTA : err;
 }
 
@@ -204,9 +205,9 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, bool we
 {
     struct step *step = a->step;
     uint32_t known;
-    enum err err = contact_row_find(step, a->node->keys, id, &known);
+    enum err err = contact_row_find(step, a->me->keys, id, &known);
     if (err == ERR_OK) {
-        return contact_row_get(step, a->node->keys, known, &a->row);
+        return contact_row_get(step, a->me->keys, known, &a->row);
     }
     if (err == ERR_NOT_FOUND) {
         /* Before a number is taken: there are only LIMIT_CONTACTS, and none comes back. */
@@ -216,9 +217,9 @@ static enum err contact_for(struct arrival *a, const struct sign_pk *id, bool we
     if (err != ERR_OK) {
         return err;
     }
-    err = number == 0 ? ERR_OK : contact_row_get(step, a->node->keys, number, &a->row);
+    err = number == 0 ? ERR_OK : contact_row_get(step, a->me->keys, number, &a->row);
     if (number == 0 || err == ERR_OK) {
-        err = account_next_contact(a->node, step, &number);
+        err = account_next_contact(a->me, step, &number);
     } else if (err == ERR_NOT_FOUND) {
         err = ERR_OK;
     }
@@ -255,7 +256,7 @@ static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
         err = ERR_SELF;
     }
     if (err == ERR_OK && n->intro.has_invite) {
-        err = invite_row_get(a->step, a->node->keys, n->intro.invite_id, &n->invite);
+        err = invite_row_get(a->step, a->me->keys, n->intro.invite_id, &n->invite);
         n->invited = err == ERR_OK;
         if (err == ERR_NOT_FOUND) {
             err = ERR_NO_SESSION; /* its secret is part of the key: nothing to be opened */
@@ -289,11 +290,11 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
         err = ERR_NOT_ACCEPTED;
     }
     if (err == ERR_OK) {
-        err = contact_take_list(a->step, &a->row, n->intro.device_list, n->list, n->intro.device);
+        err = contact_take_list(a->me, a->step, &a->row, n->intro.device_list, n->list,
+                                n->intro.device);
     }
-    return err == ERR_OK
-               ? contact_new_session(a->node, a->step, &a->row, session_id(a->s), &a->slot)
-               : err;
+    return err == ERR_OK ? contact_new_session(a->me, a->step, &a->row, session_id(a->s), &a->slot)
+                         : err;
 }
 
 /* An invitation of ours was used: once it makes a contact, by somebody else as well it is an alarm.
@@ -310,12 +311,12 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
         char id[ID_TEXT];
         id_encode(a->row.id.b, id);
         event_text(&event, "contact", id);
-        return event_commit(a->step, a->node->keys, &event);
+        return event_commit(a->step, a->me->keys, &event);
     }
     n->invite.used = true;
     n->invite.contact = a->row.number;
     memcpy(n->invite.session, session_id(a->s), SESSION_T);
-    enum err err = invite_row_put(a->step, a->node->keys, n->intro.invite_id, &n->invite);
+    enum err err = invite_row_put(a->step, a->me->keys, n->intro.invite_id, &n->invite);
     if (err == ERR_OK && first && open) {
         a->row.invited = true;
         a->row.minted = a->row.minted > 0 ? a->row.minted : INVITE_COUNTERS;
@@ -327,7 +328,7 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
 static enum err open_newcomer(struct arrival *a, const struct session_first *first)
 {
     struct step *step = a->step;
-    struct seal_keys *keys = a->node->keys;
+    struct seal_keys *keys = a->me->keys;
     struct prekey_secret signed_prekey;
     struct prekey_secret one_time;
     struct account_row account;
@@ -362,7 +363,7 @@ static enum err open_newcomer(struct arrival *a, const struct session_first *fir
     }
     if (err == ERR_OK && first->one_time_id != 0) {
         err = prekeys_del(step, keys, PREKEY_ONE_TIME, first->one_time_id);
-        home_part_used(a->node);
+        home_part_used(a->me);
     }
     if (pk != NULL) {
         prekey_keys_wipe(pk);
@@ -389,7 +390,7 @@ static enum err open_first(struct arrival *a)
         return open_newcomer(a, &first);
     }
     if (err == ERR_OK) {
-        err = contact_row_get(a->step, a->node->keys, contact, &a->row);
+        err = contact_row_get(a->step, a->me->keys, contact, &a->row);
     }
     if (err == ERR_OK && (a->row.sessions >> slot & 1) == 0) {
         err = ERR_NO_SESSION;
@@ -410,7 +411,7 @@ static void event_contact(struct event *event, const struct contact_row *row)
 static enum err take_message(struct arrival *a, const struct content *content)
 {
     struct step *step = a->step;
-    struct seal_keys *keys = a->node->keys;
+    struct seal_keys *keys = a->me->keys;
     uint64_t order;
     enum err err = message_id_get(step, keys, a->row.number, content->id, &order);
     if (err != ERR_NOT_FOUND) {
@@ -418,7 +419,7 @@ static enum err take_message(struct arrival *a, const struct content *content)
     }
     struct message_row row = {
         .state = MESSAGE_RECEIVED, .time = step_now(step), .content = a->in.content};
-    err = outbox_next_order(a->node, step, a->row.number, &order);
+    err = outbox_next_order(a->me, step, a->row.number, &order);
     if (err == ERR_OK) {
         err = message_row_put(step, keys, a->row.number, order, &row);
     }
@@ -444,14 +445,14 @@ static enum err take_request(struct arrival *a, const struct content *content)
     bool theirs = a->row.state == CONTACT_INCOMING && !a->row.invited;
     if (!theirs) {
         /* Invited by us, asked by us too, or a contact already who lost our answer. */
-        return contact_accept(a->node, a->step, &a->row);
+        return contact_accept(a->me, a->step, &a->row);
     }
     uint64_t order;
-    enum err err = message_id_get(a->step, a->node->keys, a->row.number, content->id, &order);
+    enum err err = message_id_get(a->step, a->me->keys, a->row.number, content->id, &order);
     if (err != ERR_NOT_FOUND) {
         return err; /* asked again after a restart of the session */
     }
-    err = message_id_put(a->step, a->node->keys, a->row.number, content->id, 0);
+    err = message_id_put(a->step, a->me->keys, a->row.number, content->id, 0);
     if (err != ERR_OK) {
         return err;
     }
@@ -459,7 +460,7 @@ static enum err take_request(struct arrival *a, const struct content *content)
     struct event event = event_begin(a->step, "request.received", 1024);
     event_contact(&event, &a->row);
     event_str(&event, "text", content->text);
-    return event_commit(a->step, a->node->keys, &event);
+    return event_commit(a->step, a->me->keys, &event);
 }
 
 static enum err take_content(struct arrival *a)
@@ -478,11 +479,11 @@ static enum err take_content(struct arrival *a)
         a->row.state = CONTACT_ACCEPTED;
         struct event event = event_begin(a->step, "contact.accepted", 256);
         event_contact(&event, &a->row);
-        enum err err = event_commit(a->step, a->node->keys, &event);
+        enum err err = event_commit(a->step, a->me->keys, &event);
         if (err != ERR_OK) {
             return err;
         }
-        struct work *work = work_find(a->node, a->row.number);
+        struct work *work = work_find(a->me, a->row.number);
         if (work != NULL) {
             work_wake(work); /* messages that waited for this */
         }
@@ -499,52 +500,50 @@ static enum err take_signs(struct arrival *a)
     }
     struct event event = event_begin(a->step, type, 256);
     event_contact(&event, &a->row);
-    return event_commit(a->step, a->node->keys, &event);
+    return event_commit(a->step, a->me->keys, &event);
 }
 
 static enum err take_tokens(struct arrival *a)
 {
     uint64_t have;
-    enum err err = token_row_count(a->step, a->node->keys, a->row.number, &have);
+    enum err err = token_row_count(a->step, a->me->keys, a->row.number, &have);
     if (err != ERR_OK || a->in.tokens.len % TOKEN != 0 ||
         have + a->in.tokens.len / TOKEN > LIMIT_TOKEN_STOCK_MAX) {
         return err;
     }
-    struct work *work = work_find(a->node, a->row.number);
+    struct work *work = work_find(a->me, a->row.number);
     if (work != NULL && work->gave_up && a->in.tokens.len > 0) {
         work_wake(work); /* the price of a stamp was too high; now none is needed */
     }
-    return token_row_add(a->step, a->node->keys, a->row.number, a->in.tokens);
+    return token_row_add(a->step, a->me->keys, a->row.number, a->in.tokens);
 }
 
-/* Where their queue is by now. */
+/* Where their queues are by now. */
 static enum err take_route(struct arrival *a)
 {
-    struct device_place place;
-    struct reader r = reader_of(a->in.route);
-    if (a->in.route.len == 0 || !a->in.has_content || a->in.duplicate) {
-        return ERR_OK;
+    struct device_place first;
+    struct slice second;
+    if (a->in.route.len == 0 || !a->in.has_content || a->in.duplicate ||
+        route_read(a->in.route, &first, &second) != ERR_OK) {
+        return ERR_OK; /* the last: like content that is out of form */
     }
-    device_place_read(&r, &place);
-    if (reader_end(&r) != ERR_OK) {
-        return ERR_OK; /* like content that is out of form */
-    }
-    bool same = a->row.has_queue && address_equal(&place.relay, &a->row.queue_relay) &&
-                memcmp(place.key.b, a->row.queue.b, sizeof place.key.b) == 0;
+    bool same = a->row.has_queue && address_equal(&first.relay, &a->row.queue_relay) &&
+                memcmp(first.key.b, a->row.queue.b, sizeof first.key.b) == 0;
+    a->row.second = second;
     if (same) {
         return ERR_OK;
     }
     a->row.has_queue = true;
-    a->row.queue_relay = place.relay;
-    a->row.queue = place.key;
-    return outbox_moved(a->node, a->step, a->row.number);
+    a->row.queue_relay = first.relay;
+    a->row.queue = first.key;
+    return outbox_moved(a->me, a->step, a->row.number);
 }
 
 /* All that an opened envelope changes. */
 static enum err take(struct arrival *a)
 {
     struct step *step = a->step;
-    struct seal_keys *keys = a->node->keys;
+    struct seal_keys *keys = a->me->keys;
     struct slice saved;
     if (a->token_of == a->row.number) {
         stock_came_back(&a->row, a->counter, step_now(step), a->deposited_ms);
@@ -575,7 +574,7 @@ static enum err take(struct arrival *a)
         err = contact_row_put(step, keys, &a->row);
     }
     if (err == ERR_OK) {
-        err = outbox_acked(a->node, step, a->row.number, a->s);
+        err = outbox_acked(a->me, step, a->row.number, a->s);
     }
     return err;
 }
@@ -588,7 +587,7 @@ static enum err owe_ack(struct arrival *a)
     if (a->row.state == CONTACT_INCOMING) {
         return ERR_OK;
     }
-    struct work *work = work_get(a->node, a->row.number);
+    struct work *work = work_get(a->me, a->row.number);
     if (work == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -598,30 +597,34 @@ static enum err owe_ack(struct arrival *a)
         return ERR_OK;
     }
     work->ack_due = next > now ? next : now;
-    return owed_row_put(a->step, a->node->keys, a->row.number);
+    return owed_row_put(a->step, a->me->keys, a->row.number);
 }
 
-/* Notes which contact its token was minted for. */
+/* Notes which contact its token was minted for. A stamp says that somebody had no token left only
+ * where tokens are for. */
 static enum err whose_token(struct arrival *a, const struct queue_push *push)
 {
     struct relay_row relay;
     struct token_key k;
     struct token_siv_key siv;
-    if (!push->has_nonce) {
-        a->stamped = true;
-        return ERR_OK;
+    if (memcmp(push->queue.b, a->home->queue.b, sizeof push->queue.b) != 0) {
+        return ERR_PROTOCOL;
     }
-    enum err err = relay_row_get(a->step, a->node->keys, &relay);
+    enum err err = relay_row_get(a->step, a->me->keys, home_slot(a->me, a->home), &relay);
     if (err != ERR_OK) {
         return err;
     }
-    home_token_keys(&relay, &push->queue, &k, &siv);
-    if (token_open_nonce(&siv, push->nonce, &a->token_of, &a->counter) != ERR_OK) {
-        a->token_of = 0;
+    if (push->has_nonce) {
+        home_token_keys(&relay, &push->queue, &k, &siv);
+        if (token_open_nonce(&siv, push->nonce, &a->token_of, &a->counter) != ERR_OK) {
+            a->token_of = 0;
+        }
+        secret_wipe(&k, sizeof k);
+        secret_wipe(&siv, sizeof siv);
+    } else {
+        a->stamped = a->home->role == HOME_MAIN;
     }
     secret_wipe(&relay, sizeof relay);
-    secret_wipe(&k, sizeof k);
-    secret_wipe(&siv, sizeof siv);
     return ERR_OK;
 }
 
@@ -642,15 +645,18 @@ static enum err open_and_take(struct arrival *a)
     return err;
 }
 
-enum err inbox_push(struct node *node, struct step *step, struct slice body)
+enum err inbox_push(struct account *me, struct step *step, struct home *home, struct slice body)
 {
     struct queue_push push;
     enum err err = queue_push_read(body, &push);
     if (err != ERR_OK) {
         return err;
     }
-    struct arrival a = {
-        .node = node, .step = step, .envelope = push.envelope, .deposited_ms = push.deposited_ms};
+    struct arrival a = {.me = me,
+                        .step = step,
+                        .home = home,
+                        .envelope = push.envelope,
+                        .deposited_ms = push.deposited_ms};
     err = whose_token(&a, &push);
     if (err != ERR_OK) {
         return err;
@@ -666,8 +672,6 @@ enum err inbox_push(struct node *node, struct step *step, struct slice body)
     if (err != ERR_OK && err_class(err) == ERR_CLASS_LOCAL) {
         return err;
     }
-    if (push.number > node->home.arrival) {
-        node->home.arrival = push.number;
-    }
+    home_pushed(home, push.number);
     return ERR_OK;
 }

@@ -16,6 +16,12 @@
 #include "node/skip.h"
 #include "store/seal.h"
 
+/* The root R of an account, which opens its rows (store/seal.h). Secret. */
+struct node_root {
+    uint32_t account;
+    uint8_t r[SEAL_KEY];
+};
+
 /* What the host knows and the core must be told. */
 struct node_config {
     struct seal_keys *node_keys; /* opened node store key; borrowed for the node's life */
@@ -35,6 +41,7 @@ enum node_input_kind {
     NODE_TICK,        /* the deadline has passed (or any other time) */
     NODE_COMMAND,     /* a call over the control socket that changes or shows live state */
     NODE_POLICY,      /* the operator has another policy for forwards */
+    NODE_ERASED,      /* NODE_OUT_ERASE is done, durably */
 };
 
 struct node_input {
@@ -50,13 +57,14 @@ struct node_input {
         enum err closed;
         const struct forward_policy *policy; /* borrowed for the call */
         struct {
-            uint64_t client;     /* host's number of the control client */
-            uint32_t id;         /* msgpack-RPC message id */
-            struct slice method; /* text */
-            struct slice params; /* one msgpack map */
-            const uint8_t *root; /* SEAL_KEY bytes, the account's root R: account.create and
-                                    account.unlock only, else NULL */
+            uint64_t client;              /* host's number of the control client */
+            uint32_t id;                  /* msgpack-RPC message id */
+            struct slice method;          /* text */
+            struct slice params;          /* one msgpack map */
+            const struct node_root *root; /* of the account: account.create and account.unlock
+                                             only, else NULL */
         } command;
+        uint32_t erased; /* account */
     } u;
 };
 
@@ -65,7 +73,9 @@ enum node_output_kind {
     NODE_OUT_SEND,    /* data: one encoded frame for link */
     NODE_OUT_CLOSE,   /* close link after what was sent before; err is told to the other side */
     NODE_OUT_REPLY,   /* data: encoded result for a command; or err and nothing */
-    NODE_OUT_EVENT,   /* the event log has grown up to cursor */
+    NODE_OUT_EVENT,   /* the event log of account has grown up to cursor */
+    NODE_OUT_ERASE,   /* destroy all that opens account, then NODE_ERASED; comes again after a
+                         restart, until that was said */
 };
 
 /* Outputs are a list in order; each is one malloc block, owned by whoever holds the list. */
@@ -78,6 +88,7 @@ struct node_output {
     uint32_t id;             /* REPLY */
     uint32_t retry_after_ms; /* REPLY with err: when it may be worth trying again; 0: not said */
     uint64_t cursor;         /* EVENT */
+    uint32_t account;        /* EVENT, ERASE */
     struct {
         struct sign_pk node_id; /* whose relay this must be */
         struct dh_sk link_key;  /* our static for this link; wipe after use */

@@ -133,21 +133,29 @@ void links_remove(struct links *links, uint64_t id)
     link_free_memory(link);
 }
 
-static struct node_link *find_own(const struct links *links, enum link_purpose purpose,
-                                  const struct address *address, uint32_t contact)
+/* What tells our own links apart. */
+struct link_name {
+    enum link_purpose purpose;
+    uint32_t account;
+    uint32_t contact;
+    const struct address *address;
+};
+
+static struct node_link *find_own(const struct links *links, const struct link_name *name)
 {
     struct node_link *link = links->own;
-    while (link != NULL && (link->purpose != purpose || link->contact != contact ||
-                            !address_equal(&link->address, address))) {
+    while (link != NULL &&
+           (link->purpose != name->purpose || link->account != name->account ||
+            link->contact != name->contact || !address_equal(&link->address, name->address))) {
         link = link->own_next;
     }
     return link;
 }
 
-struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
-                                 const struct address *address)
+struct node_link *links_find_forward(const struct links *links, const struct address *address)
 {
-    return find_own(links, purpose, address, 0);
+    const struct link_name name = {.purpose = LINK_FORWARD, .address = address};
+    return find_own(links, &name);
 }
 
 size_t links_count(const struct links *links, enum link_purpose purpose)
@@ -159,46 +167,57 @@ size_t links_count(const struct links *links, enum link_purpose purpose)
     return n;
 }
 
-/* A new link to this relay. */
-static enum err dial(struct links *links, struct step *step, enum link_purpose purpose,
-                     const struct address *address, const struct dh_sk *key, struct node_link **out)
+/* The link of this name, or a new one under this key; key NULL: a fresh one. */
+static enum err open_own(struct links *links, struct step *step, const struct link_name *name,
+                         const struct dh_sk *key, struct node_link **out)
 {
-    struct node_link *link = add(links, LINKS_OWN_BIT | ++links->last_own, purpose);
+    *out = find_own(links, name);
+    if (*out != NULL) {
+        return ERR_OK;
+    }
+    struct node_link *link = add(links, LINKS_OWN_BIT | ++links->last_own, name->purpose);
     if (link == NULL) {
         return ERR_NO_MEMORY;
     }
-    link->address = *address;
+    link->address = *name->address;
+    link->account = name->account;
+    link->contact = name->contact;
     link->used_ms = step_now(step);
     link->own_next = links->own;
     links->own = link;
     *out = link;
-    bool public_only = purpose == LINK_FORWARD && !links->forward_private;
-    return step_connect(step, link->id, address, key, public_only);
+    struct dh_sk fresh;
+    if (key == NULL) {
+        env_random(step->turn->env, fresh.b, sizeof fresh.b);
+    }
+    bool public_only = name->purpose == LINK_FORWARD && !links->forward_private;
+    enum err err =
+        step_connect(step, link->id, name->address, key == NULL ? &fresh : key, public_only);
+    secret_wipe(&fresh, sizeof fresh);
+    return err;
 }
 
-enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
-                       const struct address *address, const struct dh_sk *key,
+enum err links_owner(struct links *links, struct step *step, uint32_t account,
+                     const struct address *address, const struct dh_sk *key,
+                     struct node_link **link)
+{
+    const struct link_name name = {.purpose = LINK_OWNER, .account = account, .address = address};
+    return open_own(links, step, &name, key, link);
+}
+
+enum err links_forward(struct links *links, struct step *step, const struct address *address,
                        struct node_link **link)
 {
-    *link = links_find_own(links, purpose, address);
-    return *link != NULL ? ERR_OK : dial(links, step, purpose, address, key, link);
+    const struct link_name name = {.purpose = LINK_FORWARD, .address = address};
+    return open_own(links, step, &name, NULL, link);
 }
 
-enum err links_anonymous(struct links *links, struct step *step, const struct address *address,
-                         uint32_t contact, struct node_link **link)
+enum err links_anonymous(struct links *links, struct step *step, uint32_t account, uint32_t contact,
+                         const struct address *address, struct node_link **link)
 {
-    *link = find_own(links, LINK_ANONYMOUS, address, contact);
-    if (*link != NULL) {
-        return ERR_OK;
-    }
-    struct dh_sk key;
-    env_random(step->turn->env, key.b, sizeof key.b);
-    enum err err = dial(links, step, LINK_ANONYMOUS, address, &key, link);
-    secret_wipe(&key, sizeof key);
-    if (err == ERR_OK) {
-        (*link)->contact = contact;
-    }
-    return err;
+    const struct link_name name = {
+        .purpose = LINK_ANONYMOUS, .account = account, .contact = contact, .address = address};
+    return open_own(links, step, &name, NULL, link);
 }
 
 bool links_busy(const struct node_link *link)

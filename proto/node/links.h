@@ -14,7 +14,7 @@
 
 enum link_purpose {
     LINK_INBOUND,   /* somebody dialled us: requests to our relay come in */
-    LINK_OWNER,     /* to the relay that our account uses, under its link key */
+    LINK_OWNER,     /* to a relay that an account uses, under its link key for it */
     LINK_ANONYMOUS, /* to any relay, under a fresh key: one deposit, pop or look-up */
     LINK_FORWARD,   /* to another relay, under a fresh key: sealed requests of our members */
 };
@@ -43,6 +43,7 @@ struct node_link {
     bool open;              /* false: still connecting */
     uint8_t hash[64];       /* handshake hash */
     struct address address; /* of the relay; not for LINK_INBOUND */
+    uint32_t account;       /* LINK_OWNER, LINK_ANONYMOUS: whose it is */
     uint32_t contact;       /* LINK_ANONYMOUS: whom its one request is for */
     uint32_t forwarding;    /* LINK_INBOUND: its requests that are passed on and unanswered */
     uint32_t credit;        /* frames that we may still send */
@@ -76,17 +77,21 @@ enum err links_opened_inbound(struct links *links, uint64_t id,
 /* Forgets the link; its unanswered requests are the caller's to fail first. */
 void links_remove(struct links *links, uint64_t id);
 
-/* The link to this relay for this purpose, opened (NODE_OUT_CONNECT) when there is none. */
-enum err links_connect(struct links *links, struct step *step, enum link_purpose purpose,
-                       const struct address *address, const struct dh_sk *key,
+/* Each gives the link that there is, or opens one (NODE_OUT_CONNECT). */
+
+/* The link of an account to a relay of its own. */
+enum err links_owner(struct links *links, struct step *step, uint32_t account,
+                     const struct address *address, const struct dh_sk *key,
+                     struct node_link **link) PETREL_MUST_USE;
+/* The link to another relay that all members of ours share, opened under a fresh key. */
+enum err links_forward(struct links *links, struct step *step, const struct address *address,
                        struct node_link **link) PETREL_MUST_USE;
-/* The anonymous link to this relay for one request of a contact, opened under a fresh key when
- * there is none. Close it when the request is answered. */
-enum err links_anonymous(struct links *links, struct step *step, const struct address *address,
-                         uint32_t contact, struct node_link **link) PETREL_MUST_USE;
-/* NULL: none. */
-struct node_link *links_find_own(const struct links *links, enum link_purpose purpose,
-                                 const struct address *address);
+/* The anonymous link to this relay for one request of an account's contact, opened under a fresh
+ * key. Close it when the request is answered. */
+enum err links_anonymous(struct links *links, struct step *step, uint32_t account, uint32_t contact,
+                         const struct address *address, struct node_link **link) PETREL_MUST_USE;
+/* The link to another relay that all members share; NULL: none. */
+struct node_link *links_find_forward(const struct links *links, const struct address *address);
 /* Links that we opened for this purpose. */
 size_t links_count(const struct links *links, enum link_purpose purpose);
 /* Whether a request of ours waits for an answer on it. */

@@ -31,7 +31,6 @@ struct node *node_new(const struct node_config *config)
     }
     node->config.forward = NULL;
     node->deadline = UINT64_MAX;
-    node->home.due = UINT64_MAX;
     node->sk = secret_new(sizeof *node->sk);
     if (node->sk == NULL || links_init(&node->links) != ERR_OK) {
         node_free(node);
@@ -48,15 +47,9 @@ void node_free(struct node *node)
     if (node == NULL) {
         return;
     }
-    for (size_t i = 0; i < WORK_SLOTS; i++) {
-        while (node->work[i] != NULL) {
-            work_drop(node, node->work[i]->contact);
-        }
-    }
-    cards_fini(&node->cards);
+    accounts_free(node);
     forwarder_fini(&node->forwarder);
     relay_host_free(node->relay);
-    seal_keys_free(node->keys);
     links_fini(&node->links);
     secret_free(node->sk);
     free(node);
@@ -101,20 +94,8 @@ static enum err load_relay(struct node *node, struct turn *turn)
     return node->relay == NULL ? ERR_NO_MEMORY : relay_host_load(node->relay, turn);
 }
 
-enum err node_open_account(struct node *node, struct step *step, const uint8_t *root)
-{
-    enum err err = account_load(node, step, root);
-    if (err == ERR_OK && node->keys != NULL) {
-        err = home_load(node, step);
-    }
-    if (err == ERR_OK && node->keys != NULL) {
-        err = outbox_load(node, step);
-    }
-    return err;
-}
-
-enum err node_load(struct node *node, struct turn *turn, const uint8_t *account_root,
-                   struct node_outputs *outs)
+enum err node_load(struct node *node, struct turn *turn, const struct node_root *roots,
+                   size_t nroots, struct node_outputs *outs)
 {
     struct step step = {.turn = turn, .outs = outs};
     /* Numbers of links never come twice, also not after a failed turn: begin at the clock. */
@@ -124,7 +105,7 @@ enum err node_load(struct node *node, struct turn *turn, const uint8_t *account_
         err = load_relay(node, turn);
     }
     if (err == ERR_OK) {
-        err = node_open_account(node, &step, account_root);
+        err = accounts_load(node, &step, roots, nroots);
     }
     return err == ERR_OK ? node_flush(node, turn, outs) : err;
 }
@@ -152,6 +133,8 @@ static enum err link_gone(struct node *node, struct step *step, uint64_t id, enu
     if (link == NULL) {
         return ERR_OK;
     }
+    struct account *me = account_find(node, link->account);
+    struct home *home = me == NULL ? NULL : home_of_link(me, id);
     switch (link->purpose) {
     case LINK_INBOUND:
         if (node->relay != NULL) {
@@ -160,11 +143,15 @@ static enum err link_gone(struct node *node, struct step *step, uint64_t id, enu
         }
         break;
     case LINK_OWNER:
-        err = id == node->home.link ? home_closed(node, step, reason) : ERR_OK;
-        pump_link_closed(node, step, link, reason);
+        err = home != NULL ? home_closed(me, step, home, reason) : ERR_OK;
+        if (me != NULL) {
+            pump_link_closed(me, step, link, reason);
+        }
         break;
     case LINK_ANONYMOUS:
-        pump_link_closed(node, step, link, reason);
+        if (me != NULL) {
+            pump_link_closed(me, step, link, reason);
+        }
         break;
     case LINK_FORWARD:
         err = forwarder_link_closed(node, step, link, reason);
@@ -191,14 +178,19 @@ static enum err link_opened(struct node *node, struct step *step, const struct n
     }
     link->open = true;
     memcpy(link->hash, input->u.opened.handshake_hash, sizeof link->hash);
-    if (link->purpose == LINK_OWNER) {
-        home_opened(node);
-        return ERR_OK;
-    }
     if (link->purpose == LINK_FORWARD) {
         return forwarder_link_opened(node, step, link);
     }
-    pump_link_opened(node, link);
+    struct account *me = account_find(node, link->account);
+    if (me == NULL) {
+        return ERR_OK;
+    }
+    struct home *home = home_of_link(me, link->id);
+    if (home != NULL) {
+        home_opened(home);
+    } else {
+        pump_link_opened(me, link);
+    }
     return ERR_OK;
 }
 
@@ -232,22 +224,22 @@ static enum err frame_request(struct node *node, struct step *step, struct node_
 }
 
 /* An answer for a contact, from the relay that was asked. */
-static enum err contact_answer(struct node *node, struct step *step,
+static enum err contact_answer(struct account *me, struct step *step,
                                const struct link_request *request, struct slice body)
 {
-    struct work *work = work_find(node, request->contact);
+    struct work *work = work_find(me, request->contact);
     if (work == NULL) {
         return ERR_OK;
     }
-    return request->kind == FRAME_QUEUE_DEPOSIT ? outbox_reply(node, step, work, request, body)
-                                                : contact_reply(node, step, work, request, body);
+    return request->kind == FRAME_QUEUE_DEPOSIT ? outbox_reply(me, step, work, request, body)
+                                                : contact_reply(me, step, work, request, body);
 }
 
 /* The answer was out of form. The request is off its link: nothing else would wake the contact. */
-static void contact_failed_answer(struct node *node, struct step *step,
+static void contact_failed_answer(struct account *me, struct step *step,
                                   const struct link_request *request, enum err err)
 {
-    struct work *work = work_find(node, request->contact);
+    struct work *work = work_find(me, request->contact);
     if (work != NULL) {
         work->in_flight = false;
         work_fail(step, work, err, 0);
@@ -255,20 +247,20 @@ static void contact_failed_answer(struct node *node, struct step *step,
 }
 
 /* The same through our own relay, which is not to blame for what is inside. */
-static enum err forwarded_reply(struct node *node, struct step *step, struct link_request *request,
+static enum err forwarded_reply(struct account *me, struct step *step, struct link_request *request,
                                 struct slice body)
 {
-    struct work *work = work_find(node, request->contact);
+    struct work *work = work_find(me, request->contact);
     if (work == NULL) {
         return ERR_OK;
     }
-    enum err err = foreign_reply(node, step, work, request, &body);
+    enum err err = foreign_reply(me, step, work, request, &body);
     if (err != ERR_OK || request->kind == 0) {
         return err;
     }
-    err = contact_answer(node, step, request, body);
+    err = contact_answer(me, step, request, body);
     if (err != ERR_OK && err_class(err) != ERR_CLASS_LOCAL) {
-        contact_failed_answer(node, step, request, err);
+        contact_failed_answer(me, step, request, err);
         err = ERR_OK;
     }
     return err;
@@ -282,18 +274,20 @@ static enum err frame_reply(struct node *node, struct step *step, struct node_li
     if (err == ERR_OK && link->purpose == LINK_FORWARD) {
         return forwarder_reply(node, step, link, &request, frame->body);
     }
-    if (err != ERR_OK || node->keys == NULL) {
+    struct account *me = account_find(node, link->account);
+    if (err != ERR_OK || me == NULL || me->keys == NULL) {
         return err;
     }
     if (request.kind == FRAME_RELAY_FORWARD) {
-        return forwarded_reply(node, step, &request, frame->body);
+        return forwarded_reply(me, step, &request, frame->body);
     }
     if (link->purpose == LINK_OWNER) {
-        return home_reply(node, step, &request, frame->body);
+        struct home *home = home_of_link(me, link->id);
+        return home != NULL ? home_reply(me, step, home, &request, frame->body) : ERR_OK;
     }
-    err = contact_answer(node, step, &request, frame->body);
+    err = contact_answer(me, step, &request, frame->body);
     if (err != ERR_OK && err_class(err) != ERR_CLASS_LOCAL) {
-        contact_failed_answer(node, step, &request, err);
+        contact_failed_answer(me, step, &request, err);
     }
     /* An anonymous link carries one request: nothing ties it to the next one. */
     return err == ERR_OK ? drop_link(node, step, link->id, ERR_OK) : err;
@@ -314,19 +308,20 @@ static enum err frame_credit(struct node_link *link, const struct frame *frame)
 }
 
 /* A push that made turns fail: acknowledged to the relay, so that those behind it come. */
-static enum err push_skipped(struct node *node, struct step *step, uint64_t number)
+static enum err push_skipped(struct account *me, struct step *step, struct home *home,
+                             uint64_t number)
 {
     struct event event = event_begin(step, "message.skipped", 64);
-    if (number > node->home.arrival) {
-        node->home.arrival = number;
-    }
-    return event_commit(step, node->keys, &event);
+    home_pushed(home, number);
+    return event_commit(step, me->keys, &event);
 }
 
 static enum err frame_push(struct node *node, struct step *step, struct node_link *link,
                            const struct frame *frame)
 {
-    if (link->purpose != LINK_OWNER || node->keys == NULL || !node->home.attached) {
+    struct account *me = link->purpose == LINK_OWNER ? account_find(node, link->account) : NULL;
+    struct home *home = me == NULL ? NULL : home_of_link(me, link->id);
+    if (home == NULL || me->keys == NULL || !home->attached) {
         return ERR_PROTOCOL;
     }
     if (!step->turn->store->growth) {
@@ -335,9 +330,9 @@ static enum err frame_push(struct node *node, struct step *step, struct node_lin
     struct queue_push push;
     enum err err = queue_push_read(frame->body, &push);
     if (err == ERR_OK && node_skip_has(node->config.skip, push.envelope)) {
-        return push_skipped(node, step, push.number);
+        return push_skipped(me, step, home, push.number);
     }
-    return err == ERR_OK ? inbox_push(node, step, frame->body) : err;
+    return err == ERR_OK ? inbox_push(me, step, home, frame->body) : err;
 }
 
 static enum err handle_frame(struct node *node, struct step *step, struct node_link *link,
@@ -408,16 +403,16 @@ static enum err expire_links(struct node *node, struct step *step)
 }
 
 /* Secrets of first contacts that nobody can use any more, and what was noted about them. */
-static enum err sweep(struct node *node, struct step *step, bool *more)
+static enum err sweep(struct account *me, struct step *step, bool *more)
 {
     uint64_t before;
     bool more_firsts = false;
-    enum err err = prekeys_horizon(step, node->keys, &before);
+    enum err err = prekeys_horizon(step, me->keys, &before);
     if (err == ERR_OK) {
-        err = prekeys_sweep(step, node->keys, before, more);
+        err = prekeys_sweep(step, me->keys, before, more);
     }
     if (err == ERR_OK) {
-        err = inbox_sweep(node, step, before, &more_firsts);
+        err = inbox_sweep(me, step, before, &more_firsts);
     }
     *more |= more_firsts;
     return err;
@@ -425,23 +420,34 @@ static enum err sweep(struct node *node, struct step *step, bool *more)
 
 static enum err tidy(struct node *node, struct step *step)
 {
-    bool more_events = false;
-    bool more_ids = false;
-    bool more_firsts = false;
+    bool more = false;
     if (step_now(step) - node->last_tidy < NODE_TIDY_MS) {
         return ERR_OK;
     }
-    enum err err = command_tidy(step, &more_ids);
-    if (err == ERR_OK && node->keys != NULL) {
-        err = event_trim(step, node->keys, &more_events);
+    enum err err = command_tidy(step, &more);
+    for (struct account *me = node->accounts; me != NULL && err == ERR_OK; me = me->next) {
+        bool more_events = false;
+        bool more_firsts = false;
+        if (me->keys != NULL && !me->removing) {
+            err = event_trim(step, me->keys, &more_events);
+        }
+        if (err == ERR_OK && me->keys != NULL && !me->removing) {
+            err = sweep(me, step, &more_firsts);
+        }
+        more |= more_events || more_firsts;
     }
-    if (err == ERR_OK && node->keys != NULL) {
-        err = sweep(node, step, &more_firsts);
-    }
-    if (err == ERR_OK && !more_events && !more_ids && !more_firsts) {
+    if (err == ERR_OK && !more) {
         node->last_tidy = step_now(step);
     }
     return err;
+}
+
+static void erased(struct node *node, uint32_t account)
+{
+    struct account *me = account_find(node, account);
+    if (me != NULL) {
+        removal_erased(me);
+    }
 }
 
 enum err node_step(struct node *node, struct turn *turn, const struct node_input *input,
@@ -461,6 +467,9 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
         return command_run(node, &step, input);
     case NODE_POLICY:
         forwarder_policy(node, input->u.policy);
+        return ERR_OK;
+    case NODE_ERASED:
+        erased(node, input->u.erased);
         return ERR_OK;
     }
     return ERR_BUG;
@@ -520,6 +529,22 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t account_deadline(const struct account *me)
+{
+    uint64_t first = removal_deadline(me);
+    if (me->keys == NULL) {
+        return first;
+    }
+    first = earlier(first, home_deadline(me));
+    for (size_t i = 0; me->work_count > 0 && i < WORK_SLOTS; i++) {
+        for (const struct work *work = me->work[i]; work != NULL; work = work->next) {
+            uint64_t due = work->in_flight ? UINT64_MAX : earlier(work->due, work->ack_due);
+            first = earlier(first, earlier(due, work->look_ms));
+        }
+    }
+    return first;
+}
+
 /* When each part wants to be looked at again. */
 static uint64_t next_deadline(const struct node *node)
 {
@@ -532,22 +557,36 @@ static uint64_t next_deadline(const struct node *node)
             first = earlier(first, link->used_ms + NODE_ANON_IDLE_MS);
         }
     }
-    if (node->keys == NULL) {
-        return first;
-    }
-    if (!node->home.waiting) {
-        first = earlier(first, node->home.due);
-    }
-    if (node->home.voids && node->home.attached && !node->home.voiding) {
-        first = earlier(first, node->home.void_due);
-    }
-    for (size_t i = 0; node->work_count > 0 && i < WORK_SLOTS; i++) {
-        for (const struct work *work = node->work[i]; work != NULL; work = work->next) {
-            uint64_t due = work->in_flight ? UINT64_MAX : earlier(work->due, work->ack_due);
-            first = earlier(first, earlier(due, work->look_ms));
-        }
+    for (const struct account *me = node->accounts; me != NULL; me = me->next) {
+        first = earlier(first, account_deadline(me));
     }
     return first;
+}
+
+/* What one identity has to do. */
+static enum err account_progress(struct account *me, struct step *step)
+{
+    enum err err = ERR_OK;
+    if (me->keys != NULL) {
+        err = home_progress(me, step);
+    }
+    if (err == ERR_OK && me->keys != NULL && !me->removing) {
+        err = pump_progress(me, step);
+    }
+    if (err == ERR_OK && me->keys != NULL) {
+        err = home_ack(me, step);
+    }
+    if (err == ERR_OK && me->keys != NULL) {
+        err = voiding_progress(me, step);
+    }
+    bool gone = false;
+    if (err == ERR_OK) {
+        err = removal_progress(me, step, &gone);
+    }
+    if (gone) {
+        account_forget(me);
+    }
+    return err;
 }
 
 enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *outs)
@@ -559,17 +598,10 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
         relay_host_deadline(node->relay) <= step_now(&step)) {
         err = relay_host_tick(node->relay, turn);
     }
-    if (err == ERR_OK) {
-        err = home_progress(node, &step);
-    }
-    if (err == ERR_OK) {
-        err = pump_progress(node, &step);
-    }
-    if (err == ERR_OK && node->keys != NULL) {
-        err = home_ack(node, &step);
-    }
-    if (err == ERR_OK && node->keys != NULL) {
-        err = voiding_progress(node, &step);
+    struct account *next;
+    for (struct account *me = node->accounts; me != NULL && err == ERR_OK; me = next) {
+        next = me->next;
+        err = account_progress(me, &step);
     }
     if (err == ERR_OK) {
         err = answer_all(node, &step);

@@ -21,10 +21,10 @@ struct node;
 struct node *node_new(const struct node_config *config);
 void node_free(struct node *node);
 /* Rebuilds memory from the store; on an empty store it makes what must exist (the node ID). Call
- * once, in a turn of its own, before anything else. account_root: R of account 1 when the host
- * could open it, or NULL (then the account is locked until account.unlock). */
-enum err node_load(struct node *node, struct turn *turn, const uint8_t *account_root,
-                   struct node_outputs *outs) PETREL_MUST_USE;
+ * once, in a turn of its own, before anything else. roots: of the accounts that the host could
+ * open; any other one is locked until account.unlock. */
+enum err node_load(struct node *node, struct turn *turn, const struct node_root *roots,
+                   size_t nroots, struct node_outputs *outs) PETREL_MUST_USE;
 /* Handles one input. A peer's or client's mistake is answered in outs and gives ERR_OK; any other
  * result is LOCAL and means that the turn has failed: abort it, free outs, free the node. */
 enum err node_step(struct node *node, struct turn *turn, const struct node_input *input,
@@ -40,10 +40,21 @@ uint64_t node_deadline(const struct node *node);
  */
 void node_identity(const struct node *node, struct sign_pk *id, struct sign_sk *sk);
 
-/* Queries: history, contacts, events and the like, from a read transaction, on any thread. root: R
- * of the account, NULL when locked. Gives the result map in w, which has LIMIT_CONTROL_MESSAGE
- * bytes. Errors as a control error, STATE or CALLER or LOCAL. */
-enum err node_query(struct turn *turn, const uint8_t *root, struct slice method,
-                    struct slice params, struct writer *w) PETREL_MUST_USE;
+/* Queries: history, contacts, events and the like, from a read transaction, on any thread. The
+ * parameter "account" says whose (without it: the first one); roots: of those that are open. Gives
+ * the result map in w, which has LIMIT_CONTROL_MESSAGE bytes. Errors as a control error, STATE or
+ * CALLER or LOCAL. */
+enum err node_query(struct turn *turn, const struct node_root *roots, size_t nroots,
+                    struct slice method, struct slice params, struct writer *w) PETREL_MUST_USE;
+/* The smallest number that no account has, for account.create. another: also when there is an
+ * account already, else ERR_ACCOUNT_EXISTS then. ERR_QUOTA: LIMIT_ACCOUNTS are there. LOCAL. */
+enum err node_account_free(struct turn *turn, bool another, uint32_t *number) PETREL_MUST_USE;
+/* The account that parameters name: "account", or the first one. ERR_NO_ACCOUNT, ERR_BAD_TYPE
+ * (out of range), LOCAL. */
+enum err node_account_named(struct turn *turn, struct slice params,
+                            uint32_t *number) PETREL_MUST_USE;
+
+/* Whether the account is being removed, and NODE_OUT_ERASE was said for it. */
+enum err node_account_erasing(struct turn *turn, uint32_t account, bool *erasing) PETREL_MUST_USE;
 
 #endif

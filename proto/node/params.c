@@ -83,3 +83,17 @@ void result_bool(struct writer *w, const char *name, bool v)
     pack_str(w, name);
     pack_bool(w, v);
 }
+
+bool params_bool(struct slice params, const char *name, bool *out)
+{
+    struct reader r;
+    if (!params_find(params, name, &r)) {
+        return false;
+    }
+    bool v = pack_read_bool(&r);
+    if (r.err != ERR_OK) {
+        return false;
+    }
+    *out = v;
+    return true;
+}

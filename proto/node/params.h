@@ -21,6 +21,7 @@ enum {
 bool params_str(struct slice params, const char *name, struct slice *out);
 bool params_bin(struct slice params, const char *name, size_t len, struct slice *out);
 bool params_uint(struct slice params, const char *name, uint64_t *out);
+bool params_bool(struct slice params, const char *name, bool *out);
 
 /* Writers of one pair of a result. */
 void result_str(struct writer *w, const char *name, struct slice text);

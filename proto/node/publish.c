@@ -30,7 +30,30 @@ static enum err make_status(struct home_step *h, struct publish_request *request
                                &h->signers.record);
 }
 
-/* A new version of our device list, naming the queue and record of this relay. */
+/* Our queues: that of this relay, and the second one when it is there. */
+static enum err list_queues(struct home_step *h, struct device_entry *entry)
+{
+    struct account *me = h->me;
+    entry->queues[0] = (struct device_place){.relay = h->row.address, .key = h->signers.queue_pk};
+    entry->queue_count = 1;
+    for (uint8_t slot = 1; slot < LIMIT_HOMES; slot++) {
+        struct relay_row row;
+        bool second = me->homes[slot].address.port != 0 && me->homes[slot].role == HOME_SECOND;
+        enum err err = second ? relay_row_get(h->step, me->keys, slot, &row) : ERR_OK;
+        if (err != ERR_OK) {
+            return err;
+        }
+        if (second && row.registered) {
+            entry->queues[1].relay = row.address;
+            home_queue(&row, &entry->queues[1].key);
+            entry->queue_count = 2;
+        }
+        secret_wipe(&row, sizeof row);
+    }
+    return ERR_OK;
+}
+
+/* A new version of our device list, naming our queues and the record of this relay. */
 static enum err make_list(struct home_step *h)
 {
     struct device_list *list = arena_alloc(h->step->turn->arena, sizeof *list);
@@ -43,23 +66,22 @@ static enum err make_list(struct home_step *h)
     list->count = 1;
     list->entries[0] = (struct device_entry){
         .certificate = h->account.certificate,
-        .queue_count = 1,
-        .queues = {{.relay = h->row.address, .key = h->signers.queue_pk}},
         .record = {.relay = h->row.address, .key = h->signers.record_pk},
     };
+    enum err err = list_queues(h, &list->entries[0]);
     struct sign_pk id;
     struct sign_sk identity;
     account_identity(&h->account, &id, &identity);
-    enum err err = device_list_make(&w, list, &identity);
+    if (err == ERR_OK) {
+        err = device_list_make(&w, list, &identity);
+    }
     secret_wipe(&identity, sizeof identity);
     if (err != ERR_OK) {
         return err;
     }
     h->account.list_version = list->version;
     h->account.device_list = writer_done(&w);
-    h->row.described = 0; /* the descriptors name the old version */
-    err = relay_row_put(h->step, h->node->keys, &h->row);
-    return err == ERR_OK ? account_row_put(h->step, h->node->keys, &h->account) : err;
+    return account_row_put(h->step, h->me->keys, &h->account);
 }
 
 /* The sealed body of our record: device list and signed prekey. */
@@ -67,7 +89,7 @@ static enum err make_body(struct home_step *h, struct slice *sealed)
 {
     struct step *step = h->step;
     struct prekey_secret secret;
-    enum err err = prekeys_make(step, h->node->keys, PREKEY_SIGNED, h->row.spk_id, &secret);
+    enum err err = prekeys_make(step, h->me->keys, PREKEY_SIGNED, h->row.spk_id, &secret);
     if (err != ERR_OK) {
         return err;
     }
@@ -89,7 +111,7 @@ static enum err make_body(struct home_step *h, struct slice *sealed)
         return out == NULL ? ERR_NO_MEMORY : ERR_BUG;
     }
     struct aead_key key;
-    record_key(&key, &h->node->account_id, &h->signers.record_pk);
+    record_key(&key, &h->me->id, &h->signers.record_pk);
     record_seal(out, &key, step->turn->env, RECORD_BODY_ID, writer_done(&w));
     secret_wipe(&key, sizeof key);
     *sealed = slice_of(out, w.len + RECORD_OVERHEAD);
@@ -104,12 +126,12 @@ static enum err make_parts(struct home_step *h, struct record_put *put)
     struct sign_sk sign;
     struct aead_key key;
     prim_sign_keypair(&sign_pk, &sign, h->account.device_sign);
-    record_key(&key, &h->node->account_id, &h->signers.record_pk);
+    record_key(&key, &h->me->id, &h->signers.record_pk);
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < LIMIT_ONE_TIME_REFILL; i++) {
         struct prekey_secret secret;
         uint32_t id = h->row.parts_sent + 1 + (uint32_t)i;
-        err = prekeys_make(step, h->node->keys, PREKEY_ONE_TIME, id, &secret);
+        err = prekeys_make(step, h->me->keys, PREKEY_ONE_TIME, id, &secret);
         if (err != ERR_OK) {
             break;
         }
@@ -148,7 +170,7 @@ static enum err make_bundle(struct home_step *h, bool body, struct publish_reque
     }
     if (h->row.spk_id == 0 && err == ERR_OK) {
         h->row.spk_id = 1;
-        err = relay_row_put(step, h->node->keys, &h->row);
+        err = relay_row_put(step, h->me->keys, home_slot(h->me, h->home), &h->row);
     }
     put->seq = h->account.list_version;
     put->has_body = body;
@@ -163,7 +185,7 @@ static enum err make_bundle(struct home_step *h, bool body, struct publish_reque
     }
     if (err == ERR_OK && !body) {
         h->row.last_part = h->row.parts_sent + (uint32_t)put->nparts;
-        err = relay_row_put(step, h->node->keys, &h->row);
+        err = relay_row_put(step, h->me->keys, home_slot(h->me, h->home), &h->row);
     }
     if (err == ERR_OK) {
         err = record_put_write(&request->body, step->turn->arena, h->link->hash, put,
@@ -172,20 +194,32 @@ static enum err make_bundle(struct home_step *h, bool body, struct publish_reque
     return err;
 }
 
-/* The descriptor of the first period that the relay does not have yet. */
-static enum err make_descriptor(struct home_step *h, struct publish_request *request)
+/* The last period of which the relay has a descriptor that names the present list; 0: none. */
+static uint64_t described(const struct relay_row *row, const struct account_row *account)
+{
+    return row->list_version == account->list_version ? row->described : 0;
+}
+
+/* The descriptor of the first period that the relay does not have yet, if it is time for it.
+ * record: where our key bundle is. */
+static enum err make_descriptor(struct home_step *h, const struct device_place *record,
+                                struct publish_request *request)
 {
     struct step *step = h->step;
     uint64_t period = descriptor_period(step_now(step));
-    if (h->row.described >= period) {
-        period = h->row.described + 1;
+    uint64_t done = described(&h->row, &h->account);
+    if (done >= period + PUBLISH_AHEAD) {
+        return ERR_OK;
+    }
+    if (done >= period) {
+        period = done + 1;
     }
     struct descriptor descriptor = {
         .created_ms = step_now(step),
         .list_version = h->account.list_version,
-        .record = h->signers.record_pk,
+        .record = record->key,
         .relay_count = 1,
-        .relays = {{.address = h->row.address}},
+        .relays = {{.address = record->relay}},
     };
     device_list_hash(h->account.device_list, descriptor.list_hash);
     uint8_t nonce[PRIM_AEAD_NONCE];
@@ -211,7 +245,7 @@ static enum err make_descriptor(struct home_step *h, struct publish_request *req
  * reader allows. */
 static enum err drop_old(struct home_step *h)
 {
-    struct seal_keys *keys = h->node->keys;
+    struct seal_keys *keys = h->me->keys;
     uint64_t successor = 0; /* when the one after it was made */
     for (uint32_t id = h->row.spk_id; id > 0; id--) {
         struct prekey_secret secret;
@@ -237,7 +271,7 @@ static enum err rotate(struct home_step *h)
     if (h->row.spk_id == 0 || h->row.record_seq != h->account.list_version) {
         return ERR_OK; /* a bundle is on its way already */
     }
-    enum err err = prekeys_get(h->step, h->node->keys, PREKEY_SIGNED, h->row.spk_id, &secret);
+    enum err err = prekeys_get(h->step, h->me->keys, PREKEY_SIGNED, h->row.spk_id, &secret);
     uint64_t made = err == ERR_OK ? secret.created_ms : 0;
     secret_wipe(&secret, sizeof secret);
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
@@ -252,15 +286,35 @@ static enum err rotate(struct home_step *h)
         h->row.parts_sent = h->row.last_part; /* whether they are there or not: to be dropped too */
     }
     if (err == ERR_OK) {
-        err = relay_row_put(h->step, h->node->keys, &h->row);
+        err = relay_row_put(h->step, h->me->keys, home_slot(h->me, h->home), &h->row);
     }
     return err == ERR_OK ? make_list(h) : err;
 }
 
+/* A relay that is not the main one has our descriptors, so that who asks there finds us. */
+static enum err publish_elsewhere(struct home_step *h, struct publish_request *request)
+{
+    struct relay_row main;
+    struct device_place record;
+    enum err err = relay_row_get(h->step, h->me->keys, 0, &main);
+    bool bundle = err == ERR_OK && h->account.device_list.len > 0 &&
+                  main.record_seq == h->account.list_version;
+    if (bundle) {
+        record.relay = main.address;
+        home_record(&main, &record.key);
+        err = make_descriptor(h, &record, request);
+    }
+    secret_wipe(&main, sizeof main);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 enum err publish_next(struct home_step *h, struct publish_request *request)
 {
-    const struct home *home = &h->node->home;
+    const struct home *home = h->home;
     *request = (struct publish_request){.due = false};
+    if (home->role != HOME_MAIN) {
+        return publish_elsewhere(h, request);
+    }
     if (home->stale) {
         return make_status(h, request);
     }
@@ -278,15 +332,13 @@ enum err publish_next(struct home_step *h, struct publish_request *request)
         h->row.parts_sent < UINT32_MAX - LIMIT_ONE_TIME_REFILL) {
         return make_bundle(h, false, request);
     }
-    if (h->row.described < descriptor_period(step_now(h->step)) + PUBLISH_AHEAD) {
-        return make_descriptor(h, request);
-    }
-    return ERR_OK;
+    struct device_place record = {.relay = h->row.address, .key = h->signers.record_pk};
+    return make_descriptor(h, &record, request);
 }
 
 /* What the relay has of our record. After a crash it can be the version that we were about to send,
  * or, for a restored account, a later one: then ours becomes the next. */
-static enum err status_done(struct node *node, struct relay_row *row, struct account_row *account,
+static enum err status_done(struct account *me, struct relay_row *row, struct account_row *account,
                             struct slice body)
 {
     struct record_status_reply status;
@@ -294,7 +346,7 @@ static enum err status_done(struct node *node, struct relay_row *row, struct acc
     if (err != ERR_OK) {
         return err;
     }
-    struct home *home = &node->home;
+    struct home *home = home_main(me);
     /* Numbers that are used up never come back: a relay must not be able to use them all up. */
     if ((status.last_part > row->last_part && status.last_part - row->last_part > PUBLISH_JUMP) ||
         (status.seq > account->list_version && status.seq - account->list_version > PUBLISH_JUMP)) {
@@ -315,7 +367,7 @@ static enum err status_done(struct node *node, struct relay_row *row, struct acc
 }
 
 /* The relay took what we put: a body with its list, or one-time parts. */
-static enum err put_done(struct node *node, struct relay_row *row,
+static enum err put_done(struct account *me, struct relay_row *row,
                          const struct account_row *account, struct slice body)
 {
     struct record_put_reply put;
@@ -326,22 +378,26 @@ static enum err put_done(struct node *node, struct relay_row *row,
     if (row->record_seq == account->list_version) {
         row->parts_sent = row->last_part;
     }
+    if (row->record_seq != account->list_version) {
+        home_wake_others(me); /* descriptors there are to name this version */
+    }
     row->record_seq = account->list_version;
-    node->home.parts = put.parts_left;
+    home_main(me)->parts = put.parts_left;
     return ERR_OK;
 }
 
-enum err publish_done(struct node *node, struct step *step, struct relay_row *row,
+enum err publish_done(struct account *me, struct step *step, struct relay_row *row,
                       struct account_row *account, uint8_t kind, struct slice body)
 {
     uint64_t period = descriptor_period(step_now(step));
     switch (kind) {
     case FRAME_RECORD_PUT:
-        return put_done(node, row, account, body);
+        return put_done(me, row, account, body);
     case FRAME_RECORD_STATUS:
-        return status_done(node, row, account, body);
+        return status_done(me, row, account, body);
     case FRAME_DESCRIPTOR_PUT:
-        row->described = row->described >= period ? row->described + 1 : period;
+        row->described = described(row, account) >= period ? row->described + 1 : period;
+        row->list_version = account->list_version;
         return ERR_OK;
     default:
         return ERR_PROTOCOL;

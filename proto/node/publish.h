@@ -13,8 +13,9 @@
 
 /* Everything that one step towards our relay looks at. Secret: wipe after use. */
 struct home_step {
-    struct node *node;
+    struct account *me;
     struct step *step;
+    struct home *home;
     struct node_link *link; /* to the relay */
     struct account_row account;
     struct relay_row row;
@@ -33,10 +34,10 @@ struct publish_request {
  * the store has them; after an error they are not to be used. */
 enum err publish_next(struct home_step *h, struct publish_request *request) PETREL_MUST_USE;
 
-/* What the relay's good answer to a request of this kind changes: in node->home and in both rows,
+/* What the relay's good answer to a request of this kind changes: in home and in both rows,
  * which the caller puts. ERR_MALFORMED and the like; ERR_PROTOCOL: numbers that cannot be, or a
  * kind that is not of this module. */
-enum err publish_done(struct node *node, struct step *step, struct relay_row *row,
+enum err publish_done(struct account *me, struct step *step, struct relay_row *row,
                       struct account_row *account, uint8_t kind, struct slice body) PETREL_MUST_USE;
 
 #endif

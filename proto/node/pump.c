@@ -13,24 +13,24 @@ enum {
     PUMP_AGAIN_MS = 24 * 3600000, /* unacknowledged so long: deposit again, or ask again */
 };
 
-void pump_relay_ready(struct node *node)
+void pump_relay_ready(struct account *me)
 {
     for (size_t i = 0; i < WORK_SLOTS; i++) {
-        for (struct work *work = node->work[i]; work != NULL; work = work->next) {
+        for (struct work *work = me->work[i]; work != NULL; work = work->next) {
             work_resume(work);
         }
     }
 }
 
-void pump_link_opened(struct node *node, const struct node_link *link)
+void pump_link_opened(struct account *me, const struct node_link *link)
 {
-    struct work *work = work_find(node, link->contact);
+    struct work *work = work_find(me, link->contact);
     if (work != NULL) {
         work_resume(work);
     }
 }
 
-void pump_link_closed(struct node *node, struct step *step, const struct node_link *link,
+void pump_link_closed(struct account *me, struct step *step, const struct node_link *link,
                       enum err reason)
 {
     if (reason == ERR_OK) {
@@ -38,7 +38,7 @@ void pump_link_closed(struct node *node, struct step *step, const struct node_li
     }
     for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
         const struct link_request *request = &link->requests[i];
-        struct work *work = request->id != 0 ? work_find(node, request->contact) : NULL;
+        struct work *work = request->id != 0 ? work_find(me, request->contact) : NULL;
         if (work != NULL && work->in_flight) {
             work->in_flight = false;
             foreign_free(work->foreign);
@@ -46,7 +46,7 @@ void pump_link_closed(struct node *node, struct step *step, const struct node_li
             work_fail(step, work, reason, 0);
         }
     }
-    struct work *work = link->open ? NULL : work_find(node, link->contact);
+    struct work *work = link->open ? NULL : work_find(me, link->contact);
     if (work != NULL && !work->in_flight && !work->gave_up && work->due == UINT64_MAX) {
         work_fail(step, work, reason, 0); /* it waited for this link */
     }
@@ -62,7 +62,7 @@ static bool may_leave(const struct contact_row *row, const struct outbox_row *en
 
 /* Makes an ack-only entry for each session that still owes one: each acknowledges its own. None is
  * made while one waits to leave: a receiver can skip only so many. */
-static enum err make_acks(struct node *node, struct step *step, struct work *work,
+static enum err make_acks(struct account *me, struct step *step, struct work *work,
                           struct contact_row *row)
 {
     uint64_t now = step_now(step);
@@ -70,9 +70,9 @@ static enum err make_acks(struct node *node, struct step *step, struct work *wor
     struct outbox_row entry;
     work->ack_due = UINT64_MAX;
     if (row->state == CONTACT_BLOCKED) {
-        return owed_row_del(step, node->keys, row->number);
+        return owed_row_del(step, me->keys, row->number);
     }
-    enum err err = outbox_row_next(step, node->keys, row->number, &order, &entry);
+    enum err err = outbox_row_next(step, me->keys, row->number, &order, &entry);
     work->ack_again = err == ERR_OK;
     if (err != ERR_NOT_FOUND) {
         return err;
@@ -83,49 +83,49 @@ static enum err make_acks(struct node *node, struct step *step, struct work *wor
             continue;
         }
         entry = (struct outbox_row){.ack_only = true, .created = now};
-        err = outbox_seal(node, step, row, (uint8_t)slot, &entry);
+        err = outbox_seal(me, step, row, (uint8_t)slot, &entry);
         if (err == ERR_OK) {
             work->acked_ms = now;
-            err = outbox_row_put(step, node->keys, row->number, OUTBOX_ACKS | now << 3 | slot,
-                                 &entry);
+            err =
+                outbox_row_put(step, me->keys, row->number, OUTBOX_ACKS | now << 3 | slot, &entry);
         } else if (err == ERR_NOT_NOW) {
             err = ERR_OK;
         }
     }
-    return err == ERR_OK ? owed_row_del(step, node->keys, row->number) : err;
+    return err == ERR_OK ? owed_row_del(step, me->keys, row->number) : err;
 }
 
 /* The entry to send next: an ack-only body first, then the oldest that is not at the relay. */
-static enum err next_entry(struct node *node, struct step *step, struct work *work, uint64_t *order,
-                           struct outbox_row *entry)
+static enum err next_entry(struct account *me, struct step *step, struct work *work,
+                           uint64_t *order, struct outbox_row *entry)
 {
     *order = OUTBOX_ACKS;
-    enum err err = outbox_row_next(step, node->keys, work->contact, order, entry);
+    enum err err = outbox_row_next(step, me->keys, work->contact, order, entry);
     if (err != ERR_NOT_FOUND) {
         return err;
     }
     *order = work->head;
-    err = outbox_row_next(step, node->keys, work->contact, order, entry);
+    err = outbox_row_next(step, me->keys, work->contact, order, entry);
     while (err == ERR_OK && entry->state == OUTBOX_AT_RELAY) {
         work->head = ++*order;
-        err = outbox_row_next(step, node->keys, work->contact, order, entry);
+        err = outbox_row_next(step, me->keys, work->contact, order, entry);
     }
     return err;
 }
 
 /* Looks after one entry that has been at the relay, or has waited, for long. */
-static enum err look_at(struct node *node, struct step *step, struct work *work,
+static enum err look_at(struct account *me, struct step *step, struct work *work,
                         struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
     uint64_t now = step_now(step);
     if (now - entry->created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
         work_resume(work); /* a session that was full may go on */
         row->told = 0;     /* it may have been what told them of our queue */
-        enum err err = contact_row_put(step, node->keys, row);
+        enum err err = contact_row_put(step, me->keys, row);
         if (err != ERR_OK) {
             return err;
         }
-        return outbox_give_up(node, step, row, order, entry, ERR_EXPIRED);
+        return outbox_give_up(me, step, row, order, entry, ERR_EXPIRED);
     }
     if (entry->state != OUTBOX_AT_RELAY || now - entry->at_relay_ms < PUMP_AGAIN_MS) {
         return ERR_OK;
@@ -138,11 +138,11 @@ static enum err look_at(struct node *node, struct step *step, struct work *work,
     entry->state = OUTBOX_SEALED;
     work->head = order < work->head ? order : work->head;
     work_resume(work);
-    return outbox_row_put(step, node->keys, row->number, order, entry);
+    return outbox_row_put(step, me->keys, row->number, order, entry);
 }
 
 /* Looks after all entries of a contact. */
-static enum err look(struct node *node, struct step *step, struct work *work,
+static enum err look(struct account *me, struct step *step, struct work *work,
                      struct contact_row *row)
 {
     uint64_t now = step_now(step);
@@ -152,21 +152,21 @@ static enum err look(struct node *node, struct step *step, struct work *work,
     work->look_ms = now + LIMIT_OUTBOX_LOOK_MS;
     while (err == ERR_OK) {
         struct arena_mark mark = arena_mark(step->turn->arena);
-        err = outbox_row_next(step, node->keys, row->number, &order, &entry);
+        err = outbox_row_next(step, me->keys, row->number, &order, &entry);
         if (err == ERR_OK) {
-            err = look_at(node, step, work, row, order, &entry);
+            err = look_at(me, step, work, row, order, &entry);
         }
         order++;
         arena_rewind(step->turn->arena, mark);
     }
     if (err == ERR_NOT_FOUND && row->first_sent != 0 && now - row->first_sent >= PUMP_AGAIN_MS) {
-        return contact_restart(node, step, work, row);
+        return contact_restart(me, step, work, row);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* Does what is due for one contact. *idle: there is nothing left to do. */
-static enum err progress(struct node *node, struct step *step, struct work *work, bool *idle)
+static enum err progress(struct account *me, struct step *step, struct work *work, bool *idle)
 {
     uint64_t now = step_now(step);
     struct contact_row row;
@@ -174,39 +174,39 @@ static enum err progress(struct node *node, struct step *step, struct work *work
     uint64_t order;
     bool ready = false;
     *idle = false;
-    enum err err = contact_row_get(step, node->keys, work->contact, &row);
+    enum err err = contact_row_get(step, me->keys, work->contact, &row);
     if (err != ERR_OK || row.state == CONTACT_BLOCKED) {
         *idle = err == ERR_OK || err == ERR_NOT_FOUND;
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
     if (work->look_ms <= now) {
-        err = look(node, step, work, &row);
+        err = look(me, step, work, &row);
     }
     if (err == ERR_OK && work->due <= now && !work->in_flight) {
         work->due = UINT64_MAX;
-        err = next_entry(node, step, work, &order, &entry);
+        err = next_entry(me, step, work, &order, &entry);
         if (err == ERR_OK) {
-            err = contact_progress(node, step, work, &row, &ready);
+            err = contact_progress(me, step, work, &row, &ready);
         }
         if (err == ERR_OK && ready && (entry.ack_only || may_leave(&row, &entry))) {
-            err = outbox_send(node, step, work, &row, order, &entry);
+            err = outbox_send(me, step, work, &row, order, &entry);
         }
     }
     /* A body that just left carried the acknowledgement; else it goes alone. */
     if ((err == ERR_OK || err == ERR_NOT_FOUND) && work->ack_due <= now && !work->in_flight) {
         bool backs_off = work->due > now && work->due != UINT64_MAX;
-        err = make_acks(node, step, work, &row);
+        err = make_acks(me, step, work, &row);
         order = OUTBOX_ACKS;
         if (err == ERR_OK && !backs_off) {
-            err = outbox_row_next(step, node->keys, work->contact, &order, &entry);
+            err = outbox_row_next(step, me->keys, work->contact, &order, &entry);
         }
         if (err == ERR_OK && !backs_off) {
-            err = outbox_send(node, step, work, &row, order, &entry);
+            err = outbox_send(me, step, work, &row, order, &entry);
         }
     }
     if (err == ERR_NOT_FOUND) {
         uint64_t any = 0;
-        err = outbox_row_next(step, node->keys, work->contact, &any, &entry);
+        err = outbox_row_next(step, me->keys, work->contact, &any, &entry);
         *idle = err == ERR_NOT_FOUND && work->ack_due == UINT64_MAX && !work->in_flight &&
                 now - work->acked_ms >= LIMIT_ACK_INTERVAL_MS;
         if (err == ERR_NOT_FOUND && !*idle && work->due == UINT64_MAX) {
@@ -217,21 +217,21 @@ static enum err progress(struct node *node, struct step *step, struct work *work
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err pump_progress(struct node *node, struct step *step)
+enum err pump_progress(struct account *me, struct step *step)
 {
     uint64_t now = step_now(step);
-    if (node->keys == NULL || node->work_count == 0) {
+    if (me->keys == NULL || me->work_count == 0) {
         return ERR_OK;
     }
     for (size_t i = 0; i < WORK_SLOTS; i++) {
         struct work *next;
-        for (struct work *work = node->work[i]; work != NULL; work = next) {
+        for (struct work *work = me->work[i]; work != NULL; work = next) {
             bool idle = false;
             next = work->next;
             if ((work->due <= now && !work->in_flight) || work->look_ms <= now ||
                 (work->ack_due <= now && !work->in_flight)) {
                 struct arena_mark mark = arena_mark(step->turn->arena);
-                enum err err = progress(node, step, work, &idle);
+                enum err err = progress(me, step, work, &idle);
                 arena_rewind(step->turn->arena, mark);
                 if (err_class(err) == ERR_CLASS_LOCAL) {
                     return err;
@@ -241,7 +241,7 @@ enum err pump_progress(struct node *node, struct step *step)
                 }
             }
             if (idle) {
-                work_drop(node, work->contact);
+                work_drop(me, work->contact);
             }
         }
     }

@@ -186,7 +186,7 @@ static enum err list_contacts(struct query *q, bool requests)
 static enum err query_contact_list(struct query *q)
 {
     struct relay_row relay;
-    enum err err = relay_row_get(&q->step, q->keys, &relay);
+    enum err err = relay_row_get(&q->step, q->keys, 0, &relay);
     if (err == ERR_OK) {
         q->home = relay.address;
         q->own_machine = relay.own_machine != 0;
@@ -369,8 +369,63 @@ static const struct {
     {"consumer.get", query_consumer_get},
 };
 
-enum err node_query(struct turn *turn, const uint8_t *root, struct slice method,
-                    struct slice params, struct writer *w)
+enum err node_account_free(struct turn *turn, bool another, uint32_t *number)
+{
+    struct step step = {.turn = turn};
+    uint32_t taken = 0;
+    uint32_t count = 0;
+    *number = 1;
+    enum err err = account_row_after(&step, 0, &taken);
+    while (err == ERR_OK) {
+        *number += taken == *number;
+        count++;
+        err = account_row_after(&step, taken, &taken);
+    }
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (count > 0 && !another) {
+        return ERR_ACCOUNT_EXISTS;
+    }
+    return count >= LIMIT_ACCOUNTS ? ERR_QUOTA : ERR_OK;
+}
+
+enum err node_account_named(struct turn *turn, struct slice params, uint32_t *number)
+{
+    struct step step = {.turn = turn};
+    uint64_t named = 0;
+    uint32_t found = 0;
+    bool given = params_uint(params, "account", &named);
+    if (given && (named == 0 || named > UINT32_MAX)) {
+        return ERR_NO_ACCOUNT;
+    }
+    enum err err = account_row_after(&step, given ? (uint32_t)named - 1 : 0, &found);
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && given && found != named)) {
+        return ERR_NO_ACCOUNT;
+    }
+    *number = found;
+    return err;
+}
+
+/* The keys of the account that the parameters name. */
+static enum err open_keys(struct query *q, const struct node_root *roots, size_t nroots)
+{
+    uint32_t number;
+    enum err err = node_account_named(q->step.turn, q->params, &number);
+    if (err != ERR_OK) {
+        return err;
+    }
+    for (size_t i = 0; i < nroots; i++) {
+        if (roots[i].account == number) {
+            q->keys = seal_keys_new_account(number, roots[i].r);
+            return q->keys == NULL ? ERR_NO_MEMORY : seal_keys_load(q->keys, q->step.turn);
+        }
+    }
+    return ERR_ACCOUNT_LOCKED;
+}
+
+enum err node_query(struct turn *turn, const struct node_root *roots, size_t nroots,
+                    struct slice method, struct slice params, struct writer *w)
 {
     size_t i = 0;
     size_t n = sizeof QUERIES / sizeof QUERIES[0];
@@ -381,13 +436,7 @@ enum err node_query(struct turn *turn, const uint8_t *root, struct slice method,
         return ERR_UNKNOWN_METHOD;
     }
     struct query q = {.step = {.turn = turn}, .params = params, .out = w};
-    if (root == NULL) {
-        bool exists;
-        enum err there = account_row_exists(&q.step, ROW_ACCOUNT, &exists);
-        return there != ERR_OK ? there : exists ? ERR_ACCOUNT_LOCKED : ERR_NO_ACCOUNT;
-    }
-    q.keys = seal_keys_new_account(ROW_ACCOUNT, root);
-    enum err err = q.keys == NULL ? ERR_NO_MEMORY : seal_keys_load(q.keys, turn);
+    enum err err = open_keys(&q, roots, nroots);
     if (err == ERR_OK) {
         err = QUERIES[i].run(&q);
     }

@@ -40,6 +40,9 @@ static const struct field RELAY_FIELDS[] = {
     FIELD(15, FIELD_LATER, relay_row, queue_bytes, 0),
     FIELD(16, FIELD_LATER, relay_row, queue_days, 0),
     FIELD(17, FIELD_LATER, relay_row, own_machine, 0),
+    FIELD(18, FIELD_LATER, relay_row, role, 0),
+    FIELD(19, FIELD_LATER, relay_row, left_ms, 0),
+    FIELD(20, FIELD_LATER, relay_row, list_version, 0),
 };
 
 static const struct field CONTACT_FIELDS[] = {
@@ -81,6 +84,8 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(35, FIELD_LATER, contact_row, stock, 0),
     FIELD(36, FIELD_LATER, contact_row, day_ms, 0),
     FIELD(37, FIELD_LATER, contact_row, day_back, 0),
+    FIELD(38, FIELD_SLICE, contact_row, second, LIMIT_BODY_ROUTE),
+    FIELD(39, FIELD_LATER, contact_row, minted_for, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -214,15 +219,21 @@ enum err account_row_get(struct step *step, struct seal_keys *keys, struct accou
     return row_get(step, keys, &ACCOUNT_ROW, &k, row);
 }
 
-enum err account_row_exists(struct step *step, uint32_t account, bool *exists)
+enum err account_row_after(struct step *step, uint32_t after, uint32_t *account)
 {
     struct store_key k = store_key_new();
-    store_key_u32(&k, account);
-    store_key_u8(&k, 0);
-    struct slice value;
-    enum err err = store_get(step->turn->store, STORE_ACCOUNT, store_key_slice(&k), &value);
-    *exists = err == ERR_OK;
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    struct store_row row;
+    if (after == UINT32_MAX) {
+        return ERR_NOT_FOUND;
+    }
+    store_key_u32(&k, after + 1);
+    enum err err =
+        store_seek(step->turn->store, STORE_ACCOUNT, STORE_GE, store_key_slice(&k), &row);
+    if (err == ERR_OK) {
+        struct reader r = reader_of(row.key);
+        *account = reader_u32(&r);
+    }
+    return err;
 }
 
 enum err account_row_put(struct step *step, struct seal_keys *keys, const struct account_row *row)
@@ -231,16 +242,35 @@ enum err account_row_put(struct step *step, struct seal_keys *keys, const struct
     return row_put(step, keys, &ACCOUNT_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
 }
 
-enum err relay_row_get(struct step *step, struct seal_keys *keys, struct relay_row *row)
+/* account | 0x01, and the slot when it is not 0. */
+static struct store_key relay_key(struct seal_keys *keys, uint8_t slot)
 {
     struct store_key k = account_key(keys, 1);
-    return row_get(step, keys, &RELAY_ROW, &k, row);
+    if (slot > 0) {
+        store_key_u8(&k, slot);
+    }
+    return k;
 }
 
-enum err relay_row_put(struct step *step, struct seal_keys *keys, const struct relay_row *row)
+enum err relay_row_get(struct step *step, struct seal_keys *keys, uint8_t slot,
+                       struct relay_row *row)
 {
-    struct store_key k = account_key(keys, 1);
+    struct store_key k = relay_key(keys, slot);
+    enum err err = row_get(step, keys, &RELAY_ROW, &k, row);
+    return err == ERR_OK && row->role > HOME_LEAVING ? ERR_CORRUPT : err;
+}
+
+enum err relay_row_put(struct step *step, struct seal_keys *keys, uint8_t slot,
+                       const struct relay_row *row)
+{
+    struct store_key k = relay_key(keys, slot);
     return row_put(step, keys, &RELAY_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
+}
+
+enum err relay_row_del(struct step *step, struct seal_keys *keys, uint8_t slot)
+{
+    struct store_key k = relay_key(keys, slot);
+    return store_del(step->turn->store, STORE_ACCOUNT, store_key_slice(&k));
 }
 
 /* account | keyed hash of the ID. */

@@ -15,7 +15,7 @@
 #include "store/seal.h"
 
 enum {
-    ROW_ACCOUNT = 1,         /* number of the only account */
+    ROW_ACCOUNT = 1,         /* number of the first account */
     ROW_CONTACT_MAX = 16384, /* largest encoded contact, bytes */
     ROW_TOKEN = 32,
     ROW_RECEIPT = 1024,
@@ -35,7 +35,15 @@ struct account_row {
     struct slice device_list; /* signed, encoded; empty before there is a queue */
 };
 
-/* STORE_ACCOUNT, account | 0x01: the relay that this account uses. */
+enum home_role {
+    HOME_MAIN = 0,    /* queue, key bundle, descriptors */
+    HOME_SECOND = 1,  /* one more queue, in case that the first one cannot be reached */
+    HOME_LEFT = 2,    /* read until nothing comes any more */
+    HOME_LEAVING = 3, /* not read any more: what is ours there is to be deleted */
+};
+
+/* STORE_ACCOUNT, account | 0x01: the main relay that this account uses; account | 0x01 | slot u8
+ * (from 1): others that it uses or has left. */
 struct relay_row {
     struct address address;
     uint8_t member[32];    /* Ed25519 seed: our membership */
@@ -55,7 +63,10 @@ struct relay_row {
     uint64_t queue_envelopes;
     uint64_t queue_bytes;
     uint64_t queue_days;
-    uint64_t own_machine; /* 1: the relay is this very node */
+    uint64_t own_machine;  /* 1: the relay is this very node */
+    uint64_t role;         /* enum home_role */
+    uint64_t left_ms;      /* HOME_LEFT, HOME_LEAVING: since when, Unix ms */
+    uint64_t list_version; /* of the device list that the descriptors at the relay name */
 };
 
 enum contact_state {
@@ -90,7 +101,9 @@ struct contact_row {
     bool has_queue;
     struct address queue_relay;
     struct sign_pk queue;
-    /* Tokens for our queue that they got from us. */
+    struct slice second; /* their second queue, an encoded device_place; or empty */
+    /* Tokens for our main queue that they got from us. */
+    uint64_t minted_for;  /* home_queue_mark of that queue; 0: not known */
     uint32_t minted;      /* counter of the newest */
     uint32_t past;        /* those up to this counter count no more: their epoch is over */
     uint64_t epoch;       /* token epoch of these counts; 0: none yet */
@@ -161,14 +174,16 @@ struct invite_row {
 /* Each get gives ERR_NOT_FOUND, ERR_CORRUPT or another LOCAL error. */
 enum err account_row_get(struct step *step, struct seal_keys *keys,
                          struct account_row *row) PETREL_MUST_USE;
-/* Whether there is such a row, locked or not. */
-enum err account_row_exists(struct step *step, uint32_t account, bool *exists) PETREL_MUST_USE;
+/* The smallest number of an account, locked or not, that is > after. */
+enum err account_row_after(struct step *step, uint32_t after, uint32_t *account) PETREL_MUST_USE;
 enum err account_row_put(struct step *step, struct seal_keys *keys,
                          const struct account_row *row) PETREL_MUST_USE;
-enum err relay_row_get(struct step *step, struct seal_keys *keys,
+/* slot: 0, the main relay, to LIMIT_HOMES - 1. */
+enum err relay_row_get(struct step *step, struct seal_keys *keys, uint8_t slot,
                        struct relay_row *row) PETREL_MUST_USE;
-enum err relay_row_put(struct step *step, struct seal_keys *keys,
+enum err relay_row_put(struct step *step, struct seal_keys *keys, uint8_t slot,
                        const struct relay_row *row) PETREL_MUST_USE;
+enum err relay_row_del(struct step *step, struct seal_keys *keys, uint8_t slot) PETREL_MUST_USE;
 enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t number,
                          struct contact_row *row) PETREL_MUST_USE;
 enum err contact_row_put(struct step *step, struct seal_keys *keys,

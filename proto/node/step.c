@@ -94,13 +94,24 @@ enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err er
     return ERR_OK;
 }
 
-enum err step_event(struct step *step, uint64_t cursor)
+enum err step_event(struct step *step, uint32_t account, uint64_t cursor)
 {
     struct node_output *out = output_add(step, NODE_OUT_EVENT, 0);
     if (out == NULL) {
         return ERR_NO_MEMORY;
     }
+    out->account = account;
     out->cursor = cursor;
+    return ERR_OK;
+}
+
+enum err step_erase(struct step *step, uint32_t account)
+{
+    struct node_output *out = output_add(step, NODE_OUT_ERASE, 0);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    out->account = account;
     return ERR_OK;
 }
 

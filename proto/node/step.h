@@ -28,7 +28,8 @@ enum err step_connect(struct step *step, uint64_t link, const struct address *to
 /* result: an encoded map; ignored when err is not ERR_OK. */
 enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err err,
                     struct slice result) PETREL_MUST_USE;
-enum err step_event(struct step *step, uint64_t cursor) PETREL_MUST_USE;
+enum err step_event(struct step *step, uint32_t account, uint64_t cursor) PETREL_MUST_USE;
+enum err step_erase(struct step *step, uint32_t account) PETREL_MUST_USE;
 
 /* A writer over cap bytes of the turn's arena; its first use fails when there is no memory. */
 struct writer step_writer(struct step *step, size_t cap);

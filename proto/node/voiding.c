@@ -7,11 +7,11 @@
 #include "relay/queue.h"
 
 /* The mark of our queue. ERR_NOT_FOUND: we have none. */
-static enum err queue_mark(struct node *node, struct step *step, uint64_t *mark)
+static enum err queue_mark(struct account *me, struct step *step, uint64_t *mark)
 {
     struct relay_row relay;
     struct sign_pk queue;
-    enum err err = relay_row_get(step, node->keys, &relay);
+    enum err err = relay_row_get(step, me->keys, 0, &relay);
     if (err == ERR_OK) {
         home_queue(&relay, &queue);
         *mark = home_queue_mark(&queue);
@@ -20,41 +20,41 @@ static enum err queue_mark(struct node *node, struct step *step, uint64_t *mark)
     return err;
 }
 
-enum err voiding_begin(struct node *node, struct step *step, struct contact_row *row)
+enum err voiding_begin(struct account *me, struct step *step, struct contact_row *row)
 {
     struct voiding_row old;
     struct voiding_row add = {.last = row->minted};
     bool any = stock_out(row, step_now(step)) > 0;
     add.done = row->past;
     stock_reset(row);
-    enum err err = any ? queue_mark(node, step, &add.queue) : ERR_NOT_FOUND;
-    if (err == ERR_OK && row->told != 0 && row->told != add.queue) {
+    enum err err = any ? queue_mark(me, step, &add.queue) : ERR_NOT_FOUND;
+    if (err == ERR_OK && row->minted_for != 0 && row->minted_for != add.queue) {
         err = ERR_NOT_FOUND; /* theirs are for a queue that we left */
     }
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
-    err = voiding_row_get(step, node->keys, row->number, &old);
+    err = voiding_row_get(step, me->keys, row->number, &old);
     if (err == ERR_OK && old.queue == add.queue) {
         add.done = old.done; /* of an earlier block, and not done yet */
     }
     if (err == ERR_OK || err == ERR_NOT_FOUND) {
-        err = voiding_row_put(step, node->keys, row->number, &add);
+        err = voiding_row_put(step, me->keys, row->number, &add);
     }
-    node->home.voids = true;
+    home_main(me)->voids = true;
     return err;
 }
 
 /* The first row that is for this queue; those for one that we left go. */
-static enum err next_row(struct node *node, struct step *step, uint64_t mark, uint32_t *contact,
+static enum err next_row(struct account *me, struct step *step, uint64_t mark, uint32_t *contact,
                          struct voiding_row *row)
 {
     for (unsigned i = 0; i < LIMIT_SWEEP_ROWS; i++) {
-        enum err err = voiding_row_first(step, node->keys, contact, row);
+        enum err err = voiding_row_first(step, me->keys, contact, row);
         if (err != ERR_OK || row->queue == mark) {
             return err;
         }
-        err = voiding_row_del(step, node->keys, *contact);
+        err = voiding_row_del(step, me->keys, *contact);
         if (err != ERR_OK) {
             return err;
         }
@@ -63,10 +63,10 @@ static enum err next_row(struct node *node, struct step *step, uint64_t mark, ui
 }
 
 /* Asks the relay to void the next tokens of this row. */
-static enum err send(struct node *node, struct step *step, struct node_link *link,
+static enum err send(struct account *me, struct step *step, struct node_link *link,
                      const struct relay_row *relay, uint32_t contact, const struct voiding_row *row)
 {
-    struct home *home = &node->home;
+    struct home *home = home_main(me);
     uint32_t n = row->last - row->done;
     n = n < LIMIT_VOID_NONCES ? n : LIMIT_VOID_NONCES;
     struct queue_void request;
@@ -97,10 +97,10 @@ static enum err send(struct node *node, struct step *step, struct node_link *lin
     return err;
 }
 
-enum err voiding_progress(struct node *node, struct step *step)
+enum err voiding_progress(struct account *me, struct step *step)
 {
-    struct home *home = &node->home;
-    struct node_link *link = links_find(&node->links, home->link);
+    struct home *home = home_main(me);
+    struct node_link *link = links_find(&me->node->links, home->link);
     if (!home->voids || !home->attached || home->voiding || home->void_due > step_now(step) ||
         link == NULL) {
         return ERR_OK;
@@ -109,15 +109,15 @@ enum err voiding_progress(struct node *node, struct step *step)
     struct voiding_row row;
     struct sign_pk queue;
     uint32_t contact;
-    enum err err = relay_row_get(step, node->keys, &relay);
+    enum err err = relay_row_get(step, me->keys, 0, &relay);
     if (err == ERR_OK) {
         home_queue(&relay, &queue);
-        err = next_row(node, step, home_queue_mark(&queue), &contact, &row);
+        err = next_row(me, step, home_queue_mark(&queue), &contact, &row);
     }
     if (err == ERR_NOT_FOUND) {
         home->voids = false;
     } else if (err == ERR_OK) {
-        err = send(node, step, link, &relay, contact, &row);
+        err = send(me, step, link, &relay, contact, &row);
     }
     secret_wipe(&relay, sizeof relay);
     if (err == ERR_NOT_NOW) {
@@ -127,26 +127,26 @@ enum err voiding_progress(struct node *node, struct step *step)
 }
 
 /* The relay has voided what was asked last. */
-static enum err done(struct node *node, struct step *step)
+static enum err done(struct account *me, struct step *step)
 {
-    const struct home *home = &node->home;
+    const struct home *home = home_main(me);
     struct voiding_row row;
     uint64_t mark;
-    enum err err = queue_mark(node, step, &mark);
+    enum err err = queue_mark(me, step, &mark);
     if (err == ERR_OK) {
-        err = voiding_row_get(step, node->keys, home->void_contact, &row);
+        err = voiding_row_get(step, me->keys, home->void_contact, &row);
     }
     if (err != ERR_OK || row.queue != mark || row.done >= home->void_done) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
     row.done = home->void_done;
-    return row.done < row.last ? voiding_row_put(step, node->keys, home->void_contact, &row)
-                               : voiding_row_del(step, node->keys, home->void_contact);
+    return row.done < row.last ? voiding_row_put(step, me->keys, home->void_contact, &row)
+                               : voiding_row_del(step, me->keys, home->void_contact);
 }
 
-enum err voiding_reply(struct node *node, struct step *step, struct slice body)
+enum err voiding_reply(struct account *me, struct step *step, struct slice body)
 {
-    struct home *home = &node->home;
+    struct home *home = home_main(me);
     struct relay_reply head;
     home->voiding = false;
     enum err err = relay_reply_read(body, &head);
@@ -160,5 +160,5 @@ enum err voiding_reply(struct node *node, struct step *step, struct slice body)
         home->void_due = step_now(step) + LIMIT_RETRY_MAX_MS;
         return ERR_OK;
     }
-    return done(node, step);
+    return done(me, step);
 }

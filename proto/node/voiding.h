@@ -13,12 +13,12 @@
 #include "node/core.h"
 
 /* Begins with all tokens of this contact that are out; none is after that. The caller puts row. */
-enum err voiding_begin(struct node *node, struct step *step,
+enum err voiding_begin(struct account *me, struct step *step,
                        struct contact_row *row) PETREL_MUST_USE;
 /* Sends the next request, when there is something to void and the relay can be asked. */
-enum err voiding_progress(struct node *node, struct step *step) PETREL_MUST_USE;
+enum err voiding_progress(struct account *me, struct step *step) PETREL_MUST_USE;
 /* The relay's answer. ERR_REFUSED: it thinks that this link is not attached. An error other than
  * LOCAL closes the link. */
-enum err voiding_reply(struct node *node, struct step *step, struct slice body) PETREL_MUST_USE;
+enum err voiding_reply(struct account *me, struct step *step, struct slice body) PETREL_MUST_USE;
 
 #endif

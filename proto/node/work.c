@@ -6,23 +6,23 @@
 
 #include "node/core.h"
 
-static struct work **work_slot(struct node *node, uint32_t contact)
+static struct work **work_slot(struct account *me, uint32_t contact)
 {
-    return &node->work[contact % WORK_SLOTS];
+    return &me->work[contact % WORK_SLOTS];
 }
 
-struct work *work_find(const struct node *node, uint32_t contact)
+struct work *work_find(const struct account *me, uint32_t contact)
 {
-    struct work *work = node->work[contact % WORK_SLOTS];
+    struct work *work = me->work[contact % WORK_SLOTS];
     while (work != NULL && work->contact != contact) {
         work = work->next;
     }
     return work;
 }
 
-struct work *work_get(struct node *node, uint32_t contact)
+struct work *work_get(struct account *me, uint32_t contact)
 {
-    struct work *work = work_find(node, contact);
+    struct work *work = work_find(me, contact);
     if (work != NULL) {
         return work;
     }
@@ -30,27 +30,36 @@ struct work *work_get(struct node *node, uint32_t contact)
     if (work == NULL) {
         return NULL;
     }
-    struct work **slot = work_slot(node, contact);
+    struct work **slot = work_slot(me, contact);
     work->contact = contact;
     work->due = UINT64_MAX;
     work->ack_due = UINT64_MAX;
     work->look_ms = UINT64_MAX;
     work->next = *slot;
     *slot = work;
-    node->work_count++;
+    me->work_count++;
     return work;
 }
 
-void work_drop(struct node *node, uint32_t contact)
+void work_drop(struct account *me, uint32_t contact)
 {
-    for (struct work **at = work_slot(node, contact); *at != NULL; at = &(*at)->next) {
+    for (struct work **at = work_slot(me, contact); *at != NULL; at = &(*at)->next) {
         if ((*at)->contact == contact) {
             struct work *work = *at;
             *at = work->next;
             foreign_free(work->foreign);
             free(work);
-            node->work_count--;
+            me->work_count--;
             return;
+        }
+    }
+}
+
+void work_drop_all(struct account *me)
+{
+    for (size_t i = 0; i < WORK_SLOTS; i++) {
+        while (me->work[i] != NULL) {
+            work_drop(me, me->work[i]->contact);
         }
     }
 }

@@ -86,13 +86,14 @@ void node_free(struct node *node)
 
 static const char META_SEED[] = "fake seed";
 
-enum err node_load(struct node *node, struct turn *turn, const uint8_t *account_root,
-                   struct node_outputs *outs)
+enum err node_load(struct node *node, struct turn *turn, const struct node_root *roots,
+                   size_t nroots, struct node_outputs *outs)
 {
     struct slice key = slice_of(META_SEED, sizeof META_SEED);
     struct slice value;
     struct store_row row;
     uint8_t seed[32];
+    (void)roots;
     (void)outs;
     enum err err = store_get(turn->store, STORE_META, key, &value);
     if (err == ERR_NOT_FOUND) {
@@ -108,7 +109,7 @@ enum err node_load(struct node *node, struct turn *turn, const uint8_t *account_
     uint64_t start = 0;
     env_random(turn->env, &start, 4);
     node->next_link = UINT64_C(1) << 63 | start << 16;
-    node->unlocked = account_root != NULL;
+    node->unlocked = nroots > 0;
     struct store_key top = store_key_new();
     store_key_u64(&top, UINT64_MAX);
     if (store_seek(turn->store, STORE_EVENT, STORE_LE, store_key_slice(&top), &row) == ERR_OK) {
@@ -138,7 +139,9 @@ static enum err add_event(struct node *node, struct turn *turn, const char *type
     pack_map(&w, 1);
     pack_str(&w, "text");
     pack_str_slice(&w, text);
-    output(outs, NODE_OUT_EVENT, slice_of(NULL, 0))->cursor = node->last;
+    struct node_output *o = output(outs, NODE_OUT_EVENT, slice_of(NULL, 0));
+    o->account = 1;
+    o->cursor = node->last;
     return store_append(turn->store, STORE_EVENT, store_key_slice(&key), writer_done(&w));
 }
 
@@ -368,6 +371,7 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
             return ERR_OK;
         }
         return add_event(node, turn, "relay.failing", slice_of(name, strlen(name)), outs);
+    case NODE_ERASED:
     case NODE_TICK:
         return ERR_OK;
     case NODE_POLICY:
@@ -453,16 +457,42 @@ static enum err event_read(struct turn *turn, struct slice params, struct writer
     return w->err;
 }
 
-enum err node_query(struct turn *turn, const uint8_t *root, struct slice method,
-                    struct slice params, struct writer *w)
+enum err node_account_free(struct turn *turn, bool another, uint32_t *number)
 {
+    struct store_row row;
+    (void)another;
+    *number = 1;
+    enum err err = store_seek(turn->store, STORE_ACCOUNT, STORE_GE, slice_of("", 1), &row);
+    return err == ERR_OK ? ERR_ACCOUNT_EXISTS : err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err node_account_named(struct turn *turn, struct slice params, uint32_t *number)
+{
+    (void)turn;
+    (void)params;
+    *number = 1;
+    return ERR_OK;
+}
+
+enum err node_account_erasing(struct turn *turn, uint32_t account, bool *erasing)
+{
+    (void)turn;
+    (void)account;
+    *erasing = false;
+    return ERR_OK;
+}
+
+enum err node_query(struct turn *turn, const struct node_root *roots, size_t nroots,
+                    struct slice method, struct slice params, struct writer *w)
+{
+    (void)roots;
     if (slice_equal(method, slice_of("event.read", 10))) {
         return event_read(turn, params, w);
     }
     if (slice_equal(method, slice_of("consumer.get", 12))) {
         return ERR_NOT_FOUND;
     }
-    if (root == NULL) {
+    if (nroots == 0) {
         return ERR_NO_ACCOUNT;
     }
     pack_map(w, 1);

@@ -25,7 +25,7 @@ static void query(struct visit *v, struct slice method, struct slice params)
     static uint8_t out[LIMIT_CONTROL_MESSAGE];
     struct writer w = writer_of(out, sizeof out);
     struct turn turn = {.env = &v->env.env, .store = &v->store, .arena = &v->arena};
-    enum err err = node_query(&turn, world_get()->n->root, method, params, &w);
+    enum err err = node_query(&turn, world_get()->n->roots, LIMIT_ACCOUNTS, method, params, &w);
     if (err == ERR_OK && w.len == 0) {
         abort();
     }
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct node_input in = {.kind = NODE_COMMAND};
     in.u.command.method = method;
     in.u.command.params = params;
-    in.u.command.root = world_get()->n->root;
+    in.u.command.root = &world_get()->n->roots[0];
     if (!open) {
         visit_open(&v);
         node_outputs_free(&v.outs);

@@ -37,7 +37,7 @@ static void turn_run(struct hostile *h, const struct node_input *in)
     store_mem_begin(h->mem, &store);
     struct turn turn = {.env = &h->unit.env, .store = &store, .arena = &h->arena};
     enum err err = in != NULL ? node_step(h->node, &turn, in, &outs)
-                              : node_load(h->node, &turn, h->root, &outs);
+                              : node_load(h->node, &turn, &h->root, 1, &outs);
     if (err == ERR_OK) {
         err = node_flush(h->node, &turn, &outs);
     }
@@ -94,7 +94,7 @@ enum err hostile_call(struct hostile *h, const char *method, uint32_t n, struct 
     in.u.command.id = 1;
     in.u.command.method = slice_of(method, strlen(method));
     in.u.command.params = writer_done(&w);
-    in.u.command.root = h->root;
+    in.u.command.root = &h->root;
     h->replied = false;
     hostile_input(h, &in);
     ck_assert_ok(h->turn);
@@ -243,6 +243,8 @@ static void output(struct hostile *h, const struct node_output *o)
     case NODE_OUT_EVENT:
         h->events++;
         break;
+    case NODE_OUT_ERASE:
+        break;
     }
 }
 
@@ -283,7 +285,8 @@ void hostile_init(struct hostile *h)
     arena_init(&h->arena, LIMIT_TURN_ARENA);
     arena_init(&h->scratch, (size_t)1 << 30);
     env_random(&h->unit.env, key, sizeof key);
-    env_random(&h->unit.env, h->root, sizeof h->root);
+    h->root.account = ROW_ACCOUNT;
+    env_random(&h->unit.env, h->root.r, sizeof h->root.r);
     env_random(&h->unit.env, h->hash, sizeof h->hash);
     h->node_keys = seal_keys_new_node(key);
     h->mem = store_mem_new();
@@ -507,7 +510,7 @@ static enum err look(struct hostile *h, const struct sign_pk *id, struct account
     store_mem_read(h->mem, &store);
     struct turn turn = {.env = &h->unit.env, .store = &store, .arena = &h->scratch};
     struct step step = {.turn = &turn};
-    struct seal_keys *keys = seal_keys_new_account(ROW_ACCOUNT, h->root);
+    struct seal_keys *keys = seal_keys_new_account(ROW_ACCOUNT, h->root.r);
     uint32_t number = 0;
     ck_assert_ok(seal_keys_load(keys, &turn));
     enum err err = account != NULL ? account_row_get(&step, keys, account) : ERR_OK;
@@ -539,7 +542,7 @@ void hostile_requests(struct hostile *h, unsigned count)
     store_mem_begin(h->mem, &store);
     struct turn turn = {.env = &h->unit.env, .store = &store, .arena = &h->scratch};
     struct step step = {.turn = &turn, .outs = &outs};
-    struct seal_keys *keys = seal_keys_new_account(ROW_ACCOUNT, h->root);
+    struct seal_keys *keys = seal_keys_new_account(ROW_ACCOUNT, h->root.r);
     ck_assert_ok(seal_keys_load(keys, &turn));
     ck_assert_ok(account_row_get(&step, keys, &account));
     for (unsigned i = 0; i < count; i++) {
@@ -559,7 +562,7 @@ unsigned hostile_events(struct hostile *h, const char *type)
     struct writer w = writer_of(bytes, LIMIT_CONTROL_MESSAGE);
     store_mem_read(h->mem, &store);
     struct turn turn = {.env = &h->unit.env, .store = &store, .arena = &h->scratch};
-    struct seal_keys *keys = seal_keys_new_account(ROW_ACCOUNT, h->root);
+    struct seal_keys *keys = seal_keys_new_account(ROW_ACCOUNT, h->root.r);
     ck_assert_ok(seal_keys_load(keys, &turn));
     ck_assert_ok(event_read(&turn, keys, 0, 1000, &w));
     seal_keys_free(keys);

@@ -28,7 +28,7 @@ struct hostile {
     struct arena arena;   /* of turns */
     struct arena scratch; /* of the test */
     struct seal_keys *node_keys;
-    uint8_t root[SEAL_KEY];
+    struct node_root root;
     struct node *node;
     struct node_skip skip;
     struct address relay;

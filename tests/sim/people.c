@@ -410,9 +410,9 @@ static void mint(void *ctx, struct turn *turn)
     struct token_siv_key siv;
     struct sign_pk queue;
     ck_assert_ok(id_parse(unit_str(m->from->id), &from));
-    ck_assert_ok(contact_row_find(&step, node->keys, &from, &m->number));
-    ck_assert_ok(contact_row_get(&step, node->keys, m->number, &row));
-    ck_assert_ok(relay_row_get(&step, node->keys, &relay));
+    ck_assert_ok(contact_row_find(&step, node->accounts->keys, &from, &m->number));
+    ck_assert_ok(contact_row_get(&step, node->accounts->keys, m->number, &row));
+    ck_assert_ok(relay_row_get(&step, node->accounts->keys, 0, &relay));
     home_queue(&relay, &queue);
     home_token_keys(&relay, &queue, &k, &siv);
     uint8_t *bytes = malloc((size_t)m->n * ROW_TOKEN);
@@ -423,7 +423,7 @@ static void mint(void *ctx, struct turn *turn)
                    &token);
         memcpy(bytes + (size_t)i * ROW_TOKEN, token.b, ROW_TOKEN);
     }
-    ck_assert_ok(contact_row_put(&step, node->keys, &row));
+    ck_assert_ok(contact_row_put(&step, node->accounts->keys, &row));
     m->tokens = slice_of(bytes, (size_t)m->n * ROW_TOKEN);
 }
 
@@ -433,8 +433,8 @@ static void take(void *ctx, struct turn *turn)
     struct step step = {.turn = turn};
     struct sign_pk to;
     ck_assert_ok(id_parse(unit_str(m->to->id), &to));
-    ck_assert_ok(contact_row_find(&step, m->from->n->node->keys, &to, &m->number));
-    ck_assert_ok(token_row_add(&step, m->from->n->node->keys, m->number, m->tokens));
+    ck_assert_ok(contact_row_find(&step, m->from->n->node->accounts->keys, &to, &m->number));
+    ck_assert_ok(token_row_add(&step, m->from->n->node->accounts->keys, m->number, m->tokens));
 }
 
 void people_tokens(struct people *p, struct person *from, struct person *to, unsigned n)

@@ -162,6 +162,15 @@ static void send_frame(struct sim *sim, struct sim_link *l, int side, const stru
     }
 }
 
+/* The host destroys a root, and says so. */
+static void erase(struct sim *sim, struct sim_node *n, uint32_t account)
+{
+    struct node_input in = {.kind = NODE_ERASED, .u.erased = account};
+    ck_assert_uint_le(account, LIMIT_ACCOUNTS);
+    env_random(&sim->random.env, n->roots[account - 1].r, sizeof n->roots[0].r);
+    (void)input_add(n, &in, NULL, 0);
+}
+
 static void output(struct sim *sim, struct sim_node *n, const struct node_output *out)
 {
     int side;
@@ -192,6 +201,9 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
         break;
     case NODE_OUT_EVENT:
         break;
+    case NODE_OUT_ERASE:
+        erase(sim, n, out->account);
+        break;
     }
 }
 
@@ -211,7 +223,7 @@ static void node_make(struct sim *sim, struct sim_node *n)
     ck_assert_ptr_nonnull(n->node);
     store_mem_begin(n->mem, &store);
     struct turn turn = turn_of(sim, n, &store);
-    enum err err = node_load(n->node, &turn, n->locked ? NULL : n->root, &outs);
+    enum err err = node_load(n->node, &turn, n->roots, n->locked ? 0 : LIMIT_ACCOUNTS, &outs);
     if (err == ERR_OK) {
         err = store_mem_commit(n->mem);
     }
@@ -239,7 +251,10 @@ struct sim_node *sim_add(struct sim *sim, bool relay)
     struct sim_node *n = &sim->nodes[sim->count];
     uint8_t key[SEAL_KEY];
     env_random(&sim->random.env, key, sizeof key);
-    env_random(&sim->random.env, n->root, sizeof n->root);
+    for (uint32_t i = 0; i < LIMIT_ACCOUNTS; i++) {
+        n->roots[i].account = i + 1;
+        env_random(&sim->random.env, n->roots[i].r, sizeof n->roots[i].r);
+    }
     n->node_keys = seal_keys_new_node(key);
     n->mem = store_mem_new();
     ck_assert_ptr_nonnull(n->mem);
@@ -456,6 +471,21 @@ void sim_pair_uint(struct writer *w, const char *name, uint64_t v)
     result_uint(w, name, v);
 }
 
+/* What the host would open, or make, for this call. */
+static const struct node_root *root_for(struct sim *sim, struct sim_node *n, const char *method,
+                                        struct slice params)
+{
+    struct store store;
+    uint32_t account = 1;
+    store_mem_read(n->mem, &store);
+    struct turn turn = turn_of(sim, n, &store);
+    enum err err = strcmp(method, "account.create") == 0
+                       ? node_account_free(&turn, true, &account)
+                       : node_account_named(&turn, params, &account);
+    arena_reset(&n->arena);
+    return err == ERR_OK ? &n->roots[account - 1] : &n->roots[0];
+}
+
 enum err sim_call(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,
                   struct slice encoded_pairs)
 {
@@ -486,7 +516,8 @@ enum err sim_call_as(struct sim *sim, struct sim_node *n, const char *method, ui
             in.u.command.client = 1;
             in.u.command.id = ++sim->next_call;
             in.u.command.method.len = method_len;
-            in.u.command.root = n->root;
+            in.u.command.root =
+                root_for(sim, n, method, slice_of(bytes + method_len, w.len - method_len));
             crashes = n->crashes;
             (void)input_add(n, &in, bytes, w.len);
         }
@@ -506,8 +537,8 @@ enum err sim_query(struct sim *sim, struct sim_node *n, const char *method, uint
     writer_slice(&params, encoded_pairs);
     store_mem_read(n->mem, &store);
     struct turn turn = turn_of(sim, n, &store);
-    enum err err =
-        node_query(&turn, n->root, slice_of(method, strlen(method)), writer_done(&params), &w);
+    enum err err = node_query(&turn, n->roots, LIMIT_ACCOUNTS, slice_of(method, strlen(method)),
+                              writer_done(&params), &w);
     n->reply_len = w.len;
     arena_reset(&n->arena);
     return err;

@@ -27,7 +27,8 @@ struct sim_node {
     struct node *node;
     struct store_mem *mem;
     struct seal_keys *node_keys;
-    uint8_t root[SEAL_KEY]; /* stands for the erase file: made before the account is */
+    struct node_root roots[LIMIT_ACCOUNTS]; /* stand for the erase files, also of accounts that
+                                               there are not yet */
     bool relay;
     bool asleep; /* its process does not run: no turns, and nobody reaches it */
     bool locked; /* loads without the account's root */

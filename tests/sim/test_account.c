@@ -98,7 +98,7 @@ static void many_events(void *ctx, struct turn *turn)
     for (unsigned i = 0; i < 1200; i++) {
         struct event event = event_begin(&step, "test.event", 64);
         event_uint(&event, "i", i);
-        ck_assert_ok(event_commit(&step, t->who->n->node->keys, &event));
+        ck_assert_ok(event_commit(&step, t->who->n->node->accounts->keys, &event));
         arena_reset(turn->arena);
     }
     node_outputs_free(&outs);
@@ -107,7 +107,7 @@ static void many_events(void *ctx, struct turn *turn)
 static void range(void *ctx, struct turn *turn)
 {
     struct event_test *t = ctx;
-    ck_assert_ok(event_range(turn, t->who->n->node->keys, &t->first, &t->last));
+    ck_assert_ok(event_range(turn, t->who->n->node->accounts->keys, &t->first, &t->last));
 }
 
 static enum err ack(struct people *p, struct person *who, const char *name, uint64_t cursor)
@@ -189,10 +189,10 @@ START_TEST(a_locked_account_waits_for_its_root)
     ck_assert_ok(people_send(p, b, a, "b 0"));
     sim_settle(&p->sim, HOUR);
     uint8_t right[SEAL_KEY];
-    memcpy(right, a->n->root, sizeof right);
-    a->n->root[0] ^= 1;
+    memcpy(right, a->n->roots[0].r, sizeof right);
+    a->n->roots[0].r[0] ^= 1;
     ck_assert_err(people_call(p, a->n, "account.unlock", NULL), ERR_WRONG_KEY);
-    memcpy(a->n->root, right, sizeof right);
+    memcpy(a->n->roots[0].r, right, sizeof right);
     ck_assert_ok(people_call(p, a->n, "account.unlock", NULL));
     a->n->locked = false;
     ck_assert_ok(people_call(p, a->n, "account.unlock", NULL));
@@ -282,8 +282,8 @@ static void prekeys(void *ctx, struct turn *turn)
     struct step step = {.turn = turn};
     struct relay_row row;
     struct prekey_secret secret;
-    struct seal_keys *keys = who->n->node->keys;
-    ck_assert_ok(relay_row_get(&step, keys, &row));
+    struct seal_keys *keys = who->n->node->accounts->keys;
+    ck_assert_ok(relay_row_get(&step, keys, 0, &row));
     ck_assert_uint_ge(row.spk_id, 60 / 8);
     ck_assert_ok(prekeys_get(&step, keys, PREKEY_SIGNED, row.spk_id, &secret));
     ck_assert_uint_le(turn->env->now_ms - secret.created_ms, 8 * (uint64_t)DAY);

@@ -169,7 +169,7 @@ static void names_of(void *ctx, struct turn *turn)
     struct relay_row row;
     struct sign_pk queue;
     struct sign_pk record;
-    ck_assert_ok(relay_row_get(&step, who->n->node->keys, &row));
+    ck_assert_ok(relay_row_get(&step, who->n->node->accounts->keys, 0, &row));
     home_queue(&row, &queue);
     home_record(&row, &record);
     forms_of(queue.b, &s->queue);
@@ -405,7 +405,7 @@ static void misplace(void *ctx, struct turn *turn)
     struct person *who = ctx;
     struct step step = {.turn = turn};
     struct contact_row row;
-    struct seal_keys *keys = who->n->node->keys;
+    struct seal_keys *keys = who->n->node->accounts->keys;
     ck_assert_ok(contact_row_get(&step, keys, 1, &row));
     snprintf(row.queue_relay.host, sizeof row.queue_relay.host, "elsewhere.test");
     ck_assert_ok(contact_row_put(&step, keys, &row));
@@ -443,11 +443,11 @@ START_TEST(a_relay_that_never_answers_costs_nobody_a_link)
     struct deaf deaf = {.relay = b->relay};
     p->sim.fate = be_deaf;
     p->sim.fate_ctx = &deaf;
-    uint64_t link = a->n->node->home.link;
+    uint64_t link = a->n->node->accounts->homes[0].link;
     people_say(p, a, b, "a ", 0);
     sim_settle(&p->sim, HOUR);
     ck_assert_uint_gt(deaf.frames, 2);
-    ck_assert_uint_eq(a->n->node->home.link, link);
+    ck_assert_uint_eq(a->n->node->accounts->homes[0].link, link);
     ck_assert_uint_eq(people_events(p, a, "relay.failing"), 0);
     people_say(p, a, c, "a ", 0);
     sim_settle(&p->sim, MINUTE);

@@ -206,7 +206,7 @@ static void count_sealed(void *ctx, struct turn *turn)
     unsigned sealed = 0;
     struct outbox_row row;
     uint64_t order = 0;
-    while (outbox_row_next(&step, who->n->node->keys, 1, &order, &row) == ERR_OK) {
+    while (outbox_row_next(&step, who->n->node->accounts->keys, 1, &order, &row) == ERR_OK) {
         sealed += row.state != OUTBOX_WAITING;
         order++;
     }
@@ -338,7 +338,7 @@ static void drop_tokens(void *ctx, struct turn *turn)
     struct person *who = ctx;
     struct step step = {.turn = turn};
     uint8_t token[ROW_TOKEN];
-    while (token_row_take(&step, who->n->node->keys, 1, token) == ERR_OK) {
+    while (token_row_take(&step, who->n->node->accounts->keys, 1, token) == ERR_OK) {
     }
 }
 
@@ -347,7 +347,7 @@ static void count_tokens(void *ctx, struct turn *turn)
     struct person *who = ctx;
     struct step step = {.turn = turn};
     uint64_t count;
-    ck_assert_ok(token_row_count(&step, who->n->node->keys, 1, &count));
+    ck_assert_ok(token_row_count(&step, who->n->node->accounts->keys, 1, &count));
     ck_assert_uint_ge(count, 40);
 }
 
@@ -370,7 +370,7 @@ END_TEST
 static void sessions_are(void *ctx, struct turn *turn)
 {
     struct person *who = ctx;
-    ck_assert_uint_eq(who->n->node->work_count, 0);
+    ck_assert_uint_eq(who->n->node->accounts->work_count, 0);
     (void)turn;
 }
 

@@ -59,7 +59,7 @@ static void look_at(void *ctx, struct turn *turn)
 {
     struct look *look = ctx;
     struct step step = {.turn = turn};
-    struct seal_keys *keys = look->who->n->node->keys;
+    struct seal_keys *keys = look->who->n->node->accounts->keys;
     ck_assert_ok(contact_row_get(&step, keys, look->contact, &look->row));
     ck_assert_ok(token_row_count(&step, keys, look->contact, &look->tokens));
 }
@@ -140,7 +140,7 @@ static void keep_the_newest(void *ctx, struct turn *turn)
 {
     struct person *who = ctx;
     struct step step = {.turn = turn};
-    struct seal_keys *keys = who->n->node->keys;
+    struct seal_keys *keys = who->n->node->accounts->keys;
     uint8_t token[ROW_TOKEN];
     bool had = false;
     while (token_row_take(&step, keys, 1, token) == ERR_OK) {
@@ -223,7 +223,8 @@ static void count_voiding(void *ctx, struct turn *turn)
     struct look *look = ctx;
     struct step step = {.turn = turn};
     struct voiding_row row;
-    enum err err = voiding_row_first(&step, look->who->n->node->keys, &look->contact, &row);
+    enum err err =
+        voiding_row_first(&step, look->who->n->node->accounts->keys, &look->contact, &row);
     look->tokens = err == ERR_OK ? row.last - row.done : 0;
 }
 

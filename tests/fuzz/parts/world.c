@@ -111,7 +111,8 @@ void visit_open(struct visit *v)
                                  .spent_lru = 4096};
     v->node = node_new(&config);
     struct turn turn = turn_of(v);
-    check(v->node == NULL ? ERR_BUG : node_load(v->node, &turn, w->n->root, &v->outs));
+    check(v->node == NULL ? ERR_BUG
+                          : node_load(v->node, &turn, w->n->roots, LIMIT_ACCOUNTS, &v->outs));
     arena_reset(&v->arena);
 }
 

@@ -36,7 +36,17 @@ static struct node_link *dial(struct rig *rig, enum link_purpose purpose, uint16
     struct address address = {.host = "host", .port = port};
     struct dh_sk key = {{0}};
     struct node_link *link;
-    ck_assert_ok(links_connect(&rig->links, &rig->step, purpose, &address, &key, &link));
+    switch (purpose) {
+    case LINK_OWNER:
+        ck_assert_ok(links_owner(&rig->links, &rig->step, 1, &address, &key, &link));
+        break;
+    case LINK_ANONYMOUS:
+        ck_assert_ok(links_anonymous(&rig->links, &rig->step, 1, 0, &address, &link));
+        break;
+    case LINK_INBOUND:
+    case LINK_FORWARD:
+        ck_assert_ok(links_forward(&rig->links, &rig->step, &address, &link));
+    }
     return link;
 }
 

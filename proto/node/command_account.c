@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command_account: calls about identities, and about the node itself.
+ */
+#include <string.h>
+
+#include "base/secret.h"
+#include "crypto/words.h"
+#include "node/command.h"
+
+static enum err account_result(struct call *c, bool words)
+{
+    struct account_row row;
+    char id[ID_TEXT];
+    id_encode(c->me->id.b, id);
+    pack_map(&c->out, words ? 2 : 1);
+    result_text(&c->out, "id", id);
+    if (!words) {
+        return ERR_OK;
+    }
+    enum err err = account_row_get(c->step, c->me->keys, &row);
+    if (err == ERR_OK) {
+        char text[WORDS_TEXT];
+        words_encode(row.identity, text);
+        result_text(&c->out, "words", text);
+        secret_wipe(text, sizeof text);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+enum err call_account_create(struct call *c)
+{
+    struct slice words = slice_of(NULL, 0);
+    uint8_t seed[WORDS_SEED];
+    unsigned wrong;
+    bool another = false;
+    bool given = params_str(c->params, "words", &words);
+    (void)params_bool(c->params, "another", &another);
+    if (c->node->accounts != NULL && !another) {
+        return ERR_ACCOUNT_EXISTS;
+    }
+    if (c->root == NULL) {
+        return ERR_BUG;
+    }
+    enum err err = given ? words_decode(words, seed, &wrong) : ERR_OK;
+    if (err == ERR_OK) {
+        err = account_create(c->node, c->step, c->root, given ? seed : NULL, &c->me);
+    }
+    secret_wipe(seed, sizeof seed);
+    return err == ERR_OK ? account_result(c, true) : err;
+}
+
+enum err call_account_unlock(struct call *c)
+{
+    struct account *me = c->me;
+    if (me == NULL || me->removed) {
+        return ERR_NO_ACCOUNT;
+    }
+    enum err err = ERR_OK;
+    if (me->keys == NULL) {
+        err = c->root == NULL || c->root->account != me->number
+                  ? ERR_ACCOUNT_LOCKED
+                  : account_open(me, c->step, c->root->r);
+        if (err == ERR_CORRUPT && me->keys == NULL) {
+            err = ERR_WRONG_KEY; /* it opens none of the account's keys */
+        }
+    }
+    return err == ERR_OK ? account_result(c, false) : err;
+}
+
+static const char *account_state(const struct account *me)
+{
+    return me == NULL ? "none" : me->removing ? "removing" : me->keys != NULL ? "open" : "locked";
+}
+
+enum err call_account_list(struct call *c)
+{
+    uint32_t count = 0;
+    for (const struct account *me = c->node->accounts; me != NULL; me = me->next) {
+        count++;
+    }
+    pack_map(&c->out, 1);
+    pack_str(&c->out, "accounts");
+    pack_array(&c->out, count);
+    for (const struct account *me = c->node->accounts; me != NULL; me = me->next) {
+        char id[ID_TEXT];
+        pack_map(&c->out, me->keys != NULL ? 3 : 2);
+        result_uint(&c->out, "account", me->number);
+        result_text(&c->out, "state", account_state(me));
+        if (me->keys != NULL) {
+            id_encode(me->id.b, id);
+            result_text(&c->out, "id", id);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err call_account_remove(struct call *c)
+{
+    bool now = false;
+    (void)params_bool(c->params, "now", &now);
+    if (c->me == NULL) {
+        return ERR_NO_ACCOUNT;
+    }
+    if (c->me->keys == NULL && !now && !c->me->removed) {
+        return ERR_ACCOUNT_LOCKED; /* its relays would not hear of it */
+    }
+    pack_map(&c->out, 0);
+    return c->me->removed ? ERR_OK : removal_begin(c->me, c->step, now);
+}
+
+/* What the open accounts have under way, all together. */
+static enum err count_waiting(struct call *c, uint64_t *outbox, uint64_t *requests)
+{
+    enum err err = ERR_OK;
+    *outbox = 0;
+    *requests = 0;
+    for (struct account *me = c->node->accounts; me != NULL && err == ERR_OK; me = me->next) {
+        uint64_t n = 0;
+        if (me->keys == NULL) {
+            continue;
+        }
+        err = outbox_count(me, c->step, &n);
+        *outbox += n;
+        if (err == ERR_OK) {
+            err = contact_requests(me, c->step, &n);
+            *requests += n;
+        }
+    }
+    return err;
+}
+
+enum err call_daemon_status(struct call *c)
+{
+    struct node *node = c->node;
+    struct relay_host_stats stats = {.members = 0};
+    uint64_t outbox = 0;
+    uint64_t requests = 0;
+    enum err err = ERR_OK;
+    if (node->relay != NULL) {
+        err = relay_host_stats(node->relay, c->step->turn, &stats);
+    }
+    if (err == ERR_OK) {
+        err = count_waiting(c, &outbox, &requests);
+    }
+    bool listens = node->config.listen_host != NULL;
+    bool open = c->me != NULL && c->me->keys != NULL;
+    pack_map(&c->out, 9 + (listens ? 1U : 0U) + (open ? 1U : 0U));
+    result_text(&c->out, "version", PETREL_VERSION);
+    char text[ADDRESS_TEXT];
+    if (listens) {
+        struct address self = {.node_id = node->id, .port = node->config.listen_port};
+        memcpy(self.host, node->listen_host, sizeof self.host);
+        address_print(&self, text);
+        result_text(&c->out, "node", text);
+    }
+    node_id_encode(node->id.b, text);
+    result_text(&c->out, "node_id", text);
+    result_text(&c->out, "account", account_state(c->me));
+    if (open) {
+        id_encode(c->me->id.b, text);
+        result_text(&c->out, "id", text);
+    }
+    result_bool(&c->out, "relay", node->relay != NULL);
+    result_uint(&c->out, "members", stats.members);
+    result_uint(&c->out, "queues", stats.queues);
+    result_uint(&c->out, "links", node->links.count);
+    result_uint(&c->out, "outbox", outbox);
+    result_uint(&c->out, "requests", requests);
+    return err;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * command_contact: calls about invitations, contacts, messages and events.
+ */
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/secret.h"
+#include "crypto/safety.h"
+#include "node/command.h"
+#include "node/content.h"
+#include "node/event.h"
+#include "node/home_keys.h"
+#include "node/invite.h"
+#include "node/lookup.h"
+#include "node/voiding.h"
+/* --- invitations and contacts --- */
+
+enum err call_invite_create(struct call *c)
+{
+    struct step *step = c->step;
+    struct relay_row relay;
+    struct invite invite = {.id = c->me->id,
+                            .expires_ms = step_now(step) + LIMIT_INVITE_DAYS * LIMIT_DAY_MS};
+    struct invite_row row = {.expires = invite.expires_ms};
+    enum err err = relay_row_get(step, c->me->keys, 0, &relay);
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && relay.record_seq == 0)) {
+        return ERR_NO_RELAY; /* nobody could use it before the key bundle is there */
+    }
+    if (err == ERR_OK) {
+        err = account_next_contact(c->me, step, &row.contact);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct sign_pk queue;
+    struct token_key k;
+    struct token_siv_key siv;
+    struct token token;
+    uint32_t epoch = token_epoch(step_now(step));
+    home_queue(&relay, &queue);
+    home_record(&relay, &invite.record);
+    invite.relay = relay.address;
+    home_token_keys(&relay, &queue, &k, &siv);
+    token_mint(&k, &siv, &queue, row.contact, 1, epoch, &token);
+    memcpy(invite.deposit_token, token.b, sizeof invite.deposit_token);
+    home_token_keys(&relay, &invite.record, &k, &siv);
+    token_mint(&k, &siv, &invite.record, row.contact, 2, epoch, &token);
+    memcpy(invite.pop_token, token.b, sizeof invite.pop_token);
+    env_random(step->turn->env, invite.secret, sizeof invite.secret);
+    memcpy(row.secret, invite.secret, sizeof row.secret);
+
+    uint8_t id[INVITE_ID];
+    char link[INVITE_TEXT];
+    invite_id(invite.secret, id);
+    invite_encode(&invite, link);
+    err = invite_row_put(step, c->me->keys, id, &row);
+    pack_map(&c->out, 2);
+    result_text(&c->out, "link", link);
+    result_uint(&c->out, "expires", invite.expires_ms);
+    secret_wipe(&invite, sizeof invite);
+    secret_wipe(&row, sizeof row);
+    secret_wipe(&relay, sizeof relay);
+    secret_wipe(&k, sizeof k);
+    secret_wipe(&siv, sizeof siv);
+    secret_wipe(link, sizeof link);
+    return err;
+}
+
+/* Puts the request that a new contact gets first. */
+static enum err ask(struct call *c, const struct contact_row *row)
+{
+    struct content content = {
+        .type = CONTENT_REQUEST, .sent_ms = step_now(c->step), .text = row->text};
+    env_random(c->step->turn->env, content.id, sizeof content.id);
+    struct writer w = step_writer(c->step, CONTENT_OVERHEAD + row->text.len);
+    uint64_t order;
+    enum err err = content_encode(&w, &content);
+    return err == ERR_OK ? outbox_add(c->me, c->step, row->number, writer_done(&w), false, &order)
+                         : err;
+}
+
+/* What contact.add was given: an ID alone, or an invitation, into row. */
+static enum err read_link(struct call *c, struct slice link, struct contact_row *row,
+                          struct slice *deposit_token)
+{
+    *deposit_token = slice_of(NULL, 0);
+    size_t prefix = strlen(INVITE_PREFIX);
+    if (link.len < prefix || memcmp(link.p, INVITE_PREFIX, prefix) != 0) {
+        return id_parse(link, &row->id);
+    }
+    struct invite invite;
+    struct arena *arena = c->step->turn->arena;
+    enum err err = invite_decode(link, &invite);
+    if (err == ERR_OK && invite.expires_ms <= step_now(c->step)) {
+        err = ERR_EXPIRED;
+    }
+    if (err == ERR_OK) {
+        row->id = invite.id;
+        row->has_record = true;
+        row->relay = invite.relay;
+        row->record = invite.record;
+        row->invite = arena_copy(arena, slice_of(invite.secret, sizeof invite.secret));
+        row->pop_token = arena_copy(arena, slice_of(invite.pop_token, sizeof invite.pop_token));
+        *deposit_token =
+            arena_copy(arena, slice_of(invite.deposit_token, sizeof invite.deposit_token));
+        err = deposit_token->p == NULL ? ERR_NO_MEMORY : ERR_OK;
+    }
+    secret_wipe(&invite, sizeof invite);
+    return err;
+}
+
+static enum err contact_result(struct call *c, const struct contact_row *row)
+{
+    char id[ID_TEXT];
+    id_encode(row->id.b, id);
+    pack_map(&c->out, 2);
+    result_text(&c->out, "id", id);
+    result_text(&c->out, "state", row->state == CONTACT_ACCEPTED ? "accepted" : "requested");
+    return ERR_OK;
+}
+
+/* contact.add for somebody who is known already. */
+static enum err add_known(struct call *c, struct contact_row *row)
+{
+    enum err err = ERR_OK;
+    switch (row->state) {
+    case CONTACT_BLOCKED: /* adding somebody again is how a block is taken back */
+    case CONTACT_INCOMING:
+        err = contact_accept(c->me, c->step, row);
+        break;
+    case CONTACT_RESOLVING:
+    case CONTACT_REQUESTED:
+    case CONTACT_ACCEPTED:
+        break;
+    }
+    return err == ERR_OK ? contact_result(c, row) : err;
+}
+
+/* A name that was given: valid, and nobody else's. */
+static enum err take_name(struct call *c, struct contact_row *row)
+{
+    bool taken;
+    struct slice name = slice_of(NULL, 0);
+    if (!params_str(c->params, "name", &name)) {
+        return ERR_OK;
+    }
+    if (name.len > LIMIT_NAME) {
+        return ERR_ARGUMENT;
+    }
+    enum err err = lookup_name_taken(c->step, c->me->keys, name, row->number, &taken);
+    if (err == ERR_OK && taken) {
+        err = ERR_EXISTS;
+    }
+    if (err == ERR_OK) {
+        row->name = name;
+    }
+    return err;
+}
+
+enum err call_contact_add(struct call *c)
+{
+    struct step *step = c->step;
+    struct seal_keys *keys = c->me->keys;
+    struct contact_row row = {.created = step_now(step), .state = CONTACT_RESOLVING};
+    struct slice link = slice_of(NULL, 0);
+    struct slice token;
+    (void)params_str(c->params, "link", &link);
+    (void)params_str(c->params, "text", &row.text);
+    if (row.text.len > LIMIT_REQUEST_TEXT) {
+        return ERR_TEXT_TOO_LONG;
+    }
+    enum err err = read_link(c, link, &row, &token);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (memcmp(row.id.b, c->me->id.b, sizeof row.id.b) == 0) {
+        return ERR_SELF;
+    }
+    uint32_t known;
+    err = contact_row_find(step, keys, &row.id, &known);
+    if (err == ERR_OK) {
+        err = contact_row_get(step, keys, known, &row);
+        return err == ERR_OK ? add_known(c, &row) : err;
+    }
+    if (err == ERR_NOT_FOUND) {
+        err = take_name(c, &row);
+    }
+    if (err == ERR_OK) {
+        err = account_next_contact(c->me, step, &row.number);
+    }
+    if (err == ERR_OK) {
+        err = contact_row_put(step, keys, &row);
+    }
+    if (err == ERR_OK) {
+        err = token_row_add(step, keys, row.number, token);
+    }
+    if (err == ERR_OK) {
+        err = ask(c, &row);
+    }
+    return err == ERR_OK ? contact_result(c, &row) : err;
+}
+
+/* The contact that parameter "contact" names. */
+static enum err named_contact(struct call *c, struct contact_row *row)
+{
+    struct slice text = slice_of(NULL, 0);
+    (void)params_str(c->params, "contact", &text);
+    return lookup_contact(c->step, c->me->keys, text, row);
+}
+
+enum err call_contact_block(struct call *c)
+{
+    struct contact_row row;
+    enum err err = named_contact(c, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    row.state = CONTACT_BLOCKED;
+    pack_map(&c->out, 0);
+    err = voiding_begin(c->me, c->step, &row);
+    if (err == ERR_OK) {
+        err = contact_row_put(c->step, c->me->keys, &row);
+    }
+    return err == ERR_OK ? outbox_clear(c->me, c->step, &row, ERR_CONTACT_BLOCKED) : err;
+}
+
+enum err call_contact_verify(struct call *c)
+{
+    struct contact_row row;
+    struct slice number;
+    char safety[SAFETY_TEXT];
+    enum err err = named_contact(c, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    safety_number(&c->me->id, &row.id, safety);
+    if (params_str(c->params, "number", &number)) {
+        if (!slice_equal(number, slice_of(safety, SAFETY_TEXT - 1))) {
+            return ERR_ARGUMENT;
+        }
+        row.verified = true;
+        err = contact_row_put(c->step, c->me->keys, &row);
+    }
+    char id[ID_TEXT];
+    id_encode(row.id.b, id);
+    pack_map(&c->out, 3);
+    result_text(&c->out, "id", id);
+    result_text(&c->out, "number", safety);
+    result_bool(&c->out, "verified", row.verified);
+    return err;
+}
+
+enum err call_request_accept(struct call *c)
+{
+    struct contact_row row;
+    enum err err = named_contact(c, &row);
+    if (err != ERR_OK) {
+        return err == ERR_UNKNOWN_CONTACT ? ERR_UNKNOWN_REQUEST : err;
+    }
+    if (row.state != CONTACT_INCOMING) {
+        return ERR_UNKNOWN_REQUEST;
+    }
+    err = take_name(c, &row);
+    if (err == ERR_OK) {
+        err = contact_accept(c->me, c->step, &row);
+    }
+    char id[ID_TEXT];
+    id_encode(row.id.b, id);
+    pack_map(&c->out, 1);
+    result_text(&c->out, "id", id);
+    return err;
+}
+
+/* --- messages and events --- */
+
+enum err call_message_send(struct call *c)
+{
+    struct contact_row row;
+    enum err err = named_contact(c, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (row.state == CONTACT_BLOCKED || row.state == CONTACT_INCOMING) {
+        return row.state == CONTACT_BLOCKED ? ERR_CONTACT_BLOCKED : ERR_NOT_ACCEPTED;
+    }
+    struct content content = {.type = CONTENT_TEXT, .sent_ms = step_now(c->step)};
+    (void)params_str(c->params, "text", &content.text);
+    if (content.text.len > LIMIT_TEXT) {
+        return ERR_TEXT_TOO_LONG;
+    }
+    env_random(c->step->turn->env, content.id, sizeof content.id);
+    struct writer w = step_writer(c->step, CONTENT_OVERHEAD + content.text.len);
+    uint64_t order = 0;
+    err = content_encode(&w, &content);
+    if (err == ERR_OK) {
+        err = outbox_add(c->me, c->step, row.number, writer_done(&w), true, &order);
+    }
+    char hex[2 * CONTENT_ID + 1];
+    hex_encode(content.id, sizeof content.id, hex);
+    pack_map(&c->out, 2);
+    result_text(&c->out, "message", hex);
+    result_uint(&c->out, "order", order);
+    return err;
+}
+
+enum err call_event_ack(struct call *c)
+{
+    struct slice name = slice_of(NULL, 0);
+    uint64_t cursor = 0;
+    (void)params_str(c->params, "name", &name);
+    (void)params_uint(c->params, "cursor", &cursor);
+    pack_map(&c->out, 0);
+    return event_consumer_ack(c->step, c->me->keys, name, cursor);
+}
