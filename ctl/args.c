@@ -85,6 +85,22 @@ static int parse_timeout(struct args *args, const char *text)
     return EXIT_OK;
 }
 
+/* --account, else $PETREL_ACCOUNT, else the first one. */
+static int parse_account(struct args *args, const char *text)
+{
+    const char *set = getenv("PETREL_ACCOUNT");
+    if (text == NULL && (set == NULL || set[0] == '\0')) {
+        return EXIT_OK;
+    }
+    int rc = args_number(text != NULL ? "--account" : "PETREL_ACCOUNT", text != NULL ? text : set,
+                         &args->account);
+    if (rc == EXIT_OK && args->account == 0) {
+        fprintf(stderr, "petrelctl: accounts are numbered from 1\n");
+        rc = EXIT_USAGE;
+    }
+    return rc;
+}
+
 static enum args_ask asked(const char *arg)
 {
     if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
@@ -97,6 +113,7 @@ int args_parse(struct args *args, int argc, char **argv, enum args_ask *ask)
 {
     const char *home = NULL;
     const char *timeout = NULL;
+    const char *account = NULL;
     bool literal = false; /* after "--" everything is the command's */
     int kept = 0;         /* arguments that stay in argv[1..] */
     *ask = ARGS_RUN;
@@ -105,6 +122,9 @@ int args_parse(struct args *args, int argc, char **argv, enum args_ask *ask)
         int taken = literal ? 0 : take_value("--home", argc, argv, &i, &home);
         if (taken == 0 && !literal) {
             taken = take_value("--timeout", argc, argv, &i, &timeout);
+        }
+        if (taken == 0 && !literal) {
+            taken = take_value("--account", argc, argv, &i, &account);
         }
         if (taken < 0) {
             return EXIT_USAGE;
@@ -130,6 +150,7 @@ int args_parse(struct args *args, int argc, char **argv, enum args_ask *ask)
     args->argc = kept;
     args->argv = argv + 1;
     int rc = parse_timeout(args, timeout);
+    rc = rc != EXIT_OK ? rc : parse_account(args, account);
     return rc != EXIT_OK ? rc : home_resolve(home, args->home);
 }
 

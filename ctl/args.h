@@ -25,7 +25,8 @@ struct args {
     char home[PATH_MAX];
     bool json;
     uint64_t timeout_ms;
-    int argc; /* what follows the options: the command and its own arguments */
+    uint64_t account; /* number; 0: the first one */
+    int argc;         /* what follows the options: the command and its own arguments */
     char **argv;
 };
 

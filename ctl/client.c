@@ -30,7 +30,8 @@ struct event {
 struct client {
     const char *home;
     uint64_t timeout_ms;
-    int fd; /* -1: not connected */
+    uint64_t account; /* 0: the first one */
+    int fd;           /* -1: not connected */
     uint32_t next_id;
     uint8_t *in; /* LIMIT_CONTROL_MESSAGE bytes */
     size_t in_len;
@@ -62,6 +63,11 @@ struct client *client_new(const char *home, uint64_t timeout_ms)
     }
     client_begin(c);
     return c;
+}
+
+void client_account(struct client *client, uint64_t account)
+{
+    client->account = account;
 }
 
 void client_free(struct client *c)
@@ -113,6 +119,15 @@ void client_uint(struct client *client, const char *name, uint64_t value)
     pack_str(&client->pairs, name);
     pack_uint(&client->pairs, value);
     client->count++;
+}
+
+void client_flag(struct client *client, const char *name, bool value)
+{
+    if (value) {
+        pack_str(&client->pairs, name);
+        pack_bool(&client->pairs, true);
+        client->count++;
+    }
 }
 
 /* --- connection --- */
@@ -384,9 +399,13 @@ static enum wait_result exchange(struct client *c, struct slice request, uint32_
 }
 
 /* The whole request; empty when it is too large. */
-static struct slice build(struct client *c, const char *method, bool mutates, uint32_t id)
+static struct slice build(struct client *c, const struct control_method *row, const char *method,
+                          uint32_t id)
 {
-    if (mutates) {
+    if (row != NULL && row->whose == CONTROL_ACCOUNT && c->account > 0) {
+        client_uint(c, "account", c->account);
+    }
+    if (row != NULL && row->mutates) {
         uint8_t client_id[CONTROL_CLIENT_ID];
         randombytes_buf(client_id, sizeof client_id);
         pack_str(&c->pairs, "client_id");
@@ -410,7 +429,7 @@ int client_call(struct client *client, const char *method, bool json, struct sli
     bool mutates = row != NULL && row->mutates;
     uint32_t id = client->next_id++;
     struct control_message m;
-    struct slice request = build(client, method, mutates, id);
+    struct slice request = build(client, row, method, id);
     if (request.len == 0) {
         fprintf(stderr, "petrelctl: the call is larger than %d bytes\n",
                 (int)LIMIT_CONTROL_MESSAGE);

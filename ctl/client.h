@@ -15,6 +15,8 @@ struct client;
 
 /* home is borrowed. NULL when out of memory. Connects with the first call. */
 struct client *client_new(const char *home, uint64_t timeout_ms);
+/* Calls about an account are about this one; 0: about the first. */
+void client_account(struct client *client, uint64_t account);
 /* Wipes and frees; NULL is fine. */
 void client_free(struct client *client);
 
@@ -23,6 +25,7 @@ void client_begin(struct client *client);
 void client_str(struct client *client, const char *name, struct slice value);
 void client_text(struct client *client, const char *name, const char *value); /* NULL: left out */
 void client_uint(struct client *client, const char *name, uint64_t value);
+void client_flag(struct client *client, const char *name, bool value); /* false: left out */
 
 /* Makes the call with the parameters since client_begin; a method that changes something gets a
  * random client_id, and one more try with the same when the connection broke before the reply.

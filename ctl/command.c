@@ -4,8 +4,11 @@
 #include <string.h>
 
 static const struct command COMMANDS[] = {
-    {"init", "init [--passphrase | --passphrase-fd N] [--words-fd N]",
-     "create the account of this node, or restore one from its words", cmd_init},
+    {"init", "init [--another] [--passphrase | --passphrase-fd N] [--words-fd N]",
+     "create an account on this node, or restore one from its words", cmd_init},
+    {"accounts", "accounts", "list the accounts of this node", cmd_accounts},
+    {"remove-account", "remove-account ID|NUMBER [--now]",
+     "remove an account, here and at its relays", cmd_remove_account},
     {"id", "id", "print this account's ID", cmd_id},
     {"status", "status", "show what this node does", cmd_status},
     {"invite", "invite", "print an invitation for one person", cmd_invite},
@@ -20,8 +23,11 @@ static const struct command COMMANDS[] = {
     {"history", "history CONTACT [--limit N] [--before ORDER]", "show messages", cmd_history},
     {"events", "events [--as NAME [--ack]] [--since CURSOR] [--count N] [--no-follow]",
      "print events as they come", cmd_events},
-    {"relay use", "relay use ADDRESS [--code CODE]", "use a relay", cmd_relay_use},
-    {"relay status", "relay status", "show the relay in use", cmd_relay_status},
+    {"relay use", "relay use ADDRESS [--code CODE] [--second]",
+     "use a relay, or one more beside it", cmd_relay_use},
+    {"relay leave", "relay leave RELAY", "give up a second relay, or one that is still read",
+     cmd_relay_leave},
+    {"relay status", "relay status", "show the relays in use", cmd_relay_status},
     {"relay invite", "relay invite [--days N]", "make a code for a new member of this relay",
      cmd_relay_invite},
     {"relay members", "relay members", "list the members of this relay", cmd_relay_members},
@@ -66,7 +72,9 @@ const struct command *command_find(int argc, char **argv, int *words)
 
 void command_help(FILE *out)
 {
-    fputs("usage: petrelctl [--home DIR] [--json] [--timeout SECONDS] COMMAND ...\n\n", out);
+    fputs("usage: petrelctl [--home DIR] [--account N] [--json] [--timeout SECONDS]\n              "
+          "   COMMAND ...\n\n",
+          out);
     for (size_t i = 0; command_at(i) != NULL; i++) {
         fprintf(out, "  %s\n        %s\n", COMMANDS[i].usage, COMMANDS[i].help);
     }

@@ -33,6 +33,8 @@ void command_help(FILE *out);
 
 /* cmd/<noun>.c */
 int cmd_init(struct ctl *ctl, int argc, char **argv);
+int cmd_accounts(struct ctl *ctl, int argc, char **argv);
+int cmd_remove_account(struct ctl *ctl, int argc, char **argv);
 int cmd_id(struct ctl *ctl, int argc, char **argv);
 int cmd_words(struct ctl *ctl, int argc, char **argv);
 int cmd_unlock(struct ctl *ctl, int argc, char **argv);
@@ -49,6 +51,7 @@ int cmd_send(struct ctl *ctl, int argc, char **argv);
 int cmd_history(struct ctl *ctl, int argc, char **argv);
 int cmd_events(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_use(struct ctl *ctl, int argc, char **argv);
+int cmd_relay_leave(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_status(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_invite(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_members(struct ctl *ctl, int argc, char **argv);

@@ -30,6 +30,7 @@ static int run(const struct args *args)
         fprintf(stderr, "petrelctl: out of memory\n");
         return EXIT_LOCAL;
     }
+    client_account(client, args->account);
     struct ctl ctl = {.args = args, .client = client, .usage = command->usage};
     int rc = command->run(&ctl, args->argc - words, args->argv + words);
     client_free(client);

@@ -32,17 +32,17 @@ _petrelctl() {
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return
         ;;
-    --timeout) return ;;
+    --timeout | --account) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --home | --timeout) i=$((i + 1)) ;;
+        --home | --timeout | --account) i=$((i + 1)) ;;
         -*) ;;
         *) said+=("${COMP_WORDS[i]}") ;;
         esac
     done
     if [ ${#said[@]} = 0 ]; then
-        words="--home --json --timeout --help --version
+        words="--home --account --json --timeout --help --version
             $("${COMP_WORDS[0]}" help --list 2>/dev/null | cut -d ' ' -f 1 | sort -u)"
     else
         case ${said[0]} in

@@ -18,6 +18,7 @@ done
 
 _arguments -C \
   '--home[home folder of the node]:folder:_directories' \
+  '--account[number of the account]:number' \
   '--json[one JSON object a line]' \
   '--timeout[how long a reply may take]:seconds' \
   '--help[show help]' \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * account: init, id, words, unlock.
+ * account: init, accounts, remove-account, id, words, unlock.
  */
 #include <stdio.h>
 #include <string.h>
@@ -64,11 +64,13 @@ int cmd_init(struct ctl *ctl, int argc, char **argv)
     const char *passphrase_fd = NULL;
     const char *words_fd = NULL;
     bool ask = false;
+    bool another = false;
     struct slice result;
     const struct args_option options[] = {{"--passphrase-fd", &passphrase_fd, NULL},
                                           {"--words-fd", &words_fd, NULL},
-                                          {"--passphrase", NULL, &ask}};
-    int rc = args_command(options, 3, &argc, argv, 0, 0, ctl->usage);
+                                          {"--passphrase", NULL, &ask},
+                                          {"--another", NULL, &another}};
+    int rc = args_command(options, 4, &argc, argv, 0, 0, ctl->usage);
     if (rc == EXIT_OK && ask && passphrase_fd != NULL) {
         fprintf(stderr, "petrelctl: --passphrase or --passphrase-fd, not both\n");
         rc = EXIT_USAGE;
@@ -77,6 +79,7 @@ int cmd_init(struct ctl *ctl, int argc, char **argv)
         rc = init_params(ctl, passphrase_fd, ask, words_fd);
     }
     if (rc == EXIT_OK) {
+        client_flag(ctl->client, "another", another);
         rc = client_call(ctl->client, "account.create", ctl->args->json, &result);
     }
     if (rc != EXIT_OK || ctl->args->json) {
@@ -84,8 +87,91 @@ int cmd_init(struct ctl *ctl, int argc, char **argv)
     }
     fputs("Your ID, for others to find you:\n\n", stdout);
     render_str(stdout, result, "id", "?");
-    fputs("\n\nYour recovery words. Whoever has them is you: write them on paper.\n\n", stdout);
+    fputs("\n\n", stdout);
+    render_field(stdout, result, "account", "account");
+    fputs("\nYour recovery words. Whoever has them is you: write them on paper.\n\n", stdout);
     print_words(result);
+    return EXIT_OK;
+}
+
+/* One line a relay of it would be too much here: 'relay status' has them. */
+static void print_account(struct slice item)
+{
+    uint64_t number = 0;
+    (void)control_get_uint(item, "account", &number);
+    printf("%2u  ", (unsigned)number);
+    render_str(stdout, item, "state", "?");
+    fputs("  ", stdout);
+    render_str(stdout, item, "id", "-");
+    fputc('\n', stdout);
+}
+
+int cmd_accounts(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    struct slice item;
+    int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
+    if (rc == EXIT_OK) {
+        client_begin(ctl->client);
+        rc = client_call(ctl->client, "account.list", ctl->args->json, &result);
+    }
+    struct render_list list = render_list_of(result, "accounts");
+    while (rc == EXIT_OK && render_list_next(&list, &item)) {
+        if (ctl->args->json) {
+            rc = json_print(item);
+        } else {
+            print_account(item);
+        }
+    }
+    return rc;
+}
+
+/* The account that text names: by its whole ID, or by its number. 0: none. */
+static uint64_t find_account(struct slice result, const char *text)
+{
+    struct slice item;
+    struct slice wanted = slice_of(text, strlen(text));
+    struct render_list list = render_list_of(result, "accounts");
+    while (render_list_next(&list, &item)) {
+        struct slice id = slice_of(NULL, 0);
+        char digits[24];
+        uint64_t number = 0;
+        (void)control_get_uint(item, "account", &number);
+        (void)control_get_str(item, "id", &id);
+        (void)snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+        if (slice_equal(id, wanted) || strcmp(digits, text) == 0) {
+            return number;
+        }
+    }
+    return 0;
+}
+
+int cmd_remove_account(struct ctl *ctl, int argc, char **argv)
+{
+    bool now = false;
+    struct slice result;
+    const struct args_option options[] = {{"--now", NULL, &now}};
+    int rc = args_command(options, 1, &argc, argv, 1, 1, ctl->usage);
+    if (rc == EXIT_OK) {
+        client_begin(ctl->client);
+        rc = client_call(ctl->client, "account.list", ctl->args->json, &result);
+    }
+    uint64_t number = rc == EXIT_OK ? find_account(result, argv[0]) : 0;
+    if (rc == EXIT_OK && number == 0) {
+        fprintf(stderr, "petrelctl: there is no account '%s' on this node\n", argv[0]);
+        rc = EXIT_STATE;
+    }
+    if (rc == EXIT_OK) {
+        client_account(ctl->client, number);
+        client_begin(ctl->client);
+        client_flag(ctl->client, "now", now);
+        rc = client_call(ctl->client, "account.remove", ctl->args->json, &result);
+    }
+    if (rc != EXIT_OK || ctl->args->json) {
+        return rc != EXIT_OK ? rc : json_print(result);
+    }
+    puts(now ? "Its keys are destroyed; the rest follows."
+             : "It leaves its relays first; 'petrelctl accounts' says when it is gone.");
     return EXIT_OK;
 }
 

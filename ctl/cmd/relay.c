@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * relay: relay use, relay status; for operators: relay invite, members, remove, limits.
+ * relay: relay use, leave, status; for operators: relay invite, members, remove, limits.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +12,15 @@
 int cmd_relay_use(struct ctl *ctl, int argc, char **argv)
 {
     const char *code = NULL;
+    bool second = false;
     struct slice result;
-    const struct args_option options[] = {{"--code", &code, NULL}};
-    int rc = args_command(options, 1, &argc, argv, 1, 1, ctl->usage);
+    const struct args_option options[] = {{"--code", &code, NULL}, {"--second", NULL, &second}};
+    int rc = args_command(options, 2, &argc, argv, 1, 1, ctl->usage);
     if (rc == EXIT_OK) {
         client_begin(ctl->client);
         client_text(ctl->client, "address", argv[0]);
         client_text(ctl->client, "code", code);
+        client_flag(ctl->client, "second", second);
         rc = client_call(ctl->client, "relay.use", ctl->args->json, &result);
     }
     if (rc != EXIT_OK || ctl->args->json) {
@@ -27,6 +29,30 @@ int cmd_relay_use(struct ctl *ctl, int argc, char **argv)
     render_str(stdout, result, "relay", "?");
     fputs("\n'petrelctl relay status' says when it is ready.\n", stdout);
     return EXIT_OK;
+}
+
+int cmd_relay_leave(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    int rc = args_command(NULL, 0, &argc, argv, 1, 1, ctl->usage);
+    if (rc == EXIT_OK) {
+        client_begin(ctl->client);
+        client_text(ctl->client, "relay", argv[0]);
+        rc = client_call(ctl->client, "relay.leave", ctl->args->json, &result);
+    }
+    return rc == EXIT_OK && ctl->args->json ? json_print(result) : rc;
+}
+
+static void print_relay(struct slice relay)
+{
+    render_field(stdout, relay, "role", "role");
+    render_field(stdout, relay, "state", "state");
+    render_field(stdout, relay, "address", "address");
+    render_field(stdout, relay, "parts", "parts");
+    render_field(stdout, relay, "trouble", "trouble");
+    render_field(stdout, relay, "envelopes", "envelopes");
+    render_field(stdout, relay, "bytes", "bytes");
+    render_field(stdout, relay, "days", "days");
 }
 
 int cmd_relay_status(struct ctl *ctl, int argc, char **argv)
@@ -40,13 +66,13 @@ int cmd_relay_status(struct ctl *ctl, int argc, char **argv)
     if (rc != EXIT_OK || ctl->args->json) {
         return rc != EXIT_OK ? rc : json_print(result);
     }
-    render_field(stdout, result, "state", "state");
-    render_field(stdout, result, "address", "address");
-    render_field(stdout, result, "parts", "parts");
-    render_field(stdout, result, "trouble", "trouble");
-    render_field(stdout, result, "envelopes", "envelopes");
-    render_field(stdout, result, "bytes", "bytes");
-    render_field(stdout, result, "days", "days");
+    print_relay(result);
+    struct slice other;
+    struct render_list list = render_list_of(result, "others");
+    while (render_list_next(&list, &other)) {
+        fputc('\n', stdout);
+        print_relay(other);
+    }
     return EXIT_OK;
 }
 

@@ -101,8 +101,10 @@
     RESULT("daemon.status", "links", UINT, "open links to other nodes")                            \
     RESULT("daemon.status", "outbox", UINT, "messages that are not acknowledged end to end yet")   \
     RESULT("daemon.status", "requests", UINT, "contact requests that wait")                        \
+    RESULT("account.create", "account", UINT, "its number")                                        \
     RESULT("account.create", "id", STR, "the new ID")                                              \
     RESULT("account.create", "words", STR, "the 24 recovery words")                                \
+    RESULT("account.unlock", "account", UINT, "its number")                                        \
     RESULT("account.unlock", "id", STR, "the ID")                                                  \
     RESULT("account.list", "accounts", MAPS, "the identities of this node")                        \
     RESULT("account.list[]", "account", UINT, "its number")                                        \

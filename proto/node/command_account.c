@@ -13,7 +13,8 @@ static enum err account_result(struct call *c, bool words)
     struct account_row row;
     char id[ID_TEXT];
     id_encode(c->me->id.b, id);
-    pack_map(&c->out, words ? 2 : 1);
+    pack_map(&c->out, words ? 3 : 2);
+    result_uint(&c->out, "account", c->me->number);
     result_text(&c->out, "id", id);
     if (!words) {
         return ERR_OK;
