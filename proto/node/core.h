@@ -45,6 +45,7 @@ struct home {
     bool acking;            /* a queue.ack is unanswered */
     uint64_t arrival;       /* newest arrival that was processed */
     uint64_t acked;         /* newest that the relay was told */
+    uint32_t backlog;       /* of the envelopes that waited at the attach, how many did not come */
     uint64_t due;           /* when to go on; UINT64_MAX: an event will say */
     uint32_t attempts;      /* failures in a row */
     enum err trouble;       /* the last failure */

@@ -314,6 +314,21 @@ static enum err take_quota(struct home *home, struct relay_row *row, struct slic
     return err;
 }
 
+static enum err attached(struct node *node, struct slice body)
+{
+    struct home *home = &node->home;
+    struct queue_attach_reply reply;
+    enum err err = queue_attach_reply_read(body, &reply);
+    if (err == ERR_OK) {
+        home->attached = true;
+        home->arrival = 0;
+        home->acked = 0;
+        home->backlog = reply.waiting;
+        pump_relay_ready(node);
+    }
+    return err;
+}
+
 /* What a good answer changes. */
 static enum err home_done(struct node *node, struct step *step, struct relay_row *row,
                           struct account_row *account, uint8_t kind, struct slice body)
@@ -329,11 +344,7 @@ static enum err home_done(struct node *node, struct step *step, struct relay_row
         mark_own(node, row); /* rows of older versions do not say */
         return take_quota(home, row, body);
     case FRAME_QUEUE_ATTACH:
-        home->attached = true;
-        pump_relay_ready(node);
-        home->arrival = 0;
-        home->acked = 0;
-        return ERR_OK;
+        return attached(node, body);
     default:
         return publish_done(node, step, row, account, kind, body);
     }

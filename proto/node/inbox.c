@@ -668,6 +668,7 @@ enum err inbox_push(struct node *node, struct step *step, struct slice body)
     }
     if (push.number > node->home.arrival) {
         node->home.arrival = push.number;
+        node->home.backlog -= node->home.backlog > 0;
     }
     return ERR_OK;
 }
