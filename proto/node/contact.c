@@ -207,13 +207,19 @@ enum err contact_requests(struct node *node, struct step *step, uint64_t *count)
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+enum err contact_alarm(struct node *node, struct step *step, const struct contact_row *row,
+                       enum err trouble)
+{
+    return contact_event(node, step, row, "contact.failed", trouble);
+}
+
 enum err contact_failed(struct node *node, struct step *step, struct work *work,
                         const struct contact_row *row, enum err trouble)
 {
     work->trouble = trouble;
     work->due = UINT64_MAX;
     work->gave_up = true;
-    return contact_event(node, step, row, "contact.failed", trouble);
+    return contact_alarm(node, step, row, trouble);
 }
 
 /* Asks our own relay, over an anonymous link, for the descriptor of this period. */
@@ -296,6 +302,22 @@ static void pop_admission(struct node *node, struct step *step, struct work *wor
                          &node->mining_budget);
     admission->stamp_minute = work->mining.goal.minute;
     admission->stamp_nonce = work->mining.nonce;
+}
+
+/* Who did not answer is asked again without a one-time part: a part whose secret is gone (a relay
+ * that gives old ones out, a person who restored a backup) would be in the way every time. */
+static enum err get(struct node *node, struct step *step, struct work *work,
+                    const struct contact_row *row)
+{
+    bool ready;
+    enum err err = foreign_open(node, step, work, &row->relay, &ready);
+    if (err != ERR_OK || !ready) {
+        return err;
+    }
+    struct record_get request = {.record = row->record};
+    struct writer w = step_writer(step, 128);
+    record_get_write(&w, &request);
+    return foreign_send(node, step, work, &row->relay, FRAME_RECORD_GET, writer_done(&w), 0);
 }
 
 /* Takes the key bundle and a one-time part from the contact's relay. */
@@ -428,6 +450,22 @@ static enum err begin(struct node *node, struct step *step, struct contact_row *
     return err;
 }
 
+/* Somebody else used this invitation. The request goes on, with stamps: when it comes with a secret
+ * that was used, the inviter hears of it too. */
+static enum err invite_used(struct node *node, struct step *step, struct work *work,
+                            struct contact_row *row)
+{
+    uint8_t deposit[ROW_TOKEN]; /* as good as spent, and one alarm is enough */
+    row->pop_token = slice_of(NULL, 0);
+    enum err err = token_row_take(step, node->keys, row->number, deposit);
+    secret_wipe(deposit, sizeof deposit);
+    if (err == ERR_OK || err == ERR_NOT_FOUND) {
+        err = contact_alarm(node, step, row, ERR_INVITE_USED);
+    }
+    work_wake(work);
+    return err == ERR_OK ? contact_row_put(step, node->keys, row) : err;
+}
+
 /* What a refused pop means. */
 static enum err pop_refused(struct node *node, struct step *step, struct work *work,
                             struct contact_row *row, const struct record_pop_reply *reply)
@@ -448,8 +486,7 @@ static enum err pop_refused(struct node *node, struct step *step, struct work *w
         return ERR_OK;
     }
     if (refusal == ERR_TOKEN_SPENT && row->pop_token.len > 0) {
-        /* Somebody else used this invitation: section 4 of the protocol asks for an alarm. */
-        return contact_failed(node, step, work, row, ERR_INVITE_USED);
+        return invite_used(node, step, work, row);
     }
     if (refusal == ERR_BAD_TOKEN && row->pop_token.len > 0) {
         row->pop_token = slice_of(NULL, 0); /* its epoch is over; a stamp always works */
@@ -460,11 +497,26 @@ static enum err pop_refused(struct node *node, struct step *step, struct work *w
     return ERR_OK;
 }
 
-static enum err popped(struct node *node, struct step *step, struct work *work,
-                       struct contact_row *row, struct slice body)
+/* The answer to a get or a pop: the same but for the part. */
+static enum err bundle_reply_read(uint8_t kind, struct slice body, struct record_pop_reply *reply)
+{
+    if (kind == FRAME_RECORD_POP) {
+        return record_pop_reply_read(body, reply);
+    }
+    struct record_get_reply got;
+    enum err err = record_get_reply_read(body, &got);
+    if (err == ERR_OK) {
+        *reply = (struct record_pop_reply){.head = got.head, .seq = got.seq, .body = got.body};
+    }
+    return err;
+}
+
+/* A bundle came, or why not. */
+static enum err bundled(struct node *node, struct step *step, struct work *work,
+                        struct contact_row *row, uint8_t kind, struct slice body)
 {
     struct record_pop_reply reply;
-    enum err err = record_pop_reply_read(body, &reply);
+    enum err err = bundle_reply_read(kind, body, &reply);
     if (err != ERR_OK) {
         return err;
     }
@@ -478,7 +530,14 @@ static enum err popped(struct node *node, struct step *step, struct work *work,
     if (list == NULL || bundle == NULL) {
         return ERR_NO_MEMORY;
     }
+    enum list_age age = LIST_NEWER;
     err = open_bundle(step, row, &reply, &list_bytes, list, bundle);
+    if (err == ERR_OK) {
+        err = list_age(step, row, list_bytes, list, 0, &age);
+    }
+    if (err == ERR_OK && age != LIST_NEWER) {
+        err = ERR_STALE; /* its prekey may be one that was stolen, and has been replaced */
+    }
     if (err == ERR_OK) {
         err = contact_take_list(step, row, list_bytes, list, 0);
     }
@@ -515,8 +574,9 @@ enum err contact_reply(struct node *node, struct step *step, struct work *work,
     if (contact_row_slot(&row) >= 0) {
         return ERR_OK; /* they were faster: their session is here already */
     }
-    err = request->kind == FRAME_RECORD_POP ? popped(node, step, work, &row, body)
-                                            : resolved(node, step, work, &row, body);
+    err = request->kind == FRAME_DESCRIPTOR_GET
+              ? resolved(node, step, work, &row, body)
+              : bundled(node, step, work, &row, request->kind, body);
     secret_wipe(&row, sizeof row);
     return err;
 }
@@ -540,7 +600,11 @@ enum err contact_progress(struct node *node, struct step *step, struct work *wor
         work->due = step_now(step) + CONTACT_WAIT_MS;
         return ERR_OK;
     }
-    return row->has_record ? pop(node, step, work, row) : resolve(node, step, work, row);
+    if (!row->has_record) {
+        return resolve(node, step, work, row);
+    }
+    /* A session that was begun, and is not sent on any more: contact_restart. */
+    return row->sessions != 0 ? get(node, step, work, row) : pop(node, step, work, row);
 }
 
 enum err contact_restart(struct node *node, struct step *step, struct work *work,

@@ -188,6 +188,9 @@ const char *home_state_name(enum home_state state);
 /* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
 enum err contact_progress(struct node *node, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready) PETREL_MUST_USE;
+/* Tells clients what is wrong with this contact, and goes on. */
+enum err contact_alarm(struct node *node, struct step *step, const struct contact_row *row,
+                       enum err trouble) PETREL_MUST_USE;
 /* Gives up until the user does something, and tells clients. */
 enum err contact_failed(struct node *node, struct step *step, struct work *work,
                         const struct contact_row *row, enum err trouble) PETREL_MUST_USE;

@@ -510,6 +510,19 @@ static enum err at_relay(struct node *node, struct step *step, struct work *work
                : err;
 }
 
+/* A token that we had not used was spent. Before their first answer it is the invitation's: then
+ * somebody else used that. */
+static enum err token_spent(struct node *node, struct step *step, const struct work *work)
+{
+    struct contact_row row;
+    enum err err = contact_row_get(step, node->keys, work->contact, &row);
+    if (err == ERR_OK && row.invite.len > 0 && row.heard == 0) {
+        err = contact_alarm(node, step, &row, ERR_INVITE_USED);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
 /* The relay refused: what to change, and when to try again. */
 static enum err refused(struct node *node, struct step *step, struct work *work, uint64_t order,
                         struct outbox_row *entry, const struct queue_deposit_reply *reply)
@@ -520,7 +533,8 @@ static enum err refused(struct node *node, struct step *step, struct work *work,
     if ((refusal == ERR_BAD_TOKEN || refusal == ERR_TOKEN_SPENT) && had_token) {
         entry->token = slice_of(NULL, 0); /* the next one, or a stamp */
         work_wake(work);
-        return outbox_row_put(step, node->keys, work->contact, order, entry);
+        enum err err = outbox_row_put(step, node->keys, work->contact, order, entry);
+        return err == ERR_OK && refusal == ERR_TOKEN_SPENT ? token_spent(node, step, work) : err;
     }
     if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > LIMIT_STAMP_BITS_MAX) {
         struct contact_row row;
