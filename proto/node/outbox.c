@@ -471,6 +471,21 @@ static enum err check_receipt(const struct contact_row *row, const struct outbox
                : err;
 }
 
+/* Keeps for the user what is wrong with this relay's receipts, or that nothing is any more. */
+static enum err note_receipt(struct node *node, struct step *step, struct work *work,
+                             struct contact_row *row, enum err why)
+{
+    const struct sign_pk *relay = &row->queue_relay.node_id;
+    struct slice who = slice_of(relay->b, why == ERR_OK ? 0 : sizeof relay->b);
+    if (row->trouble == (uint64_t)why && slice_equal(row->trouble_relay, who)) {
+        return ERR_OK;
+    }
+    row->trouble = (uint64_t)why;
+    row->trouble_relay = who;
+    work->untroubled = false;
+    return contact_row_put(step, node->keys, row);
+}
+
 /* The relay has the entry on disk, and has signed for it. */
 static enum err at_relay(struct node *node, struct step *step, struct work *work, uint64_t order,
                          struct outbox_row *entry, const struct queue_deposit_reply *reply)
@@ -481,6 +496,10 @@ static enum err at_relay(struct node *node, struct step *step, struct work *work
         return err;
     }
     enum err signature = check_receipt(&row, entry, reply);
+    err = note_receipt(node, step, work, &row, signature);
+    if (err != ERR_OK) {
+        return err;
+    }
     if (signature != ERR_OK) {
         work_fail(step, work, signature, 0); /* or the contact's queue is another by now */
         return ERR_OK;
