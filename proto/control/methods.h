@@ -128,8 +128,8 @@
     RESULT("contact.list[]", "way", STR, "forwarded, same-relay, no-relay, own-machine, unknown")  \
     RESULT("contact.list[]", "same_operator", BOOL, "both relays may have one operator")           \
     RESULT("contact.list[]", "trouble", STR,                                                       \
-           "why the last request over our relay failed, or \"\"")                                  \
-    RESULT("contact.list[]", "trouble_relay", STR, "the relay that refused it, or is not reached") \
+           "why the last request failed, or what was wrong with a receipt, or \"\"")               \
+    RESULT("contact.list[]", "trouble_relay", STR, "the relay that it is about")                   \
     RESULT("contact.verify", "id", STR, "the contact's ID")                                        \
     RESULT("contact.verify", "number", STR, "60 digits")                                           \
     RESULT("contact.verify", "verified", BOOL, "whether it is marked as compared")                 \

@@ -229,13 +229,19 @@ enum err contact_requests(struct account *me, struct step *step, uint64_t *count
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+enum err contact_alarm(struct account *me, struct step *step, const struct contact_row *row,
+                       enum err trouble)
+{
+    return contact_event(me, step, row, "contact.failed", trouble);
+}
+
 enum err contact_failed(struct account *me, struct step *step, struct work *work,
                         const struct contact_row *row, enum err trouble)
 {
     work->trouble = trouble;
     work->due = UINT64_MAX;
     work->gave_up = true;
-    return contact_event(me, step, row, "contact.failed", trouble);
+    return contact_alarm(me, step, row, trouble);
 }
 
 /* Asks our own relay, over an anonymous link, for the descriptor of this period. */
@@ -266,26 +272,21 @@ static enum err resolve(struct account *me, struct step *step, struct work *work
     return work_request(work, step, link, FRAME_DESCRIPTOR_GET, writer_done(&w), 0);
 }
 
-static enum err resolved(struct account *me, struct step *step, struct work *work,
-                         struct contact_row *row, struct slice body)
+/* What the contact's descriptor says goes into row. PEER: there is none, or it is not theirs. */
+static enum err take_descriptor(struct step *step, const struct work *work, struct contact_row *row,
+                                const struct descriptor_get_reply *reply)
 {
-    struct descriptor_get_reply reply;
     struct descriptor descriptor;
-    enum err err = descriptor_get_reply_read(body, &reply);
-    if (err != ERR_OK) {
-        return err;
-    }
-    if (reply.head.err != ERR_OK) {
-        work_fail(step, work, reply.head.err, reply.head.retry_after_ms);
-        return ERR_OK;
-    }
-    err = blind_public(&row->id, work->period, &reply.item.key);
+    struct bep44_item item = reply->item;
+    enum err err = reply->head.err;
     if (err == ERR_OK) {
-        err = descriptor_open(&row->id, work->period, &reply.item, &descriptor);
+        err = blind_public(&row->id, work->period, &item.key);
+    }
+    if (err == ERR_OK) {
+        err = descriptor_open(&row->id, work->period, &item, &descriptor);
     }
     if (err != ERR_OK) {
-        work_fail(step, work, err, 0); /* a relay that lies, or something new */
-        return ERR_OK;
+        return err; /* the last: a relay that lies, or something new */
     }
     struct slice hash = slice_of(descriptor.list_hash, sizeof descriptor.list_hash);
     row->list_hash = arena_copy(step->turn->arena, hash);
@@ -296,6 +297,27 @@ static enum err resolved(struct account *me, struct step *step, struct work *wor
     row->record = descriptor.record;
     row->relay = descriptor.relays[0].address;
     row->list_version = descriptor.list_version;
+    return ERR_OK;
+}
+
+static enum err resolved(struct account *me, struct step *step, struct work *work,
+                         struct contact_row *row, struct slice body)
+{
+    struct descriptor_get_reply reply;
+    enum err err = descriptor_get_reply_read(body, &reply);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = take_descriptor(step, work, row, &reply);
+    if (err_class(err) == ERR_CLASS_LOCAL) {
+        return err;
+    }
+    if (err != ERR_OK) {
+        work->lost = false; /* the queue that we know is tried again in the meantime */
+        work_fail(step, work, err, reply.head.retry_after_ms);
+        return ERR_OK;
+    }
+    work->found = work->lost;
     work->attempts = 0;
     work_wake(work);
     return contact_row_put(step, me->keys, row);
@@ -320,6 +342,22 @@ static void pop_admission(struct account *me, struct step *step, struct work *wo
                          &me->node->mining_budget);
     admission->stamp_minute = work->mining.goal.minute;
     admission->stamp_nonce = work->mining.nonce;
+}
+
+/* Who did not answer is asked again without a one-time part: a part whose secret is gone (a relay
+ * that gives old ones out, a person who restored a backup) would be in the way every time. */
+static enum err get(struct account *me, struct step *step, struct work *work,
+                    const struct contact_row *row)
+{
+    bool ready;
+    enum err err = foreign_open(me, step, work, &row->relay, &ready);
+    if (err != ERR_OK || !ready) {
+        return err;
+    }
+    struct record_get request = {.record = row->record};
+    struct writer w = step_writer(step, 128);
+    record_get_write(&w, &request);
+    return foreign_send(me, step, work, &row->relay, FRAME_RECORD_GET, writer_done(&w), 0);
 }
 
 /* Takes the key bundle and a one-time part from the contact's relay. */
@@ -452,6 +490,22 @@ static enum err begin(struct account *me, struct step *step, struct contact_row 
     return err;
 }
 
+/* Somebody else used this invitation. The request goes on, with stamps: when it comes with a secret
+ * that was used, the inviter hears of it too. */
+static enum err invite_used(struct account *me, struct step *step, struct work *work,
+                            struct contact_row *row)
+{
+    uint8_t deposit[ROW_TOKEN]; /* as good as spent, and one alarm is enough */
+    row->pop_token = slice_of(NULL, 0);
+    enum err err = token_row_take(step, me->keys, row->number, deposit);
+    secret_wipe(deposit, sizeof deposit);
+    if (err == ERR_OK || err == ERR_NOT_FOUND) {
+        err = contact_alarm(me, step, row, ERR_INVITE_USED);
+    }
+    work_wake(work);
+    return err == ERR_OK ? contact_row_put(step, me->keys, row) : err;
+}
+
 /* What a refused pop means. */
 static enum err pop_refused(struct account *me, struct step *step, struct work *work,
                             struct contact_row *row, const struct record_pop_reply *reply)
@@ -472,8 +526,7 @@ static enum err pop_refused(struct account *me, struct step *step, struct work *
         return ERR_OK;
     }
     if (refusal == ERR_TOKEN_SPENT && row->pop_token.len > 0) {
-        /* Somebody else used this invitation: section 4 of the protocol asks for an alarm. */
-        return contact_failed(me, step, work, row, ERR_INVITE_USED);
+        return invite_used(me, step, work, row);
     }
     if (refusal == ERR_BAD_TOKEN && row->pop_token.len > 0) {
         row->pop_token = slice_of(NULL, 0); /* its epoch is over; a stamp always works */
@@ -484,31 +537,64 @@ static enum err pop_refused(struct account *me, struct step *step, struct work *
     return ERR_OK;
 }
 
-static enum err popped(struct account *me, struct step *step, struct work *work,
-                       struct contact_row *row, struct slice body)
+/* The answer to a get or a pop: the same but for the part. */
+static enum err bundle_reply_read(uint8_t kind, struct slice body, struct record_pop_reply *reply)
 {
-    struct record_pop_reply reply;
-    enum err err = record_pop_reply_read(body, &reply);
-    if (err != ERR_OK) {
-        return err;
+    if (kind == FRAME_RECORD_POP) {
+        return record_pop_reply_read(body, reply);
     }
-    if (reply.head.err != ERR_OK) {
-        return pop_refused(me, step, work, row, &reply);
+    struct record_get_reply got;
+    enum err err = record_get_reply_read(body, &got);
+    if (err == ERR_OK) {
+        *reply = (struct record_pop_reply){.head = got.head, .seq = got.seq, .body = got.body};
     }
+    return err;
+}
+
+/* Takes over where the contact's queues are, and begins a session where there is none to send on.
+ */
+static enum err take_bundle(struct account *me, struct step *step, const struct work *work,
+                            struct contact_row *row, const struct record_pop_reply *reply)
+{
     struct arena *arena = step->turn->arena;
     struct device_list *list = arena_alloc(arena, sizeof *list);
     struct pair_bundle *bundle = arena_alloc(arena, sizeof *bundle);
     struct slice list_bytes;
+    enum list_age age = LIST_NEWER;
     if (list == NULL || bundle == NULL) {
         return ERR_NO_MEMORY;
     }
-    err = open_bundle(step, row, &reply, &list_bytes, list, bundle);
+    enum err err = open_bundle(step, row, reply, &list_bytes, list, bundle);
+    if (err == ERR_OK) {
+        err = list_age(step, row, list_bytes, list, 0, &age);
+    }
+    if (err == ERR_OK && age != LIST_NEWER) {
+        err = ERR_STALE; /* its prekey may be one that was stolen, and has been replaced */
+    }
+    if (err == ERR_OK && work->lost && slice_equal(list_bytes, row->list)) {
+        err = ERR_BAD_TOKEN; /* they say that they are where nothing is */
+    }
     if (err == ERR_OK) {
         err = contact_take_list(me, step, row, list_bytes, list, 0);
     }
-    if (err == ERR_OK) {
-        err = begin(me, step, row, list, bundle);
+    return err == ERR_OK && contact_row_slot(row) < 0 ? begin(me, step, row, list, bundle) : err;
+}
+
+/* A bundle came, or why not. */
+static enum err bundled(struct account *me, struct step *step, struct work *work,
+                        struct contact_row *row, uint8_t kind, struct slice body)
+{
+    struct record_pop_reply reply;
+    enum err err = bundle_reply_read(kind, body, &reply);
+    if (err != ERR_OK) {
+        return err;
     }
+    if (reply.head.err != ERR_OK && !work->lost) {
+        return pop_refused(me, step, work, row, &reply);
+    }
+    err = reply.head.err == ERR_OK ? take_bundle(me, step, work, row, &reply) : reply.head.err;
+    work->lost = false; /* found, or the queue that we know is tried again */
+    work->found = false;
     if (err_class(err) == ERR_CLASS_PEER) {
         /* Not what this person published, or too old: a new pop later, with a stamp. */
         row->pop_nonce = slice_of(NULL, 0);
@@ -536,11 +622,12 @@ enum err contact_reply(struct account *me, struct step *step, struct work *work,
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
-    if (contact_row_slot(&row) >= 0) {
+    if (contact_row_slot(&row) >= 0 && !work->lost) {
         return ERR_OK; /* they were faster: their session is here already */
     }
-    err = request->kind == FRAME_RECORD_POP ? popped(me, step, work, &row, body)
-                                            : resolved(me, step, work, &row, body);
+    err = request->kind == FRAME_DESCRIPTOR_GET
+              ? resolved(me, step, work, &row, body)
+              : bundled(me, step, work, &row, request->kind, body);
     secret_wipe(&row, sizeof row);
     return err;
 }
@@ -548,9 +635,12 @@ enum err contact_reply(struct account *me, struct step *step, struct work *work,
 enum err contact_progress(struct account *me, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready)
 {
-    *ready = contact_row_slot(row) >= 0;
+    *ready = contact_row_slot(row) >= 0 && !work->lost;
     if (*ready) {
         return ERR_OK;
+    }
+    if (work->lost) {
+        return work->found ? get(me, step, work, row) : resolve(me, step, work, row);
     }
     struct account_row account;
     enum err err = account_row_get(step, me->keys, &account);
@@ -564,7 +654,11 @@ enum err contact_progress(struct account *me, struct step *step, struct work *wo
         work->due = step_now(step) + CONTACT_WAIT_MS;
         return ERR_OK;
     }
-    return row->has_record ? pop(me, step, work, row) : resolve(me, step, work, row);
+    if (!row->has_record) {
+        return resolve(me, step, work, row);
+    }
+    /* A session that was begun, and is not sent on any more: contact_restart. */
+    return row->sessions != 0 ? get(me, step, work, row) : pop(me, step, work, row);
 }
 
 enum err contact_restart(struct account *me, struct step *step, struct work *work,

@@ -37,18 +37,23 @@ struct foreign;
 struct work {
     struct work *next;
     uint32_t contact;
-    bool in_flight;    /* a request for it is unanswered */
-    uint64_t due;      /* when to go on; UINT64_MAX: an event will say */
-    uint32_t attempts; /* failures in a row */
-    enum err trouble;  /* the last failure */
-    bool gave_up;      /* until the user does something */
-    unsigned bits;     /* what its relay asked for a stamp; 0: the default */
-    uint64_t head;     /* outbox entries below this order are at the relay */
-    uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
-    uint64_t acked_ms; /* when the last one was made */
-    bool ack_again;    /* look whether one is owed when the one that waits has left */
-    uint64_t look_ms;  /* next look at what the relay has and nobody acknowledged */
-    uint64_t period;   /* of the descriptor that was asked for */
+    bool in_flight;        /* a request for it is unanswered */
+    uint64_t due;          /* when to go on; UINT64_MAX: an event will say */
+    uint32_t attempts;     /* failures in a row */
+    enum err trouble;      /* the last failure */
+    bool gave_up;          /* until the user does something */
+    unsigned bits;         /* what its relay asked for a stamp; 0: the default */
+    uint64_t head;         /* outbox entries below this order are at the relay */
+    uint64_t ack_due;      /* when to send an ack-only body; UINT64_MAX: none owed */
+    uint64_t acked_ms;     /* when the last one was made */
+    bool unread;           /* something of theirs did not open: they are to hear that we are here */
+    bool ack_again;        /* look whether one is owed when the one that waits has left */
+    bool second;           /* the deposit under way goes to their second queue */
+    uint64_t second_until; /* their second queue is the first to be tried until then */
+    bool lost;             /* their queues are gone: their descriptor may say where they are now; */
+    bool found;            /* it did, and their list is to be fetched */
+    uint64_t look_ms;      /* next look at what the relay has and nobody acknowledged */
+    uint64_t period;       /* of the descriptor that was asked for */
     struct mining mining;
     bool untroubled;         /* its row says that nothing stood in the way of foreign */
     struct foreign *foreign; /* what goes through our relay; owned, secret */
@@ -171,6 +176,9 @@ uint64_t removal_deadline(const struct account *me);
 /* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
 enum err contact_progress(struct account *me, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready) PETREL_MUST_USE;
+/* Tells clients what is wrong with this contact, and goes on. */
+enum err contact_alarm(struct account *me, struct step *step, const struct contact_row *row,
+                       enum err trouble) PETREL_MUST_USE;
 /* Gives up until the user does something, and tells clients. */
 enum err contact_failed(struct account *me, struct step *step, struct work *work,
                         const struct contact_row *row, enum err trouble) PETREL_MUST_USE;

@@ -600,6 +600,20 @@ static enum err owe_ack(struct arrival *a)
     return owed_row_put(a->step, a->me->keys, a->row.number);
 }
 
+/* An envelope came with a contact's token and opens with nothing: it was spoiled on its way,
+ * perhaps at our relay. The other side deposits it anew when it hears that we are here and do not
+ * have it.
+ */
+static enum err owe_sign(struct arrival *a)
+{
+    enum err err = owe_ack(a);
+    struct work *work = work_find(a->me, a->row.number);
+    if (work != NULL) {
+        work->unread = true;
+    }
+    return err;
+}
+
 /* Notes which contact its token was minted for. A stamp says that somebody had no token left only
  * where tokens are for. */
 static enum err whose_token(struct arrival *a, const struct queue_push *push)
@@ -641,6 +655,8 @@ static enum err open_and_take(struct arrival *a)
         }
     } else if (err == ERR_REPLAY && a->row.state != CONTACT_BLOCKED) {
         err = owe_ack(a); /* our acknowledgement did not get through */
+    } else if (err == ERR_DECRYPT && a->token_of != 0 && contact_row_may_talk(&a->row)) {
+        err = owe_sign(a);
     }
     return err;
 }

@@ -15,12 +15,14 @@
 #include "node/content.h"
 #include "node/core.h"
 #include "node/event.h"
+#include "node/route.h"
 #include "node/stock.h"
 #include "relay/queue.h"
 #include "relay/receipt.h"
 
 enum {
     OUTBOX_LIFETIME = 3, /* class of lifetime: 30 days */
+    OUTBOX_TRIES = 2,    /* failures at one queue before the other is tried */
     OUTBOX_SCAN = 64,    /* entries looked at behind the first unacknowledged one */
 };
 
@@ -182,39 +184,65 @@ enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
     if (work != NULL) {
         work_resume(work); /* a session that was full may go on */
     }
+    moving_look(me, step);
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* --- depositing --- */
 
-/* A token for this entry, or a stamp; *ready when there is one. */
-static enum err admission(struct account *me, struct step *step, struct work *work,
-                          const struct contact_row *row, uint64_t order, struct outbox_row *entry,
-                          struct relay_admission *out, bool *ready)
+/* Their queue that the next deposit goes to: the first one, or when that failed the second one, in
+ * turn; and the other way round for a while after the second one took something. */
+static struct device_place choose_place(struct step *step, struct work *work,
+                                        const struct contact_row *row)
 {
-    *out = (struct relay_admission){.stamp = false};
-    if (entry->token.len == 0) {
-        uint8_t *token = arena_alloc(step->turn->arena, TOKEN);
-        if (token == NULL) {
-            return ERR_NO_MEMORY;
-        }
-        enum err err = token_row_take(step, me->keys, row->number, token);
-        if (err == ERR_OK) {
-            entry->token = slice_of(token, TOKEN);
-            err = outbox_row_put(step, me->keys, row->number, order, entry);
-        }
-        if (err != ERR_OK && err != ERR_NOT_FOUND) {
-            return err;
-        }
+    struct device_place first = {.relay = row->queue_relay, .key = row->queue};
+    struct device_place second;
+    work->second = false;
+    if (!route_second(row, &second)) {
+        return first;
     }
-    *ready = entry->token.len == TOKEN;
-    if (*ready) {
-        memcpy(out->token.b, entry->token.p, TOKEN);
+    bool other = work->attempts >= OUTBOX_TRIES && work->attempts % 2 == 0;
+    work->second = (step_now(step) < work->second_until) != other;
+    return work->second ? second : first;
+}
+
+/* A token of this entry's own. ERR_NOT_FOUND: there is none. */
+static enum err take_token(struct account *me, struct step *step, const struct contact_row *row,
+                           uint64_t order, struct outbox_row *entry)
+{
+    if (entry->token.len == TOKEN) {
         return ERR_OK;
     }
-    struct stamp_goal goal = {.relay = row->queue_relay.node_id,
+    uint8_t *token = arena_alloc(step->turn->arena, TOKEN);
+    if (token == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    enum err err = token_row_take(step, me->keys, row->number, token);
+    if (err == ERR_OK) {
+        entry->token = slice_of(token, TOKEN);
+        err = outbox_row_put(step, me->keys, row->number, order, entry);
+    }
+    return err;
+}
+
+/* A token for this entry, or a stamp; *ready when there is one. Tokens are for the first queue. */
+static enum err admission(struct account *me, struct step *step, struct work *work,
+                          const struct contact_row *row, const struct device_place *place,
+                          uint64_t order, struct outbox_row *entry, struct relay_admission *out,
+                          bool *ready)
+{
+    *out = (struct relay_admission){.stamp = false};
+    enum err err = work->second ? ERR_NOT_FOUND : take_token(me, step, row, order, entry);
+    if (err == ERR_OK) {
+        memcpy(out->token.b, entry->token.p, TOKEN);
+        *ready = true;
+    }
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    struct stamp_goal goal = {.relay = place->relay.node_id,
                               .minute = (uint32_t)(step_now(step) / LIMIT_MINUTE_MS)};
-    memcpy(goal.target, row->queue.b, sizeof goal.target);
+    memcpy(goal.target, place->key.b, sizeof goal.target);
     prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &entry->envelope, 1);
     *ready =
         mining_step(&work->mining, &goal, work->bits > 0 ? work->bits : LIMIT_STAMP_DEPOSIT_BITS,
@@ -230,13 +258,14 @@ static enum err deposit(struct account *me, struct step *step, struct work *work
                         const struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
     bool ready;
-    enum err err = foreign_open(me, step, work, &row->queue_relay, &ready);
+    struct device_place place = choose_place(step, work, row);
+    enum err err = foreign_open(me, step, work, &place.relay, &ready);
     if (err != ERR_OK || !ready) {
         return err;
     }
     struct queue_deposit request = {
-        .queue = row->queue, .lifetime = OUTBOX_LIFETIME, .envelope = entry->envelope};
-    err = admission(me, step, work, row, order, entry, &request.admission, &ready);
+        .queue = place.key, .lifetime = OUTBOX_LIFETIME, .envelope = entry->envelope};
+    err = admission(me, step, work, row, &place, order, entry, &request.admission, &ready);
     if (err != ERR_OK) {
         return err;
     }
@@ -246,8 +275,7 @@ static enum err deposit(struct account *me, struct step *step, struct work *work
     }
     struct writer w = step_writer(step, entry->envelope.len + 512);
     queue_deposit_write(&w, &request);
-    return foreign_send(me, step, work, &row->queue_relay, FRAME_QUEUE_DEPOSIT, writer_done(&w),
-                        order);
+    return foreign_send(me, step, work, &place.relay, FRAME_QUEUE_DEPOSIT, writer_done(&w), order);
 }
 
 /* Seals the entry when it waits, then deposits it. */
@@ -330,8 +358,18 @@ enum err outbox_clear(struct account *me, struct step *step, const struct contac
 
 /* --- the relay's answer --- */
 
-/* Whether the relay where the contact's queue is now has signed for the entry's envelope. */
-static enum err check_receipt(const struct contact_row *row, const struct outbox_row *entry,
+/* Where the deposit that was answered went; port 0: they have no second queue any more. */
+static struct device_place place_asked(const struct work *work, const struct contact_row *row)
+{
+    struct device_place place = {.relay = row->queue_relay, .key = row->queue};
+    if (work->second && !route_second(row, &place)) {
+        place.relay.port = 0;
+    }
+    return place;
+}
+
+/* Whether the relay of the contact's queue has signed for the entry's envelope. */
+static enum err check_receipt(const struct device_place *place, const struct outbox_row *entry,
                               const struct queue_deposit_reply *reply)
 {
     struct receipt receipt;
@@ -340,8 +378,22 @@ static enum err check_receipt(const struct contact_row *row, const struct outbox
     }
     enum err err = receipt_read(reply->receipt, &receipt);
     return err == ERR_OK
-               ? receipt_verify(&receipt, &row->queue_relay.node_id, &row->queue, entry->envelope)
+               ? receipt_verify(&receipt, &place->relay.node_id, &place->key, entry->envelope)
                : err;
+}
+
+/* Keeps for the user what is wrong with this relay's receipts, or that nothing is any more. */
+static enum err note_receipt(struct account *me, struct step *step, struct work *work,
+                             struct contact_row *row, const struct sign_pk *relay, enum err why)
+{
+    struct slice who = slice_of(relay->b, why == ERR_OK ? 0 : sizeof relay->b);
+    if (row->trouble == (uint64_t)why && slice_equal(row->trouble_relay, who)) {
+        return ERR_OK;
+    }
+    row->trouble = (uint64_t)why;
+    row->trouble_relay = who;
+    work->untroubled = false;
+    return contact_row_put(step, me->keys, row);
 }
 
 /* The relay has the entry on disk, and has signed for it. */
@@ -353,7 +405,12 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
     if (err != ERR_OK) {
         return err;
     }
-    enum err signature = check_receipt(&row, entry, reply);
+    struct device_place place = place_asked(work, &row);
+    enum err signature = check_receipt(&place, entry, reply);
+    err = note_receipt(me, step, work, &row, &place.relay.node_id, signature);
+    if (err != ERR_OK) {
+        return err;
+    }
     if (signature != ERR_OK) {
         work_fail(step, work, signature, 0); /* or the contact's queue is another by now */
         return ERR_OK;
@@ -362,6 +419,7 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
     work->trouble = ERR_OK;
     work->bits = 0;
     work->mining = (struct mining){.wanted = false};
+    work->second_until = work->second ? step_now(step) + LIMIT_OUTBOX_LOOK_MS : 0;
     work_wake(work);
     if (entry->ack_only) {
         bool more = work->ack_again || (entry->token.len > 0 && stock_is_low(&row, step_now(step)));
@@ -382,17 +440,31 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
                          : err;
 }
 
+/* A token that we had not used was spent. Before their first answer it is the invitation's: then
+ * somebody else used that. */
+static enum err token_spent(struct account *me, struct step *step, const struct work *work)
+{
+    struct contact_row row;
+    enum err err = contact_row_get(step, me->keys, work->contact, &row);
+    if (err == ERR_OK && row.invite.len > 0 && row.heard == 0) {
+        err = contact_alarm(me, step, &row, ERR_INVITE_USED);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
 /* The relay refused: what to change, and when to try again. */
 static enum err refused(struct account *me, struct step *step, struct work *work, uint64_t order,
                         struct outbox_row *entry, const struct queue_deposit_reply *reply)
 {
     enum err refusal = reply->head.err;
-    bool had_token = entry->token.len > 0;
+    bool had_token = entry->token.len > 0 && !work->second;
     work->mining = (struct mining){.wanted = false};
     if ((refusal == ERR_BAD_TOKEN || refusal == ERR_TOKEN_SPENT) && had_token) {
         entry->token = slice_of(NULL, 0); /* the next one, or a stamp */
         work_wake(work);
-        return outbox_row_put(step, me->keys, work->contact, order, entry);
+        enum err err = outbox_row_put(step, me->keys, work->contact, order, entry);
+        return err == ERR_OK && refusal == ERR_TOKEN_SPENT ? token_spent(me, step, work) : err;
     }
     if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > LIMIT_STAMP_BITS_MAX) {
         struct contact_row row;
@@ -404,6 +476,8 @@ static enum err refused(struct account *me, struct step *step, struct work *work
         work_wake(work);
         return ERR_OK;
     }
+    /* No such queue any more, although a stamp was paid. */
+    work->lost = refusal == ERR_BAD_TOKEN && !work->second;
     work_fail(step, work, refusal, reply->head.retry_after_ms);
     return ERR_OK;
 }
@@ -465,6 +539,8 @@ enum err outbox_moved(struct account *me, struct step *step, uint32_t contact)
     }
     if (work != NULL) {
         work->head = 0;
+        work->second_until = 0;
+        work->lost = false;
         work_wake(work);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;

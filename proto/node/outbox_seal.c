@@ -101,7 +101,7 @@ enum err outbox_seal(struct account *me, struct step *step, struct contact_row *
     if (err == ERR_OK) {
         err = session_load(s, saved);
     }
-    if (err == ERR_OK && entry->ack_only && !session_owes_ack(s) &&
+    if (err == ERR_OK && entry->ack_only && !entry->anyway && !session_owes_ack(s) &&
         !stock_is_low(row, step_now(step))) {
         err = ERR_NOT_NOW;
     }

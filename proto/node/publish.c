@@ -241,8 +241,20 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
     return err;
 }
 
-/* Removes signed prekeys that nobody may use any more: a bundle that held one is older than its
- * reader allows. */
+/* Whether the secret whose successor is so old may go: a bundle that held it is older than its
+ * reader allows, and what was sealed with it has been fetched. A relay that never lets the queue
+ * end keeps it no longer than an envelope may wait. */
+static bool is_over(const struct account *me, uint64_t age_ms)
+{
+    const uint64_t keep_ms = LIMIT_PREKEY_KEEP_DAYS * LIMIT_DAY_MS;
+    bool owing = false;
+    for (size_t i = 0; i < LIMIT_HOMES; i++) {
+        owing |= me->homes[i].owing > 0;
+    }
+    return age_ms >= keep_ms && (!owing || age_ms - keep_ms >= LIMIT_QUEUE_DAYS * LIMIT_DAY_MS);
+}
+
+/* Removes signed prekeys that nobody may use any more. */
 static enum err drop_old(struct home_step *h)
 {
     struct seal_keys *keys = h->me->keys;
@@ -252,8 +264,7 @@ static enum err drop_old(struct home_step *h)
         enum err err = prekeys_get(h->step, keys, PREKEY_SIGNED, id, &secret);
         uint64_t made = err == ERR_OK ? secret.created_ms : 0;
         secret_wipe(&secret, sizeof secret);
-        if (err == ERR_OK && successor != 0 &&
-            step_now(h->step) - successor >= LIMIT_PREKEY_KEEP_DAYS * LIMIT_DAY_MS) {
+        if (err == ERR_OK && successor != 0 && is_over(h->me, step_now(h->step) - successor)) {
             err = prekeys_del(h->step, keys, PREKEY_SIGNED, id);
         }
         if (err != ERR_OK) {

@@ -82,7 +82,9 @@ static enum err make_acks(struct account *me, struct step *step, struct work *wo
         if (((row->sessions & row->heard) >> slot & 1) == 0) {
             continue;
         }
-        entry = (struct outbox_row){.ack_only = true, .created = now};
+        entry = (struct outbox_row){.ack_only = true,
+                                    .anyway = work->unread && (int)slot == contact_row_slot(row),
+                                    .created = now};
         err = outbox_seal(me, step, row, (uint8_t)slot, &entry);
         if (err == ERR_OK) {
             work->acked_ms = now;
@@ -92,6 +94,7 @@ static enum err make_acks(struct account *me, struct step *step, struct work *wo
             err = ERR_OK;
         }
     }
+    work->unread = false;
     return err == ERR_OK ? owed_row_del(step, me->keys, row->number) : err;
 }
 
@@ -130,7 +133,7 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
     if (entry->state != OUTBOX_AT_RELAY || now - entry->at_relay_ms < PUMP_AGAIN_MS) {
         return ERR_OK;
     }
-    if (row->heard_ms > entry->at_relay_ms) {
+    if (row->heard_ms >= entry->at_relay_ms) {
         /* They were there since, and did not get it: with its token the relay would say that it has
          * it already. While they sleep that is just what it shall say. */
         entry->token = slice_of(NULL, 0);

@@ -137,6 +137,7 @@ enum outbox_state {
 struct outbox_row {
     enum outbox_state state;
     bool ack_only;              /* gone once it is at the relay */
+    bool anyway;                /* of an ack_only: made although none is owed. Not stored */
     uint64_t created;           /* Unix ms */
     struct slice content;       /* encoded content; empty when ack_only */
     uint8_t session[SESSION_T]; /* that sealed it */

@@ -18,6 +18,7 @@ import tempfile
 import time
 
 from control import Client, Error, pack
+from lib import tap
 
 PETRELD, PETRELCTL = sys.argv[1:3]
 DAEMONS = []
@@ -646,6 +647,7 @@ def main():
         finally:
             while DAEMONS:
                 DAEMONS.pop().remove()
+        tap.passed("host.py", test.__name__)
         ran += 1
         print(f"ok {test.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
     print(f"{ran} checks")

@@ -7,6 +7,7 @@ math(EXPR kill_timeout_long "1800 * ${SLOW_FACTOR}")
 
 add_test(NAME e2e.kill COMMAND ${kill_test} --messages 80 --kills 4)
 set_tests_properties(e2e.kill PROPERTIES LABELS "quick;e2e" TIMEOUT ${kill_timeout})
+petrel_names_cases(e2e.kill)
 add_test(NAME e2e.kill.long COMMAND ${kill_test} --messages 1000 --kills 20)
 set_tests_properties(e2e.kill.long PROPERTIES LABELS long TIMEOUT ${kill_timeout_long}
   RUN_SERIAL TRUE)

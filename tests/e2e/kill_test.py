@@ -30,6 +30,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from lib import tap  # noqa: E402
 from lib.control import Control, Lost, Refused, history, new_client_id  # noqa: E402
 from lib.node import Died, Node  # noqa: E402
 
@@ -311,6 +312,7 @@ def main():
         for node in story.nodes:
             node.destroy()
     shutil.rmtree(folder)
+    tap.passed("kill_test.py", "kill_test")
     print(f"kill_test: passed in {time.monotonic() - started:.1f} s")
     return 0
 

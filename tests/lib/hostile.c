@@ -160,7 +160,7 @@ static void answer(struct hostile *h, const struct frame *f)
             &w, &(struct queue_register_reply){.envelopes = 1000, .bytes = 1 << 20, .days = 30});
         break;
     case FRAME_QUEUE_ATTACH:
-        queue_attach_reply_write(&w, &(struct queue_attach_reply){.waiting = 0});
+        queue_attach_reply_write(&w, &(struct queue_attach_reply){.waiting = h->waiting});
         break;
     case FRAME_RECORD_PUT:
         answer_put(h, f->body, &w);
@@ -191,6 +191,7 @@ void hostile_open(struct hostile *h, uint64_t link)
     struct node_input in = {.kind = NODE_LINK_OPENED, .link = link};
     in.u.opened.initiator = true;
     memcpy(in.u.opened.handshake_hash, h->hash, sizeof h->hash);
+    h->opened = link;
     hostile_input(h, &in);
 }
 
@@ -222,6 +223,8 @@ static void output(struct hostile *h, const struct node_output *o)
                 h->asked_link = o->link;
                 h->asked_kind = f.kind;
                 h->asked_id = f.id;
+                h->asked_len = f.body.len;
+                memcpy(h->asked, f.body.p, f.body.len);
             }
         } else if (f.kind >= FRAME_MEMBER_JOIN && f.kind < FRAME_REPLY) {
             answer(h, &f);
@@ -386,7 +389,7 @@ void stranger_list(struct hostile *h, struct stranger *s, uint32_t version, uint
     env_random(&h->unit.env, seed, sizeof seed);
     prim_sign_keypair(&e->record.key, &unused, seed);
     env_random(&h->unit.env, seed, sizeof seed);
-    prim_sign_keypair(&e->record.relay.node_id, &unused, seed);
+    prim_sign_keypair(&e->record.relay.node_id, &s->relay, seed);
     snprintf(e->record.relay.host, sizeof e->record.relay.host, "%s", host);
     e->record.relay.port = 1;
     e->queues[0].relay = e->record.relay;
@@ -424,12 +427,66 @@ void stranger_popped(struct hostile *h, struct stranger *s, const struct prekey_
     record_seal(sealed, &key, &h->unit.env, RECORD_BODY_ID, writer_done(&b));
     struct record_pop_reply reply = {.seq = s->list_version,
                                      .body = slice_of(sealed, b.len + RECORD_OVERHEAD)};
-    record_pop_reply_write(&w, &reply);
+    if (h->asked_kind == FRAME_RECORD_GET) {
+        record_get_reply_write(&w,
+                               &(struct record_get_reply){.seq = reply.seq, .body = reply.body});
+    } else {
+        record_pop_reply_write(&w, &reply);
+    }
     ck_assert_ok(w.err);
     hostile_answer(h, writer_done(&w));
 }
 
+void stranger_add(struct hostile *h, const struct stranger *s)
+{
+    uint8_t pairs[128];
+    char id[ID_TEXT];
+    struct writer p = writer_of(pairs, sizeof pairs);
+    id_encode(s->id.b, id);
+    result_text(&p, "link", id);
+    ck_assert_ok(hostile_call(h, "contact.add", 1, writer_done(&p)));
+    hostile_open(h, h->others[h->dialled - 1]);
+    ck_assert_uint_eq(h->asked_kind, FRAME_DESCRIPTOR_GET);
+}
+
+void stranger_look_up(struct hostile *h, struct stranger *s)
+{
+    unsigned dialled = h->dialled;
+    stranger_add(h, s);
+    stranger_described(h, s);
+    ck_assert_uint_eq(h->dialled, dialled + 2);
+    ck_assert_str_eq(h->dialled_last.host, s->entry.record.relay.host);
+    hostile_open(h, h->others[h->dialled - 1]);
+}
+
+void hostile_mine(struct hostile *h, uint8_t kind)
+{
+    for (unsigned i = 0; i < 1000 && h->asked_link == 0; i++) {
+        hostile_tick(h, 0);
+        ck_assert_ok(h->turn);
+    }
+    ck_assert_uint_eq(h->asked_kind, kind);
+}
+
+void stranger_relist(struct hostile *h, struct stranger *s, uint32_t version)
+{
+    struct device_list *list = arena_alloc(&h->scratch, sizeof *list);
+    struct writer w = writer_of(s->list, sizeof s->list);
+    list->version = version;
+    list->created_ms = h->unit.env.now_ms;
+    list->count = 1;
+    list->entries[0] = s->entry;
+    ck_assert_ok(device_list_make(&w, list, &s->identity));
+    s->list_len = w.len;
+    s->list_version = version;
+}
+
 void stranger_described(struct hostile *h, struct stranger *s)
+{
+    stranger_described_for(h, s, descriptor_period(h->unit.env.now_ms));
+}
+
+void stranger_described_for(struct hostile *h, struct stranger *s, uint64_t period)
 {
     struct descriptor descriptor = {.created_ms = h->unit.env.now_ms,
                                     .list_version = s->list_version,
@@ -442,8 +499,7 @@ void stranger_described(struct hostile *h, struct stranger *s)
     struct writer w = writer_of(bytes, sizeof bytes);
     env_random(&h->unit.env, nonce, sizeof nonce);
     device_list_hash(slice_of(s->list, s->list_len), descriptor.list_hash);
-    ck_assert_ok(descriptor_seal(&s->identity, descriptor_period(h->unit.env.now_ms), 1, nonce,
-                                 &descriptor, &reply.item));
+    ck_assert_ok(descriptor_seal(&s->identity, period, 1, nonce, &descriptor, &reply.item));
     descriptor_get_reply_write(&w, &reply);
     ck_assert_ok(w.err);
     hostile_answer(h, writer_done(&w));

@@ -49,6 +49,7 @@ struct hostile {
     uint64_t lie_seq;
     uint32_t lie_part;
     bool refuse_body; /* record.put with a body is stale */
+    uint32_t waiting; /* what queue.attach says */
     bool put_off;     /* record.status is answered with busy, and the longest retry_after_ms */
     /* what came out, since hostile_forget */
     enum err turn;        /* how the last turn ended */
@@ -63,10 +64,13 @@ struct hostile {
     uint64_t asked_link; /* 0: none */
     uint8_t asked_kind;
     uint32_t asked_id;
+    uint8_t asked[LIMIT_FRAME]; /* its body */
+    size_t asked_len;
     unsigned closed; /* links that the node closed */
     unsigned events;
     uint64_t acked;                 /* newest push that was acknowledged to the relay */
     uint64_t others[HOSTILE_LINKS]; /* numbers of the links dialled */
+    uint64_t opened;                /* the link that was opened last */
 };
 
 /* With an account at its relay: key bundle published, queue attached. */
@@ -98,6 +102,7 @@ struct stranger {
     uint8_t list[LIMIT_DEVICE_LIST];
     size_t list_len;
     struct device_entry entry; /* of that list */
+    struct sign_sk relay;      /* of the relay that it names */
     uint32_t list_version;
     struct session *session;
 };
@@ -111,11 +116,21 @@ void stranger_list(struct hostile *h, struct stranger *s, uint32_t version, uint
                    const char *host);
 /* A new session from the node's bundle, with its last-resort key. invite: secret or NULL. */
 void stranger_begin(struct hostile *h, struct stranger *s, const uint8_t *invite);
-/* The stranger's relay answers a pop: the key bundle with this signed prekey and the list that
- * stranger_list signed last. */
+/* Adds the stranger by ID, and opens the link on which the descriptor is asked for. */
+void stranger_add(struct hostile *h, const struct stranger *s);
+/* The same, and reads the descriptor; the key bundle is asked for then. */
+void stranger_look_up(struct hostile *h, struct stranger *s);
+/* Lets the node find its stamp, until it has sent a request of this kind. */
+void hostile_mine(struct hostile *h, uint8_t kind);
+/* The stranger's relay answers a pop or get: the key bundle with this signed prekey and the list
+ * that was signed last. */
 void stranger_popped(struct hostile *h, struct stranger *s, const struct prekey_secret *prekey);
 /* The node's relay answers with the stranger's descriptor of today, which names the same list. */
 void stranger_described(struct hostile *h, struct stranger *s);
+/* The same for another period. */
+void stranger_described_for(struct hostile *h, struct stranger *s, uint64_t period);
+/* The same record and queue at the same relay, but a list of this version. */
+void stranger_relist(struct hostile *h, struct stranger *s, uint32_t version);
 /* Seals content of this type; the envelope lies in h->scratch. */
 struct slice stranger_seal(struct hostile *h, struct stranger *s, uint32_t type, const char *text);
 /* Pushes an envelope that came with a stamp. */

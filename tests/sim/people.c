@@ -8,6 +8,7 @@
 
 #include "node/core.h"
 #include "node/home_keys.h"
+#include "node/prekeys.h"
 
 enum {
     PEOPLE_PARAMS = 65536,
@@ -372,6 +373,36 @@ void people_in_order(struct people *p, struct person *who, struct person *of, co
 
 /* --- doing --- */
 
+void people_invite(struct people *p, struct person *who, char link[INVITE_TEXT])
+{
+    ck_assert_ok(people_call(p, who->n, "invite.create", NULL));
+    ck_assert(sim_result_str(who->n, "link", link, INVITE_TEXT));
+}
+
+void people_add(struct people *p, struct person *who, const char *link)
+{
+    ck_assert_ok(people_call(p, who->n, "contact.add", "link", link, "text", "hello", NULL));
+}
+
+struct waiting {
+    struct person *who;
+    struct person *of;
+    const char *state;
+};
+
+static bool in_state(struct people *p, void *ctx)
+{
+    struct waiting *w = ctx;
+    return strcmp(people_state(p, w->who, w->of), w->state) == 0;
+}
+
+void people_wait_state(struct people *p, struct person *who, struct person *of, const char *state)
+{
+    struct waiting w = {who, of, state};
+    ck_assert_msg(people_until(p, in_state, &w, 2 * LIMIT_HOUR_MS), "never %s, but '%s'", state,
+                  people_state(p, who, of));
+}
+
 static bool both_accepted(struct people *p, void *ctx)
 {
     struct person **two = ctx;
@@ -383,64 +414,138 @@ void people_meet(struct people *p, struct person *a, struct person *b)
 {
     char link[INVITE_TEXT];
     struct person *two[] = {a, b};
-    ck_assert_ok(people_call(p, a->n, "invite.create", NULL));
-    ck_assert(sim_result_str(a->n, "link", link, sizeof link));
+    people_invite(p, a, link);
     ck_assert_ok(people_call(p, b->n, "contact.add", "link", link, NULL));
     ck_assert(people_until(p, both_accepted, two, LIMIT_HOUR_MS));
     ck_assert(people_until(p, people_all_quiet, NULL, LIMIT_HOUR_MS));
 }
 
+static uint32_t number_at(struct step *step, struct seal_keys *keys, const struct person *of)
+{
+    struct sign_pk id;
+    uint32_t number;
+    ck_assert_ok(id_parse(unit_str(of->id), &id));
+    ck_assert_ok(contact_row_find(step, keys, &id, &number));
+    return number;
+}
+
+/* Tokens on their way between two persons. */
 struct minting {
     struct person *from;
     struct person *to;
-    unsigned n;
-    uint32_t number; /* of from at to, then of to at from */
-    struct slice tokens;
+    struct token *tokens;
+    size_t n;
 };
 
 static void mint(void *ctx, struct turn *turn)
 {
     struct minting *m = ctx;
     struct step step = {.turn = turn};
-    struct node *node = m->to->n->node;
-    struct sign_pk from;
+    struct seal_keys *keys = m->to->n->node->accounts->keys;
     struct contact_row row;
     struct relay_row relay;
     struct token_key k;
     struct token_siv_key siv;
     struct sign_pk queue;
-    ck_assert_ok(id_parse(unit_str(m->from->id), &from));
-    ck_assert_ok(contact_row_find(&step, node->accounts->keys, &from, &m->number));
-    ck_assert_ok(contact_row_get(&step, node->accounts->keys, m->number, &row));
-    ck_assert_ok(relay_row_get(&step, node->accounts->keys, 0, &relay));
+    uint32_t number = number_at(&step, keys, m->from);
+    ck_assert_ok(contact_row_get(&step, keys, number, &row));
+    ck_assert_ok(relay_row_get(&step, keys, 0, &relay));
     home_queue(&relay, &queue);
     home_token_keys(&relay, &queue, &k, &siv);
-    uint8_t *bytes = malloc((size_t)m->n * ROW_TOKEN);
-    ck_assert_ptr_nonnull(bytes);
-    for (unsigned i = 0; i < m->n; i++) {
-        struct token token;
-        token_mint(&k, &siv, &queue, m->number, ++row.minted, token_epoch(turn->env->now_ms),
-                   &token);
-        memcpy(bytes + (size_t)i * ROW_TOKEN, token.b, ROW_TOKEN);
+    for (size_t i = 0; i < m->n; i++) {
+        token_mint(&k, &siv, &queue, number, ++row.minted, token_epoch(turn->env->now_ms),
+                   &m->tokens[i]);
     }
-    ck_assert_ok(contact_row_put(&step, node->accounts->keys, &row));
-    m->tokens = slice_of(bytes, (size_t)m->n * ROW_TOKEN);
+    ck_assert_ok(contact_row_put(&step, keys, &row));
+}
+
+static void give(void *ctx, struct turn *turn)
+{
+    struct minting *m = ctx;
+    struct step step = {.turn = turn};
+    struct seal_keys *keys = m->from->n->node->accounts->keys;
+    ck_assert_ok(token_row_add(&step, keys, number_at(&step, keys, m->to),
+                               slice_of(m->tokens, m->n * sizeof *m->tokens)));
 }
 
 static void take(void *ctx, struct turn *turn)
 {
     struct minting *m = ctx;
     struct step step = {.turn = turn};
-    struct sign_pk to;
-    ck_assert_ok(id_parse(unit_str(m->to->id), &to));
-    ck_assert_ok(contact_row_find(&step, m->from->n->node->accounts->keys, &to, &m->number));
-    ck_assert_ok(token_row_add(&step, m->from->n->node->accounts->keys, m->number, m->tokens));
+    struct seal_keys *keys = m->from->n->node->accounts->keys;
+    uint32_t number = number_at(&step, keys, m->to);
+    uint8_t token[ROW_TOKEN];
+    size_t cap = m->n;
+    for (m->n = 0; token_row_take(&step, keys, number, token) == ERR_OK; m->n++) {
+        ck_assert_uint_lt(m->n, cap);
+        memcpy(m->tokens[m->n].b, token, sizeof token);
+    }
 }
 
 void people_tokens(struct people *p, struct person *from, struct person *to, unsigned n)
 {
-    struct minting m = {.from = from, .to = to, .n = n};
+    struct minting m = {.from = from, .to = to, .tokens = calloc(n, sizeof(struct token)), .n = n};
+    ck_assert_ptr_nonnull(m.tokens);
     sim_turn(&p->sim, to->n, mint, &m);
+    sim_turn(&p->sim, from->n, give, &m);
+    free(m.tokens);
+}
+
+size_t people_tokens_take(struct people *p, struct person *from, struct person *to,
+                          struct token *out, size_t cap)
+{
+    struct minting m = {.from = from, .to = to, .tokens = out, .n = cap};
     sim_turn(&p->sim, from->n, take, &m);
-    free((void *)(uintptr_t)m.tokens.p);
+    return m.n;
+}
+
+void people_tokens_put(struct people *p, struct person *from, struct person *to,
+                       const struct token *tokens, size_t n)
+{
+    struct minting m = {
+        .from = from, .to = to, .tokens = (struct token *)(uintptr_t)tokens, .n = n};
+    sim_turn(&p->sim, from->n, give, &m);
+}
+
+/* --- the key bundle and the names at the relay --- */
+
+struct naming {
+    struct person *who;
+    struct sign_pk queue;
+    struct sign_pk record;
+};
+
+static void names_of(void *ctx, struct turn *turn)
+{
+    struct naming *n = ctx;
+    struct step step = {.turn = turn};
+    struct relay_row row;
+    ck_assert_ok(relay_row_get(&step, n->who->n->node->accounts->keys, 0, &row));
+    home_queue(&row, &n->queue);
+    home_record(&row, &n->record);
+}
+
+void people_names(struct people *p, struct person *who, struct sign_pk *queue,
+                  struct sign_pk *record)
+{
+    struct naming n = {.who = who};
+    sim_turn(&p->sim, who->n, names_of, &n);
+    *queue = n.queue;
+    *record = n.record;
+}
+
+static void lose_parts(void *ctx, struct turn *turn)
+{
+    struct person *who = ctx;
+    struct step step = {.turn = turn};
+    struct relay_row row;
+    ck_assert_ok(relay_row_get(&step, who->n->node->accounts->keys, 0, &row));
+    for (uint32_t id = 1; id <= row.last_part; id++) {
+        ck_assert_ok(prekeys_del(&step, who->n->node->accounts->keys, PREKEY_ONE_TIME, id));
+    }
+}
+
+void people_lose_parts(struct people *p, struct person *who)
+{
+    sim_turn(&p->sim, who->n, lose_parts, who);
 }

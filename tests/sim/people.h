@@ -7,6 +7,7 @@
 #define PETREL_TESTS_SIM_PEOPLE_H
 
 #include "node/invite.h"
+#include "relay/token.h"
 #include "sim/sim.h"
 
 enum {
@@ -43,6 +44,12 @@ bool people_until(struct people *p, bool (*done)(struct people *p, void *ctx), v
 
 void people_use_relay(struct people *p, struct sim_node *relay, struct person *who);
 bool people_ready(struct people *p, struct person *who);
+/* An invitation of who. */
+void people_invite(struct people *p, struct person *who, char link[INVITE_TEXT]);
+/* Adds an invitation or ID, with the text "hello". */
+void people_add(struct people *p, struct person *who, const char *link);
+/* Waits for at most two hours until who gives this contact that state; fails the test. */
+void people_wait_state(struct people *p, struct person *who, struct person *of, const char *state);
 /* a invites b, and both are contacts afterwards, with nothing left to send. */
 void people_meet(struct people *p, struct person *a, struct person *b);
 /* Two who have met; each on a relay of its own, when apart. */
@@ -71,5 +78,16 @@ void people_in_order(struct people *p, struct person *who, struct person *of, co
                      unsigned n);
 /* Gives `from` n more tokens for the queue of `to`, so that no stamps are needed. */
 void people_tokens(struct people *p, struct person *from, struct person *to, unsigned n);
+/* Takes out all tokens that `from` has for the queue of `to`; how many of them are in out. */
+size_t people_tokens_take(struct people *p, struct person *from, struct person *to,
+                          struct token *out, size_t cap);
+/* Puts tokens behind those that `from` has, wherever they come from. */
+void people_tokens_put(struct people *p, struct person *from, struct person *to,
+                       const struct token *tokens, size_t n);
+/* The names under which the relay of who knows them. */
+void people_names(struct people *p, struct person *who, struct sign_pk *queue,
+                  struct sign_pk *record);
+/* The secrets of all one-time parts of who are lost; what the relay has of them stays. */
+void people_lose_parts(struct people *p, struct person *who);
 
 #endif

@@ -11,7 +11,6 @@
 #include <sodium.h>
 
 #include "node/core.h"
-#include "node/home_keys.h"
 #include "sim/people.h"
 
 enum {
@@ -161,27 +160,15 @@ static enum sim_fate look(void *ctx, struct sim *sim, const struct sim_node *fro
     return SIM_PASS;
 }
 
-static void names_of(void *ctx, struct turn *turn)
-{
-    struct search *s = ((void **)ctx)[0];
-    struct person *who = ((void **)ctx)[1];
-    struct step step = {.turn = turn};
-    struct relay_row row;
-    struct sign_pk queue;
-    struct sign_pk record;
-    ck_assert_ok(relay_row_get(&step, who->n->node->accounts->keys, 0, &row));
-    home_queue(&row, &queue);
-    home_record(&row, &record);
-    forms_of(queue.b, &s->queue);
-    forms_of(record.b, &s->record);
-}
-
 /* The frames of the first person's relay, searched for the second person's queue and record. */
 static struct search search(struct people *p)
 {
     struct search s = {.forwarder = p->person[0].relay};
-    void *ctx[2] = {&s, &p->person[1]};
-    sim_turn(&p->sim, p->person[1].n, names_of, ctx);
+    struct sign_pk queue;
+    struct sign_pk record;
+    people_names(p, &p->person[1], &queue, &record);
+    forms_of(queue.b, &s.queue);
+    forms_of(record.b, &s.record);
     p->sim.fate = look;
     p->sim.fate_ctx = &s;
     people_meet(p, &p->person[1], &p->person[0]); /* the first one pops and deposits */

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 
+from lib import tap
 from lib.control import Lost, Refused
 from lib.node import Died
 from lib.people import Checks, Failure, Person
@@ -90,6 +91,7 @@ def run(stories, description, more_options=None):
             print(f"FAILED {story.__name__}: {error}", flush=True)
             return 1
         print(f"ok {story.__name__}: {count} checks, {time.monotonic() - began:.1f} s", flush=True)
+        tap.passed(pathlib.Path(sys.argv[0]).name, story.__name__)
         ran += 1
         total += count
     print(f"{ran} stories, {total} checks")

@@ -237,47 +237,6 @@ START_TEST(an_older_device_list_changes_nothing)
 }
 END_TEST
 
-/* Adds the stranger by ID and reads the descriptor; the pop is asked for then. */
-static void look_up(struct stranger *s)
-{
-    uint8_t pairs[128];
-    char id[ID_TEXT];
-    struct writer p = writer_of(pairs, sizeof pairs);
-    id_encode(s->id.b, id);
-    result_text(&p, "link", id);
-    ck_assert_ok(hostile_call(&h, "contact.add", 1, writer_done(&p)));
-    hostile_open(&h, h.others[0]);
-    ck_assert_uint_eq(h.asked_kind, FRAME_DESCRIPTOR_GET);
-    stranger_described(&h, s);
-    ck_assert_uint_eq(h.dialled, 2);
-    ck_assert_str_eq(h.dialled_last.host, s->entry.record.relay.host);
-    hostile_open(&h, h.others[1]);
-}
-
-/* Lets the node find its stamp. */
-static void mine(uint8_t kind)
-{
-    for (unsigned i = 0; i < 1000 && h.asked_link == 0; i++) {
-        hostile_tick(&h, 0);
-        ck_assert_ok(h.turn);
-    }
-    ck_assert_uint_eq(h.asked_kind, kind);
-}
-
-/* The same record at the same relay, but a list of this version. */
-static void relist(struct stranger *s, uint32_t version)
-{
-    struct device_list *list = arena_alloc(&h.scratch, sizeof *list);
-    struct writer w = writer_of(s->list, sizeof s->list);
-    list->version = version;
-    list->created_ms = h.unit.env.now_ms;
-    list->count = 1;
-    list->entries[0] = s->entry;
-    ck_assert_ok(device_list_make(&w, list, &s->identity));
-    s->list_len = w.len;
-    s->list_version = version;
-}
-
 START_TEST(a_bundle_older_than_the_descriptor_is_refused)
 {
     static const struct {
@@ -294,12 +253,12 @@ START_TEST(a_bundle_older_than_the_descriptor_is_refused)
             hostile_init(&h);
         }
         stranger_init(&h, &s);
-        relist(&s, 2);
+        stranger_relist(&h, &s, 2);
         prekey_generate(&prekey, PREKEY_SIGNED, 1, &h.unit.env);
-        look_up(&s);
-        mine(FRAME_RECORD_POP);
+        stranger_look_up(&h, &s);
+        hostile_mine(&h, FRAME_RECORD_POP);
         h.unit.env.now_ms += cases[i].later_ms;
-        relist(&s, cases[i].version);
+        stranger_relist(&h, &s, cases[i].version);
         h.unit.env.now_ms -= cases[i].later_ms;
         stranger_popped(&h, &s, &prekey);
         ck_assert_ok(h.turn);
@@ -336,13 +295,13 @@ START_TEST(a_price_above_the_cap_is_not_paid)
 {
     struct stranger s;
     stranger_init(&h, &s);
-    look_up(&s);
-    mine(FRAME_RECORD_POP);
+    stranger_look_up(&h, &s);
+    hostile_mine(&h, FRAME_RECORD_POP);
     price_of_pop(LIMIT_STAMP_POP_BITS + 1);
     ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 0);
     ck_assert_uint_eq(h.dialled, 3); /* each request has a link of its own */
     hostile_open(&h, h.others[2]);
-    mine(FRAME_RECORD_POP);
+    hostile_mine(&h, FRAME_RECORD_POP);
     price_of_pop(LIMIT_STAMP_BITS_MAX + 1);
     ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 1);
     stranger_fini(&s);
@@ -352,7 +311,7 @@ START_TEST(a_price_above_the_cap_is_not_paid)
     request(&s);
     accept(&s);
     hostile_open(&h, h.others[0]);
-    mine(FRAME_QUEUE_DEPOSIT);
+    hostile_mine(&h, FRAME_QUEUE_DEPOSIT);
     price_of_deposit(LIMIT_STAMP_BITS_MAX + 1);
     ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 1);
     for (unsigned i = 0; i < 50; i++) {

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lies: what relays say that is not so, or not so any more: old descriptors and bundles, receipts
+ * for something else, envelopes that came before. What the node does about each.
+ */
+#include "lib/hostile.h"
+
+#include <string.h>
+
+#include "link/frame.h"
+#include "node/content.h"
+#include "node/descriptor.h"
+#include "node/params.h"
+#include "relay/queue.h"
+#include "relay/receipt.h"
+
+static struct hostile h;
+
+static void setup(void)
+{
+    hostile_init(&h);
+}
+
+static void teardown(void)
+{
+    hostile_fini(&h);
+}
+
+static void later(uint64_t ms)
+{
+    hostile_tick(&h, ms);
+    ck_assert_ok(h.turn);
+}
+
+static void days(unsigned n)
+{
+    for (unsigned day = 0; day < n; day++) {
+        later(LIMIT_DAY_MS);
+    }
+}
+
+static uint64_t newest_link(void)
+{
+    return h.others[(h.dialled - 1) % HOSTILE_LINKS];
+}
+
+/* Waits until the node has dialled anew, and opens that link. */
+static void open_next(void)
+{
+    for (unsigned i = 0; i < 30 && newest_link() == h.opened; i++) {
+        later(LIMIT_HOUR_MS);
+    }
+    ck_assert_uint_ne(newest_link(), h.opened);
+    h.asked_link = 0;
+    hostile_open(&h, newest_link());
+}
+
+/* --- descriptors and bundles --- */
+
+START_TEST(a_descriptor_of_another_day_is_refused)
+{
+    struct stranger s;
+    struct contact_row row;
+    stranger_init(&h, &s);
+    uint64_t today = descriptor_period(h.unit.env.now_ms);
+    static const int away[] = {-8, -2, 1, 8};
+    stranger_add(&h, &s);
+    for (size_t i = 0; i < sizeof away / sizeof away[0]; i++) {
+        stranger_described_for(&h, &s, today + (uint64_t)away[i]);
+        ck_assert_ok(h.turn);
+        ck_assert_ok(hostile_contact(&h, &s.id, &row));
+        ck_assert_msg(!row.has_record, "%d days away", away[i]);
+        while (h.asked_link == 0 || h.asked_kind != FRAME_DESCRIPTOR_GET) {
+            open_next();
+        }
+    }
+    ck_assert_uint_eq(descriptor_period(h.unit.env.now_ms), today);
+    while (!row.has_record) { /* every second time the day before is asked for */
+        stranger_described_for(&h, &s, today);
+        ck_assert_ok(hostile_contact(&h, &s.id, &row));
+        if (!row.has_record) {
+            open_next();
+        }
+    }
+    stranger_fini(&s);
+}
+END_TEST
+
+/* A day without an answer: the bundle is asked for again, without a one-time part, and must not be
+ * older than the one before. */
+START_TEST(who_is_asked_again_gives_no_older_bundle)
+{
+    struct stranger s;
+    struct prekey_secret prekey;
+    struct contact_row row;
+    struct stranger old[2];
+    stranger_init(&h, &s);
+    stranger_relist(&h, &s, 5);
+    old[0] = s; /* what the descriptor names */
+    prekey_generate(&prekey, PREKEY_SIGNED, 1, &h.unit.env);
+    stranger_look_up(&h, &s);
+    hostile_mine(&h, FRAME_RECORD_POP);
+    stranger_relist(&h, &s, 6);
+    old[1] = s;
+    stranger_relist(&h, &s, 7); /* newer than the descriptor: it may be */
+    stranger_popped(&h, &s, &prekey);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_uint_eq(row.sessions, 1);
+    uint8_t first[SESSION_T];
+    memcpy(first, row.session_id[0], sizeof first);
+    while (row.begun != 0) {
+        open_next(); /* the deposit, which nobody answers */
+        ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        hostile_mine(&h, FRAME_RECORD_GET);
+        stranger_popped(&h, &old[i], &prekey);
+        ck_assert_ok(h.turn);
+        ck_assert_ok(hostile_contact(&h, &s.id, &row));
+        ck_assert_msg(row.begun == 0, "version %u", old[i].list_version);
+        open_next();
+    }
+    hostile_mine(&h, FRAME_RECORD_GET);
+    stranger_popped(&h, &s, &prekey);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_uint_ne(row.begun, 0);
+    ck_assert_mem_ne(row.session_id[row.begun - 1], first, sizeof first);
+    stranger_fini(&s);
+}
+END_TEST
+
+/* --- receipts --- */
+
+/* The receipt of a turn with `count` leaves, of which the first is (queue, envelope). */
+static struct slice receipt_of(const struct sign_sk *node, const struct sign_pk *queue,
+                               struct slice envelope, uint32_t count, struct receipt *receipt)
+{
+    uint8_t hash[RECEIPT_HASH];
+    uint8_t leaves[4][RECEIPT_HASH] = {{0}};
+    struct receipt_tree tree;
+    uint64_t now = h.unit.env.now_ms;
+    *receipt = (struct receipt){.until_ms = now + 30 * LIMIT_DAY_MS, .time_ms = now};
+    prim_blake2b(hash, sizeof hash, slice_of(NULL, 0), "", &envelope, 1);
+    receipt_leaf(leaves[0], receipt, queue, hash);
+    ck_assert_ok(
+        receipt_tree_make(&tree, &h.scratch, (const uint8_t(*)[RECEIPT_HASH])leaves, count));
+    ck_assert_ok(receipt_tree_sign(&tree, now, node, receipt->sig));
+    receipt_tree_path(&tree, 0, receipt);
+    uint8_t *bytes = arena_alloc(&h.scratch, RELAY_RECEIPT);
+    struct writer w = writer_of(bytes, RELAY_RECEIPT);
+    receipt_write(&w, receipt);
+    ck_assert_ok(w.err);
+    return writer_done(&w);
+}
+
+static void stored(struct slice receipt)
+{
+    uint8_t bytes[RELAY_RECEIPT + 64];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct queue_deposit_reply reply = {.outcome = QUEUE_STORED, .receipt = receipt};
+    queue_deposit_reply_write(&w, &reply);
+    ck_assert_ok(w.err);
+    hostile_answer(&h, writer_done(&w));
+    ck_assert_ok(h.turn);
+}
+
+/* The deposit that the stranger's relay was asked for last. */
+static struct queue_deposit asked(void)
+{
+    struct queue_deposit d;
+    hostile_mine(&h, FRAME_QUEUE_DEPOSIT);
+    ck_assert_ok(queue_deposit_read(slice_of(h.asked, h.asked_len), &d));
+    return d;
+}
+
+/* A stranger who was accepted and has been told so. */
+static void befriend(struct stranger *s)
+{
+    uint8_t pairs[128];
+    char id[ID_TEXT];
+    struct receipt receipt;
+    struct writer p = writer_of(pairs, sizeof pairs);
+    stranger_init(&h, s);
+    stranger_begin(&h, s, NULL);
+    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "hello"));
+    id_encode(s->id.b, id);
+    result_text(&p, "contact", id);
+    ck_assert_ok(hostile_call(&h, "request.accept", 1, writer_done(&p)));
+    hostile_open(&h, h.others[0]);
+    struct queue_deposit d = asked();
+    stored(receipt_of(&s->relay, &d.queue, d.envelope, 1, &receipt));
+}
+
+static void say(const struct stranger *s, const char *text)
+{
+    uint8_t pairs[256];
+    char id[ID_TEXT];
+    struct writer p = writer_of(pairs, sizeof pairs);
+    id_encode(s->id.b, id);
+    result_text(&p, "contact", id);
+    result_text(&p, "text", text);
+    ck_assert_ok(hostile_call(&h, "message.send", 2, writer_done(&p)));
+}
+
+enum forgery {
+    OF_ANOTHER_ENVELOPE,
+    OF_ANOTHER_QUEUE,
+    OF_ANOTHER_RELAY,
+    OF_ANOTHER_TURN, /* signature of one, path of the other */
+    OF_ANOTHER_TIME,
+    OF_NOTHING,
+    FORGERIES,
+};
+
+static struct slice forge(enum forgery forgery, const struct stranger *s,
+                          const struct queue_deposit *d)
+{
+    struct receipt receipt;
+    struct receipt other;
+    uint8_t seed[32] = {1};
+    struct sign_pk pk;
+    struct sign_sk sk;
+    static const uint8_t text[1024] = {1};
+    prim_sign_keypair(&pk, &sk, seed);
+    struct slice out = receipt_of(&s->relay, &d->queue, d->envelope, 2, &receipt);
+    switch (forgery) {
+    case OF_ANOTHER_ENVELOPE:
+        return receipt_of(&s->relay, &d->queue, slice_of(text, sizeof text), 1, &other);
+    case OF_ANOTHER_QUEUE:
+        return receipt_of(&s->relay, &pk, d->envelope, 1, &other);
+    case OF_ANOTHER_RELAY:
+        return receipt_of(&sk, &d->queue, d->envelope, 1, &other);
+    case OF_ANOTHER_TURN:
+        (void)receipt_of(&s->relay, &d->queue, d->envelope, 4, &other);
+        memcpy(receipt.sig, other.sig, sizeof receipt.sig);
+        break;
+    case OF_ANOTHER_TIME:
+        receipt.until_ms += LIMIT_DAY_MS;
+        break;
+    case OF_NOTHING:
+    case FORGERIES:
+        return slice_of(NULL, 0);
+    }
+    struct writer w = writer_of((uint8_t *)(uintptr_t)out.p, RELAY_RECEIPT);
+    receipt_write(&w, &receipt);
+    ck_assert_ok(w.err);
+    return writer_done(&w);
+}
+
+START_TEST(a_receipt_for_something_else_is_told_and_not_believed)
+{
+    struct stranger s;
+    struct contact_row row;
+    struct receipt receipt;
+    befriend(&s);
+    say(&s, "keep this");
+    open_next();
+    for (enum forgery forgery = 0; forgery < FORGERIES; forgery++) {
+        struct queue_deposit d = asked();
+        stored(forge(forgery, &s, &d));
+        ck_assert_msg(hostile_events(&h, "message.at-relay") == 0, "forgery %d", forgery);
+        ck_assert_ok(hostile_contact(&h, &s.id, &row));
+        ck_assert_msg(row.trouble == (forgery == OF_NOTHING ? ERR_MALFORMED : ERR_BAD_SIGNATURE),
+                      "forgery %d: %s", forgery, err_name((enum err)row.trouble));
+        ck_assert(slice_equal(row.trouble_relay,
+                              slice_of(s.entry.queues[0].relay.node_id.b, sizeof(struct sign_pk))));
+        open_next(); /* it goes on trying */
+    }
+    struct queue_deposit d = asked();
+    stored(receipt_of(&s.relay, &d.queue, d.envelope, 2, &receipt));
+    ck_assert_uint_eq(hostile_events(&h, "message.at-relay"), 1);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_uint_eq(row.trouble, ERR_OK);
+    stranger_fini(&s);
+}
+END_TEST
+
+/* --- envelopes that came before --- */
+
+START_TEST(a_last_resort_envelope_begins_one_session_and_no_more)
+{
+    struct stranger s;
+    struct contact_row row;
+    stranger_init(&h, &s);
+    stranger_begin(&h, &s, NULL); /* without a one-time part */
+    struct slice envelope = stranger_seal(&h, &s, CONTENT_REQUEST, "hello");
+    hostile_push(&h, envelope);
+    ck_assert_uint_eq(hostile_events(&h, "request.received"), 1);
+    for (unsigned month = 0; month < 6; month++) { /* also when its prekey's time is over */
+        hostile_push(&h, envelope);
+        ck_assert_ok(h.turn);
+        hostile_restart(&h);
+        hostile_push(&h, envelope);
+        ck_assert_ok(h.turn);
+        ck_assert_uint_eq(h.acked, h.pushed);
+        ck_assert_ok(hostile_contact(&h, &s.id, &row));
+        ck_assert_uint_eq(row.number, 1);
+        ck_assert_uint_eq(row.sessions, 1);
+        ck_assert_uint_eq(hostile_events(&h, "request.received"), 1); /* the newest is kept */
+        days(37);
+    }
+    /* The cache was needed while the prekey was there, and is gone with it. */
+    ck_assert_uint_eq(hostile_rows(&h, STORE_REPLAY), 0);
+    stranger_fini(&s);
+}
+END_TEST
+
+START_TEST(old_prekeys_are_kept_until_the_queue_was_read)
+{
+    struct stranger waits;
+    struct stranger late;
+    struct contact_row row;
+    stranger_init(&h, &waits);
+    stranger_init(&h, &late);
+    stranger_begin(&h, &waits, NULL);
+    stranger_begin(&h, &late, NULL);
+    struct slice envelope = stranger_seal(&h, &waits, CONTENT_REQUEST, "hello");
+    struct slice too_late = stranger_seal(&h, &late, CONTENT_REQUEST, "hello");
+    days(8);                                /* a second prekey is there */
+    h.unit.env.now_ms += 40 * LIMIT_DAY_MS; /* we sleep; an envelope waits */
+    h.waiting = 1;
+    hostile_restart(&h); /* a third prekey: the second is 40 days old */
+    hostile_push(&h, envelope);
+    ck_assert_ok(hostile_contact(&h, &waits.id, &row));
+    days(9);
+    hostile_push(&h, too_late);
+    ck_assert_err(hostile_contact(&h, &late.id, &row), ERR_NOT_FOUND);
+    /* A queue that never ends keeps no prekey for ever. */
+    stranger_begin(&h, &late, NULL);
+    too_late = stranger_seal(&h, &late, CONTENT_REQUEST, "hello");
+    hostile_restart(&h);
+    days(LIMIT_PREKEY_KEEP_DAYS + LIMIT_QUEUE_DAYS + 2 * LIMIT_PREKEY_DAYS);
+    hostile_push(&h, too_late);
+    ck_assert_err(hostile_contact(&h, &late.id, &row), ERR_NOT_FOUND);
+    stranger_fini(&waits);
+    stranger_fini(&late);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_descriptor_of_another_day_is_refused);
+    tcase_add_test(tc, who_is_asked_again_gives_no_older_bundle);
+    tcase_add_test(tc, a_receipt_for_something_else_is_told_and_not_believed);
+    tcase_add_test(tc, a_last_resort_envelope_begins_one_session_and_no_more);
+    tcase_add_test(tc, old_prekeys_are_kept_until_the_queue_was_read);
+}
+
+int main(void)
+{
+    return unit_main("lies", add_tests);
+}
