@@ -16,7 +16,7 @@
 #include "store/mem.h"
 
 enum {
-    SIM_NODES = 8,
+    SIM_NODES = 64,
     SIM_RESULT = LIMIT_CONTROL_MESSAGE,
 };
 
