@@ -182,12 +182,14 @@ bool address_read_field(struct reader *r, uint64_t key, struct address *out)
     }
 }
 
-void address_read(struct reader *r, struct address *out)
+static void read_map(struct reader *r, bool own, struct address *out)
 {
     struct address a = {.port = 0};
     struct pack_fields f = pack_fields_begin(r, ADDRESS_FIELDS);
     while (pack_fields_next(&f)) {
-        if (!address_read_field(r, f.key, &a)) {
+        if (own && f.key == 0) {
+            pack_read_bin_exact(r, a.node_id.b, sizeof a.node_id.b);
+        } else if (!address_read_field(r, f.key, &a)) {
             pack_fields_skip(&f);
         }
     }
@@ -195,4 +197,14 @@ void address_read(struct reader *r, struct address *out)
     if (r->err == ERR_OK) {
         *out = a;
     }
+}
+
+void address_read(struct reader *r, struct address *out)
+{
+    read_map(r, false, out);
+}
+
+void address_read_own(struct reader *r, struct address *out)
+{
+    read_map(r, true, out);
 }

@@ -43,6 +43,9 @@ bool address_equal(const struct address *a, const struct address *b);
 void address_write(struct writer *w, const struct address *address);
 /* Latches ERR_MALFORMED (form, host that is not canonical, port 0), ERR_BAD_KEY, ERR_TOO_LARGE. */
 void address_read(struct reader *r, struct address *out);
+/* The same for what we have sealed ourselves: that the node ID is a point was checked when it came,
+ * and would take longer than all else about a row. */
+void address_read_own(struct reader *r, struct address *out);
 
 /* For maps that are an address and more (a descriptor's relay): the three fields after the map's
  * head; one field by its key, false when it is not one of the three; and the bits of

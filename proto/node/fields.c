@@ -92,7 +92,7 @@ static void field_read(struct reader *r, const struct field *f, void *member)
         *(struct slice *)member = pack_read_bin(r, f->size);
         break;
     case FIELD_ADDRESS:
-        address_read(r, member);
+        address_read_own(r, member);
         break;
     }
 }

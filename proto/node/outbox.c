@@ -324,6 +324,16 @@ static enum err forget(struct account *me, struct step *step, const struct conta
     return err == ERR_OK ? session_row_put(step, me->keys, row->number, (uint8_t)slot, saved) : err;
 }
 
+/* A request leaves no message that could have failed. */
+static enum err request_over(struct account *me, struct step *step, const struct contact_row *row,
+                             const struct outbox_row *entry)
+{
+    struct content content;
+    bool request = !entry->ack_only && content_decode(entry->content, &content) == ERR_OK &&
+                   content.type == CONTENT_REQUEST;
+    return request ? contact_alarm(me, step, row, ERR_EXPIRED) : ERR_OK;
+}
+
 /* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
  * arrive, and does not when its time is over. */
 enum err outbox_give_up(struct account *me, struct step *step, const struct contact_row *row,
@@ -332,6 +342,9 @@ enum err outbox_give_up(struct account *me, struct step *step, const struct cont
     enum err err = forget(me, step, row, entry);
     if (err == ERR_OK) {
         err = outbox_row_del(step, me->keys, row->number, order);
+    }
+    if (err == ERR_OK && why == ERR_EXPIRED) {
+        err = request_over(me, step, row, entry);
     }
     bool arrives = entry->state == OUTBOX_AT_RELAY && why != ERR_EXPIRED;
     return err == ERR_OK && !entry->ack_only && !arrives

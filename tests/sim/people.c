@@ -482,6 +482,23 @@ static void take(void *ctx, struct turn *turn)
     }
 }
 
+static void count(void *ctx, struct turn *turn)
+{
+    struct minting *m = ctx;
+    struct step step = {.turn = turn};
+    struct seal_keys *keys = m->from->n->node->accounts->keys;
+    uint64_t n;
+    ck_assert_ok(token_row_count(&step, keys, number_at(&step, keys, m->to), &n));
+    m->n = n;
+}
+
+uint64_t people_tokens_count(struct people *p, struct person *from, struct person *to)
+{
+    struct minting m = {.from = from, .to = to};
+    sim_turn(&p->sim, from->n, count, &m);
+    return m.n;
+}
+
 void people_tokens(struct people *p, struct person *from, struct person *to, unsigned n)
 {
     struct minting m = {.from = from, .to = to, .tokens = calloc(n, sizeof(struct token)), .n = n};
@@ -532,6 +549,28 @@ void people_names(struct people *p, struct person *who, struct sign_pk *queue,
     sim_turn(&p->sim, who->n, names_of, &n);
     *queue = n.queue;
     *record = n.record;
+}
+
+static void mint_pops(void *ctx, struct turn *turn)
+{
+    struct minting *m = ctx;
+    struct step step = {.turn = turn};
+    struct relay_row relay;
+    struct sign_pk record;
+    struct token_key k;
+    struct token_siv_key siv;
+    ck_assert_ok(relay_row_get(&step, m->to->n->node->accounts->keys, 0, &relay));
+    home_record(&relay, &record);
+    home_token_keys(&relay, &record, &k, &siv);
+    for (uint32_t i = 0; i < m->n; i++) {
+        token_mint(&k, &siv, &record, 1, i + 1, token_epoch(turn->env->now_ms), &m->tokens[i]);
+    }
+}
+
+void people_pop_tokens(struct people *p, struct person *who, struct token *out, size_t n)
+{
+    struct minting m = {.to = who, .tokens = out, .n = n};
+    sim_turn(&p->sim, who->n, mint_pops, &m);
 }
 
 static void lose_parts(void *ctx, struct turn *turn)

@@ -11,7 +11,7 @@
 #include "sim/sim.h"
 
 enum {
-    PEOPLE_MAX = 5,
+    PEOPLE_MAX = 52,
 };
 
 struct person {
@@ -81,12 +81,16 @@ void people_tokens(struct people *p, struct person *from, struct person *to, uns
 /* Takes out all tokens that `from` has for the queue of `to`; how many of them are in out. */
 size_t people_tokens_take(struct people *p, struct person *from, struct person *to,
                           struct token *out, size_t cap);
+/* How many there are. */
+uint64_t people_tokens_count(struct people *p, struct person *from, struct person *to);
 /* Puts tokens behind those that `from` has, wherever they come from. */
 void people_tokens_put(struct people *p, struct person *from, struct person *to,
                        const struct token *tokens, size_t n);
 /* The names under which the relay of who knows them. */
 void people_names(struct people *p, struct person *who, struct sign_pk *queue,
                   struct sign_pk *record);
+/* n tokens that admit a pop of the record of who. */
+void people_pop_tokens(struct people *p, struct person *who, struct token *out, size_t n);
 /* The secrets of all one-time parts of who are lost; what the relay has of them stays. */
 void people_lose_parts(struct people *p, struct person *who);
 

@@ -20,6 +20,16 @@ struct sim_input {
     uint8_t bytes[]; /* frame, or method and parameters */
 };
 
+/* A frame that is held back. */
+struct sim_late {
+    struct sim_late *next;
+    struct sim_node *to;
+    uint64_t link; /* as `to` knows it */
+    uint64_t due;
+    size_t len;
+    uint8_t bytes[];
+};
+
 /* One link: two ends. */
 struct sim_link {
     struct sim_link *next;
@@ -141,6 +151,37 @@ static void link_break(struct sim *sim, struct sim_link *l)
     link_remove(sim, l);
 }
 
+static void hold(struct sim *sim, struct sim_node *to, uint64_t link, const uint8_t *p, size_t len)
+{
+    struct sim_late *late = malloc(sizeof *late + len);
+    ck_assert_ptr_nonnull(late);
+    *late = (struct sim_late){.next = sim->late,
+                              .to = to,
+                              .link = link,
+                              .due = sim->random.env.now_ms + sim->late_ms,
+                              .len = len};
+    memcpy(late->bytes, p, len);
+    sim->late = late;
+}
+
+static void release_late(struct sim *sim)
+{
+    for (struct sim_late **at = &sim->late; *at != NULL;) {
+        struct sim_late *late = *at;
+        int side;
+        if (late->due > sim->random.env.now_ms) {
+            at = &late->next;
+            continue;
+        }
+        if (link_find(sim, late->to, late->link, &side) != NULL) {
+            struct node_input in = {.kind = NODE_FRAME, .link = late->link};
+            (void)input_add(late->to, &in, late->bytes, late->len);
+        }
+        *at = late->next;
+        free(late);
+    }
+}
+
 static void send_frame(struct sim *sim, struct sim_link *l, int side, const struct node_output *out)
 {
     struct sim_node *to = l->end[!side];
@@ -154,7 +195,10 @@ static void send_frame(struct sim *sim, struct sim_link *l, int side, const stru
     if (fate == SIM_TWICE) {
         (void)input_add(to, &in, i->bytes, out->len);
     }
-    if (fate == SIM_DROP || fate == SIM_CUT) {
+    if (fate == SIM_LATE) {
+        hold(sim, to, in.link, i->bytes, out->len);
+    }
+    if (fate == SIM_DROP || fate == SIM_CUT || fate == SIM_LATE) {
         i->in.link = 0; /* no link has this number */
     }
     if (fate == SIM_CUT) {
@@ -279,6 +323,11 @@ void sim_fini(struct sim *sim)
     }
     while (sim->links != NULL) {
         link_remove(sim, sim->links);
+    }
+    while (sim->late != NULL) {
+        struct sim_late *late = sim->late;
+        sim->late = late->next;
+        free(late);
     }
 }
 
@@ -418,6 +467,7 @@ static void turn_run(struct sim *sim, struct sim_node *n)
 bool sim_run(struct sim *sim)
 {
     bool any = false;
+    release_late(sim);
     for (size_t i = 0; i < sim->count; i++) {
         struct sim_node *n = &sim->nodes[i];
         if (!n->asleep && (n->first != NULL || node_deadline(n->node) <= sim->random.env.now_ms)) {
@@ -435,6 +485,9 @@ void sim_advance(struct sim *sim)
         struct sim_node *n = &sim->nodes[i];
         uint64_t d = n->asleep ? UINT64_MAX : node_deadline(n->node);
         first = d < first ? d : first;
+    }
+    for (const struct sim_late *late = sim->late; late != NULL; late = late->next) {
+        first = late->due < first ? late->due : first;
     }
     ck_assert_msg(first != UINT64_MAX, "nothing is under way and nobody has a deadline");
     if (first > sim->random.env.now_ms) {

@@ -16,12 +16,13 @@
 #include "store/mem.h"
 
 enum {
-    SIM_NODES = 8,
+    SIM_NODES = 64,
     SIM_RESULT = LIMIT_CONTROL_MESSAGE,
 };
 
 struct sim_input;
 struct sim_link;
+struct sim_late;
 
 struct sim_node {
     struct node *node;
@@ -52,7 +53,8 @@ enum sim_fate {
     SIM_PASS,
     SIM_DROP,
     SIM_TWICE,
-    SIM_CUT, /* lost, and the link with it */
+    SIM_CUT,  /* lost, and the link with it */
+    SIM_LATE, /* comes sim.late_ms later, if its link is still there; others overtake it */
 };
 
 struct sim {
@@ -65,6 +67,8 @@ struct sim {
     enum sim_fate (*fate)(void *ctx, struct sim *sim, const struct sim_node *from,
                           const struct sim_node *to, uint8_t *frame, size_t len);
     void *fate_ctx;
+    uint64_t late_ms;
+    struct sim_late *late; /* frames that come later; owned */
     uint64_t crash_one_in; /* a turn of any node gets a crash at a random put; 0: none */
     uint64_t frames;       /* that were sent */
     uint64_t links_made;

@@ -260,6 +260,106 @@ START_TEST(lost_cut_and_repeated_frames_lose_and_double_nothing)
 }
 END_TEST
 
+/* Answers that come in time, late, or after their request was given up. */
+static enum sim_fate delay(void *ctx, struct sim *sim, const struct sim_node *from,
+                           const struct sim_node *to, uint8_t *p, size_t len)
+{
+    unsigned *delayed = ctx;
+    uint8_t kind = frame_kind(p, len);
+    (void)from;
+    (void)to;
+    bool passed_on = kind == FRAME_RELAY_SEALED || kind == FRAME_RELAY_FORWARD + FRAME_REPLY;
+    if (!passed_on || sim_random(sim, 2) == 0) {
+        return SIM_PASS;
+    }
+    sim->late_ms = sim_random(sim, 2 * LIMIT_FORWARD_TIMEOUT_MS);
+    ++*delayed;
+    return SIM_LATE;
+}
+
+START_TEST(delays_lose_and_double_nothing)
+{
+    for (uint64_t seed = 117; seed < 120; seed++) {
+        struct person *a;
+        struct person *b;
+        unsigned delayed = 0;
+        struct people *p = people_two(seed, true, &a, &b);
+        p->sim.fate = delay;
+        p->sim.fate_ctx = &delayed;
+        for (unsigned i = 0; i < 10; i++) {
+            people_say(p, a, b, "a ", i);
+            people_say(p, b, a, "b ", i);
+            sim_settle(&p->sim, sim_random(&p->sim, MINUTE));
+        }
+        sim_settle(&p->sim, HOUR);
+        p->sim.fate = NULL;
+        people_quiet(p, 2 * (uint64_t)DAY);
+        ck_assert_uint_gt(delayed, 10);
+        heard(p, a, b, 10);
+        people_free(p);
+    }
+}
+END_TEST
+
+/* Every second frame of one kind carries the body of the one before, and the other way round. */
+struct swap {
+    uint8_t kind;
+    uint8_t kept[LIMIT_FRAME];
+    size_t len;
+    unsigned swapped;
+};
+
+static enum sim_fate exchange(void *ctx, struct sim *sim, const struct sim_node *from,
+                              const struct sim_node *to, uint8_t *p, size_t len)
+{
+    struct swap *s = ctx;
+    struct frame f;
+    (void)sim;
+    (void)from;
+    (void)to;
+    if (frame_read(slice_of(p, len), &f) != ERR_OK || f.kind != s->kind) {
+        return SIM_PASS;
+    }
+    uint8_t body[LIMIT_FRAME];
+    size_t had = s->len;
+    memcpy(body, f.body.p, f.body.len);
+    if (had == f.body.len && sim_random(sim, 2) == 0) {
+        memcpy(p + (f.body.p - p), s->kept, had);
+        s->swapped++;
+    }
+    memcpy(s->kept, body, f.body.len);
+    s->len = f.body.len;
+    return SIM_PASS;
+}
+
+START_TEST(swapped_requests_and_answers_lose_and_double_nothing)
+{
+    static const uint8_t kinds[] = {FRAME_RELAY_SEALED, FRAME_RELAY_SEALED + FRAME_REPLY,
+                                    FRAME_RELAY_FORWARD + FRAME_REPLY};
+    static struct swap s;
+    for (size_t i = 0; i < sizeof kinds; i++) {
+        struct person *a;
+        struct person *b;
+        struct people *p = people_two(120 + i, true, &a, &b);
+        s = (struct swap){.kind = kinds[i]};
+        p->sim.fate = exchange;
+        p->sim.fate_ctx = &s;
+        for (unsigned k = 0; k < 10; k++) {
+            people_say(p, a, b, "a ", k);
+            people_say(p, b, a, "b ", k);
+            sim_settle(&p->sim, sim_random(&p->sim, MINUTE));
+        }
+        ck_assert_uint_gt(s.swapped, 5);
+        p->sim.fate = NULL;
+        people_quiet(p, 2 * (uint64_t)DAY);
+        heard(p, a, b, 10);
+        ck_assert_uint_eq(people_events(p, a, "session.reset"), 0);
+        ck_assert_uint_eq(people_events(p, b, "session.reset"), 0);
+        people_free(p);
+    }
+}
+END_TEST
+
 static enum sim_fate lie(void *ctx, struct sim *sim, const struct sim_node *from,
                          const struct sim_node *to, uint8_t *p, size_t len)
 {
@@ -517,6 +617,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, the_search_finds_every_form);
     tcase_add_test(tc, lost_cut_and_repeated_frames_lose_and_double_nothing);
     tcase_add_test(tc, relays_that_lie_lose_nothing_for_good_and_double_nothing);
+    tcase_add_test(tc, delays_lose_and_double_nothing);
+    tcase_add_test(tc, swapped_requests_and_answers_lose_and_double_nothing);
     tcase_add_test(tc, a_relay_that_sleeps_is_waited_for);
     tcase_add_test(tc, a_new_key_of_the_relay_is_fetched);
     tcase_add_test(tc, a_relay_that_lost_its_key_is_asked_for_the_new_one);
