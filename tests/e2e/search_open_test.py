@@ -12,6 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from lib.needles import Needle  # noqa: E402
 from lib.scene import Scene  # noqa: E402
 from lib.searching import holds, keys_of, main, texts, ties_of_contacts  # noqa: E402
 from lib.views import memory_is_ours_to_read  # noqa: E402
@@ -26,8 +27,19 @@ def open_rows_are_found_on_the_disk(w):
               scene.not_on_disk(relay), scene.raw_disks(relay))
 
 
+def a_text(scene, relay):
+    """Whether an image of the relay where deposits wait shows one."""
+    return scene.search.hits(scene.text_needles(), scene.images[relay.name])
+
+
+def a_queue(scene, relay):
+    """Whether an image of the forwarder shows one at this relay, whose owners are away."""
+    queues = [Needle("a queue", scene.reader.names(p.home)["queue"]) for p in scene.members(relay)]
+    return scene.search.hits(queues, scene.images[scene.other(relay).name])
+
+
 def open_envelopes_are_found_in_rows_memory_and_frames(w):
-    scene = Scene(w, "links-envelopes").play()
+    scene = Scene(w, "links-envelopes", a_text).play()
     to_alice, from_alice = (texts("bob to alice", "carol to alice"),
                             texts("alice to bob", "alice to carol"))
     people = keys_of(("bob", "carol"), "id", "device", "dh", "mls")
@@ -45,7 +57,7 @@ def open_envelopes_are_found_in_rows_memory_and_frames(w):
 
 
 def open_requests_are_found_at_the_forwarder(w):
-    scene = Scene(w, "links-requests").play()
+    scene = Scene(w, "links-requests", a_queue).play()
     holds(scene, "frames of R1", keys_of(("alice",), "queue", "record") +
           ["an envelope at R2", "a nonce at R2"], scene.hidden_from(scene.r1),
           scene.frames(scene.r1))

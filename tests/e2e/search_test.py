@@ -31,20 +31,26 @@ NO_TIES = {"Bob's": [], "Carol's": [], "Alice's to two contacts": []}
 def nothing_is_found_at_a_relay_or_on_the_wire(w):
     scene = Scene(w).play()
     for relay in (scene.r1, scene.r2):
-        shut = {(table, opened) for m in scene.moments
-                for table, _, opened, _ in scene.rows[(m.name, relay.name)]}
-        w.checks.same("tables that the node's key opens",
-                      {(t, o) for t, o in shut if t in SEALED_TABLES and not o}, set())
-        w.checks.true("of these, there are", {("queue", True), ("log_30d", True)} <= shut)
-        holds_nothing(scene, f"disk of {relay.name}", scene.not_on_disk(relay),
-                      scene.raw_disks(relay))
+        tables = {(table, opened) for m in scene.moments
+                  for table, _, opened, _ in scene.rows[(m.name, relay.name)]}
+        w.checks.same("rows that should be sealed, and do not open",
+                      {t for t, opened in tables if t in SEALED_TABLES and not opened}, set())
+        disk, rows, images = (scene.raw_disks(relay), scene.opened_disks(relay),
+                              scene.images[relay.name])
+        holds_nothing(scene, f"disk of {relay.name}", scene.not_on_disk(relay), disk)
         holds_nothing(scene, f"rows of {relay.name}, opened with its key", scene.hidden_from(relay),
-                      scene.opened_disks(relay))
+                      rows)
+        # That it is the right material: what the relay may have is there.
+        nonces, envelopes = scene.nonces_at(relay), scene.envelopes_at(relay)
+        holds(scene, f"disk of {relay.name}", [n.name for n in nonces], nonces, disk)
+        holds(scene, f"rows of {relay.name}", [n.name for n in envelopes], envelopes, rows)
         if memory_is_ours_to_read():
-            w.checks.true("images from the middle of turns",
-                          len(scene.images[relay.name]) > len(scene.moments) - 1)
-            holds_nothing(scene, f"{len(scene.images[relay.name])} images of the memory of "
-                          f"{relay.name}", scene.hidden_from(relay), scene.images[relay.name])
+            w.checks.true("images from the middle of turns", len(images) >= len(scene.moments))
+            holds_nothing(scene, f"{len(images)} images of the memory of {relay.name}",
+                          scene.hidden_from(relay), images)
+            own = scene.objects_of(relay)
+            holds(scene, f"images of {relay.name}",
+                  keys_of([p.name for p in scene.members(relay)], "queue"), own, images)
     holds_nothing(scene, "the wire", scene.not_on_wire(), scene.wire())
     w.checks.same("ties in rows", ties_of_contacts(scene, False), NO_TIES)
 

@@ -11,7 +11,8 @@ from lib.people import until
 from lib.views import (Link, Reader, Recorder, Still, copy_home, files_of, memory_image,
                        memory_is_ours_to_read, within_a_turn)
 
-ROUNDS = 4  # deposits of each contact that wait at one time
+ROUNDS = 6  # deposits of each contact that wait at one time
+MANY = 30   # where more may be needed until an image shows what it must
 LOGS = ("log_1h", "log_1d", "log_7d", "log_30d")
 
 
@@ -28,12 +29,15 @@ class Moment:
 
 
 class Scene:
-    """Alice's relay is R2, Bob's and Carol's R1. open_: where sealing is switched off, or None."""
+    """Alice's relay is R2, Bob's and Carol's R1. open_: where sealing is switched off, or None.
+    shown(scene, relay): what images must show while deposits wait there, and may not at once, since
+    it is in memory for moments only; None: nothing."""
 
-    def __init__(self, w, open_=None):
+    def __init__(self, w, open_=None, shown=None):
         tools = pathlib.Path(w.options.tools)
         suffix = "" if open_ is None else f"-open-{open_}"
         self.w = w
+        self.shown = shown if memory_is_ours_to_read() else None
         self.program = w.bin / "petreld" if open_ is None else tools / f"petreld{suffix}"
         self.folder = w.folder / "seen"
         self.folder.mkdir()
@@ -116,8 +120,10 @@ class Scene:
     def deposits_wait(self, relay, ways):
         """Each of the ways in turn says something to who is away. Beside what is seen at the end,
         there are images from the middle of a turn: of the relay, and of the one that passes on."""
-        for i in range(ROUNDS):
-            at_work = relay if i % 2 == 0 else self.other(relay)
+        rounds = 0
+        while rounds < ROUNDS or (self.shown and rounds < MANY and not self.shown(self, relay)):
+            at_work = relay if rounds % 2 == 0 else self.other(relay)
+            rounds += 1
             for a, b in ways:
                 message = self.say(a, b)
                 within_a_turn(at_work, partial(self.image, at_work))
@@ -171,6 +177,12 @@ class Scene:
 
     # --- what is searched for ---
 
+    def members(self, relay):
+        return (self.alice,) if relay is self.r2 else (self.bob, self.carol)
+
+    def text_needles(self):
+        return [Needle(f"a text, {way}", text.encode()) for text, way in self.texts.items()]
+
     def people_needles(self):
         """What no relay may hold or see, not even that of its own members."""
         found = []
@@ -179,14 +191,13 @@ class Scene:
             found += [Needle(f"{person.name}'s {what}", names[what],
                              person.id if what == "id" else None)
                       for what in ("id", "device", "mls", "dh")]
-        found += [Needle(f"a text, {way}", text.encode()) for text, way in self.texts.items()]
-        return found + [Needle("a contact's name", name.encode()) for name in self.contact_names]
+        return found + self.text_needles() + [Needle("a contact's name", name.encode())
+                                              for name in self.contact_names]
 
     def objects_of(self, relay):
         """Names that the relay of these people knows, and nobody else."""
-        people = (self.alice,) if relay is self.r2 else (self.bob, self.carol)
         return [Needle(f"{p.name}'s {what}", self.names[p.name][what])
-                for p in people for what in ("queue", "record", "member")]
+                for p in self.members(relay) for what in ("queue", "record", "member")]
 
     def envelopes_at(self, relay):
         """A part of each envelope that waited when the relay was looked at."""
