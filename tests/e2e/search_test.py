@@ -28,6 +28,16 @@ NO_TIES = {"Bob's": [], "Carol's": [], "Alice's to two contacts": []}
 
 # --- as petreld is ---
 
+def one_time_parts(scene, relay):
+    """The numbers of parts that were popped, and those that first envelopes name in the clear
+    (docs/protocol/05-session.md, section 4)."""
+    rows = [row for m in scene.moments for row in scene.rows[(m.name, relay.name)]]
+    popped = {value[:4] for table, _, _, value in rows if table == "record_pop"}
+    # queue u32, time u64; kind 2, prekey u32, one-time part u32
+    named = {value[17:21] for table, _, _, value in rows if table in LOGS and value[12] == 2}
+    return popped, named
+
+
 def nothing_is_found_at_a_relay_or_on_the_wire(w):
     scene = Scene(w).play()
     for relay in (scene.r1, scene.r2):
@@ -53,6 +63,9 @@ def nothing_is_found_at_a_relay_or_on_the_wire(w):
                   keys_of([p.name for p in scene.members(relay)], "queue"), own, images)
     holds_nothing(scene, "the wire", scene.not_on_wire(), scene.wire())
     w.checks.same("ties in rows", ties_of_contacts(scene, False), NO_TIES)
+    popped, named = one_time_parts(scene, scene.r2)
+    w.checks.true("one-time parts that were popped", len(popped) == 2)
+    w.checks.same("first envelopes name them, which ties both", named, popped)
 
 
 # Links hide from the network what relays see. Where links are open, the bytes that pass are what
