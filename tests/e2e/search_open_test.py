@@ -20,6 +20,13 @@ from lib.views import memory_is_ours_to_read  # noqa: E402
 
 # --- where sealing is switched off ---
 
+def petreld_itself_has_no_such_place(w):
+    name = b"open_prim_aead_seal"
+    w.checks.same("petreld", name in (w.bin / "petreld").read_bytes(), False)
+    switched = pathlib.Path(w.options.tools) / "petreld-open-rows"
+    w.checks.same("petreld-open-rows", name in switched.read_bytes(), True)
+
+
 def open_rows_are_found_on_the_disk(w):
     scene = Scene(w, "rows").play()
     for relay in (scene.r1, scene.r2):
@@ -79,8 +86,9 @@ def open_records_are_found_in_rows_and_frames(w):
               scene.frames(relay))
 
 
-STORIES = [open_rows_are_found_on_the_disk, open_envelopes_are_found_in_rows_memory_and_frames,
-           open_requests_are_found_at_the_forwarder, open_records_are_found_in_rows_and_frames]
+STORIES = [petreld_itself_has_no_such_place, open_rows_are_found_on_the_disk,
+           open_envelopes_are_found_in_rows_memory_and_frames, open_requests_are_found_at_the_forwarder,
+           open_records_are_found_in_rows_and_frames]
 
 if __name__ == "__main__":
     main(STORIES, "where sealing is switched off the searches find")

@@ -26,8 +26,6 @@ SEALED_TABLES = ("member", "queue", *LOGS, "record", "record_part", "record_pop"
 NO_TIES = {"Bob's": [], "Carol's": [], "Alice's to two contacts": []}
 
 
-# --- as petreld is ---
-
 def one_time_parts(scene, relay):
     """The numbers of parts that were popped, and those that first envelopes name in the clear
     (docs/protocol/05-session.md, section 4)."""
@@ -55,7 +53,6 @@ def nothing_is_found_at_a_relay_or_on_the_wire(w):
         holds(scene, f"disk of {relay.name}", [n.name for n in nonces], nonces, disk)
         holds(scene, f"rows of {relay.name}", [n.name for n in envelopes], envelopes, rows)
         if memory_is_ours_to_read():
-            w.checks.true("images from the middle of turns", len(images) >= len(scene.moments))
             holds_nothing(scene, f"{len(images)} images of the memory of {relay.name}",
                           scene.hidden_from(relay), images)
             own = scene.objects_of(relay)

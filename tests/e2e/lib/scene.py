@@ -11,8 +11,9 @@ from lib.people import until
 from lib.views import (Link, Reader, Recorder, Still, copy_home, files_of, memory_image,
                        memory_is_ours_to_read, within_a_turn)
 
-ROUNDS = 6  # deposits of each contact that wait at one time
-MANY = 30   # where more may be needed until an image shows what it must
+ROUNDS = 6       # deposits of each contact that wait at one time,
+MANY = 30        # when a turn was not caught by then, or no image shows what one must
+ENVELOPE = 1024  # bytes of the smallest one: a deposit is larger
 LOGS = ("log_1h", "log_1d", "log_7d", "log_30d")
 
 
@@ -119,16 +120,36 @@ class Scene:
 
     def deposits_wait(self, relay, ways):
         """Each of the ways in turn says something to who is away. Beside what is seen at the end,
-        there are images from the middle of a turn: of the relay, and of the one that passes on."""
-        rounds = 0
-        while rounds < ROUNDS or (self.shown and rounds < MANY and not self.shown(self, relay)):
-            at_work = relay if rounds % 2 == 0 else self.other(relay)
-            rounds += 1
+        there are images of the relay from the middle of a turn, and of the one that passes on while
+        it waits for the answer."""
+        rounds = caught = 0
+        while rounds < ROUNDS or (rounds < MANY and self._more_is_needed(relay, caught)):
             for a, b in ways:
-                message = self.say(a, b)
-                within_a_turn(at_work, partial(self.image, at_work))
+                if rounds % 2 == 0:
+                    message = self.say(a, b)
+                    caught += within_a_turn(relay, partial(self.image, relay))
+                else:
+                    message = self.say_through_forwarder(a, b, relay)
                 a.event_of("message.at-relay", message=message)
+            rounds += 1
+        self.w.checks.true(f"{relay.name} was looked at within turns", caught > 0)
         self.look(f"deposits wait at {relay.name}, the last one was just made")
+
+    def _more_is_needed(self, relay, caught):
+        return caught == 0 or (self.shown is not None and not self.shown(self, relay))
+
+    def say_through_forwarder(self, a, b, relay):
+        """As say; the relay stands still until the forwarder has passed the deposit on."""
+        def asked():
+            return sum(len(asked) for asked, _ in self.recorders[relay.name].connections)
+        with Still(relay):
+            before = asked()
+            message = self.say(a, b)
+            until(f"{relay.name} is asked", lambda: asked() > before + ENVELOPE, pause=0.001)
+            forwarder = self.other(relay)
+            with Still(forwarder):
+                self.image(forwarder)
+        return message
 
     def play(self):
         alice, friends = self.alice, (self.bob, self.carol)

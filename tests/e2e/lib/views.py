@@ -91,8 +91,10 @@ def memory_image(pid, path):
                 left_out.add(f"{(end - start) >> 30} GiB {name or 'without a name'}")
                 continue
             for first, count in _resident(pages, start // PAGE, end // PAGE):
-                memory.seek(first * PAGE)
-                image.write(memory.read(count * PAGE))
+                at, last = first * PAGE, (first + count) * PAGE
+                while at < last:
+                    memory.seek(at)
+                    at += image.write(memory.read(last - at))
     return left_out
 
 
