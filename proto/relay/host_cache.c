@@ -261,7 +261,7 @@ enum err relay_queue_row_put(struct seal_keys *keys, struct turn *turn, const st
                              const struct relay_queue_row *row)
 {
     struct store_key k = row_key(keys, key);
-    uint8_t buf[4 + sizeof row->k.b + sizeof row->member];
+    uint8_t buf[RELAY_QUEUE_ROW];
     struct writer w = writer_of(buf, sizeof buf);
     writer_u32(&w, row->number);
     writer_bytes(&w, row->k.b, sizeof row->k.b);

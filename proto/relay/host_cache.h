@@ -113,6 +113,10 @@ enum err relay_cache_attach(struct relay_cache *c, struct relay_queue *q,
  * envelopes that were thrown away. */
 size_t relay_cache_detach(struct relay_cache *c, struct relay_queue *q);
 
+enum {
+    RELAY_QUEUE_ROW = 4 + 32 + SEAL_NAME, /* its bytes, before they are sealed */
+};
+
 /* The stored row of a queue. */
 struct relay_queue_row {
     uint32_t number;

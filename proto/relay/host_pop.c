@@ -3,6 +3,7 @@
 
 #include "base/secret.h"
 #include "crypto/stamp.h"
+#include "relay/decoy.h"
 #include "relay/host_record.h"
 #include "relay/record.h"
 
@@ -33,8 +34,24 @@ static enum err pop_stamp(struct relay_host *host, const struct turn *turn,
     return stamp_check(&goal, pop->admission.stamp_nonce, *told, turn->env->now_ms);
 }
 
+/* Does what is missing of opening the largest row in two parts, so that it takes the same time to
+ * refuse, whether there is such a record and however long its body is. */
+static enum err refuse_alike(struct turn *turn, const struct relay_record_row *row)
+{
+    size_t opened = row->opened;
+    enum err err = ERR_OK;
+    if (opened == 0) {
+        opened = RELAY_RECORD_HEAD;
+        err = decoy_open(turn, STORE_RECORD, opened);
+    }
+    if (err == ERR_OK) {
+        err = decoy_open(turn, STORE_RECORD, RELAY_RECORD_HEAD + LIMIT_RECORD_BODY - opened);
+    }
+    return err == ERR_OK ? ERR_BAD_TOKEN : err;
+}
+
 /* Stamps come before the record is looked up, and a token of an unknown record is checked against
- * a key that nobody has: neither answer nor work says whether there is such a record. */
+ * a key of zeros, and refused: neither answer nor work says whether there is such a record. */
 static enum err pop_admit(struct relay_host *host, struct turn *turn, const struct record_pop *pop,
                           struct relay_record_row *row, struct pop_admitted *a, uint8_t *told)
 {
@@ -54,7 +71,7 @@ static enum err pop_admit(struct relay_host *host, struct turn *turn, const stru
     }
     enum err admitted = token_check(err == ERR_OK ? &row->k : &nobody, &pop->record,
                                     turn->env->now_ms, &pop->admission.token, &a->epoch);
-    return err == ERR_OK ? admitted : ERR_BAD_TOKEN;
+    return err == ERR_OK && admitted == ERR_OK ? ERR_OK : refuse_alike(turn, row);
 }
 
 /* ERR_OK: the token is new, or was spent for this very pop; *spent says which. */

@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "crypto/stamp.h"
+#include "relay/decoy.h"
 #include "relay/host_limits.h"
 #include "relay/host_member.h"
 #include "relay/host_receipt.h"
@@ -109,21 +110,30 @@ static enum err check_stamp(struct relay_host *host, const struct turn *turn,
     return stamp_check(&goal, d->admission.stamp_nonce, *told, turn->env->now_ms);
 }
 
-/* The token key of a queue. An unknown queue has one that nobody knows: it costs the same check and
- * gets the same answer. Looks at no more than the queue's row, so that who has no token cannot make
- * the relay walk an index, nor tell from the time it takes that there is one. */
+/* Where a queue's token key was found. */
+enum looked_at {
+    LOOKED_AT_MEMORY,
+    LOOKED_AT_ROW,
+    LOOKED_FOR_ROW, /* there is none */
+};
+
+/* The token key of a queue, from memory or its row: no more than that is looked at, so that who has
+ * no token cannot make the relay walk an index. An unknown queue, and one that is being removed,
+ * has a key, too: it costs the same check, and *known is false. */
 static enum err token_key_of(struct relay_host *host, struct turn *turn, const struct sign_pk *key,
-                             struct token_key *k, bool *known)
+                             struct token_key *k, bool *known, enum looked_at *looked)
 {
     const struct relay_queue *q = relay_cache_by_key(&host->cache, key);
     struct relay_queue_row row;
     memset(k, 0, sizeof *k);
     *known = q != NULL;
+    *looked = LOOKED_AT_MEMORY;
     if (q != NULL) {
         *k = q->k;
         return ERR_OK;
     }
     enum err err = relay_queue_row_get(host->config.keys, turn, key, &row);
+    *looked = err == ERR_OK ? LOOKED_AT_ROW : LOOKED_FOR_ROW;
     if (err == ERR_OK) {
         *known = !relay_removals_has(&host->removals, row.member);
         *k = row.k;
@@ -132,20 +142,42 @@ static enum err token_key_of(struct relay_host *host, struct turn *turn, const s
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+/* Does what is missing of a look at the queue's row, so that it takes the same time to refuse,
+ * whether there is such a queue and whether it is in memory or not. */
+static enum err refuse_alike(struct relay_host *host, struct turn *turn, const struct sign_pk *key,
+                             enum looked_at looked)
+{
+    struct relay_queue_row row;
+    enum err err = ERR_OK;
+    switch (looked) {
+    case LOOKED_AT_MEMORY:
+        err = relay_queue_row_get(host->config.keys, turn, key, &row);
+        secret_wipe(&row, sizeof row);
+        break;
+    case LOOKED_FOR_ROW:
+        err = decoy_open(turn, STORE_QUEUE, RELAY_QUEUE_ROW);
+        break;
+    case LOOKED_AT_ROW:
+        break;
+    }
+    return err == ERR_OK || err == ERR_NOT_FOUND ? ERR_BAD_TOKEN : err;
+}
+
 static enum err check_token(struct relay_host *host, struct turn *turn,
                             const struct queue_deposit *d, uint64_t *until)
 {
     struct token_key k;
     bool known;
+    enum looked_at looked;
     uint32_t epoch = 0;
-    enum err err = token_key_of(host, turn, &d->queue, &k, &known);
+    enum err err = token_key_of(host, turn, &d->queue, &k, &known, &looked);
     if (err != ERR_OK) {
         return err;
     }
     err = token_check(&k, &d->queue, turn->env->now_ms, &d->admission.token, &epoch);
     secret_wipe(&k, sizeof k);
     *until = token_epoch_over(epoch);
-    return known ? err : ERR_BAD_TOKEN;
+    return known && err == ERR_OK ? ERR_OK : refuse_alike(host, turn, &d->queue, looked);
 }
 
 static enum err admit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,

@@ -9,10 +9,6 @@
 
 /* --- rows: seq u64 | k 32 | member name 16 | last part u32 | body; one row for each part --- */
 
-enum {
-    RECORD_ROW_HEAD = 8 + 32 + SEAL_NAME + 4
-};
-
 static void record_name(struct relay_host *host, const struct sign_pk *record,
                         uint8_t out[static SEAL_NAME])
 {
@@ -43,6 +39,7 @@ enum err relay_record_get(struct relay_host *host, struct turn *turn, const stru
         return err;
     }
     err = row_read(plain, row);
+    row->opened = plain.len;
     if (err == ERR_OK && relay_removals_has(&host->removals, row->member)) {
         secret_wipe(&row->k, sizeof row->k);
         return ERR_NOT_FOUND; /* nobody gets anything of it any more */
@@ -53,7 +50,7 @@ enum err relay_record_get(struct relay_host *host, struct turn *turn, const stru
 static enum err row_put(struct relay_host *host, struct turn *turn,
                         const struct relay_record_row *row)
 {
-    size_t len = RECORD_ROW_HEAD + row->body.len;
+    size_t len = RELAY_RECORD_HEAD + row->body.len;
     uint8_t *buf = arena_alloc(turn->arena, len);
     if (buf == NULL) {
         return ERR_NO_MEMORY;

@@ -8,6 +8,10 @@
 
 #include "relay/host_state.h"
 
+enum {
+    RELAY_RECORD_HEAD = 8 + 32 + SEAL_NAME + 4, /* bytes of a row before the body */
+};
+
 struct relay_record_row {
     uint8_t name[SEAL_NAME]; /* keyed hash of the record's key: begins all its keys */
     uint64_t seq;
@@ -15,6 +19,7 @@ struct relay_record_row {
     uint8_t member[SEAL_NAME];
     uint32_t last_part; /* highest id ever added */
     struct slice body;  /* in the turn's arena */
+    size_t opened;      /* bytes of the row; 0: there is none */
 };
 
 /* ERR_NOT_FOUND: row->name is set all the same, and row->member when it is being removed. */

@@ -8,6 +8,7 @@
 
 #include "base/secret.h"
 #include "crypto/hkdf.h"
+#include "relay/queue.h"
 
 #define REQUEST_LABEL "petrel/1 sealed request"
 #define REPLY_LABEL   "petrel/1 sealed reply"
@@ -20,24 +21,16 @@ enum {
 
 static_assert(SEALED_REPLY_NONCE >= crypto_aead_chacha20poly1305_ietf_KEYBYTES, "RFC 9458, 4.4");
 
-static const size_t REQUEST_SIZES[] = {1024 + SEALED_SLACK, 4096 + SEALED_SLACK,
-                                       16384 + SEALED_SLACK, LIMIT_ENVELOPE + SEALED_SLACK};
-static const size_t REPLY_SIZES[] = {SEALED_REPLY_SMALL, SEALED_REPLY_LARGE};
-
-/* The smallest of n sizes that holds len; 0: none does. */
-static size_t padded(const size_t *sizes, size_t n, size_t len)
+/* The smallest padded request, an envelope class and some slack, that holds len; 0: none does. */
+static size_t request_size(size_t len)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (len <= sizes[i]) {
-            return sizes[i];
+    for (unsigned i = 0; i < LIMIT_ENVELOPE_CLASSES; i++) {
+        size_t size = queue_envelope_size(i) + SEALED_SLACK;
+        if (len <= size) {
+            return size;
         }
     }
     return 0;
-}
-
-static bool is_padded(const size_t *sizes, size_t n, size_t len)
-{
-    return padded(sizes, n, len) == len;
 }
 
 static void header_write(struct writer *w, uint8_t key_id)
@@ -72,8 +65,7 @@ enum err sealed_request_seal(struct arena *arena, const struct env *env,
                              struct slice body, struct slice *sealed,
                              struct sealed_reply_key *reply)
 {
-    size_t size = padded(REQUEST_SIZES, sizeof REQUEST_SIZES / sizeof *REQUEST_SIZES,
-                         SEALED_INNER + body.len);
+    size_t size = request_size(SEALED_INNER + body.len);
     if (size == 0) {
         return ERR_TOO_LARGE;
     }
@@ -119,8 +111,7 @@ enum err sealed_request_key_id(struct slice sealed, uint8_t *key_id)
     (void)reader_bytes(&r, SEALED_ENC);
     size_t left = reader_left(&r);
     if (kem != HPKE_KEM_XWING || kdf != KDF_HKDF_SHA256 || aead != AEAD_CHACHA20POLY1305 ||
-        left < HPKE_TAG ||
-        !is_padded(REQUEST_SIZES, sizeof REQUEST_SIZES / sizeof *REQUEST_SIZES, left - HPKE_TAG)) {
+        left < HPKE_TAG || request_size(left - HPKE_TAG) != left - HPKE_TAG) {
         return ERR_MALFORMED;
     }
     *key_id = id;
@@ -242,9 +233,8 @@ enum err sealed_reply_seal(struct arena *arena, const struct env *env,
 enum err sealed_reply_open(struct arena *arena, const struct sealed_reply_key *key,
                            struct slice sealed, struct slice *body)
 {
-    if (sealed.len < SEALED_REPLY_OVERHEAD ||
-        !is_padded(REPLY_SIZES, sizeof REPLY_SIZES / sizeof *REPLY_SIZES,
-                   sealed.len - SEALED_REPLY_OVERHEAD)) {
+    if (sealed.len != SEALED_REPLY_OVERHEAD + SEALED_REPLY_SMALL &&
+        sealed.len != SEALED_REPLY_OVERHEAD + SEALED_REPLY_LARGE) {
         return ERR_MALFORMED;
     }
     size_t len = sealed.len - SEALED_REPLY_OVERHEAD;

@@ -59,15 +59,23 @@ static void begin(struct world *w)
     w->turn = (struct turn){.env = &w->env, .store = &w->store, .arena = &w->arena};
 }
 
+/* A new host on the store. A crash that is armed may strike while it loads: then once more. */
 static void renew(struct world *w)
 {
-    relay_host_free(w->host);
-    w->host = relay_host_new(&w->config);
-    assert(w->host != NULL);
-    begin(w);
-    enum err err = relay_host_load(w->host, &w->turn);
-    assert(err == ERR_OK);
-    err = store_mem_commit(w->mem);
+    enum err err = ERR_IO;
+    for (unsigned tries = 0; tries < 2 && err != ERR_OK; tries++) {
+        relay_host_free(w->host);
+        w->host = relay_host_new(&w->config);
+        assert(w->host != NULL);
+        begin(w);
+        err = relay_host_load(w->host, &w->turn);
+        if (err == ERR_OK) {
+            err = store_mem_commit(w->mem);
+        }
+        if (err != ERR_OK) {
+            store_mem_abort(w->mem);
+        }
+    }
     assert(err == ERR_OK);
 }
 

@@ -5,7 +5,7 @@
  * decodes: tests/fuzz/parts/queue_requests.c tests/fuzz/parts/record_requests.c
  * decodes: tests/fuzz/parts/relay_replies.c proto/relay/wire.c proto/relay/queue.c
  * decodes: proto/relay/record.c proto/relay/member.c proto/relay/descriptor_record.c
- * decodes: proto/base/pack.c
+ * decodes: proto/relay/receipt.c proto/base/pack.c
  */
 #include "fuzz/parts/parts.h"
 

@@ -136,7 +136,7 @@ START_TEST(memory_is_bounded_and_the_largest_loads_stay)
     for (unsigned i = 0; i < LARGE; i++) {
         add_units(i, 4 * FREE, NOW);
     }
-    for (unsigned i = 0; i < 30 * LIMIT_PRICE_TARGETS; i++) {
+    for (unsigned i = 0; i < 6 * LIMIT_PRICE_TARGETS; i++) {
         add_units(LARGE + i, 1, NOW + i);
     }
     for (unsigned i = 0; i < LARGE; i++) {
