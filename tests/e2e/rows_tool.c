@@ -218,7 +218,7 @@ static int print_names(struct home *h, uint32_t number)
     struct seal_keys *keys = seal_keys_new_account(number, root);
     err = keys != NULL ? account_row_get(&step, keys, &account) : ERR_NO_MEMORY;
     if (err == ERR_OK) {
-        err = relay_row_get(&step, keys, &relay);
+        err = relay_row_get(&step, keys, 0, &relay);
     }
     if (err == ERR_OK) {
         print_account(&account);

@@ -71,6 +71,32 @@ bool people_until(struct people *p, bool (*done)(struct people *p, void *ctx), v
     return false;
 }
 
+struct sim_node *people_as(struct person *who)
+{
+    who->n->account = who->account;
+    return who->n;
+}
+
+struct person *people_beside(struct people *p, struct person *beside, struct sim_node *relay)
+{
+    uint8_t bytes[32];
+    uint64_t account = 0;
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct person *who = &p->person[p->count];
+    ck_assert_uint_lt(p->count, PEOPLE_MAX);
+    who->n = beside->n;
+    who->relay = relay;
+    who->n->account = 0;
+    sim_pair_true(&w, "another");
+    ck_assert_ok(sim_call(&p->sim, who->n, "account.create", 1, writer_done(&w)));
+    ck_assert(sim_result_str(who->n, "id", who->id, sizeof who->id));
+    ck_assert(sim_result_uint(who->n, "account", &account));
+    who->account = (uint32_t)account;
+    p->count++;
+    people_use_relay(p, relay, who);
+    return who;
+}
+
 void people_use_relay(struct people *p, struct sim_node *relay, struct person *who)
 {
     char code[80];
@@ -79,13 +105,14 @@ void people_use_relay(struct people *p, struct sim_node *relay, struct person *w
     ck_assert(sim_result_str(relay, "code", code, sizeof code));
     ck_assert_ok(people_call(p, relay, "daemon.status", NULL));
     ck_assert(sim_result_str(relay, "node", address, sizeof address));
-    ck_assert_ok(people_call(p, who->n, "relay.use", "address", address, "code", code, NULL));
+    ck_assert_ok(
+        people_call(p, people_as(who), "relay.use", "address", address, "code", code, NULL));
 }
 
 bool people_ready(struct people *p, struct person *who)
 {
     char state[32];
-    return people_call(p, who->n, "relay.status", NULL) == ERR_OK &&
+    return people_call(p, people_as(who), "relay.status", NULL) == ERR_OK &&
            sim_result_str(who->n, "state", state, sizeof state) && strcmp(state, "ready") == 0;
 }
 
@@ -110,7 +137,7 @@ static struct people *gather(uint64_t seed, size_t n, bool apart)
         struct person *who = &p->person[p->count];
         who->relay = apart && p->count > 0 ? sim_add(&p->sim, true) : p->relay;
         who->n = sim_add(&p->sim, false);
-        ck_assert_ok(people_call(p, who->n, "account.create", NULL));
+        ck_assert_ok(people_call(p, people_as(who), "account.create", NULL));
         ck_assert(sim_result_str(who->n, "id", who->id, sizeof who->id));
         people_use_relay(p, who->relay, who);
     }
@@ -158,7 +185,7 @@ void people_say(struct people *p, struct person *from, struct person *to, const 
 
 enum err people_send(struct people *p, struct person *from, struct person *to, const char *text)
 {
-    return people_call(p, from->n, "message.send", "contact", to->id, "text", text, NULL);
+    return people_call(p, people_as(from), "message.send", "contact", to->id, "text", text, NULL);
 }
 
 /* --- looking --- */
@@ -206,7 +233,8 @@ const char *people_state(struct people *p, struct person *who, struct person *of
                                          "blocked"};
     for (int requests = 0; requests < 2; requests++) {
         uint32_t count;
-        ck_assert_ok(people_query(p, who->n, requests ? "request.list" : "contact.list", NULL));
+        ck_assert_ok(
+            people_query(p, people_as(who), requests ? "request.list" : "contact.list", NULL));
         struct reader r = list_of(who->n, &count);
         for (uint32_t i = 0; i < count; i++) {
             struct found f = map_find(&r, names, 2);
@@ -229,7 +257,7 @@ const char *people_state(struct people *p, struct person *who, struct person *of
 uint64_t people_outbox(struct people *p, struct person *who)
 {
     uint64_t n = UINT64_MAX;
-    ck_assert_ok(people_call(p, who->n, "daemon.status", NULL));
+    ck_assert_ok(people_call(p, people_as(who), "daemon.status", NULL));
     ck_assert(sim_result_uint(who->n, "outbox", &n));
     return n;
 }
@@ -269,7 +297,7 @@ unsigned people_events(struct people *p, struct person *who, const char *type)
         uint8_t bytes[64];
         struct writer w = writer_of(bytes, sizeof bytes);
         sim_pair_uint(&w, "since", since);
-        ck_assert_ok(sim_query(&p->sim, who->n, "event.read", 1, writer_done(&w)));
+        ck_assert_ok(sim_query(&p->sim, people_as(who), "event.read", 1, writer_done(&w)));
         uint32_t count;
         struct reader r = list_of(who->n, &count);
         for (uint32_t i = 0; i < count; i++) {
@@ -297,7 +325,7 @@ static void history(struct people *p, struct person *who, struct person *of,
         sim_pair_str(&w, "contact", of->id);
         sim_pair_uint(&w, "before", before);
         sim_pair_uint(&w, "limit", 500);
-        ck_assert_ok(sim_query(&p->sim, who->n, "message.history", 3, writer_done(&w)));
+        ck_assert_ok(sim_query(&p->sim, people_as(who), "message.history", 3, writer_done(&w)));
         uint32_t count;
         struct reader r = list_of(who->n, &count);
         if (count == 0) {
@@ -375,13 +403,14 @@ void people_in_order(struct people *p, struct person *who, struct person *of, co
 
 void people_invite(struct people *p, struct person *who, char link[INVITE_TEXT])
 {
-    ck_assert_ok(people_call(p, who->n, "invite.create", NULL));
+    ck_assert_ok(people_call(p, people_as(who), "invite.create", NULL));
     ck_assert(sim_result_str(who->n, "link", link, INVITE_TEXT));
 }
 
 void people_add(struct people *p, struct person *who, const char *link)
 {
-    ck_assert_ok(people_call(p, who->n, "contact.add", "link", link, "text", "hello", NULL));
+    ck_assert_ok(
+        people_call(p, people_as(who), "contact.add", "link", link, "text", "hello", NULL));
 }
 
 struct waiting {
@@ -415,7 +444,7 @@ void people_meet(struct people *p, struct person *a, struct person *b)
     char link[INVITE_TEXT];
     struct person *two[] = {a, b};
     people_invite(p, a, link);
-    ck_assert_ok(people_call(p, b->n, "contact.add", "link", link, NULL));
+    ck_assert_ok(people_call(p, people_as(b), "contact.add", "link", link, NULL));
     ck_assert(people_until(p, both_accepted, two, LIMIT_HOUR_MS));
     ck_assert(people_until(p, people_all_quiet, NULL, LIMIT_HOUR_MS));
 }

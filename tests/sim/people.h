@@ -16,6 +16,7 @@ enum {
 
 struct person {
     struct sim_node *n;
+    uint32_t account;       /* on it; 0: the first one */
     struct sim_node *relay; /* the one that it joined first */
     char id[128];
 };
@@ -42,6 +43,10 @@ enum err people_query(struct people *p, struct sim_node *n, const char *method, 
 bool people_until(struct people *p, bool (*done)(struct people *p, void *ctx), void *ctx,
                   uint64_t ms);
 
+/* One more identity on the node of `beside`, which has joined this relay. */
+struct person *people_beside(struct people *p, struct person *beside, struct sim_node *relay);
+/* The node of who, for calls about their account. */
+struct sim_node *people_as(struct person *who);
 void people_use_relay(struct people *p, struct sim_node *relay, struct person *who);
 bool people_ready(struct people *p, struct person *who);
 /* An invitation of who. */

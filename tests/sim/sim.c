@@ -524,6 +524,19 @@ void sim_pair_uint(struct writer *w, const char *name, uint64_t v)
     result_uint(w, name, v);
 }
 
+static void pair_account(struct writer *w, const struct sim_node *n)
+{
+    if (n->account != 0) {
+        sim_pair_uint(w, "account", n->account);
+    }
+}
+
+void sim_pair_true(struct writer *w, const char *name)
+{
+    pack_str(w, name);
+    pack_bool(w, true);
+}
+
 /* What the host would open, or make, for this call. */
 static const struct node_root *root_for(struct sim *sim, struct sim_node *n, const char *method,
                                         struct slice params)
@@ -554,8 +567,9 @@ enum err sim_call_as(struct sim *sim, struct sim_node *n, const char *method, ui
     size_t method_len = strlen(method);
     struct writer w = writer_of(bytes, sizeof bytes);
     writer_bytes(&w, method, method_len);
-    pack_map(&w, pairs + 1);
+    pack_map(&w, pairs + 1 + (n->account != 0));
     writer_slice(&w, encoded_pairs);
+    pair_account(&w, n);
     pack_str(&w, "client_id");
     pack_bin(&w, client_id, 16);
     ck_assert_int_eq(w.err, ERR_OK);
@@ -586,8 +600,9 @@ enum err sim_query(struct sim *sim, struct sim_node *n, const char *method, uint
     struct writer w = writer_of(n->reply, sizeof n->reply);
     uint8_t bytes[4096];
     struct writer params = writer_of(bytes, sizeof bytes);
-    pack_map(&params, pairs);
+    pack_map(&params, pairs + (n->account != 0));
     writer_slice(&params, encoded_pairs);
+    pair_account(&params, n);
     store_mem_read(n->mem, &store);
     struct turn turn = turn_of(sim, n, &store);
     enum err err = node_query(&turn, n->roots, LIMIT_ACCOUNTS, slice_of(method, strlen(method)),

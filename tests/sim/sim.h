@@ -30,6 +30,7 @@ struct sim_node {
     struct seal_keys *node_keys;
     struct node_root roots[LIMIT_ACCOUNTS]; /* stand for the erase files, also of accounts that
                                                there are not yet */
+    uint32_t account;                       /* that calls are about; 0: the first one */
     bool relay;
     bool asleep; /* its process does not run: no turns, and nobody reaches it */
     bool locked; /* loads without the account's root */
@@ -120,5 +121,6 @@ bool sim_result_uint(const struct sim_node *n, const char *name, uint64_t *out);
 /* Writers of one pair of parameters. */
 void sim_pair_str(struct writer *w, const char *name, const char *text);
 void sim_pair_uint(struct writer *w, const char *name, uint64_t v);
+void sim_pair_true(struct writer *w, const char *name);
 
 #endif

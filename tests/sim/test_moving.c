@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * moving: an account goes from one relay to another, holds a second queue, loses a relay.
+ * docs/protocol/07-node.md, section 1.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "node/core.h"
+#include "sim/people.h"
+
+enum {
+    HOUR = 3600000,
+    DAY = 86400000,
+};
+
+static bool ready(struct people *p, void *ctx)
+{
+    return people_ready(p, ctx);
+}
+
+static struct home *homes(struct person *who)
+{
+    return who->n->node->accounts->homes;
+}
+
+/* Whether who is done with every relay but the main one. */
+static bool one_home(struct people *p, void *ctx)
+{
+    struct person *who = ctx;
+    (void)p;
+    for (size_t i = 1; i < LIMIT_HOMES; i++) {
+        if (homes(who)[i].address.port != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t members(struct people *p, struct sim_node *relay)
+{
+    uint64_t n = UINT64_MAX;
+    ck_assert_ok(people_call(p, relay, "daemon.status", NULL));
+    ck_assert(sim_result_uint(relay, "members", &n));
+    return n;
+}
+
+static void use(struct people *p, struct sim_node *relay, struct person *who, bool second)
+{
+    uint8_t bytes[512];
+    char code[80];
+    char address[256];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    ck_assert_ok(people_call(p, relay, "relay.invite", NULL));
+    ck_assert(sim_result_str(relay, "code", code, sizeof code));
+    ck_assert_ok(people_call(p, relay, "daemon.status", NULL));
+    ck_assert(sim_result_str(relay, "node", address, sizeof address));
+    sim_pair_str(&w, "address", address);
+    sim_pair_str(&w, "code", code);
+    if (second) {
+        sim_pair_true(&w, "second");
+    }
+    ck_assert_ok(sim_call(&p->sim, people_as(who), "relay.use", second ? 3 : 2, writer_done(&w)));
+}
+
+/* Whether the second queue is there. */
+static bool has_second(struct people *p, void *ctx)
+{
+    struct person *who = ctx;
+    return people_ready(p, who) && homes(who)[1].state == HOME_READY &&
+           homes(who)[1].role == HOME_SECOND;
+}
+
+START_TEST(the_old_queue_is_read_until_contacts_know_the_new_one)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(120, true, &a, &b);
+    struct sim_node *old = a->relay;
+    struct sim_node *other = sim_add(&p->sim, true);
+    ck_assert_uint_eq(members(p, old), 1);
+    for (unsigned i = 0; i < 4; i++) {
+        people_say(p, b, a, "b ", i); /* some lie in the old queue already */
+    }
+    use(p, other, a, false);
+    sim_sleep(&p->sim, b->n);
+    ck_assert(people_until(p, ready, a, HOUR));
+    people_say(p, a, b, "a ", 0);
+    sim_settle(&p->sim, 3 * DAY);
+    ck_assert(!one_home(p, a)); /* b sleeps, and knows the old queue only */
+    sim_sleep(&p->sim, a->n);
+    sim_wake(&p->sim, b->n);
+    people_say(p, b, a, "b ", 4); /* sealed before it hears of the new one */
+    sim_settle(&p->sim, HOUR);
+    sim_wake(&p->sim, a->n);
+    people_quiet(p, DAY);
+    ck_assert(people_until(p, one_home, a, DAY));
+    ck_assert_uint_eq(people_events(p, a, "relay.left"), 1);
+    ck_assert_uint_eq(members(p, old), 0);
+    people_say(p, b, a, "b ", 5);
+    people_quiet(p, HOUR);
+    people_in_order(p, a, b, "b ", 6);
+    people_in_order(p, b, a, "a ", 1);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(crashes_while_moving_lose_and_double_nothing)
+{
+    for (uint64_t seed = 121; seed < 124; seed++) {
+        struct person *a;
+        struct person *b;
+        struct people *p = people_two(seed, true, &a, &b);
+        struct sim_node *relays[] = {a->relay, sim_add(&p->sim, true), sim_add(&p->sim, true)};
+        people_tokens(p, b, a, 64);
+        p->sim.crash_one_in = 10;
+        for (unsigned i = 0; i < 12; i++) {
+            people_say(p, b, a, "b ", i);
+            people_say(p, a, b, "a ", i);
+            if (i % 4 == 1) {
+                use(p, relays[(i / 4 + 1) % 3], a, false); /* there and back again */
+            }
+            sim_settle(&p->sim, sim_random(&p->sim, HOUR));
+        }
+        p->sim.crash_one_in = 0;
+        people_quiet(p, 3 * DAY);
+        people_in_order(p, a, b, "b ", 12);
+        people_in_order(p, b, a, "a ", 12);
+        ck_assert(people_until(p, one_home, a, 40 * (uint64_t)DAY));
+        ck_assert_uint_eq(members(p, relays[0]), 1);
+        ck_assert_uint_eq(members(p, relays[1]), 0);
+        ck_assert_uint_eq(members(p, relays[2]), 0);
+        people_free(p);
+    }
+}
+END_TEST
+
+START_TEST(a_dead_relay_is_replaced)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(125, true, &a, &b);
+    sim_sleep(&p->sim, a->relay);
+    people_say(p, b, a, "b ", 0); /* nobody takes it */
+    sim_settle(&p->sim, HOUR);
+    struct sim_node *other = sim_add(&p->sim, true);
+    use(p, other, a, false);
+    ck_assert(people_until(p, ready, a, HOUR));
+    people_quiet(p, DAY);
+    people_say(p, a, b, "a ", 0);
+    people_quiet(p, HOUR);
+    people_in_order(p, a, b, "b ", 1);
+    people_in_order(p, b, a, "a ", 1);
+    ck_assert(!one_home(p, a));
+    ck_assert(people_until(p, one_home, a, 40 * (uint64_t)DAY)); /* it is not tried for ever */
+    people_free(p);
+}
+END_TEST
+
+START_TEST(who_cannot_reach_the_first_queue_writes_to_the_second)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(126, true, &a, &b);
+    struct sim_node *other = sim_add(&p->sim, true);
+    use(p, other, a, true);
+    ck_assert(people_until(p, has_second, a, HOUR));
+    people_quiet(p, HOUR); /* b was told */
+    sim_sleep(&p->sim, a->relay);
+    for (unsigned i = 0; i < 5; i++) {
+        people_say(p, b, a, "b ", i);
+        people_say(p, a, b, "a ", i); /* over the second relay, too */
+    }
+    people_quiet(p, HOUR);
+    people_in_order(p, a, b, "b ", 5);
+    people_in_order(p, b, a, "a ", 5);
+    sim_wake(&p->sim, a->relay);
+    sim_settle(&p->sim, 3 * HOUR);
+    people_say(p, b, a, "b ", 5);
+    people_quiet(p, HOUR);
+    people_in_order(p, a, b, "b ", 6);
+    /* What is second becomes the main one: the first is read, then left. */
+    sim_sleep(&p->sim, b->n);
+    use(p, other, a, false);
+    ck_assert(people_until(p, ready, a, HOUR));
+    sim_wake(&p->sim, b->n);
+    people_quiet(p, HOUR);
+    ck_assert(people_until(p, one_home, a, DAY));
+    people_say(p, b, a, "b ", 6);
+    people_quiet(p, HOUR);
+    people_in_order(p, a, b, "b ", 7);
+    ck_assert_uint_eq(members(p, a->relay), 0);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_second_queue_is_given_up)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(127, true, &a, &b);
+    struct sim_node *other = sim_add(&p->sim, true);
+    char relay[128];
+    use(p, other, a, true);
+    ck_assert(sim_result_str(a->n, "relay", relay, sizeof relay));
+    ck_assert(people_until(p, has_second, a, HOUR));
+    people_quiet(p, HOUR);
+    ck_assert_err(people_call(p, a->n, "relay.leave", "relay", "petrelnode1", NULL),
+                  ERR_BAD_ADDRESS);
+    ck_assert_ok(people_call(p, a->n, "relay.leave", "relay", relay, NULL));
+    ck_assert(people_until(p, one_home, a, DAY));
+    ck_assert_uint_eq(members(p, other), 0);
+    ck_assert_err(people_call(p, a->n, "relay.leave", "relay", relay, NULL), ERR_NOT_FOUND);
+    people_say(p, b, a, "b ", 0);
+    people_quiet(p, HOUR);
+    people_in_order(p, a, b, "b ", 1);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(who_was_not_told_finds_the_new_queue_by_the_descriptor)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(128, true, &a, &b);
+    char old[128];
+    ck_assert_ok(people_call(p, a->relay, "daemon.status", NULL));
+    ck_assert(sim_result_str(a->relay, "node_id", old, sizeof old));
+    sim_sleep(&p->sim, b->n);
+    use(p, b->relay, a, false); /* the relay that b asks */
+    ck_assert(people_until(p, ready, a, HOUR));
+    ck_assert_ok(people_call(p, a->n, "relay.leave", "relay", old, NULL));
+    ck_assert(people_until(p, one_home, a, DAY));
+    sim_sleep(&p->sim, a->n); /* so that it tells nobody */
+    sim_wake(&p->sim, b->n);
+    people_say(p, b, a, "b ", 0);
+    sim_settle(&p->sim, DAY);
+    ck_assert_uint_eq(people_messages(p, b, a, "at-relay", NULL), 1);
+    sim_wake(&p->sim, a->n);
+    people_quiet(p, DAY);
+    people_in_order(p, a, b, "b ", 1);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(calls_about_relays_say_what_is_wrong)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(129, true, &a, &b);
+    uint8_t bytes[512];
+    char address[256];
+    char id[128];
+    ck_assert_ok(people_call(p, a->relay, "daemon.status", NULL));
+    ck_assert(sim_result_str(a->relay, "node", address, sizeof address));
+    ck_assert(sim_result_str(a->relay, "node_id", id, sizeof id));
+    struct writer w = writer_of(bytes, sizeof bytes);
+    sim_pair_str(&w, "address", address);
+    sim_pair_true(&w, "second");
+    ck_assert_err(sim_call(&p->sim, a->n, "relay.use", 2, writer_done(&w)), ERR_EXISTS);
+    ck_assert_err(people_call(p, a->n, "relay.leave", "relay", id, NULL), ERR_NOT_NOW);
+    /* Places for relays that were left are few while none of them can be reached. */
+    sim_sleep(&p->sim, a->relay);
+    for (unsigned i = 1; i < LIMIT_HOMES; i++) {
+        struct sim_node *other = sim_add(&p->sim, true);
+        use(p, other, a, false);
+        ck_assert(people_until(p, ready, a, HOUR));
+        sim_sleep(&p->sim, other);
+    }
+    w = writer_of(bytes, sizeof bytes);
+    ck_assert_ok(people_call(p, b->relay, "daemon.status", NULL));
+    ck_assert(sim_result_str(b->relay, "node", address, sizeof address));
+    sim_pair_str(&w, "address", address);
+    ck_assert_err(sim_call(&p->sim, a->n, "relay.use", 1, writer_done(&w)), ERR_BACKPRESSURE);
+    people_free(p);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_set_timeout(tc, 250);
+    tcase_add_test(tc, the_old_queue_is_read_until_contacts_know_the_new_one);
+    tcase_add_test(tc, crashes_while_moving_lose_and_double_nothing);
+    tcase_add_test(tc, a_dead_relay_is_replaced);
+    tcase_add_test(tc, who_cannot_reach_the_first_queue_writes_to_the_second);
+    tcase_add_test(tc, a_second_queue_is_given_up);
+    tcase_add_test(tc, who_was_not_told_finds_the_new_queue_by_the_descriptor);
+    tcase_add_test(tc, calls_about_relays_say_what_is_wrong);
+}
+
+int main(void)
+{
+    return unit_main("sim/moving", add_tests);
+}
