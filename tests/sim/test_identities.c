@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * identities: several accounts on one node, and one that goes. docs/protocol/07-node.md, section 9;
+ * docs/protocol/08-at-rest.md, section 8.8.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "node/core.h"
+#include "sim/people.h"
+
+enum {
+    HOUR = 3600000,
+    DAY = 86400000,
+};
+
+static bool both_ready(struct people *p, void *ctx)
+{
+    struct person **two = ctx;
+    return people_ready(p, two[0]) && people_ready(p, two[1]);
+}
+
+/* a and b on nodes of their own; c is another identity on a's node, at a relay of its own. All have
+ * met each other, but a and c. */
+static struct people *three(uint64_t seed, struct person *who[3])
+{
+    struct people *p = people_two(seed, true, &who[0], &who[1]);
+    struct sim_node *relay = sim_add(&p->sim, true);
+    who[2] = people_beside(p, who[0], relay);
+    struct person *two[] = {who[0], who[2]};
+    ck_assert(people_until(p, both_ready, two, HOUR));
+    people_meet(p, who[2], who[1]);
+    return p;
+}
+
+static uint64_t members(struct people *p, struct sim_node *relay)
+{
+    uint64_t n = UINT64_MAX;
+    ck_assert_ok(people_call(p, relay, "daemon.status", NULL));
+    ck_assert(sim_result_uint(relay, "members", &n));
+    return n;
+}
+
+/* --- what is left of an account --- */
+
+struct left {
+    uint32_t account;
+    uint64_t rows;
+    uint64_t ages;
+};
+
+static void count_left(void *ctx, struct turn *turn)
+{
+    static const enum store_table of_accounts[] = {
+        STORE_ACCOUNT,  STORE_BUCKET,   STORE_CONTACT, STORE_CONTACT_ID, STORE_TOKEN,
+        STORE_VOIDING,  STORE_SESSION,  STORE_PREKEY,  STORE_REPLAY,     STORE_INVITE,
+        STORE_OUTBOX,   STORE_OWED,     STORE_MESSAGE, STORE_MESSAGE_ID, STORE_EVENT,
+        STORE_CONSUMER, STORE_CLIENT_ID};
+    struct left *left = ctx;
+    struct store_row row;
+    left->rows = 0;
+    left->ages = 0;
+    for (size_t i = 0; i < sizeof of_accounts / sizeof of_accounts[0]; i++) {
+        struct store_key k = store_key_new();
+        store_key_u32(&k, left->account);
+        struct store_key at = k;
+        while (store_seek_prefix(turn->store, of_accounts[i], STORE_GE, store_key_slice(&at),
+                                 store_key_slice(&k), &row) == ERR_OK) {
+            left->rows++;
+            at = store_key_new();
+            store_key_bytes(&at, row.key.p, row.key.len);
+            store_key_u8(&at, 0);
+        }
+    }
+    struct store_key at = store_key_new();
+    store_key_u8(&at, 0);
+    while (store_seek(turn->store, STORE_CLIENT_AGE, STORE_GT, store_key_slice(&at), &row) ==
+           ERR_OK) {
+        struct reader r = reader_of(row.key);
+        (void)reader_u64(&r);
+        left->ages += reader_u32(&r) == left->account;
+        at = store_key_new();
+        store_key_bytes(&at, row.key.p, row.key.len);
+    }
+}
+
+static struct left left_of(struct people *p, struct sim_node *n, uint32_t account)
+{
+    struct left left = {.account = account};
+    sim_turn(&p->sim, n, count_left, &left);
+    return left;
+}
+
+static bool gone(struct people *p, void *ctx)
+{
+    struct person *who = ctx;
+    (void)p;
+    return account_find(who->n->node, who->account) == NULL;
+}
+
+static enum err remove_account(struct people *p, struct person *who, bool now)
+{
+    uint8_t bytes[16];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    if (now) {
+        sim_pair_true(&w, "now");
+    }
+    return sim_call(&p->sim, people_as(who), "account.remove", now ? 1 : 0, writer_done(&w));
+}
+
+START_TEST(two_identities_of_one_node_do_not_mix)
+{
+    struct person *who[3];
+    struct people *p = three(140, who);
+    struct person *a = who[0];
+    struct person *b = who[1];
+    struct person *c = who[2];
+    for (unsigned i = 0; i < 4; i++) {
+        people_say(p, a, b, "a ", i);
+        people_say(p, c, b, "c ", i);
+        people_say(p, b, a, "to a ", i);
+        people_say(p, b, c, "to c ", i);
+        sim_restart(&p->sim, a->n);
+    }
+    people_quiet(p, HOUR);
+    people_in_order(p, b, a, "a ", 4);
+    people_in_order(p, b, c, "c ", 4);
+    people_in_order(p, a, b, "to a ", 4);
+    people_in_order(p, c, b, "to c ", 4);
+    ck_assert_uint_eq(people_messages(p, a, b, "received", "to c 0"), 0);
+    ck_assert_uint_eq(people_messages(p, c, b, "received", "to a 0"), 0);
+    ck_assert_str_eq(people_state(p, a, c), "");
+    ck_assert_uint_eq(people_events(p, a, "message.received"), 4);
+    ck_assert_uint_eq(people_events(p, c, "message.received"), 4);
+    people_free(p);
+}
+END_TEST
+
+/* Link keys, names of members, queues and records. */
+START_TEST(their_keys_at_one_relay_have_nothing_in_common)
+{
+    struct people *p = people_new(141, 1);
+    struct person *a = &p->person[0];
+    struct person *c = people_beside(p, a, p->relay);
+    struct person *two[] = {a, c};
+    ck_assert(people_until(p, both_ready, two, HOUR));
+    ck_assert_uint_eq(members(p, p->relay), 2);
+    struct account *first = account_find(a->n->node, 1);
+    struct account *second = account_find(a->n->node, 2);
+    ck_assert_ptr_nonnull(second);
+    ck_assert_uint_ne(first->homes[0].link, second->homes[0].link);
+    ck_assert_mem_ne(first->homes[0].queue.b, second->homes[0].queue.b, sizeof first->id.b);
+    people_meet(p, a, c); /* even with each other they speak over the relay */
+    people_say(p, a, c, "a ", 0);
+    people_quiet(p, HOUR);
+    people_in_order(p, c, a, "a ", 1);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_removed_identity_leaves_nothing_here_and_at_its_relay)
+{
+    struct person *who[3];
+    struct people *p = three(142, who);
+    struct person *c = who[2];
+    people_say(p, who[1], c, "to c ", 0);
+    people_say(p, c, who[1], "c ", 0);
+    people_quiet(p, HOUR);
+    ck_assert_uint_gt(left_of(p, c->n, c->account).rows, 100);
+    ck_assert_uint_eq(members(p, c->relay), 1);
+    ck_assert_ok(remove_account(p, c, false));
+    ck_assert_err(people_send(p, c, who[1], "too late"), ERR_NOT_NOW);
+    ck_assert(people_until(p, gone, c, HOUR));
+    struct left left = left_of(p, c->n, c->account);
+    ck_assert_uint_eq(left.rows, 0);
+    ck_assert_uint_eq(left.ages, 0);
+    ck_assert_uint_eq(members(p, c->relay), 0);
+    ck_assert_err(people_send(p, c, who[1], "too late"), ERR_NO_ACCOUNT);
+    /* The other one goes on, and the number can be given again. */
+    people_say(p, who[0], who[1], "a ", 0);
+    p->count = 2;
+    people_quiet(p, HOUR);
+    people_in_order(p, who[1], who[0], "a ", 1);
+    struct person *d = people_beside(p, who[0], c->relay);
+    struct person *two[] = {who[0], d};
+    ck_assert_uint_eq(d->account, 2);
+    ck_assert(people_until(p, both_ready, two, HOUR));
+    people_meet(p, d, who[1]);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_removal_goes_on_after_a_crash_at_any_point)
+{
+    bool crashed = true;
+    unsigned runs = 0;
+    for (uint64_t k = 1; crashed; k += 5) {
+        struct person *who[3];
+        struct people *p = three(143, who);
+        struct person *c = who[2];
+        people_say(p, who[1], c, "to c ", 0);
+        uint64_t crashes = c->n->crashes;
+        sim_crash_at(c->n, k);
+        ck_assert_ok(remove_account(p, c, false));
+        ck_assert(people_until(p, gone, c, DAY));
+        crashed = c->n->crashes != crashes;
+        runs += crashed;
+        struct left left = left_of(p, c->n, c->account);
+        ck_assert_uint_eq(left.rows, 0);
+        ck_assert_uint_eq(left.ages, 0);
+        people_say(p, who[1], who[0], "to a ", 0);
+        sim_settle(&p->sim, HOUR);
+        people_in_order(p, who[0], who[1], "to a ", 1);
+        people_free(p);
+        if (runs >= 12) {
+            break;
+        }
+    }
+    ck_assert_uint_gt(runs, 2);
+}
+END_TEST
+
+START_TEST(without_its_relay_a_removal_waits_a_day)
+{
+    struct person *who[3];
+    struct people *p = three(144, who);
+    struct person *c = who[2];
+    sim_sleep(&p->sim, c->relay);
+    ck_assert_ok(remove_account(p, c, false));
+    sim_settle(&p->sim, 20 * (uint64_t)HOUR);
+    ck_assert(!gone(p, c));
+    sim_restart(&p->sim, c->n);
+    ck_assert(people_until(p, gone, c, DAY));
+    ck_assert_uint_eq(left_of(p, c->n, c->account).rows, 0);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_locked_identity_is_removed_at_once_or_not_at_all)
+{
+    struct person *who[3];
+    struct people *p = three(145, who);
+    struct person *c = who[2];
+    c->n->locked = true;
+    sim_restart(&p->sim, c->n);
+    ck_assert_err(remove_account(p, c, false), ERR_ACCOUNT_LOCKED);
+    ck_assert_ok(remove_account(p, c, true));
+    ck_assert(people_until(p, gone, c, HOUR));
+    ck_assert_uint_eq(left_of(p, c->n, c->account).rows, 0);
+    ck_assert_uint_eq(members(p, c->relay), 1); /* that has not heard of it */
+    people_free(p);
+}
+END_TEST
+
+START_TEST(there_are_so_many_identities_and_no_more)
+{
+    struct people *p = people_new(146, 1);
+    struct sim_node *n = p->person[0].n;
+    for (unsigned i = 1; i < LIMIT_ACCOUNTS; i++) {
+        uint8_t bytes[16];
+        uint64_t number = 0;
+        struct writer w = writer_of(bytes, sizeof bytes);
+        sim_pair_true(&w, "another");
+        ck_assert_ok(sim_call(&p->sim, n, "account.create", 1, writer_done(&w)));
+        ck_assert(sim_result_uint(n, "account", &number));
+        ck_assert_uint_eq(number, i + 1);
+    }
+    ck_assert_err(people_call(p, n, "account.create", NULL), ERR_ACCOUNT_EXISTS);
+    sim_restart(&p->sim, n);
+    n->account = LIMIT_ACCOUNTS;
+    ck_assert_ok(people_query(p, n, "account.show", NULL));
+    n->account = LIMIT_ACCOUNTS + 1;
+    ck_assert_err(people_query(p, n, "account.show", NULL), ERR_NO_ACCOUNT);
+    ck_assert_err(people_call(p, n, "relay.status", NULL), ERR_NO_ACCOUNT);
+    people_free(p);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_set_timeout(tc, 250);
+    tcase_add_test(tc, two_identities_of_one_node_do_not_mix);
+    tcase_add_test(tc, their_keys_at_one_relay_have_nothing_in_common);
+    tcase_add_test(tc, a_removed_identity_leaves_nothing_here_and_at_its_relay);
+    tcase_add_test(tc, a_removal_goes_on_after_a_crash_at_any_point);
+    tcase_add_test(tc, without_its_relay_a_removal_waits_a_day);
+    tcase_add_test(tc, a_locked_identity_is_removed_at_once_or_not_at_all);
+    tcase_add_test(tc, there_are_so_many_identities_and_no_more);
+}
+
+int main(void)
+{
+    return unit_main("sim/identities", add_tests);
+}
