@@ -116,9 +116,30 @@ def members_of_one_relay_share_nothing(w):
                   tied(links, [member(scene, scene.r1, scene.names[n]) for n in ("carol", "dave")]))
 
 
+# What is left to tie them together is the address of the machine, and that both come and go at once.
+
+def identities_of_one_node_share_nothing(w):
+    scene = Scene(w, "links")
+    alice, bob = scene.alice, scene.bob
+    erin = scene.beside(bob, "erin", scene.r1)
+    frank = scene.beside(bob, "frank", scene.r2)
+    dave, gina = scene.person("dave", scene.r1), scene.person("gina", scene.r2)
+    for person in (bob, erin, frank, scene.carol, dave, gina):
+        scene.asks(person, alice.call("invite.create")["link"])
+        scene.accepted(alice, person)
+        scene.talk(alice, person)
+    scene.look("they talk")
+    scene.end()
+    at_r1 = [(scene.r1, "carol"), (scene.r1, "dave")]
+    share_nothing(scene, (scene.r1, "bob"), (scene.r1, "erin"), at_r1)
+    share_nothing(scene, (scene.r1, "bob"), (scene.r2, "frank"),
+                  [*at_r1, (scene.r2, "alice"), (scene.r2, "gina")])
+
+
 STORIES = [nothing_is_found_at_a_relay_or_on_the_wire,
            open_links_show_objects_to_the_network_and_no_more_to_relays,
-           members_of_one_relay_share_nothing]
+           members_of_one_relay_share_nothing,
+           identities_of_one_node_share_nothing]
 
 if __name__ == "__main__":
     main(STORIES, "what relays hold and see is searched")

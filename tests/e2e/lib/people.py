@@ -13,6 +13,11 @@ from lib.node import Node
 PATIENCE = float(os.environ.get("PETREL_PATIENCE", "60"))  # seconds that one step may take
 
 
+# Calls that are about the node, not about one of its accounts.
+OF_NODE = ("daemon.status", "daemon.stop", "account.create", "account.list", "relay.invite",
+           "relay.members", "relay.waiting", "relay.remove", "relay.limits")
+
+
 class Failure(Exception):
     """What a test is there to find."""
 
@@ -56,6 +61,7 @@ class Person(Node):
         super().__init__(pathlib.Path(bin_folder) / "petreld", folder, name, arguments)
         self.tool = str(pathlib.Path(bin_folder) / "petrelctl")
         self.id = None
+        self.account = None  # number; None: the first one
         self.checks = Checks()  # that refused() counts in
 
     def configure(self, *lines):
@@ -102,7 +108,13 @@ class Person(Node):
 
     # --- what the daemon says ---
 
+    def about(self, **params):
+        """The parameters of a call about this account."""
+        return params if self.account is None else dict(params, account=self.account)
+
     def call(self, method, **params):
+        if method not in OF_NODE:
+            params = self.about(**params)
         with Control(self.home) as control:
             return control.call(method, params)
 
@@ -117,13 +129,13 @@ class Person(Node):
 
     def texts(self, contact, mine=False):
         with Control(self.home) as control:
-            page = control.call("message.history", {"contact": contact, "limit": 500})
+            page = control.call("message.history", self.about(contact=contact, limit=500))
         return [m["text"] for m in page["messages"] if m["mine"] == mine]
 
     def event(self, wanted, since=0, patience=PATIENCE):
         """The first event behind since for which wanted(event) holds."""
         with Control(self.home) as control:
-            control.call("event.subscribe", {"since": since})
+            control.call("event.subscribe", self.about(since=since))
             event = control.wait_event(wanted, patience)
         if event is None:
             raise Failure(f"{self.name}: an event did not come within {patience:.0f} s")
@@ -160,3 +172,19 @@ class Person(Node):
 
     def delivered(self, message):
         self.event_of("message.delivered", message=message)
+
+
+class Identity(Person):
+    """One more account on the node of beside, who owns the process."""
+
+    def __init__(self, beside, name):
+        super().__init__(pathlib.Path(beside.tool).parent, beside.home.parent, beside.home.name)
+        self.name = name
+        self.checks = beside.checks
+
+    def create(self, relay=None, **params):
+        made = self.call("account.create", another=True, **params)
+        self.id, self.account = made["id"], made["account"]
+        if relay is not None:
+            self.join(relay)
+        return self

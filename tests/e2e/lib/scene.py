@@ -7,7 +7,7 @@ import string
 from functools import partial
 
 from lib.needles import Needle, Search
-from lib.people import until
+from lib.people import Identity, until
 from lib.views import (Link, Reader, Recorder, Still, copy_home, files_of, memory_image,
                        memory_is_ours_to_read, within_a_turn)
 
@@ -63,6 +63,12 @@ class Scene:
         person.start()
         self.accounts[name] = (person, 1)
         return person.create(relay)
+
+    def beside(self, person, name, relay):
+        """One more account of this person's node."""
+        identity = Identity(person, name).create(relay)
+        self.accounts[name] = (identity, identity.account)
+        return identity
 
     def relay(self, name):
         relay = self.w.person(name, start=False, relay=True)

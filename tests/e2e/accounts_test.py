@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Several accounts on one node, and accounts that go from relay to relay.
+
+usage: accounts_test.py --bin FOLDER [STORY...]"""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from lib.homes import pipe_with  # noqa: E402
+from lib.people import Identity, until  # noqa: E402
+from lib.world import main  # noqa: E402
+
+
+def accounts_of(node):
+    return {a["account"]: a["state"] for a in node.lines("accounts")}
+
+
+def an_account_is_added_used_and_removed(w):
+    relay, alice, bob = w.three()
+    alice.refused(4, "account-exists", "init")
+    made = alice.ask("init", "--another")
+    w.checks.same("its number", made["account"], 2)
+    other = Identity(alice, "alice-2")
+    other.id, other.account = made["id"], 2
+    other.join(relay)
+    w.checks.same("accounts", accounts_of(alice), {1: "open", 2: "open"})
+    w.checks.same("its ID", alice.ask("--account", "2", "id")["id"], made["id"])
+    w.checks.same("members", len(relay.lines("relay", "members")), 3)
+    other.meet(bob)
+    alice.meet(bob)
+    other.delivered(other.send(bob, "from the other"))
+    bob.delivered(bob.send(other, "to the other"))
+    bob.delivered(bob.send(alice, "to the first"))
+    w.checks.same("what the other reads", other.texts(bob.id), ["to the other"])
+    w.checks.same("what the first reads", alice.texts(bob.id), ["to the first"])
+    w.checks.same("SIGTERM ends it", alice.terminate(), 0)
+    alice.start()
+    until("both are ready", lambda: all(x.call("relay.status")["state"] == "ready"
+                                        for x in (alice, other)))
+    files = [alice.home / "erase-2", alice.home / "account-2.key"]
+    w.checks.true("its files", all(f.exists() for f in files))
+    alice.refused(4, None, "remove-account", "petrel1nobody")
+    alice.ask("remove-account", made["id"])
+    until("it is gone", lambda: accounts_of(alice) == {1: "open"})
+    w.checks.same("its files", [f.exists() for f in files], [False, False])
+    w.checks.same("members", len(relay.lines("relay", "members")), 2)
+    alice.refused(4, "no-account", "--account", "2", "id")
+    alice.delivered(alice.send(bob, "the first goes on"))
+    w.checks.same("SIGTERM ends it", alice.terminate(), 0)
+    alice.start()
+    w.checks.same("accounts", accounts_of(alice), {1: "open"})
+    w.checks.same("what the first reads", alice.texts(bob.id), ["to the first"])
+
+
+def an_account_with_a_passphrase_beside_one_without(w):
+    alice = w.person("alice").create()
+    with pipe_with(b"correct horse\n") as fd:
+        done = alice.ctl("--json", "init", "--another", "--passphrase-fd", str(fd), pass_fds=[fd])
+    w.checks.same("init", done.returncode, 0)
+    w.checks.same("SIGTERM ends it", alice.terminate(), 0)
+    alice.start()
+    w.checks.same("accounts", accounts_of(alice), {1: "open", 2: "locked"})
+    alice.refused(4, "account-locked", "--account", "2", "id")
+    with pipe_with(b"wrong\n") as fd:
+        alice.refused(1, "wrong-key", "--account", "2", "unlock", "--passphrase-fd", str(fd),
+                      pass_fds=[fd])
+    with pipe_with(b"correct horse\n") as fd:
+        done = alice.ctl("--account", "2", "unlock", "--passphrase-fd", str(fd), pass_fds=[fd])
+    w.checks.same("unlock", done.returncode, 0)
+    w.checks.same("accounts", accounts_of(alice), {1: "open", 2: "open"})
+    w.checks.same("SIGTERM ends it", alice.terminate(), 0)
+    alice.start()
+    alice.refused(4, "account-locked", "remove-account", "2")
+    alice.ask("remove-account", "2", "--now")
+    until("it is gone", lambda: accounts_of(alice) == {1: "open"})
+    w.checks.same("its erase file", (alice.home / "erase-2").exists(), False)
+
+
+def two_relays(w):
+    """Two relays that pass requests on to each other, and two members of the first."""
+    relays = [w.person(name, relay=True, start=False) for name in ("relay", "other")]
+    for relay in relays:
+        relay.configure("relay.forward_private = yes")
+        relay.start()
+        relay.keep_port()
+    return (*relays, *(w.person(name).create(relays[0]) for name in ("alice", "bob")))
+
+
+def an_account_moves_to_another_relay(w):
+    relay, other, alice, bob = two_relays(w)
+    alice.meet(bob)
+    alice.delivered(alice.send(bob, "before"))
+    bob.terminate()
+    code = other.ask("relay", "invite")["code"]
+    alice.ask("relay", "use", other.status()["node"], "--code", code)
+    until("the new one is ready", lambda: alice.call("relay.status")["state"] == "ready")
+    status = alice.ask("relay", "status")
+    w.checks.same("what else is read", [(o["role"], o["relay"]) for o in status["others"]],
+                  [("left", relay.status()["node_id"])])
+    bob.start()  # and hears of it
+    bob.delivered(bob.send(alice, "after"))
+    alice.event_of("relay.left", relay=relay.status()["node_id"])
+    w.checks.same("no other is read", alice.ask("relay", "status")["others"], [])
+    w.checks.same("members of the old one", len(relay.lines("relay", "members")), 1)
+    w.checks.same("members of the new one", len(other.lines("relay", "members")), 1)
+    w.checks.same("what she reads", alice.texts(bob.id), ["after"])
+
+
+def a_second_relay_takes_what_the_first_cannot(w):
+    relay, other, alice, bob = two_relays(w)
+    bob.join(other)
+    alice.meet(bob)
+    code = other.ask("relay", "invite")["code"]
+    alice.ask("relay", "use", other.status()["node"], "--code", code, "--second")
+    until("the second is ready",
+          lambda: [o["state"] for o in alice.ask("relay", "status")["others"]] == ["ready"])
+    alice.delivered(alice.send(bob, "this tells him"))
+    until("nothing waits", lambda: alice.status()["outbox"] == 0)
+    w.checks.same("SIGTERM ends the first", relay.terminate(), 0)
+    bob.delivered(bob.send(alice, "over the second"))
+    alice.delivered(alice.send(bob, "so does the answer"))
+    w.checks.same("what she reads", alice.texts(bob.id), ["over the second"])
+    relay.start()
+
+
+STORIES = [an_account_is_added_used_and_removed,
+           an_account_with_a_passphrase_beside_one_without,
+           an_account_moves_to_another_relay,
+           a_second_relay_takes_what_the_first_cannot]
+
+if __name__ == "__main__":
+    main(STORIES, "accounts and their relays")
