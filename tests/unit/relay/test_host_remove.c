@@ -382,12 +382,10 @@ START_TEST(a_changed_byte_or_another_links_signature_is_no_leave)
     ck_assert_ok(member_leave_write(&w, &R.arena, R.hash, &sk));
     ck_assert_int_eq(w.err, ERR_OK);
     for (size_t i = 0; i < w.len; i++) {
-        for (unsigned bit = 0; bit < 8; bit++) {
-            request[i] ^= (uint8_t)(1u << bit);
-            enum err err = rig_request(&R, RELAY_MEMBER_LEAVE, writer_done(&w));
-            ck_assert_msg(err != ERR_OK || rig_refusal(&R) != ERR_OK, "byte %zu", i);
-            request[i] ^= (uint8_t)(1u << bit);
-        }
+        request[i] ^= (uint8_t)(1u << i % 8);
+        enum err err = rig_request(&R, RELAY_MEMBER_LEAVE, writer_done(&w));
+        ck_assert_msg(err != ERR_OK || rig_refusal(&R) != ERR_OK, "byte %zu", i);
+        request[i] ^= (uint8_t)(1u << i % 8);
     }
     ck_assert_ok(rig_request(&R, RELAY_MEMBER_JOIN, writer_done(&w)));
     ck_assert_err(rig_refusal(&R), ERR_BAD_SIGNATURE);
