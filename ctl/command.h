@@ -53,6 +53,7 @@ int cmd_events(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_use(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_leave(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_status(struct ctl *ctl, int argc, char **argv);
+int cmd_relay_audit(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_invite(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_members(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_remove(struct ctl *ctl, int argc, char **argv);

@@ -76,10 +76,13 @@ static void print_message(struct slice item)
     uint64_t order = 0;
     uint64_t sent = 0;
     bool mine = false;
+    bool gap = false;
+    uint64_t deposited = 0;
     struct slice text = {0};
     (void)control_get_uint(item, "order", &order);
     (void)control_get_uint(item, "sent", &sent);
     (void)control_get_bool(item, "mine", &mine);
+    (void)control_get_bool(item, "gap", &gap);
     printf("%6llu  ", (unsigned long long)order);
     render_time(stdout, sent);
     fputs(mine ? "  -> " : "  <- ", stdout);
@@ -94,6 +97,10 @@ static void print_message(struct slice item)
         fputs("  [", stdout);
         render_str(stdout, item, "state", "?");
         fputc(']', stdout);
+    } else if (control_get_uint(item, "deposited", &deposited) && deposited != 0) {
+        fputs("  [at the relay ", stdout);
+        render_time(stdout, deposited);
+        fputs(gap ? "; an earlier one was missing]" : "]", stdout);
     }
     fputc('\n', stdout);
 }

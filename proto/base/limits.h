@@ -131,6 +131,11 @@ enum {
         60000,                    /* the same through a forwarder, which may have to dial first */
     LIMIT_ACK_INTERVAL_MS = 1000, /* ack-only bodies: at most one in this time */
 
+    /* what relays signed for and did not deliver */
+    LIMIT_EVIDENCE_ROWS = 1024,        /* per account; the oldest go */
+    LIMIT_EVIDENCE_DAYS = 90,          /* and those that are older */
+    LIMIT_EVIDENCE_HEARD_MS = 3600000, /* who is heard so long after a receipt was there since */
+
     /* control (docs/protocol/09-control.md) */
     LIMIT_CONTROL_MESSAGE = 262144, /* one request or reply */
     LIMIT_CONTROL_CLIENTS = 64,

@@ -40,6 +40,8 @@
     METHOD("relay.use", TURN, ACCOUNT, true, 1)                                                    \
     METHOD("relay.leave", TURN, ACCOUNT, true, 1)                                                  \
     METHOD("relay.status", TURN, ACCOUNT, false, 1)                                                \
+    METHOD("relay.audit", QUERY, ACCOUNT, false, 1)                                                \
+    METHOD("relay.verify", TURN, NODE, false, 1)                                                   \
     METHOD("relay.invite", TURN, NODE, true, 1)                                                    \
     METHOD("relay.members", TURN, NODE, false, 1)                                                  \
     METHOD("relay.waiting", TURN, NODE, false, 1)                                                  \
@@ -77,6 +79,11 @@
     PARAM("relay.use", "code", STR, false)                                                         \
     PARAM("relay.use", "second", BOOL, false)                                                      \
     PARAM("relay.leave", "relay", STR, true)                                                       \
+    PARAM("relay.audit", "after", STR, false)                                                      \
+    PARAM("relay.verify", "relay", STR, true)                                                      \
+    PARAM("relay.verify", "queue", STR, true)                                                      \
+    PARAM("relay.verify", "envelope", STR, true)                                                   \
+    PARAM("relay.verify", "receipt", STR, true)                                                    \
     PARAM("relay.invite", "days", UINT, false)                                                     \
     PARAM("relay.members", "after", STR, false)                                                    \
     PARAM("relay.waiting", "after", STR, false)                                                    \
@@ -148,6 +155,10 @@
     RESULT("message.history[]", "mine", BOOL, "written by this account")                           \
     RESULT("message.history[]", "sent", UINT, "Unix ms, the author's clock")                       \
     RESULT("message.history[]", "received", UINT, "Unix ms of arrival; missing when mine")         \
+    RESULT("message.history[]", "deposited", UINT,                                                 \
+           "Unix ms, when our relay took it, its clock; missing when mine")                        \
+    RESULT("message.history[]", "gap", BOOL,                                                       \
+           "when it came, an earlier one had not come; missing when mine")                         \
     RESULT("message.history[]", "state", STR,                                                      \
            "waiting, at-relay, delivered or failed; received when theirs")                         \
     RESULT("message.history[]", "type", STR, "text, or unknown-N")                                 \
@@ -173,6 +184,21 @@
     RESULT("relay.status[]", "envelopes", UINT, "as for the main one, likewise bytes and days")    \
     RESULT("relay.status[]", "bytes", UINT, "as for the main one")                                 \
     RESULT("relay.status[]", "days", UINT, "as for the main one")                                  \
+    RESULT("relay.audit", "items", MAPS, "what relays signed for and did not deliver")             \
+    RESULT("relay.audit", "next", STR, "there may be more: ask again with after = next")           \
+    RESULT("relay.audit[]", "relay", STR, "node ID of the relay that signed")                      \
+    RESULT("relay.audit[]", "address", STR, "its address then")                                    \
+    RESULT("relay.audit[]", "contact", STR, "whom the message was for")                            \
+    RESULT("relay.audit[]", "message", STR, "the message's ID, 32 hex digits")                     \
+    RESULT("relay.audit[]", "state", STR, "waiting, missed, expired or given-up")                  \
+    RESULT("relay.audit[]", "signed", UINT, "when the relay signed, Unix ms, its clock")           \
+    RESULT("relay.audit[]", "until", UINT, "until when it is to keep it, likewise")                \
+    RESULT("relay.audit[]", "heard", UINT, "the contact was heard then; missing: not since")       \
+    RESULT("relay.audit[]", "queue", STR, "the contact's queue, hex")                              \
+    RESULT("relay.audit[]", "envelope", STR, "BLAKE2b-256 of the envelope, hex")                   \
+    RESULT("relay.audit[]", "receipt", STR, "what the relay signed, hex")                          \
+    RESULT("relay.verify", "signed", UINT, "when the relay signed, Unix ms, its clock")            \
+    RESULT("relay.verify", "until", UINT, "until when it is to keep it, likewise")                 \
     RESULT("relay.invite", "code", STR, "a single-use code for a new member")                      \
     RESULT("relay.invite", "expires", UINT, "Unix ms")                                             \
     RESULT("relay.members", "members", MAPS, "members of this relay, in the order of their names") \

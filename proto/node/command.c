@@ -51,6 +51,7 @@ static const struct method METHODS[] = {
     {"relay.waiting", call_relay_waiting, NEEDS_NOTHING, false, false},
     {"relay.remove", call_relay_remove, NEEDS_NOTHING, true, false},
     {"relay.limits", call_relay_limits, NEEDS_NOTHING, false, false},
+    {"relay.verify", call_relay_verify, NEEDS_NOTHING, false, false},
 };
 
 static const struct method *find_method(struct slice name)

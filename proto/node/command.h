@@ -50,5 +50,6 @@ enum err call_relay_members(struct call *c);
 enum err call_relay_waiting(struct call *c);
 enum err call_relay_remove(struct call *c);
 enum err call_relay_limits(struct call *c);
+enum err call_relay_verify(struct call *c);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "base/secret.h"
+#include "node/audit.h"
 #include "node/command.h"
 /* --- relays that an account uses --- */
 
@@ -281,5 +282,24 @@ enum err call_relay_limits(struct call *c)
     result_uint(&c->out, "envelopes", limits.envelopes);
     result_uint(&c->out, "mib", limits.mib);
     result_uint(&c->out, "days", limits.days);
+    return err;
+}
+
+enum err call_relay_verify(struct call *c)
+{
+    struct slice relay = slice_of(NULL, 0);
+    struct slice queue = slice_of(NULL, 0);
+    struct slice envelope = slice_of(NULL, 0);
+    struct slice receipt = slice_of(NULL, 0);
+    uint64_t time = 0;
+    uint64_t until = 0;
+    (void)params_str(c->params, "relay", &relay);
+    (void)params_str(c->params, "queue", &queue);
+    (void)params_str(c->params, "envelope", &envelope);
+    (void)params_str(c->params, "receipt", &receipt);
+    enum err err = audit_verify(relay, queue, envelope, receipt, &time, &until);
+    pack_map(&c->out, 2);
+    result_uint(&c->out, "signed", time);
+    result_uint(&c->out, "until", until);
     return err;
 }

@@ -14,6 +14,7 @@
  *   forwarder.c our relay passes requests of members on
  *   outbox.c    messages out, until acknowledged end to end
  *   outbox_seal.c  what goes into their envelopes
+ *   evidence.c  what relays signed for and did not deliver; audit.c lists it
  *   pump.c      what to do next for each contact, and when
  *   inbox.c     envelopes in
  *   command.c   calls over the control interface

@@ -417,8 +417,11 @@ static enum err take_message(struct arrival *a, const struct content *content)
     if (err != ERR_NOT_FOUND) {
         return err; /* sealed anew by its sender after a restart of the session */
     }
-    struct message_row row = {
-        .state = MESSAGE_RECEIVED, .time = step_now(step), .content = a->in.content};
+    struct message_row row = {.state = MESSAGE_RECEIVED,
+                              .time = step_now(step),
+                              .content = a->in.content,
+                              .deposited = a->deposited_ms,
+                              .gap = a->in.gap};
     err = outbox_next_order(a->me, step, a->row.number, &order);
     if (err == ERR_OK) {
         err = message_row_put(step, keys, a->row.number, order, &row);
@@ -539,6 +542,14 @@ static enum err take_route(struct arrival *a)
     return outbox_moved(a->me, a->step, a->row.number);
 }
 
+/* When they were there: not when we fetched it, which may be much later. */
+static void note_spoke(struct arrival *a)
+{
+    uint64_t now = step_now(a->step);
+    uint64_t then = a->deposited_ms < now ? a->deposited_ms : now;
+    a->row.spoke_ms = then > a->row.spoke_ms ? then : a->row.spoke_ms;
+}
+
 /* All that an opened envelope changes. */
 static enum err take(struct arrival *a)
 {
@@ -553,6 +564,7 @@ static enum err take(struct arrival *a)
     }
     a->row.first_sent = 0;
     a->row.heard_ms = step_now(a->step);
+    note_spoke(a);
     a->row.heard |= (uint8_t)(1U << a->slot);
     enum err err = take_signs(a);
     if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "node/core.h"
 #include "node/event.h"
+#include "node/evidence.h"
 #include "node/prekeys.h"
 #include "node/voiding.h"
 #include "relay/queue.h"
@@ -428,13 +429,17 @@ static enum err tidy(struct node *node, struct step *step)
     for (struct account *me = node->accounts; me != NULL && err == ERR_OK; me = me->next) {
         bool more_events = false;
         bool more_firsts = false;
+        bool more_evidence = false;
         if (me->keys != NULL && !me->removing) {
             err = event_trim(step, me->keys, &more_events);
         }
         if (err == ERR_OK && me->keys != NULL && !me->removing) {
+            err = evidence_trim(step, me->keys, &more_evidence);
+        }
+        if (err == ERR_OK && me->keys != NULL && !me->removing) {
             err = sweep(me, step, &more_firsts);
         }
-        more |= more_events || more_firsts;
+        more |= more_events || more_firsts || more_evidence;
     }
     if (err == ERR_OK && !more) {
         node->last_tidy = step_now(step);

@@ -15,6 +15,7 @@
 #include "node/content.h"
 #include "node/core.h"
 #include "node/event.h"
+#include "node/evidence.h"
 #include "node/route.h"
 #include "node/stock.h"
 #include "relay/queue.h"
@@ -171,6 +172,9 @@ enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
         if (err == ERR_OK && row.state != OUTBOX_WAITING && session_acked(s, row.seq) &&
             memcmp(row.session, session_id(s), SESSION_T) == 0) {
             err = outbox_row_del(step, me->keys, contact, order);
+            if (err == ERR_OK) {
+                err = evidence_drop(step, me->keys, contact, order, &row);
+            }
             if (err == ERR_OK) {
                 err = message_became(me, step, contact, order, MESSAGE_DELIVERED, ERR_OK);
             }
@@ -339,7 +343,11 @@ static enum err request_over(struct account *me, struct step *step, const struct
 enum err outbox_give_up(struct account *me, struct step *step, const struct contact_row *row,
                         uint64_t order, const struct outbox_row *entry, enum err why)
 {
+    struct outbox_row last = *entry;
     enum err err = forget(me, step, row, entry);
+    if (err == ERR_OK) {
+        err = evidence_note(step, me->keys, row, order, &last, why);
+    }
     if (err == ERR_OK) {
         err = outbox_row_del(step, me->keys, row->number, order);
     }
@@ -526,6 +534,7 @@ static enum err moved(struct account *me, struct step *step, uint32_t contact, u
     }
     entry->state = OUTBOX_SEALED;
     entry->token = slice_of(NULL, 0);
+    entry->receipt = slice_of(NULL, 0); /* who leaves a relay may leave what waits there */
     return outbox_row_put(step, me->keys, contact, order, entry);
 }
 

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "node/content.h"
 #include "node/core.h"
+#include "node/evidence.h"
 
 enum {
     PUMP_AGAIN_MS = 24 * 3600000, /* unacknowledged so long: deposit again, or ask again */
@@ -132,6 +133,13 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
     }
     if (entry->state != OUTBOX_AT_RELAY || now - entry->at_relay_ms < PUMP_AGAIN_MS) {
         return ERR_OK;
+    }
+    /* The next receipt takes the place of this one. */
+    enum err err = evidence_heard_ms(row, entry) > 0
+                       ? evidence_note(step, me->keys, row, order, entry, ERR_OK)
+                       : ERR_OK;
+    if (err != ERR_OK) {
+        return err;
     }
     if (row->heard_ms >= entry->at_relay_ms) {
         /* They were there since, and did not get it: with its token the relay would say that it has

@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/secret.h"
 #include "crypto/words.h"
+#include "node/audit.h"
 #include "node/content.h"
 #include "node/event.h"
 #include "node/lookup.h"
@@ -243,7 +244,7 @@ static void write_message(struct writer *w, const struct shown *m, const char *m
         }
     }
     type[t.len] = '\0';
-    pack_map(w, mine ? 8 : 9);
+    pack_map(w, mine ? 8 : 11);
     result_text(w, "message", hex);
     result_uint(w, "order", m->order);
     result_text(w, "from", mine ? me : them);
@@ -251,6 +252,8 @@ static void write_message(struct writer *w, const struct shown *m, const char *m
     result_uint(w, "sent", m->content.sent_ms);
     if (!mine) {
         result_uint(w, "received", m->row.time);
+        result_uint(w, "deposited", m->row.deposited);
+        result_bool(w, "gap", m->row.gap != 0);
     }
     result_text(w, "state", message_state_name(m->row.state));
     result_text(w, "type", m->content.type == CONTENT_TEXT ? "text" : type);
@@ -337,6 +340,14 @@ static enum err query_message_history(struct query *q)
     return ERR_OK;
 }
 
+/* What relays signed for and did not deliver. */
+static enum err query_relay_audit(struct query *q)
+{
+    struct slice after = slice_of(NULL, 0);
+    (void)params_str(q->params, "after", &after);
+    return audit_read(&q->step, q->keys, after, q->out);
+}
+
 /* For the host's own use: events with cursor > since. */
 static enum err query_event_read(struct query *q)
 {
@@ -365,8 +376,8 @@ static const struct {
 } QUERIES[] = {
     {"account.show", query_account_show},       {"account.words", query_account_words},
     {"contact.list", query_contact_list},       {"request.list", query_request_list},
-    {"message.history", query_message_history}, {"event.read", query_event_read},
-    {"consumer.get", query_consumer_get},
+    {"message.history", query_message_history}, {"relay.audit", query_relay_audit},
+    {"event.read", query_event_read},           {"consumer.get", query_consumer_get},
 };
 
 enum err node_account_free(struct turn *turn, bool another, uint32_t *number)

@@ -86,6 +86,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(37, FIELD_LATER, contact_row, day_back, 0),
     FIELD(38, FIELD_SLICE, contact_row, second, LIMIT_BODY_ROUTE),
     FIELD(39, FIELD_LATER, contact_row, minted_for, 0),
+    FIELD(40, FIELD_LATER, contact_row, spoke_ms, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -99,12 +100,15 @@ static const struct field OUTBOX_FIELDS[] = {
     FIELD(7, FIELD_SLICE, outbox_row, token, ROW_TOKEN),
     FIELD(8, FIELD_U64, outbox_row, at_relay_ms, 0),
     FIELD(9, FIELD_SLICE, outbox_row, receipt, ROW_RECEIPT),
+    FIELD(10, FIELD_LATER, outbox_row, evidence_ms, 0),
 };
 
 static const struct field MESSAGE_FIELDS[] = {
     FIELD(0, FIELD_ENUM, message_row, state, 5),
     FIELD(1, FIELD_U64, message_row, time, 0),
     FIELD(2, FIELD_SLICE, message_row, content, LIMIT_ENVELOPE),
+    FIELD(3, FIELD_LATER, message_row, deposited, 0),
+    FIELD(4, FIELD_LATER, message_row, gap, 0),
 };
 
 static const struct field INVITE_FIELDS[] = {

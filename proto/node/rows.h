@@ -120,6 +120,7 @@ struct contact_row {
     uint8_t begun;       /* 1 + slot of the session that we began last; 0: begin one */
     uint64_t first_sent; /* when that session, still unanswered, was begun; 0: none */
     uint64_t heard_ms;   /* when an envelope of theirs was opened last; 0: never */
+    uint64_t spoke_ms;   /* when our relay took the newest of those, by its clock; 0: never */
     uint64_t told;       /* first 8 bytes of the queue of ours that they were told; 0: none */
     uint64_t gap_at;     /* order at which a gap was reported; 0: none */
     /* The last request that went over our relay. */
@@ -146,6 +147,7 @@ struct outbox_row {
     struct slice token;         /* ROW_TOKEN bytes for this deposit; empty: a stamp */
     uint64_t at_relay_ms;       /* when the relay said so */
     struct slice receipt;       /* what it signed then, encoded; empty before */
+    uint64_t evidence_ms;       /* of the evidence against a relay (node/evidence.h); 0: none */
 };
 
 enum message_state {
@@ -161,6 +163,8 @@ struct message_row {
     enum message_state state;
     uint64_t time;        /* Unix ms: made here, or arrived here */
     struct slice content; /* encoded content */
+    uint64_t deposited;   /* theirs: when our relay took it, by its clock */
+    uint64_t gap;         /* theirs: 1: when it came, an earlier one had not come */
 };
 
 /* STORE_INVITE, account | invite id 16. */

@@ -195,17 +195,24 @@ static bool root_of(const struct receipt *receipt, uint8_t node[static RECEIPT_H
     return last == 0;
 }
 
-enum err receipt_verify(const struct receipt *receipt, const struct sign_pk *node,
-                        const struct sign_pk *queue, struct slice envelope)
+enum err receipt_verify_hash(const struct receipt *receipt, const struct sign_pk *node,
+                             const struct sign_pk *queue,
+                             const uint8_t envelope_hash[static RECEIPT_HASH])
 {
-    uint8_t hash[RECEIPT_HASH];
     uint8_t root[RECEIPT_HASH];
     uint8_t buf[SIGNED];
-    prim_blake2b(hash, sizeof hash, slice_of(NULL, 0), "", &envelope, 1);
-    receipt_leaf(root, receipt, queue, hash);
+    receipt_leaf(root, receipt, queue, envelope_hash);
     if (!root_of(receipt, root)) {
         return ERR_BAD_SIGNATURE;
     }
     return prim_verify(receipt->sig, RECEIPT_LABEL,
                        signed_bytes(buf, root, receipt->count, receipt->time_ms), node);
+}
+
+enum err receipt_verify(const struct receipt *receipt, const struct sign_pk *node,
+                        const struct sign_pk *queue, struct slice envelope)
+{
+    uint8_t hash[RECEIPT_HASH];
+    prim_blake2b(hash, sizeof hash, slice_of(NULL, 0), "", &envelope, 1);
+    return receipt_verify_hash(receipt, node, queue, hash);
 }

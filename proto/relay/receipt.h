@@ -59,8 +59,12 @@ void receipt_tree_path(const struct receipt_tree *tree, uint32_t index, struct r
 void receipt_write(struct writer *w, const struct receipt *receipt);
 /* Form only. ERR_MALFORMED, ERR_TOO_LARGE. */
 enum err receipt_read(struct slice bytes, struct receipt *receipt) PETREL_MUST_USE;
-/* Whether this relay signed for these bytes in this queue. ERR_BAD_SIGNATURE, ERR_BAD_KEY (node is
- * no public key). */
+/* Whether this relay signed for the envelope with this hash in this queue. ERR_BAD_SIGNATURE,
+ * ERR_BAD_KEY (node is no public key). */
+enum err receipt_verify_hash(const struct receipt *receipt, const struct sign_pk *node,
+                             const struct sign_pk *queue,
+                             const uint8_t envelope_hash[static RECEIPT_HASH]) PETREL_MUST_USE;
+/* The same for the envelope itself. */
 enum err receipt_verify(const struct receipt *receipt, const struct sign_pk *node,
                         const struct sign_pk *queue, struct slice envelope) PETREL_MUST_USE;
 

@@ -39,6 +39,7 @@ enum {
     X(REPLAY, "replay")           /* account | hash of an EK: whose session it began */            \
     X(INVITE, "invite")           /* account | invite id: handed out */                            \
     X(OUTBOX, "outbox")           /* account | contact u32 | order u64 */                          \
+    X(EVIDENCE, "evidence")       /* account | made ms u64 | contact u32 | order u64 */            \
     X(OWED, "owed")               /* account | contact u32: an acknowledgement is owed */          \
     X(MESSAGE, "message")         /* account | contact u32 | order u64: the history */             \
     X(MESSAGE_ID, "message_id")   /* account | hash of a content id: its order */                  \

@@ -195,6 +195,51 @@ def a_relay_passes_on_what_its_policy_allows(w):
     w.checks.same("the other way was open all the time", bob.contact(alice.id)["trouble"], "")
 
 
+def what_a_relay_signed_for_is_listed_until_it_arrives(w):
+    relay, alice, bob = w.three()
+    alice.meet(bob)
+    until("nothing of hers is under way", lambda: alice.status()["outbox"] == 0)
+    w.checks.same("nothing is owed", alice.lines("relay", "audit"), [])
+    w.checks.same("SIGTERM ends him", bob.terminate(), 0)
+    message = alice.send(bob, "are you there?")
+    alice.event_of("message.at-relay", message=message)
+    item = alice.ask("relay", "audit")
+    listed = {k: item[k] for k in ("contact", "message", "state", "address")}
+    w.checks.same("what is listed", listed,
+                  {"contact": bob.id, "message": message, "state": "waiting",
+                   "address": relay.status()["node"]})
+    w.checks.same("the relay that signed", item["relay"], relay.status()["node_id"])
+    w.checks.true("it is to be kept", item["until"] > item["signed"])
+    w.checks.true("he was not heard since", "heard" not in item)
+    said = alice.ctl("relay", "audit").stdout.decode()
+    w.checks.true("what people read", "waiting" in said and bob.id in said and
+                  "1 signed for and not delivered: 1 waiting, 0 missed" in said)
+
+    # Somebody else checks it, with what is in the file alone.
+    line = json.dumps(item)
+    paper = w.folder / "audit.json"
+    paper.write_text(line + "\n" + line + "\n")
+    done = relay.ctl("relay", "audit", "--verify", str(paper))
+    w.checks.same("two lines verify", (done.returncode, done.stdout), (0, b"2 receipts verify\n"))
+    for name in ("relay", "queue", "envelope", "receipt"):
+        other = "0" if item[name][-3] != "0" else "2"
+        changed = dict(item, **{name: item[name][:-3] + other + item[name][-2:]})
+        done = relay.ctl("relay", "audit", "--verify", "-", data=json.dumps(changed).encode())
+        w.checks.same(f"exit code after a change of {name}", done.returncode, 3)
+    for wrong in (b"", b"{}", b"no item"):
+        done = relay.ctl("relay", "audit", "--verify", "-", data=wrong)
+        w.checks.same(f"exit code for {wrong!r}", done.returncode, 2)
+
+    bob.start()
+    alice.delivered(message)
+    w.checks.same("what arrived is not listed", alice.lines("relay", "audit"), [])
+    shown = bob.lines("history", alice.id)[-1]
+    w.checks.true("when the relay took it",
+                  shown["received"] >= shown["deposited"] >= item["signed"] - 1000)
+    w.checks.same("nothing is missing", shown["gap"], False)
+    w.checks.true("people read it too", b"[at the relay " in bob.ctl("history", alice.id).stdout)
+
+
 def the_operator_looks_after_members(w):
     relay, alice, bob = w.three()
     alice.meet(bob)
@@ -642,7 +687,9 @@ def a_repeated_call_changes_nothing(w):
                   Raw(alice.home).call("invite.create", {"client_id": cid[::-1]})[3], link)
 
 
-STORIES = [adding_by_id_goes_through_ones_own_relay, a_relay_passes_on_what_its_policy_allows,
+STORIES = [adding_by_id_goes_through_ones_own_relay,
+           what_a_relay_signed_for_is_listed_until_it_arrives,
+           a_relay_passes_on_what_its_policy_allows,
            the_operator_looks_after_members, text_from_standard_input_and_its_limits,
            the_safety_number_is_compared, a_blocked_contact_is_not_heard,
            an_invitation_makes_one_contact, what_is_mistyped_is_named, a_wrong_join_code_is_told,

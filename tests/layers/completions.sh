@@ -47,8 +47,9 @@ offers events -- --as --ack --since --count --no-follow
 offers add -- --name --text
 offers accept -- --name
 offers help -- --list
-offers relay -- use status invite members remove limits
+offers relay -- use status audit invite members remove limits
 offers relay use -- --code
+offers relay audit -- --verify
 offers relay invite -- --days
 offers relay members --
 offers relay remove --
