@@ -8,6 +8,7 @@
 
 #include "node/core.h"
 #include "node/home_keys.h"
+#include "node/stock.h"
 
 enum {
     PEOPLE_PARAMS = 65536,
@@ -419,10 +420,11 @@ static void mint(void *ctx, struct turn *turn)
     ck_assert_ptr_nonnull(bytes);
     for (unsigned i = 0; i < m->n; i++) {
         struct token token;
-        token_mint(&k, &siv, &queue, m->number, ++row.minted, token_epoch(turn->env->now_ms),
+        token_mint(&k, &siv, &queue, m->number, row.minted + 1 + i, token_epoch(turn->env->now_ms),
                    &token);
         memcpy(bytes + (size_t)i * ROW_TOKEN, token.b, ROW_TOKEN);
     }
+    ck_assert_ok(stock_made(turn->arena, &row, m->n));
     ck_assert_ok(contact_row_put(&step, node->accounts->keys, &row));
     m->tokens = slice_of(bytes, (size_t)m->n * ROW_TOKEN);
 }
