@@ -42,6 +42,7 @@ enum {
     LIMIT_TOKEN_STOCK_MAX = 2048,       /* and at most, who spends so many in a day */
     LIMIT_TOKENS_PER_BODY = 64,         /* tokens that ride in one body at most */
     LIMIT_VOID_NONCES = 512,            /* tokens that one request voids */
+    LIMIT_HELD_RANGES = 256,            /* ranges of tokens that a contact holds */
     LIMIT_STAMP_POP_BITS = 18,          /* price of a pop without load */
     LIMIT_STAMP_DEPOSIT_BITS = 20,      /* price of a deposit without load */
     LIMIT_STAMP_MINUTES = 10,           /* a stamp's minute may differ by this */
@@ -115,6 +116,9 @@ enum {
     /* content */
     LIMIT_TEXT = 56 * 1024,   /* UTF-8 bytes of a text message */
     LIMIT_REQUEST_TEXT = 256, /* UTF-8 bytes that come with a contact request */
+    LIMIT_BATCH = 32,         /* contents in one envelope, */
+    LIMIT_BATCH_CLASS = 2,    /* of this class at most: 16,384 bytes, */
+    LIMIT_BATCH_TOKENS = 16,  /* by who has fewer tokens than this */
 
     /* storage (docs/protocol/08-at-rest.md) */
     LIMIT_KDF_OPS = 64,          /* Argon2id passes that an erase file may ask for */

@@ -24,6 +24,7 @@
 #include "node/prekeys.h"
 #include "node/route.h"
 #include "node/stock.h"
+#include "node/voiding.h"
 #include "relay/queue.h"
 
 /* One envelope on its way through. */
@@ -32,6 +33,7 @@ struct arrival {
     struct step *step;
     struct home *home; /* the relay that it came from */
     struct slice envelope;
+    bool taken;             /* its contact's row was put */
     bool stamped;           /* came with a stamp: its sender had no token */
     uint32_t token_of;      /* contact that its token was minted for; 0: no token of ours */
     uint32_t counter;       /* of that token */
@@ -313,13 +315,19 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
         event_text(&event, "contact", id);
         return event_commit(a->step, a->me->keys, &event);
     }
+    uint32_t number = n->invite.contact; /* that its tokens were made for */
     n->invite.used = true;
     n->invite.contact = a->row.number;
     memcpy(n->invite.session, session_id(a->s), SESSION_T);
     enum err err = invite_row_put(a->step, a->me->keys, n->intro.invite_id, &n->invite);
     if (err == ERR_OK && first && open) {
         a->row.invited = true;
-        a->row.minted = a->row.minted > 0 ? a->row.minted : INVITE_COUNTERS;
+    }
+    if (err == ERR_OK && a->row.number == number && a->row.minted == 0) {
+        /* Its counters are taken, also when it is used too late. The second pops and never comes
+         * to our queue. */
+        err = stock_made(a->step->turn->arena, &a->row, 1);
+        a->row.minted = INVITE_COUNTERS;
     }
     return err;
 }
@@ -550,12 +558,44 @@ static void note_spoke(struct arrival *a)
     a->row.spoke_ms = then > a->row.spoke_ms ? then : a->row.spoke_ms;
 }
 
+/* Whatever came with it: the relay has taken the token, and so it will not be voided. */
+static enum err token_spent(struct arrival *a, struct contact_row *row)
+{
+    if (a->token_of != row->number) {
+        return ERR_OK;
+    }
+    return stock_spent(a->step->turn->arena, row, a->counter);
+}
+
+/* The same for an envelope that changed nothing (of a blocked contact, say, or one that was opened
+ * before), and for what waits to be voided. */
+static enum err token_only(struct arrival *a)
+{
+    struct contact_row row;
+    if (a->token_of == 0) {
+        return ERR_OK;
+    }
+    enum err err = voiding_spent(a->me, a->step, a->token_of, a->counter);
+    if (err == ERR_OK && !(a->taken && a->token_of == a->row.number)) {
+        err = contact_row_get(a->step, a->me->keys, a->token_of, &row);
+        if (err == ERR_OK) {
+            err = token_spent(a, &row);
+        }
+        if (err == ERR_OK) {
+            err = contact_row_put(a->step, a->me->keys, &row);
+        }
+    }
+    secret_wipe(&row, sizeof row);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* All that an opened envelope changes. */
 static enum err take(struct arrival *a)
 {
     struct step *step = a->step;
     struct seal_keys *keys = a->me->keys;
     struct slice saved;
+    a->taken = true;
     if (a->token_of == a->row.number) {
         stock_came_back(&a->row, a->counter, step_now(step), a->deposited_ms);
     }
@@ -566,7 +606,10 @@ static enum err take(struct arrival *a)
     a->row.heard_ms = step_now(a->step);
     note_spoke(a);
     a->row.heard |= (uint8_t)(1U << a->slot);
-    enum err err = take_signs(a);
+    enum err err = token_spent(a, &a->row);
+    if (err == ERR_OK) {
+        err = take_signs(a);
+    }
     if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
         err = take_content(a);
     }
@@ -695,6 +738,10 @@ enum err inbox_push(struct account *me, struct step *step, struct home *home, st
     }
     err = open_and_take(&a);
     session_free(a.s);
+    if (err == ERR_OK || err_class(err) != ERR_CLASS_LOCAL) {
+        enum err spent = token_only(&a);
+        err = spent != ERR_OK ? spent : err;
+    }
     secret_wipe(&a.row, sizeof a.row);
     secret_wipe(&a.in, sizeof a.in);
     if (err != ERR_OK && err_class(err) == ERR_CLASS_LOCAL) {

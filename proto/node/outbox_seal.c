@@ -66,15 +66,15 @@ static enum err mint(struct account *me, struct step *step, struct contact_row *
     home_token_keys(&relay, &queue, &k, &siv);
     for (size_t i = 0; p != NULL && i < n; i++) {
         struct token token;
-        token_mint(&k, &siv, &queue, row->number, ++row->minted, token_epoch(step_now(step)),
-                   &token);
+        token_mint(&k, &siv, &queue, row->number, row->minted + 1 + (uint32_t)i,
+                   token_epoch(step_now(step)), &token);
         memcpy(p + i * TOKEN, token.b, TOKEN);
     }
     secret_wipe(&relay, sizeof relay);
     secret_wipe(&k, sizeof k);
     secret_wipe(&siv, sizeof siv);
     *tokens = slice_of(p, n * TOKEN);
-    return p == NULL ? ERR_NO_MEMORY : ERR_OK;
+    return p == NULL ? ERR_NO_MEMORY : stock_made(step->turn->arena, row, (uint32_t)n);
 }
 
 /* Adds where our queues are, if the contact was not told yet and there is room. */

@@ -7,6 +7,7 @@
 
 #include "node/device.h"
 #include "node/fields.h"
+#include "node/held.h"
 
 static const struct field ACCOUNT_FIELDS[] = {
     FIELD(0, FIELD_U64, account_row, created, 0),
@@ -87,6 +88,9 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(38, FIELD_SLICE, contact_row, second, LIMIT_BODY_ROUTE),
     FIELD(39, FIELD_LATER, contact_row, minted_for, 0),
     FIELD(40, FIELD_LATER, contact_row, spoke_ms, 0),
+    FIELD(41, FIELD_LATER, contact_row, held_known, 0),
+    FIELD(42, FIELD_SLICE, contact_row, held, HELD_MAX),
+    FIELD(43, FIELD_LATER, contact_row, failed, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -101,6 +105,7 @@ static const struct field OUTBOX_FIELDS[] = {
     FIELD(8, FIELD_U64, outbox_row, at_relay_ms, 0),
     FIELD(9, FIELD_SLICE, outbox_row, receipt, ROW_RECEIPT),
     FIELD(10, FIELD_LATER, outbox_row, evidence_ms, 0),
+    FIELD(11, FIELD_LATER, outbox_row, lead, 0),
 };
 
 static const struct field MESSAGE_FIELDS[] = {
@@ -123,6 +128,7 @@ static const struct field VOIDING_FIELDS[] = {
     FIELD(0, FIELD_U64, voiding_row, queue, 0),
     FIELD(1, FIELD_U32, voiding_row, done, 0),
     FIELD(2, FIELD_U32, voiding_row, last, 0),
+    FIELD(3, FIELD_SLICE, voiding_row, held, HELD_MAX),
 };
 
 /* A kind of sealed row: the table of the store that it is in, its plaintext, its struct. */
@@ -322,6 +328,7 @@ enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t num
     enum err err = row_get(step, keys, &CONTACT_ROW, &k, row);
     if (err == ERR_OK) {
         row->number = number;
+        err = held_valid(row->held) ? ERR_OK : ERR_CORRUPT;
     }
     return err;
 }
@@ -494,7 +501,8 @@ enum err voiding_row_get(struct step *step, struct seal_keys *keys, uint32_t con
                          struct voiding_row *row)
 {
     struct store_key k = contact_key(keys, contact);
-    return row_get(step, keys, &VOIDING_ROW, &k, row);
+    enum err err = row_get(step, keys, &VOIDING_ROW, &k, row);
+    return err == ERR_OK && !held_valid(row->held) ? ERR_CORRUPT : err;
 }
 
 enum err voiding_row_put(struct step *step, struct seal_keys *keys, uint32_t contact,

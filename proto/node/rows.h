@@ -113,6 +113,8 @@ struct contact_row {
     uint64_t stock;       /* tokens that they may hold; 0: LIMIT_TOKEN_STOCK */
     uint64_t day_ms;      /* since then, Unix ms, */
     uint64_t day_back;    /* so many came back; 0: count from the next one */
+    uint64_t held_known;  /* 1: held says which did not come back; 0: an older row, any */
+    struct slice held;    /* ranges of counters, see node/held.h */
     /* Sessions: T of each slot in use. */
     uint8_t sessions; /* bit set of slots in use */
     uint8_t session_id[LIMIT_SESSIONS_PER_PAIR][SESSION_T];
@@ -126,6 +128,7 @@ struct contact_row {
     /* The last request that went over our relay. */
     uint64_t trouble;           /* enum err: what stood in its way; 0: nothing */
     struct slice trouble_relay; /* node ID of the relay that it was, or empty */
+    uint64_t failed;            /* enum err that clients were told it failed with; 0: none */
 };
 
 enum outbox_state {
@@ -148,6 +151,7 @@ struct outbox_row {
     uint64_t at_relay_ms;       /* when the relay said so */
     struct slice receipt;       /* what it signed then, encoded; empty before */
     uint64_t evidence_ms;       /* of the evidence against a relay (node/evidence.h); 0: none */
+    uint64_t lead;              /* order of the entry whose envelope holds it too; 0: its own */
 };
 
 enum message_state {
@@ -265,6 +269,8 @@ struct voiding_row {
     uint64_t queue; /* home_queue_mark of the queue that they are for */
     uint32_t done;  /* counters up to this one are void there */
     uint32_t last;  /* the last one that is to be */
+    /* Which of them, see node/held.h; empty: all, in a row of an older node. */
+    struct slice held;
 };
 enum err voiding_row_get(struct step *step, struct seal_keys *keys, uint32_t contact,
                          struct voiding_row *row) PETREL_MUST_USE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/stock.h"
 
+#include "node/held.h"
 #include "relay/token.h"
 
 /* Tokens of the epoch before last are worth nothing: they count no more. A clock that goes back
@@ -87,8 +88,44 @@ void stock_was_empty(struct contact_row *row, uint64_t now_ms)
     }
 }
 
+/* A row of an older node does not say which came back: it may be any. */
+static enum err held_now(struct arena *arena, struct contact_row *row)
+{
+    if (row->held_known == 0) {
+        row->held_known = 1;
+        row->held = slice_of(NULL, 0);
+        return row->minted > row->past ? held_add(arena, &row->held, row->past + 1, row->minted)
+                                       : ERR_OK;
+    }
+    return held_drop(arena, &row->held, row->past);
+}
+
+enum err stock_made(struct arena *arena, struct contact_row *row, uint32_t n)
+{
+    enum err err = held_now(arena, row);
+    if (err == ERR_OK && n > 0) {
+        err = held_add(arena, &row->held, row->minted + 1, row->minted + n);
+    }
+    row->minted += err == ERR_OK ? n : 0;
+    return err;
+}
+
+enum err stock_spent(struct arena *arena, struct contact_row *row, uint32_t counter)
+{
+    enum err err = held_now(arena, row);
+    return err == ERR_OK ? held_take(arena, &row->held, counter) : err;
+}
+
+enum err stock_held(struct arena *arena, struct contact_row *row, uint64_t now_ms)
+{
+    turn_epoch(row, now_ms);
+    return held_now(arena, row);
+}
+
 void stock_reset(struct contact_row *row)
 {
+    row->held_known = 1;
+    row->held = slice_of(NULL, 0);
     row->past = row->minted;
     row->epoch_from = row->minted;
     row->before_back = 0;

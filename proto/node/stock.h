@@ -7,6 +7,8 @@
  * or until the relay takes it no more: the end of the epoch behind its own. So who keeps tokens
  * back, in whatever order the others are used, gets no more in their place, and what was lost is
  * made good when its epoch is over. Works on a contact's row, which the caller puts.
+ *
+ * How many are out is a count; which ones is a set (node/held.h), for voiding alone.
  */
 #ifndef PETREL_NODE_STOCK_H
 #define PETREL_NODE_STOCK_H
@@ -25,6 +27,13 @@ void stock_came_back(struct contact_row *row, uint32_t counter, uint64_t now_ms,
 /* It paid a stamp: it has no token left. When many are out by our count they were lost, and the
  * stock doubles, up to the same bound. */
 void stock_was_empty(struct contact_row *row, uint64_t now_ms);
+/* The n counters behind row->minted were given to it. */
+enum err stock_made(struct arena *arena, struct contact_row *row, uint32_t n) PETREL_MUST_USE;
+/* The relay took its token with this counter: it needs no voiding. */
+enum err stock_spent(struct arena *arena, struct contact_row *row,
+                     uint32_t counter) PETREL_MUST_USE;
+/* row->held is what it holds now. */
+enum err stock_held(struct arena *arena, struct contact_row *row, uint64_t now_ms) PETREL_MUST_USE;
 /* What it holds is worth nothing any more. */
 void stock_reset(struct contact_row *row);
 

@@ -2,6 +2,7 @@
 #include "node/voiding.h"
 
 #include "base/secret.h"
+#include "node/held.h"
 #include "node/home_keys.h"
 #include "node/stock.h"
 #include "relay/queue.h"
@@ -20,14 +21,45 @@ static enum err queue_mark(struct account *me, struct step *step, uint64_t *mark
     return err;
 }
 
+/* A row of an older node does not say which: all of them. */
+static enum err name_all(struct step *step, struct voiding_row *row)
+{
+    return row->held.len == 0 && row->last > row->done
+               ? held_add(step->turn->arena, &row->held, row->done + 1, row->last)
+               : ERR_OK;
+}
+
+/* Puts what is left of old before what add names; old counters are the smaller ones. */
+static enum err join(struct step *step, struct voiding_row *old, struct voiding_row *add)
+{
+    struct slice more = add->held;
+    uint32_t last = old->last;
+    uint32_t counter;
+    enum err err = name_all(step, old);
+    if (err == ERR_OK) {
+        err = held_drop(step->turn->arena, &old->held, old->done);
+    }
+    add->done = old->done;
+    add->held = old->held;
+    while (err == ERR_OK && held_next(more, last, &counter)) {
+        last = held_end(more, counter);
+        err = held_add(step->turn->arena, &add->held, counter, last);
+    }
+    return err;
+}
+
 enum err voiding_begin(struct account *me, struct step *step, struct contact_row *row)
 {
     struct voiding_row old;
-    struct voiding_row add = {.last = row->minted};
-    bool any = stock_out(row, step_now(step)) > 0;
-    add.done = row->past;
+    struct voiding_row add = {.done = row->past, .last = row->minted};
+    uint32_t any;
+    enum err err = stock_held(step->turn->arena, row, step_now(step));
+    if (err != ERR_OK) {
+        return err;
+    }
+    add.held = row->held;
     stock_reset(row);
-    enum err err = any ? queue_mark(me, step, &add.queue) : ERR_NOT_FOUND;
+    err = held_next(add.held, 0, &any) ? queue_mark(me, step, &add.queue) : ERR_NOT_FOUND;
     if (err == ERR_OK && row->minted_for != 0 && row->minted_for != add.queue) {
         err = ERR_NOT_FOUND; /* theirs are for a queue that we left */
     }
@@ -35,23 +67,49 @@ enum err voiding_begin(struct account *me, struct step *step, struct contact_row
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
     err = voiding_row_get(step, me->keys, row->number, &old);
-    if (err == ERR_OK && old.queue == add.queue) {
-        add.done = old.done; /* of an earlier block, and not done yet */
+    if (err == ERR_OK && old.queue == add.queue) { /* of an earlier block, and not done yet */
+        err = join(step, &old, &add);
+    } else if (err == ERR_NOT_FOUND) {
+        err = ERR_OK;
     }
-    if (err == ERR_OK || err == ERR_NOT_FOUND) {
+    if (err == ERR_OK) {
         err = voiding_row_put(step, me->keys, row->number, &add);
     }
     home_main(me)->voids = true;
     return err;
 }
 
-/* The first row that is for this queue; those for one that we left go. */
+enum err voiding_spent(struct account *me, struct step *step, uint32_t contact, uint32_t counter)
+{
+    struct voiding_row row;
+    if (!home_main(me)->voids) {
+        return ERR_OK; /* there is no row */
+    }
+    enum err err = voiding_row_get(step, me->keys, contact, &row);
+    if (err == ERR_OK) {
+        err = name_all(step, &row);
+    }
+    if (err == ERR_OK) {
+        err = held_take(step->turn->arena, &row.held, counter);
+    }
+    if (err == ERR_OK) {
+        err = row.held.len > 0 ? voiding_row_put(step, me->keys, contact, &row)
+                               : voiding_row_del(step, me->keys, contact);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* The first row that is for this queue; those for one that we left, and without any left, go. */
 static enum err next_row(struct account *me, struct step *step, uint64_t mark, uint32_t *contact,
                          struct voiding_row *row)
 {
+    uint32_t any;
     for (unsigned i = 0; i < LIMIT_SWEEP_ROWS; i++) {
         enum err err = voiding_row_first(step, me->keys, contact, row);
-        if (err != ERR_OK || row->queue == mark) {
+        if (err == ERR_OK) {
+            err = name_all(step, row);
+        }
+        if (err != ERR_OK || (row->queue == mark && held_next(row->held, row->done, &any))) {
             return err;
         }
         err = voiding_row_del(step, me->keys, *contact);
@@ -67,20 +125,20 @@ static enum err send(struct account *me, struct step *step, struct node_link *li
                      const struct relay_row *relay, uint32_t contact, const struct voiding_row *row)
 {
     struct home *home = home_main(me);
-    uint32_t n = row->last - row->done;
-    n = n < LIMIT_VOID_NONCES ? n : LIMIT_VOID_NONCES;
+    uint32_t n = 0;
+    uint32_t counter = row->done;
     struct queue_void request;
     struct token_key k;
     struct token_siv_key siv;
-    struct writer w = step_writer(step, (size_t)n * TOKEN_NONCE + 64);
-    uint8_t *nonces = arena_alloc(step->turn->arena, (size_t)n * TOKEN_NONCE);
+    struct writer w = step_writer(step, LIMIT_VOID_NONCES * TOKEN_NONCE + 64);
+    uint8_t *nonces = arena_alloc(step->turn->arena, LIMIT_VOID_NONCES * TOKEN_NONCE);
     if (nonces == NULL || w.cap == 0) {
         return ERR_NO_MEMORY;
     }
     home_queue(relay, &request.queue);
     home_token_keys(relay, &request.queue, &k, &siv);
-    for (uint32_t i = 0; i < n; i++) {
-        token_nonce(&siv, contact, row->done + 1 + i, nonces + (size_t)i * TOKEN_NONCE);
+    while (n < LIMIT_VOID_NONCES && held_next(row->held, counter, &counter)) {
+        token_nonce(&siv, contact, counter, nonces + (size_t)n++ * TOKEN_NONCE);
     }
     secret_wipe(&k, sizeof k);
     secret_wipe(&siv, sizeof siv);
@@ -92,7 +150,7 @@ static enum err send(struct account *me, struct step *step, struct node_link *li
     if (err == ERR_OK) {
         home->voiding = true;
         home->void_contact = contact;
-        home->void_done = row->done + n;
+        home->void_done = counter;
     }
     return err;
 }
@@ -131,17 +189,22 @@ static enum err done(struct account *me, struct step *step)
 {
     const struct home *home = home_main(me);
     struct voiding_row row;
+    uint32_t more;
     uint64_t mark;
     enum err err = queue_mark(me, step, &mark);
     if (err == ERR_OK) {
         err = voiding_row_get(step, me->keys, home->void_contact, &row);
     }
+    if (err == ERR_OK) {
+        err = name_all(step, &row);
+    }
     if (err != ERR_OK || row.queue != mark || row.done >= home->void_done) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
     row.done = home->void_done;
-    return row.done < row.last ? voiding_row_put(step, me->keys, home->void_contact, &row)
-                               : voiding_row_del(step, me->keys, home->void_contact);
+    return held_next(row.held, row.done, &more)
+               ? voiding_row_put(step, me->keys, home->void_contact, &row)
+               : voiding_row_del(step, me->keys, home->void_contact);
 }
 
 enum err voiding_reply(struct account *me, struct step *step, struct slice body)

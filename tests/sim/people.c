@@ -9,6 +9,7 @@
 #include "node/core.h"
 #include "node/home_keys.h"
 #include "node/prekeys.h"
+#include "node/stock.h"
 
 enum {
     PEOPLE_PARAMS = 65536,
@@ -482,9 +483,10 @@ static void mint(void *ctx, struct turn *turn)
     home_queue(&relay, &queue);
     home_token_keys(&relay, &queue, &k, &siv);
     for (size_t i = 0; i < m->n; i++) {
-        token_mint(&k, &siv, &queue, number, ++row.minted, token_epoch(turn->env->now_ms),
-                   &m->tokens[i]);
+        token_mint(&k, &siv, &queue, number, row.minted + 1 + (uint32_t)i,
+                   token_epoch(turn->env->now_ms), &m->tokens[i]);
     }
+    ck_assert_ok(stock_made(turn->arena, &row, (uint32_t)m->n));
     ck_assert_ok(contact_row_put(&step, keys, &row));
 }
 

@@ -288,6 +288,111 @@ START_TEST(voiding_goes_on_over_broken_links_and_restarts_until_all_are_void)
 }
 END_TEST
 
+/* The nonces of all tokens that b spent, and of those that a has voided. */
+struct named {
+    const struct sim_node *a;
+    const struct sim_node *b;
+    unsigned cut; /* so many requests to void are still lost, and the link with each */
+    unsigned spent;
+    unsigned voided;
+    unsigned both;
+    uint8_t nonces[200][TOKEN_NONCE];
+};
+
+static bool was_spent(const struct named *n, const uint8_t *nonce)
+{
+    for (unsigned i = 0; i < n->spent; i++) {
+        if (memcmp(n->nonces[i], nonce, TOKEN_NONCE) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum sim_fate note_nonces(void *ctx, struct sim *sim, const struct sim_node *from,
+                                 const struct sim_node *to, uint8_t *p, size_t len)
+{
+    struct named *n = ctx;
+    struct frame frame;
+    struct queue_deposit d;
+    struct queue_void v;
+    (void)sim;
+    (void)to;
+    if (frame_read(slice_of(p, len), &frame) != ERR_OK) {
+        return SIM_PASS;
+    }
+    if (from == n->b && frame.kind == FRAME_QUEUE_DEPOSIT &&
+        queue_deposit_read(frame.body, &d) == ERR_OK && !d.admission.stamp) {
+        if (!was_spent(n, d.admission.token.b)) {
+            memcpy(n->nonces[n->spent++], d.admission.token.b, TOKEN_NONCE);
+        }
+    } else if (from == n->a && frame.kind == FRAME_QUEUE_VOID) {
+        if (n->cut > 0) {
+            n->cut--;
+            return SIM_CUT;
+        }
+        ck_assert_ok(queue_void_read(frame.body, &v));
+        for (size_t at = 0; at < v.nonces.len; at += TOKEN_NONCE) {
+            n->voided++;
+            n->both += was_spent(n, v.nonces.p + at);
+        }
+    }
+    return SIM_PASS;
+}
+
+/* b loses its oldest tokens: they stay out. */
+static void lose_three(void *ctx, struct turn *turn)
+{
+    struct person *who = ctx;
+    struct step step = {.turn = turn};
+    uint8_t token[ROW_TOKEN];
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_ok(token_row_take(&step, who->n->node->accounts->keys, 1, token));
+    }
+}
+
+START_TEST(voiding_names_no_token_that_came_back)
+{
+    enum {
+        MANY = 30,
+        LATE = 2
+    };
+    struct person *a;
+    struct person *b;
+    struct named named;
+    struct people *p = people_two(85, false, &a, &b);
+    named = (struct named){.a = a->n, .b = b->n, .cut = 1};
+    p->sim.fate = note_nonces;
+    p->sim.fate_ctx = &named;
+    for (unsigned i = 0; i < MANY; i++) {
+        people_say(p, b, a, "b ", i);
+        sim_settle(&p->sim, 3000);
+        if (i == MANY / 2) {
+            sim_turn(&p->sim, b->n, lose_three, b);
+        }
+    }
+    people_quiet(p, HOUR);
+    sim_settle(&p->sim, MINUTE);
+    /* These come when b is blocked already, and before the relay was asked. */
+    sim_sleep(&p->sim, a->n);
+    for (unsigned i = 0; i < LATE; i++) {
+        people_say(p, b, a, "late ", i);
+        sim_settle(&p->sim, MINUTE);
+    }
+    unsigned held = (unsigned)look(p, b).tokens;
+    sim_wake(&p->sim, a->n);
+    ck_assert_ok(people_call(p, a->n, "contact.block", "contact", b->id, NULL));
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(named.cut, 0);
+    ck_assert_uint_ge(named.spent, MANY + LATE);
+    ck_assert_uint_eq(named.both, 0);
+    ck_assert_uint_eq(voiding(p, a), 0);
+    ck_assert_uint_ge(held, 20);
+    ck_assert_uint_eq(named.voided, held + 3);
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
@@ -295,6 +400,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_stock_that_was_spent_while_the_reader_slept_is_filled_when_it_wakes);
     tcase_add_test(tc, who_keeps_tokens_back_gets_no_others_in_their_place);
     tcase_add_test(tc, the_tokens_of_a_blocked_contact_are_worth_nothing);
+    tcase_add_test(tc, voiding_names_no_token_that_came_back);
     tcase_add_test(tc, voiding_goes_on_over_broken_links_and_restarts_until_all_are_void);
 }
 

@@ -3,6 +3,7 @@
  * stock: what a contact may still hold of our tokens, and how many it may get.
  */
 #include "lib/unit.h"
+#include "node/held.h"
 #include "node/stock.h"
 #include "relay/token.h"
 
@@ -151,6 +152,35 @@ START_TEST(after_a_reset_nothing_is_out)
 }
 END_TEST
 
+START_TEST(the_set_of_what_is_out_follows_counts_epochs_and_resets)
+{
+    struct contact_row row = {.number = 1, .minted = 400, .past = 300};
+    struct arena arena;
+    uint32_t next;
+    arena_init(&arena, 1024 * 1024);
+    ck_assert_ok(stock_spent(&arena, &row, 301)); /* a row of an older node: any may be out */
+    ck_assert(held_next(row.held, 0, &next));
+    ck_assert_uint_eq(next, 302);
+    ck_assert_uint_eq(held_end(row.held, next), 400);
+    ck_assert_ok(stock_held(&arena, &row, NOW));
+    ck_assert_ok(stock_made(&arena, &row, 0));
+    ck_assert_ok(stock_made(&arena, &row, 10));
+    ck_assert_uint_eq(row.minted, 410);
+    ck_assert_uint_eq(held_end(row.held, 302), 410);
+    ck_assert_ok(stock_held(&arena, &row, NOW + EPOCH_MS));
+    ck_assert_ok(stock_made(&arena, &row, 5));
+    ck_assert_ok(stock_held(&arena, &row, NOW + 2 * EPOCH_MS)); /* 410 and before are over */
+    ck_assert(held_next(row.held, 0, &next));
+    ck_assert_uint_eq(next, 411);
+    stock_reset(&row);
+    ck_assert(!held_next(row.held, 0, &next));
+    ck_assert_ok(stock_made(&arena, &row, 1));
+    ck_assert(held_next(row.held, 0, &next));
+    ck_assert_uint_eq(next, 416);
+    arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(only_a_grown_stock_is_worth_a_body_of_its_own)
 {
     struct contact_row row = {.number = 1};
@@ -176,6 +206,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_stamp_says_that_tokens_were_lost_and_never_goes_above_the_cap);
     tcase_add_test(tc, who_hoards_in_any_order_never_has_more_than_the_cap);
     tcase_add_test(tc, after_a_reset_nothing_is_out);
+    tcase_add_test(tc, the_set_of_what_is_out_follows_counts_epochs_and_resets);
     tcase_add_test(tc, only_a_grown_stock_is_worth_a_body_of_its_own);
 }
 
