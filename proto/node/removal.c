@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * removal: an identity goes: it leaves its relays, then the host destroys what opens its keys, and
- * all its rows are deleted, in slices. docs/protocol/08-at-rest.md, section 8.8.
+ * all its rows are deleted, in slices. docs/protocol/07-node.md, section 7.9.
  *
  * Row: STORE_ACCOUNT, account | 0x02: since u64 | phase u8, not sealed, so that a node goes on with
  * an account that nobody can open any more. It is the last to be deleted: a number is not given

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * identities: several accounts on one node, and one that goes. docs/protocol/07-node.md, section 9;
- * docs/protocol/08-at-rest.md, section 8.8.
+ * identities: several accounts on one node, and one that goes. docs/protocol/07-node.md, section
+ * 7.9.
  */
 #include <stdio.h>
 #include <string.h>
