@@ -156,9 +156,9 @@
     RESULT("message.history[]", "sent", UINT, "Unix ms, the author's clock")                       \
     RESULT("message.history[]", "received", UINT, "Unix ms of arrival; missing when mine")         \
     RESULT("message.history[]", "deposited", UINT,                                                 \
-           "Unix ms, when our relay took it, its clock; missing when mine")                        \
+           "Unix ms, when our relay took it, its clock; missing when mine or not known")           \
     RESULT("message.history[]", "gap", BOOL,                                                       \
-           "when it came, an earlier one had not come; missing when mine")                         \
+           "when it came, an earlier one had not come; likewise")                                  \
     RESULT("message.history[]", "state", STR,                                                      \
            "waiting, at-relay, delivered or failed; received when theirs")                         \
     RESULT("message.history[]", "type", STR, "text, or unknown-N")                                 \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * audit: the list of what relays signed for and did not deliver, for the control interface, and
- * whether one line of it is what it says. docs/protocol/09-control.md, section 6.
+ * whether one line of it is what it says. docs/protocol/09-control.md, section 3.
  */
 #ifndef PETREL_NODE_AUDIT_H
 #define PETREL_NODE_AUDIT_H

@@ -244,7 +244,7 @@ static void write_message(struct writer *w, const struct shown *m, const char *m
         }
     }
     type[t.len] = '\0';
-    pack_map(w, mine ? 8 : 11);
+    pack_map(w, mine ? 8 : m->row.deposited == 0 ? 9 : 11);
     result_text(w, "message", hex);
     result_uint(w, "order", m->order);
     result_text(w, "from", mine ? me : them);
@@ -252,6 +252,8 @@ static void write_message(struct writer *w, const struct shown *m, const char *m
     result_uint(w, "sent", m->content.sent_ms);
     if (!mine) {
         result_uint(w, "received", m->row.time);
+    }
+    if (!mine && m->row.deposited != 0) { /* older versions did not note these two */
         result_uint(w, "deposited", m->row.deposited);
         result_bool(w, "gap", m->row.gap != 0);
     }

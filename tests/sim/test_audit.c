@@ -328,6 +328,45 @@ START_TEST(a_relay_that_keeps_it_for_a_sleeper_is_said_to_wait)
 }
 END_TEST
 
+static enum sim_fate drop_pushes(void *ctx, struct sim *sim, const struct sim_node *from,
+                                 const struct sim_node *to, uint8_t *p, size_t len)
+{
+    struct frame frame;
+    (void)sim;
+    (void)from;
+    return to == ctx && frame_read(slice_of(p, len), &frame) == ERR_OK &&
+                   frame.kind == FRAME_QUEUE_PUSH
+               ? SIM_DROP
+               : SIM_PASS;
+}
+
+START_TEST(what_was_written_before_and_fetched_later_accuses_no_relay)
+{
+    struct person *a;
+    struct person *b;
+    struct list list;
+    struct people *p = people_two(235, false, &a, &b);
+    p->sim.fate = drop_pushes;
+    p->sim.fate_ctx = a->n;
+    people_say(p, b, a, "b ", 0);
+    sim_settle(&p->sim, MINUTE);
+    sim_sleep(&p->sim, b->n);
+    people_say(p, a, b, "a ", 0);
+    sim_settle(&p->sim, 5 * (uint64_t)HOUR);
+    ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 0);
+    p->sim.fate = NULL;
+    sim_cut(&p->sim, a->n);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 1);
+    ck_assert_uint_eq(audit(p, a, &list), 1);
+    all_are(&list, "waiting", false);
+    sim_settle(&p->sim, 31 * (uint64_t)DAY);
+    ck_assert_uint_eq(audit(p, a, &list), 1);
+    all_are(&list, "expired", false);
+    people_free(p);
+}
+END_TEST
+
 START_TEST(silence_of_who_was_only_asked_accuses_no_relay)
 {
     struct list list;
@@ -477,6 +516,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, crashes_change_nothing_of_it);
     tcase_add_test(tc, what_arrives_after_all_is_taken_off_the_list);
     tcase_add_test(tc, a_relay_that_keeps_it_for_a_sleeper_is_said_to_wait);
+    tcase_add_test(tc, what_was_written_before_and_fetched_later_accuses_no_relay);
     tcase_add_test(tc, silence_of_who_was_only_asked_accuses_no_relay);
     tcase_add_test(tc, what_is_listed_verifies_and_not_after_any_digit_changed);
     tcase_add_test(tc, pages_of_a_long_list_hold_every_message_once);
