@@ -241,7 +241,7 @@ START_TEST(a_newer_schema_is_refused_by_the_name_of_its_writer)
     char writer[64] = "";
     struct store_lmdb *db = NULL;
     tmpdir_make(dir);
-    put_raw_schema(dir, slice_of("\0\0\0\2petreld 9.8", 15));
+    put_raw_schema(dir, slice_of("\0\0\0\xffpetreld 9.8", 15));
     ck_assert_err(store_lmdb_open(&db, dir, MAP_BYTES, writer), ERR_SCHEMA_NEWER);
     ck_assert_str_eq(writer, "petreld 9.8");
     ck_assert_ptr_null(db);
