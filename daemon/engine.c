@@ -39,6 +39,7 @@ struct engine {
     struct sign_pk id;  /* written before loaded, read-only afterwards */
     struct sign_sk *sk; /* secret_new; likewise */
     struct arena arena;
+    struct hostenv_pool *random; /* secret_new */
     struct engine_inputs todo;
     struct engine_fail fail;
     struct node_skip skip;
@@ -111,7 +112,7 @@ static enum err turn_steps(struct engine *e, struct turn *turn, struct engine_in
 static enum err turn_run(struct engine *e, struct engine_inputs *done, struct node_outputs *outs,
                          enum engine_stage *stage)
 {
-    struct env env = hostenv_at(hostenv_wall_ms());
+    struct env env = hostenv_pooled(e->random, hostenv_wall_ms());
     struct store store;
     bool wrote = false;
     *stage = STAGE_BEGIN;
@@ -173,7 +174,7 @@ static void adopt_roots(struct engine *e, const struct engine_inputs *done,
 /* Builds the core from the store; outputs in outs. */
 static enum err core_load(struct engine *e, struct node_outputs *outs)
 {
-    struct env env = hostenv_at(hostenv_wall_ms());
+    struct env env = hostenv_pooled(e->random, hostenv_wall_ms());
     struct store store;
     bool wrote = false;
     e->node = node_new(&e->config.node);
@@ -456,11 +457,12 @@ static enum err engine_init(struct engine *e, const struct engine_config *config
     e->space.growth = true;
     e->sk = secret_new(sizeof *e->sk);
     e->root = secret_new(SEAL_KEY);
+    e->random = secret_new(sizeof *e->random);
     arena_init(&e->arena, LIMIT_TURN_ARENA);
     pthread_mutex_init(&e->mutex, NULL);
     pthread_cond_init(&e->cond, NULL);
     channel_init(&e->channel, config->wake, config->wake_ctx);
-    if (e->sk == NULL || e->root == NULL) {
+    if (e->sk == NULL || e->root == NULL || e->random == NULL) {
         return ERR_NO_MEMORY;
     }
     if (config->account_root != NULL) {
@@ -517,6 +519,7 @@ void engine_free(struct engine *engine)
     engine_input_free_all(&engine->todo);
     secret_free(engine->sk);
     secret_free(engine->root);
+    secret_free(engine->random);
     pthread_cond_destroy(&engine->cond);
     pthread_mutex_destroy(&engine->mutex);
     free(engine);
