@@ -39,6 +39,7 @@ struct engine {
     struct sign_pk id;  /* written before loaded, read-only afterwards */
     struct sign_sk *sk; /* secret_new; likewise */
     struct arena arena;
+    struct hostenv_pool *random; /* secret_new */
     struct engine_inputs todo;
     struct engine_fail fail;
     struct node_skip skip;
@@ -112,7 +113,7 @@ static enum err turn_steps(struct engine *e, struct turn *turn, struct engine_in
 static enum err turn_run(struct engine *e, struct engine_inputs *done, struct node_outputs *outs,
                          enum engine_stage *stage)
 {
-    struct env env = hostenv_at(hostenv_wall_ms());
+    struct env env = hostenv_pooled(e->random, hostenv_wall_ms());
     struct store store;
     bool wrote = false;
     *stage = STAGE_BEGIN;
@@ -197,7 +198,7 @@ static void adopt_roots(struct engine *e, const struct engine_inputs *done,
 /* Builds the core from the store; outputs in outs. */
 static enum err core_load(struct engine *e, struct node_outputs *outs)
 {
-    struct env env = hostenv_at(hostenv_wall_ms());
+    struct env env = hostenv_pooled(e->random, hostenv_wall_ms());
     struct store store;
     bool wrote = false;
     e->node = node_new(&e->config.node);
@@ -478,11 +479,12 @@ static enum err engine_init(struct engine *e, const struct engine_config *config
     e->space.growth = true;
     e->sk = secret_new(sizeof *e->sk);
     e->roots = secret_new(LIMIT_ACCOUNTS * sizeof e->roots[0]);
+    e->random = secret_new(sizeof *e->random);
     arena_init(&e->arena, LIMIT_TURN_ARENA);
     pthread_mutex_init(&e->mutex, NULL);
     pthread_cond_init(&e->cond, NULL);
     channel_init(&e->channel, config->wake, config->wake_ctx);
-    if (e->sk == NULL || e->roots == NULL) {
+    if (e->sk == NULL || e->roots == NULL || e->random == NULL) {
         return ERR_NO_MEMORY;
     }
     assert(config->nroots <= LIMIT_ACCOUNTS);
@@ -540,6 +542,7 @@ void engine_free(struct engine *engine)
     engine_input_free_all(&engine->todo);
     secret_free(engine->sk);
     secret_free(engine->roots);
+    secret_free(engine->random);
     pthread_cond_destroy(&engine->cond);
     pthread_mutex_destroy(&engine->mutex);
     free(engine);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/hostenv.h"
 
+#include <string.h>
 #include <time.h>
 
 #include <sodium.h>
+
+#include "base/secret.h"
 
 static uint64_t clock_us(clockid_t clock)
 {
@@ -36,4 +39,26 @@ static void fill(void *ctx, uint8_t *out, size_t len)
 struct env hostenv_at(uint64_t now_ms)
 {
     return (struct env){.now_ms = now_ms, .random = fill};
+}
+
+static void fill_from_pool(void *ctx, uint8_t *out, size_t len)
+{
+    struct hostenv_pool *pool = ctx;
+    if (len > sizeof pool->bytes / 8) {
+        randombytes_buf(out, len);
+        return;
+    }
+    if (len > pool->left) {
+        randombytes_buf(pool->bytes, sizeof pool->bytes);
+        pool->left = sizeof pool->bytes;
+    }
+    uint8_t *from = pool->bytes + sizeof pool->bytes - pool->left;
+    memcpy(out, from, len);
+    secret_wipe(from, len);
+    pool->left -= len;
+}
+
+struct env hostenv_pooled(struct hostenv_pool *pool, uint64_t now_ms)
+{
+    return (struct env){.now_ms = now_ms, .random = fill_from_pool, .random_ctx = pool};
 }

@@ -3,11 +3,12 @@
  * hostenv: this machine's clocks and randomness, as the struct env that sans-I/O code is handed.
  * docs/architecture.md, "The house".
  *
- * Owns nothing; any thread.
+ * Owns nothing. Any thread; a pool is its owner's thread's alone.
  */
 #ifndef PETREL_DAEMON_HOSTENV_H
 #define PETREL_DAEMON_HOSTENV_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/env.h"
@@ -20,5 +21,15 @@ uint64_t hostenv_mono_ms(void);
 uint64_t hostenv_mono_us(void);
 /* now_ms: Unix ms. The randomness is libsodium's. */
 struct env hostenv_at(uint64_t now_ms);
+
+/* Random bytes that were fetched together, for who asks often and for little: a system call for
+ * each is a twentieth of a relay's work for a deposit. Zeroed at first. Secret: it holds what will
+ * be keys. Bytes are wiped as they are handed out. Not to be used on both sides of a fork. */
+struct hostenv_pool {
+    size_t left; /* the last ones in bytes */
+    uint8_t bytes[1024];
+};
+/* As hostenv_at; the env is valid as long as the pool. */
+struct env hostenv_pooled(struct hostenv_pool *pool, uint64_t now_ms);
 
 #endif

@@ -247,7 +247,7 @@ static enum err open_store(struct daemon *d)
         logger_log(&d->log, LOGGER_ERROR, "the database is newer", "written_by=\"%.64s\"", writer);
     }
     if (err == ERR_OK) {
-        err = migrate_run(d->db, NULL, 0, STORE_SCHEMA); /* there is no older schema yet */
+        err = migrate_store(d->db);
     }
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the database", err);
 }

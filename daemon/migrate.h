@@ -27,4 +27,7 @@ struct migrate_step {
 enum err migrate_run(struct store_lmdb *db, const struct migrate_step *steps, size_t count,
                      uint32_t target) PETREL_MUST_USE;
 
+/* The same with all steps that there are, up to STORE_SCHEMA. */
+enum err migrate_store(struct store_lmdb *db) PETREL_MUST_USE;
+
 #endif

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/store/ahead.h"
 #include "daemon/store/ballast.h"
 #include "daemon/store/schema.h"
 
@@ -33,6 +34,7 @@ struct store_lmdb {
     MDB_env *env;
     MDB_dbi tables[STORE_TABLE_COUNT];
     struct lmdb_txn write;
+    struct ahead ahead;
     char dir[PATH_MAX];
 };
 
@@ -289,12 +291,25 @@ static enum err txn_commit(struct lmdb_txn *x)
     return err != ERR_OK && x->err != ERR_OK ? x->err : err;
 }
 
+/* The file has blocks for the turn that begins, if space allows. */
+static void keep_ahead(struct store_lmdb *db)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    if (mdb_env_info(db->env, &info) == 0 && mdb_env_stat(db->env, &stat) == 0) {
+        ahead_keep(&db->ahead, ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize);
+    }
+}
+
 enum err store_lmdb_begin(struct store_lmdb *db, struct store *store)
 {
     assert(db->write.txn == NULL);
+    bool growth = !store_lmdb_low_space(db);
+    if (growth) {
+        keep_ahead(db);
+    }
     enum err err = txn_begin(&db->write, db, 0);
     if (err == ERR_OK) {
-        bool growth = !store_lmdb_low_space(db);
         *store = (struct store){.ops = &write_ops, .ctx = &db->write, .growth = growth};
     }
     return err;
@@ -400,6 +415,7 @@ enum err store_lmdb_copy(struct store_lmdb *db, const char *name)
 
 static int env_open(struct store_lmdb *db, size_t map_bytes)
 {
+    mdb_filehandle_t fd = -1;
     int rc = mdb_env_create(&db->env);
     if (rc != 0) {
         db->env = NULL;
@@ -416,6 +432,10 @@ static int env_open(struct store_lmdb *db, size_t map_bytes)
         rc = mdb_env_open(db->env, db->dir, MDB_NOTLS, 0600);
     }
     if (rc == 0) {
+        rc = mdb_env_get_fd(db->env, &fd);
+    }
+    if (rc == 0) {
+        ahead_init(&db->ahead, fd);
         rc = mdb_reader_check(db->env, NULL); /* slots of a process that was killed */
     }
     return rc;
@@ -462,8 +482,8 @@ static enum err schema_check(struct store_lmdb *db, struct store *store, char wr
 
 static enum err tables_begin(struct store_lmdb *db, char writer[static 64])
 {
-    struct store store;
-    enum err err = store_lmdb_begin(db, &store);
+    struct store store = {.ops = &write_ops, .ctx = &db->write, .growth = true};
+    enum err err = txn_begin(&db->write, db, 0); /* nothing ahead: it may not be ours to write to */
     if (err != ERR_OK) {
         return err;
     }

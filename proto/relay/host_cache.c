@@ -204,10 +204,11 @@ static void shrink(struct relay_cache *c)
     }
 }
 
-void relay_cache_init(struct relay_cache *c, uint64_t limit, const struct relay_removals *removals)
+void relay_cache_init(struct relay_cache *c, uint64_t limit, const struct item_index *index,
+                      const struct relay_removals *removals)
 {
-    *c = (struct relay_cache){.limit = limit > SIZE_MAX ? SIZE_MAX : (size_t)limit,
-                              .removals = removals};
+    *c = (struct relay_cache){
+        .limit = limit > SIZE_MAX ? SIZE_MAX : (size_t)limit, .index = index, .removals = removals};
 }
 
 void relay_cache_fini(struct relay_cache *c)
@@ -313,7 +314,6 @@ static enum err queue_load(struct relay_cache *c, struct seal_keys *keys, struct
 /* One walk over the queue's index. q is in no list while it runs. */
 static enum err scan(struct relay_cache *c, struct turn *turn, struct relay_queue *q)
 {
-    uint32_t number = q->number;
     uint64_t arrival = 0;
     uint64_t first = 0;
     q->rows = 0;
@@ -321,7 +321,7 @@ static enum err scan(struct relay_cache *c, struct turn *turn, struct relay_queu
     q->bytes = 0;
     for (;;) {
         struct item_row row;
-        enum err err = item_index_next(turn->store, false, &number, &arrival, &row);
+        enum err err = item_index_next(c->index, turn, q->number, &arrival, &row);
         if (err == ERR_NOT_FOUND) {
             break;
         }

@@ -17,7 +17,7 @@ static struct store_key index_key(uint32_t queue, uint64_t arrival)
     return k;
 }
 
-static struct store_key log_key(uint64_t arrival)
+static struct store_key arrival_key(uint64_t arrival)
 {
     struct store_key k = store_key_new();
     store_key_u64(&k, arrival);
@@ -52,23 +52,30 @@ static enum err row_decode(struct slice value, struct item_row *row)
     return ERR_OK;
 }
 
-enum err item_index_put(struct store *s, uint32_t queue, uint64_t arrival,
+static void row_encode(struct writer *w, const struct item_row *row)
+{
+    writer_u8(w, (uint8_t)row->state);
+    writer_u8(w, row->lifetime);
+    writer_u8(w, row->envelope_class);
+    writer_u8(w, row->stamp ? 1 : 0);
+    writer_bytes(w, row->nonce, sizeof row->nonce);
+    writer_bytes(w, row->hash, sizeof row->hash);
+    writer_u64(w, row->until);
+}
+
+/* --- rows at their place --- */
+
+enum err item_place_put(struct store *s, uint32_t queue, uint64_t arrival,
                         const struct item_row *row)
 {
     uint8_t buf[ITEM_ROW];
     struct writer w = writer_of(buf, sizeof buf);
-    writer_u8(&w, (uint8_t)row->state);
-    writer_u8(&w, row->lifetime);
-    writer_u8(&w, row->envelope_class);
-    writer_u8(&w, row->stamp ? 1 : 0);
-    writer_bytes(&w, row->nonce, sizeof row->nonce);
-    writer_bytes(&w, row->hash, sizeof row->hash);
-    writer_u64(&w, row->until);
+    row_encode(&w, row);
     struct store_key k = index_key(queue, arrival);
     return store_put(s, STORE_QUEUE_INDEX, store_key_slice(&k), writer_done(&w));
 }
 
-enum err item_index_get(struct store *s, uint32_t queue, uint64_t arrival, struct item_row *row)
+enum err item_place_get(struct store *s, uint32_t queue, uint64_t arrival, struct item_row *row)
 {
     struct store_key k = index_key(queue, arrival);
     struct slice value;
@@ -76,13 +83,13 @@ enum err item_index_get(struct store *s, uint32_t queue, uint64_t arrival, struc
     return err != ERR_OK ? err : row_decode(value, row);
 }
 
-enum err item_index_del(struct store *s, uint32_t queue, uint64_t arrival)
+enum err item_place_del(struct store *s, uint32_t queue, uint64_t arrival)
 {
     struct store_key k = index_key(queue, arrival);
     return store_del(s, STORE_QUEUE_INDEX, store_key_slice(&k));
 }
 
-enum err item_index_next(struct store *s, bool any_queue, uint32_t *queue, uint64_t *arrival,
+enum err item_place_next(struct store *s, bool any_queue, uint32_t *queue, uint64_t *arrival,
                          struct item_row *row)
 {
     struct store_key k = index_key(*queue, *arrival);
@@ -107,6 +114,81 @@ enum err item_index_next(struct store *s, bool any_queue, uint32_t *queue, uint6
     return err;
 }
 
+/* --- fresh rows --- */
+
+enum {
+    FRESH_ROW = 4 + ITEM_ROW
+}; /* queue u32 | row */
+
+static struct slice fresh_encode(uint8_t buf[static FRESH_ROW], uint32_t queue,
+                                 const struct item_row *row)
+{
+    struct writer w = writer_of(buf, FRESH_ROW);
+    writer_u32(&w, queue);
+    row_encode(&w, row);
+    return writer_done(&w);
+}
+
+static enum err fresh_decode(struct slice value, uint32_t *queue, struct item_row *row)
+{
+    struct reader r = reader_of(value);
+    uint32_t got = reader_u32(&r);
+    enum err err = row_decode(reader_rest(&r), row);
+    if (err == ERR_OK) {
+        *queue = got;
+    }
+    return err;
+}
+
+enum err item_fresh_append(struct store *s, uint64_t arrival, uint32_t queue,
+                           const struct item_row *row)
+{
+    uint8_t buf[FRESH_ROW];
+    struct store_key k = arrival_key(arrival);
+    return store_append(s, STORE_QUEUE_FRESH, store_key_slice(&k), fresh_encode(buf, queue, row));
+}
+
+enum err item_fresh_put(struct store *s, uint64_t arrival, uint32_t queue,
+                        const struct item_row *row)
+{
+    uint8_t buf[FRESH_ROW];
+    struct store_key k = arrival_key(arrival);
+    return store_put(s, STORE_QUEUE_FRESH, store_key_slice(&k), fresh_encode(buf, queue, row));
+}
+
+enum err item_fresh_get(struct store *s, uint64_t arrival, uint32_t *queue, struct item_row *row)
+{
+    struct store_key k = arrival_key(arrival);
+    struct slice value;
+    enum err err = store_get(s, STORE_QUEUE_FRESH, store_key_slice(&k), &value);
+    return err != ERR_OK ? err : fresh_decode(value, queue, row);
+}
+
+enum err item_fresh_next(struct store *s, uint64_t *arrival, uint32_t *queue, struct item_row *row)
+{
+    struct store_key k = arrival_key(*arrival);
+    struct store_row found;
+    enum err err = store_seek(s, STORE_QUEUE_FRESH, STORE_GT, store_key_slice(&k), &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct reader r = reader_of(found.key);
+    uint64_t a = reader_u64(&r);
+    err = reader_end(&r) == ERR_OK ? fresh_decode(found.value, queue, row) : ERR_CORRUPT;
+    if (err == ERR_OK) {
+        *arrival = a;
+    }
+    return err;
+}
+
+enum err item_fresh_del(struct store *s, uint64_t arrival)
+{
+    struct store_key k = arrival_key(arrival);
+    return store_del(s, STORE_QUEUE_FRESH, store_key_slice(&k));
+}
+
+/* --- payloads --- */
+
 enum err item_log_append(struct seal_keys *keys, struct turn *turn, unsigned lifetime,
                          uint64_t arrival, const struct item_payload *payload)
 {
@@ -119,7 +201,7 @@ enum err item_log_append(struct seal_keys *keys, struct turn *turn, unsigned lif
     writer_u32(&w, payload->queue);
     writer_u64(&w, payload->deposited_ms);
     writer_slice(&w, payload->envelope);
-    struct store_key k = log_key(arrival);
+    struct store_key k = arrival_key(arrival);
     return seal_append(keys, turn, log_table(lifetime), store_key_slice(&k), 0, writer_done(&w));
 }
 
@@ -140,7 +222,7 @@ static enum err payload_decode(struct slice plain, struct item_payload *payload)
 enum err item_log_get(struct seal_keys *keys, struct turn *turn, unsigned lifetime,
                       uint64_t arrival, struct item_payload *payload)
 {
-    struct store_key k = log_key(arrival);
+    struct store_key k = arrival_key(arrival);
     struct slice plain;
     enum err err = seal_get(keys, turn, log_table(lifetime), store_key_slice(&k), &plain);
     return err != ERR_OK ? err : payload_decode(plain, payload);
@@ -149,7 +231,7 @@ enum err item_log_get(struct seal_keys *keys, struct turn *turn, unsigned lifeti
 enum err item_log_head(struct seal_keys *keys, struct turn *turn, unsigned lifetime,
                        uint64_t *arrival, struct item_payload *payload)
 {
-    struct store_key k = log_key(0);
+    struct store_key k = arrival_key(0);
     struct store_row row;
     enum err err =
         store_seek(turn->store, log_table(lifetime), STORE_GE, store_key_slice(&k), &row);
@@ -174,6 +256,6 @@ enum err item_log_head(struct seal_keys *keys, struct turn *turn, unsigned lifet
 
 enum err item_log_del(struct store *s, unsigned lifetime, uint64_t arrival)
 {
-    struct store_key k = log_key(arrival);
+    struct store_key k = arrival_key(arrival);
     return store_del(s, log_table(lifetime), store_key_slice(&k));
 }

@@ -41,14 +41,26 @@ struct item_row {
 };
 
 /* Errors of all: ERR_NOT_FOUND where rows are read, else LOCAL. */
-enum err item_index_put(struct store *s, uint32_t queue, uint64_t arrival,
+enum err item_place_put(struct store *s, uint32_t queue, uint64_t arrival,
                         const struct item_row *row) PETREL_MUST_USE;
-enum err item_index_get(struct store *s, uint32_t queue, uint64_t arrival,
+enum err item_place_get(struct store *s, uint32_t queue, uint64_t arrival,
                         struct item_row *row) PETREL_MUST_USE;
-enum err item_index_del(struct store *s, uint32_t queue, uint64_t arrival) PETREL_MUST_USE;
+enum err item_place_del(struct store *s, uint32_t queue, uint64_t arrival) PETREL_MUST_USE;
 /* The first row of *queue, or with any_queue of it or a later one, above *arrival. */
-enum err item_index_next(struct store *s, bool any_queue, uint32_t *queue, uint64_t *arrival,
+enum err item_place_next(struct store *s, bool any_queue, uint32_t *queue, uint64_t *arrival,
                          struct item_row *row) PETREL_MUST_USE;
+
+/* arrival is larger than all before. */
+enum err item_fresh_append(struct store *s, uint64_t arrival, uint32_t queue,
+                           const struct item_row *row) PETREL_MUST_USE;
+enum err item_fresh_put(struct store *s, uint64_t arrival, uint32_t queue,
+                        const struct item_row *row) PETREL_MUST_USE;
+enum err item_fresh_get(struct store *s, uint64_t arrival, uint32_t *queue,
+                        struct item_row *row) PETREL_MUST_USE;
+/* The first row above *arrival. */
+enum err item_fresh_next(struct store *s, uint64_t *arrival, uint32_t *queue,
+                         struct item_row *row) PETREL_MUST_USE;
+enum err item_fresh_del(struct store *s, uint64_t arrival) PETREL_MUST_USE;
 
 struct item_payload {
     uint32_t queue;

@@ -59,6 +59,18 @@ static struct store_lmdb *open_db(const char *dir)
     return db;
 }
 
+/* A database of the first schema. */
+static struct store_lmdb *open_first(const char *dir)
+{
+    struct store_lmdb *db = open_db(dir);
+    struct store s;
+    bool wrote;
+    ck_assert_ok(store_lmdb_begin(db, &s));
+    ck_assert_ok(store_schema_write(&s, 1));
+    ck_assert_ok(store_lmdb_commit(db, &wrote));
+    return db;
+}
+
 START_TEST(steps_run_in_order_and_a_copy_is_made_before)
 {
     char dir[TMPDIR_PATH];
@@ -66,7 +78,7 @@ START_TEST(steps_run_in_order_and_a_copy_is_made_before)
     char writer[64];
     struct stat st;
     tmpdir_make(dir);
-    struct store_lmdb *db = open_db(dir);
+    struct store_lmdb *db = open_first(dir);
     ck_assert_ok(migrate_run(db, both, 2, 3));
     check_row(db, "two", 3);
     ck_assert_ok(migrate_run(db, both, 2, 3)); /* again: nothing to do */
@@ -96,7 +108,7 @@ START_TEST(a_step_that_fails_leaves_the_version_before_it)
 {
     char dir[TMPDIR_PATH];
     tmpdir_make(dir);
-    struct store_lmdb *db = open_db(dir);
+    struct store_lmdb *db = open_first(dir);
     ck_assert_err(migrate_run(db, second_fails, 2, 3), ERR_IO);
     check_row(db, "one", 2);
     ck_assert_ok(migrate_run(db, both, 2, 3)); /* a later version goes on from there */
@@ -110,8 +122,25 @@ START_TEST(a_gap_in_the_steps_is_corrupt)
 {
     char dir[TMPDIR_PATH];
     tmpdir_make(dir);
-    struct store_lmdb *db = open_db(dir);
+    struct store_lmdb *db = open_first(dir);
     ck_assert_err(migrate_run(db, &both[0], 1, 3), ERR_CORRUPT);
+    store_lmdb_close(db);
+    tmpdir_remove(dir);
+}
+END_TEST
+
+START_TEST(every_older_schema_becomes_this_one_and_keeps_its_rows)
+{
+    char dir[TMPDIR_PATH];
+    struct store s;
+    bool wrote;
+    tmpdir_make(dir);
+    struct store_lmdb *db = open_first(dir);
+    ck_assert_ok(store_lmdb_begin(db, &s));
+    ck_assert_ok(store_put(&s, STORE_CONSUMER, unit_str("step"), unit_str("none")));
+    ck_assert_ok(store_lmdb_commit(db, &wrote));
+    ck_assert_ok(migrate_store(db));
+    check_row(db, "none", STORE_SCHEMA);
     store_lmdb_close(db);
     tmpdir_remove(dir);
 }
@@ -119,6 +148,7 @@ END_TEST
 
 static void add(TCase *tc)
 {
+    tcase_add_test(tc, every_older_schema_becomes_this_one_and_keeps_its_rows);
     tcase_add_test(tc, steps_run_in_order_and_a_copy_is_made_before);
     tcase_add_test(tc, a_step_that_fails_leaves_the_version_before_it);
     tcase_add_test(tc, a_gap_in_the_steps_is_corrupt);

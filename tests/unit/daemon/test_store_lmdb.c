@@ -238,11 +238,17 @@ static void put_raw_schema(const char *dir, struct slice row)
 START_TEST(a_newer_schema_is_refused_by_the_name_of_its_writer)
 {
     char dir[TMPDIR_PATH];
+    char path[TMPDIR_PATH + 16];
     char writer[64] = "";
+    struct stat st;
     struct store_lmdb *db = NULL;
     tmpdir_make(dir);
-    put_raw_schema(dir, slice_of("\0\0\0\2petreld 9.8", 15));
+    put_raw_schema(dir, slice_of("\0\0\0\xffpetreld 9.8", 15));
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    ck_assert_int_eq(truncate(path, 100000), 0); /* all its pages, and little more */
     ck_assert_err(store_lmdb_open(&db, dir, MAP_BYTES, writer), ERR_SCHEMA_NEWER);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(st.st_size, 100000);
     ck_assert_str_eq(writer, "petreld 9.8");
     ck_assert_ptr_null(db);
     tmpdir_remove(dir);

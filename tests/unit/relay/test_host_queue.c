@@ -92,7 +92,7 @@ START_TEST(unknown_queue_and_bad_token_answer_alike)
     ck_assert_err(rig_deposit(&R, &d, NULL), ERR_BAD_TOKEN);
     ck_assert_uint_eq(R.reply.len, len);
     ck_assert_mem_eq(R.reply.p, first, len);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 0);
+    ck_assert_uint_eq(rig_index_rows(&R), 0);
     rig_fini(&R);
 }
 END_TEST
@@ -170,10 +170,10 @@ START_TEST(spent_rows_go_when_the_epoch_after_theirs_ends)
     uint64_t over = RIG_NOW / EPOCH_MS * EPOCH_MS + 2 * EPOCH_MS;
     R.unit.env.now_ms = over - LIMIT_DAY_MS;
     rig_settle(&R);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 1);
+    ck_assert_uint_eq(rig_index_rows(&R), 1);
     R.unit.env.now_ms = over + LIMIT_HOUR_MS;
     rig_settle(&R);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 0);
+    ck_assert_uint_eq(rig_index_rows(&R), 0);
     ck_assert_ok(rig_put(&R, 0, 1, 'b')); /* the same nonce, minted in the new epoch */
     rig_fini(&R);
 }
@@ -449,7 +449,7 @@ START_TEST(volatile_is_pushed_or_dropped)
     d.volatile_only = true;
     ck_assert_ok(rig_deposit(&R, &d, &reply));
     ck_assert_int_eq(reply.outcome, QUEUE_DROPPED);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 0);
+    ck_assert_uint_eq(rig_index_rows(&R), 0);
     ck_assert_ok(rig_attach(&R, 0, NULL));
     ck_assert_ok(rig_deposit(&R, &d, &reply));
     ck_assert_int_eq(reply.outcome, QUEUE_PUSHED);

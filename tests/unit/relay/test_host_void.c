@@ -52,14 +52,14 @@ START_TEST(voiding_again_adds_nothing_and_a_restart_forgets_nothing)
 {
     set_up();
     ck_assert_ok(rig_void(&R, 0, 1, 100));
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 100);
+    ck_assert_uint_eq(rig_index_rows(&R), 100);
     ck_assert_ok(rig_void(&R, 0, 50, 60));
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 109);
+    ck_assert_uint_eq(rig_index_rows(&R), 109);
     rig_restart(&R);
     ck_assert_err(rig_put(&R, 0, 7, 'a'), ERR_BAD_TOKEN);
     ck_assert_ok(rig_attach(&R, 0, NULL));
     ck_assert_ok(rig_void(&R, 0, 1, 109));
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 109);
+    ck_assert_uint_eq(rig_index_rows(&R), 109);
     ck_assert_ok(rig_put(&R, 0, 110, 'a'));
     rig_fini(&R);
 }
@@ -92,7 +92,7 @@ START_TEST(only_the_link_that_reads_the_queue_may_void)
     ck_assert_err(rig_void(&R, 7, 1, 1), ERR_NOT_NOW); /* no such queue: alike */
     rig_use_link(&R, 2);
     ck_assert_err(rig_void(&R, 0, 1, 1), ERR_NOT_NOW);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 0);
+    ck_assert_uint_eq(rig_index_rows(&R), 0);
     ck_assert_ok(rig_attach(&R, 0, NULL));
     ck_assert_ok(rig_void(&R, 0, 1, 1));
     rig_use_link(&R, 1);
@@ -110,11 +110,11 @@ START_TEST(the_row_of_a_voided_token_outlives_the_token)
     ck_assert_ok(rig_void(&R, 0, 1, 3));
     R.unit.env.now_ms = over - LIMIT_DAY_MS;
     rig_settle(&R);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 3);
+    ck_assert_uint_eq(rig_index_rows(&R), 3);
     ck_assert_err(rig_deposit(&R, &d, NULL), ERR_BAD_TOKEN);
     R.unit.env.now_ms = over + LIMIT_HOUR_MS;
     rig_settle(&R);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 0);
+    ck_assert_uint_eq(rig_index_rows(&R), 0);
     ck_assert_err(rig_deposit(&R, &d, NULL), ERR_BAD_TOKEN); /* its tag is of an old epoch */
     rig_fini(&R);
 }
@@ -128,13 +128,13 @@ START_TEST(nothing_is_voided_beyond_the_quota_or_without_room)
     ck_assert_ptr_nonnull(q);
     q->rows = LIMIT_QUEUE_SPENT - 5; /* a million rows would take long */
     ck_assert_err(rig_void(&R, 0, 1, 6), ERR_QUOTA);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 0);
+    ck_assert_uint_eq(rig_index_rows(&R), 0);
     ck_assert_ok(rig_void(&R, 0, 1, 5));
     ck_assert_uint_eq(q->rows, LIMIT_QUEUE_SPENT);
     q->rows = 5;
     R.growth = false;
     ck_assert_err(rig_void(&R, 0, 6, 1), ERR_BACKPRESSURE);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), 5);
+    ck_assert_uint_eq(rig_index_rows(&R), 5);
     rig_fini(&R);
 }
 END_TEST
@@ -152,7 +152,7 @@ START_TEST(a_request_out_of_form_closes_the_link)
     }
     ck_assert_ok(rig_void(&R, 0, 1, LIMIT_VOID_NONCES));
     ck_assert_err(rig_void(&R, 0, 1, LIMIT_VOID_NONCES + 1), ERR_TOO_LARGE);
-    ck_assert_uint_eq(store_mem_count(R.mem, STORE_QUEUE_INDEX), LIMIT_VOID_NONCES);
+    ck_assert_uint_eq(rig_index_rows(&R), LIMIT_VOID_NONCES);
     rig_fini(&R);
 }
 END_TEST
