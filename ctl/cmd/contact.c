@@ -169,23 +169,39 @@ static void print_contact(struct slice item)
     fputc('\n', stdout);
 }
 
-int cmd_contacts(struct ctl *ctl, int argc, char **argv)
+/* One page of the list; *after: where the next one begins, *more: there is one. */
+static int contacts_page(struct ctl *ctl, uint64_t *after, bool *more)
 {
     struct slice result;
     struct slice item;
-    int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
-    if (rc == EXIT_OK) {
-        client_begin(ctl->client);
-        rc = client_call(ctl->client, "contact.list", ctl->args->json, &result);
+    client_begin(ctl->client);
+    client_uint(ctl->client, "after", *after);
+    int rc = client_call(ctl->client, "contact.list", ctl->args->json, &result);
+    if (rc != EXIT_OK) {
+        return rc;
     }
-    if (rc != EXIT_OK || ctl->args->json) {
-        return rc != EXIT_OK ? rc : json_print_each(result, "contacts");
+    *more = control_get_bool(result, "more", more) && *more &&
+            control_get_uint(result, "next", after);
+    if (ctl->args->json) {
+        return json_print_each(result, "contacts");
     }
     struct render_list list = render_list_of(result, "contacts");
     while (render_list_next(&list, &item)) {
         print_contact(item);
     }
     return EXIT_OK;
+}
+
+int cmd_contacts(struct ctl *ctl, int argc, char **argv)
+{
+    uint64_t after = 0;
+    bool more = true;
+    int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
+    while (rc == EXIT_OK && more) {
+        more = false;
+        rc = contacts_page(ctl, &after, &more);
+    }
+    return rc;
 }
 
 /* The digits of text without spaces and dashes; false when there are too many. */

@@ -117,6 +117,14 @@ bool people_ready(struct people *p, struct person *who)
            sim_result_str(who->n, "state", state, sizeof state) && strcmp(state, "ready") == 0;
 }
 
+uint64_t people_members(struct people *p, struct sim_node *relay)
+{
+    uint64_t n = UINT64_MAX;
+    ck_assert_ok(people_call(p, relay, "daemon.status", NULL));
+    ck_assert(sim_result_uint(relay, "members", &n));
+    return n;
+}
+
 static bool all_ready(struct people *p, void *ctx)
 {
     (void)ctx;

@@ -49,6 +49,8 @@ struct person *people_beside(struct people *p, struct person *beside, struct sim
 struct sim_node *people_as(struct person *who);
 void people_use_relay(struct people *p, struct sim_node *relay, struct person *who);
 bool people_ready(struct people *p, struct person *who);
+/* Members that a relay has. */
+uint64_t people_members(struct people *p, struct sim_node *relay);
 /* An invitation of who. */
 void people_invite(struct people *p, struct person *who, char link[INVITE_TEXT]);
 /* Adds an invitation or ID, with the text "hello". */

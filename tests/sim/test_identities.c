@@ -33,14 +33,6 @@ static struct people *three(uint64_t seed, struct person *who[3])
     return p;
 }
 
-static uint64_t members(struct people *p, struct sim_node *relay)
-{
-    uint64_t n = UINT64_MAX;
-    ck_assert_ok(people_call(p, relay, "daemon.status", NULL));
-    ck_assert(sim_result_uint(relay, "members", &n));
-    return n;
-}
-
 /* --- what is left of an account --- */
 
 struct left {
@@ -141,7 +133,7 @@ START_TEST(their_keys_at_one_relay_have_nothing_in_common)
     struct person *c = people_beside(p, a, p->relay);
     struct person *two[] = {a, c};
     ck_assert(people_until(p, both_ready, two, HOUR));
-    ck_assert_uint_eq(members(p, p->relay), 2);
+    ck_assert_uint_eq(people_members(p, p->relay), 2);
     struct account *first = account_find(a->n->node, 1);
     struct account *second = account_find(a->n->node, 2);
     ck_assert_ptr_nonnull(second);
@@ -164,14 +156,14 @@ START_TEST(a_removed_identity_leaves_nothing_here_and_at_its_relay)
     people_say(p, c, who[1], "c ", 0);
     people_quiet(p, HOUR);
     ck_assert_uint_gt(left_of(p, c->n, c->account).rows, 100);
-    ck_assert_uint_eq(members(p, c->relay), 1);
+    ck_assert_uint_eq(people_members(p, c->relay), 1);
     ck_assert_ok(remove_account(p, c, false));
     ck_assert_err(people_send(p, c, who[1], "too late"), ERR_NOT_NOW);
     ck_assert(people_until(p, gone, c, HOUR));
     struct left left = left_of(p, c->n, c->account);
     ck_assert_uint_eq(left.rows, 0);
     ck_assert_uint_eq(left.ages, 0);
-    ck_assert_uint_eq(members(p, c->relay), 0);
+    ck_assert_uint_eq(people_members(p, c->relay), 0);
     ck_assert_err(people_send(p, c, who[1], "too late"), ERR_NO_ACCOUNT);
     /* The other one goes on, and the number can be given again. */
     people_say(p, who[0], who[1], "a ", 0);
@@ -244,7 +236,7 @@ START_TEST(a_locked_identity_is_removed_at_once_or_not_at_all)
     ck_assert_ok(remove_account(p, c, true));
     ck_assert(people_until(p, gone, c, HOUR));
     ck_assert_uint_eq(left_of(p, c->n, c->account).rows, 0);
-    ck_assert_uint_eq(members(p, c->relay), 1); /* that has not heard of it */
+    ck_assert_uint_eq(people_members(p, c->relay), 1); /* that has not heard of it */
     people_free(p);
 }
 END_TEST

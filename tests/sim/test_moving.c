@@ -37,14 +37,6 @@ static bool one_home(struct people *p, void *ctx)
     return true;
 }
 
-static uint64_t members(struct people *p, struct sim_node *relay)
-{
-    uint64_t n = UINT64_MAX;
-    ck_assert_ok(people_call(p, relay, "daemon.status", NULL));
-    ck_assert(sim_result_uint(relay, "members", &n));
-    return n;
-}
-
 static void use(struct people *p, struct sim_node *relay, struct person *who, bool second)
 {
     uint8_t bytes[512];
@@ -78,7 +70,7 @@ START_TEST(the_old_queue_is_read_until_contacts_know_the_new_one)
     struct people *p = people_two(120, true, &a, &b);
     struct sim_node *old = a->relay;
     struct sim_node *other = sim_add(&p->sim, true);
-    ck_assert_uint_eq(members(p, old), 1);
+    ck_assert_uint_eq(people_members(p, old), 1);
     for (unsigned i = 0; i < 4; i++) {
         people_say(p, b, a, "b ", i); /* some lie in the old queue already */
     }
@@ -96,7 +88,7 @@ START_TEST(the_old_queue_is_read_until_contacts_know_the_new_one)
     people_quiet(p, DAY);
     ck_assert(people_until(p, one_home, a, DAY));
     ck_assert_uint_eq(people_events(p, a, "relay.left"), 1);
-    ck_assert_uint_eq(members(p, old), 0);
+    ck_assert_uint_eq(people_members(p, old), 0);
     people_say(p, b, a, "b ", 5);
     people_quiet(p, HOUR);
     people_in_order(p, a, b, "b ", 6);
@@ -127,9 +119,9 @@ START_TEST(crashes_while_moving_lose_and_double_nothing)
         people_in_order(p, a, b, "b ", 12);
         people_in_order(p, b, a, "a ", 12);
         ck_assert(people_until(p, one_home, a, 40 * (uint64_t)DAY));
-        ck_assert_uint_eq(members(p, relays[0]), 1);
-        ck_assert_uint_eq(members(p, relays[1]), 0);
-        ck_assert_uint_eq(members(p, relays[2]), 0);
+        ck_assert_uint_eq(people_members(p, relays[0]), 1);
+        ck_assert_uint_eq(people_members(p, relays[1]), 0);
+        ck_assert_uint_eq(people_members(p, relays[2]), 0);
         people_free(p);
     }
 }
@@ -189,7 +181,7 @@ START_TEST(who_cannot_reach_the_first_queue_writes_to_the_second)
     people_say(p, b, a, "b ", 6);
     people_quiet(p, HOUR);
     people_in_order(p, a, b, "b ", 7);
-    ck_assert_uint_eq(members(p, a->relay), 0);
+    ck_assert_uint_eq(people_members(p, a->relay), 0);
     people_free(p);
 }
 END_TEST
@@ -209,7 +201,7 @@ START_TEST(a_second_queue_is_given_up)
                   ERR_BAD_ADDRESS);
     ck_assert_ok(people_call(p, a->n, "relay.leave", "relay", relay, NULL));
     ck_assert(people_until(p, one_home, a, DAY));
-    ck_assert_uint_eq(members(p, other), 0);
+    ck_assert_uint_eq(people_members(p, other), 0);
     ck_assert_err(people_call(p, a->n, "relay.leave", "relay", relay, NULL), ERR_NOT_FOUND);
     people_say(p, b, a, "b ", 0);
     people_quiet(p, HOUR);
