@@ -30,6 +30,20 @@ static enum err account_result(struct call *c, bool words)
     return err;
 }
 
+/* Whether an open account of this node has this identity already. */
+static bool identity_is_here(const struct node *node, const uint8_t seed[static WORDS_SEED])
+{
+    struct sign_pk id;
+    struct sign_sk sk;
+    bool here = false;
+    prim_sign_keypair(&id, &sk, seed);
+    secret_wipe(&sk, sizeof sk);
+    for (const struct account *me = node->accounts; me != NULL; me = me->next) {
+        here |= me->keys != NULL && memcmp(me->id.b, id.b, sizeof id.b) == 0;
+    }
+    return here;
+}
+
 enum err call_account_create(struct call *c)
 {
     struct slice words = slice_of(NULL, 0);
@@ -45,6 +59,9 @@ enum err call_account_create(struct call *c)
         return ERR_BUG;
     }
     enum err err = given ? words_decode(words, seed, &wrong) : ERR_OK;
+    if (err == ERR_OK && given && identity_is_here(c->node, seed)) {
+        err = ERR_EXISTS;
+    }
     if (err == ERR_OK) {
         err = account_create(c->node, c->step, c->root, given ? seed : NULL, &c->me);
     }

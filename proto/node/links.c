@@ -220,6 +220,22 @@ enum err links_anonymous(struct links *links, struct step *step, uint32_t accoun
     return open_own(links, step, &name, NULL, link);
 }
 
+enum err links_close_account(struct links *links, struct step *step, uint32_t account)
+{
+    struct node_link *next;
+    for (struct node_link *link = links->own; link != NULL; link = next) {
+        next = link->own_next;
+        if (link->purpose != LINK_FORWARD && link->account == account) {
+            enum err err = step_close(step, link->id, ERR_OK);
+            if (err != ERR_OK) {
+                return err;
+            }
+            links_remove(links, link->id);
+        }
+    }
+    return ERR_OK;
+}
+
 bool links_busy(const struct node_link *link)
 {
     bool busy = false;

@@ -90,6 +90,9 @@ enum err links_forward(struct links *links, struct step *step, const struct addr
  * key. Close it when the request is answered. */
 enum err links_anonymous(struct links *links, struct step *step, uint32_t account, uint32_t contact,
                          const struct address *address, struct node_link **link) PETREL_MUST_USE;
+/* Closes and forgets all links of an account, with what waits on them. */
+enum err links_close_account(struct links *links, struct step *step,
+                             uint32_t account) PETREL_MUST_USE;
 /* The link to another relay that all members share; NULL: none. */
 struct node_link *links_find_forward(const struct links *links, const struct address *address);
 /* Links that we opened for this purpose. */

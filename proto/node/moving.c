@@ -12,7 +12,8 @@
 #include "node/route.h"
 
 enum {
-    MOVING_LOOK_MS = 10000, /* between an acknowledgement and a look at relays that were left */
+    MOVING_LOOK_MS = 10000,     /* between an acknowledgement and a look at relays that were left */
+    MOVING_RECOUNT_MS = 600000, /* what waited at the attach, and has not come by then, is gone */
 };
 
 const char *home_role_name(enum home_role role)
@@ -111,7 +112,7 @@ static enum err use_again(struct account *me, struct step *step, const struct ad
     if (err == ERR_OK) {
         bool moved = !address_equal(&row.address, address);
         row.address = *address;
-        row.code = code;
+        row.code = code.len > 0 ? code : row.code;
         err = relay_row_put(step, me->keys, 0, &row);
         if (err == ERR_OK && moved) {
             err = list_again(me, step);
@@ -326,6 +327,15 @@ static enum err may_write(struct account *me, struct step *step, const struct co
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+/* What waited when we attached may have gone by itself: it is counted anew on another link. */
+static enum err count_again(struct account *me, struct step *step, struct home *home)
+{
+    enum err err = home_hang_up(me, step, home);
+    home->state = HOME_CONNECTING;
+    home->due = 0;
+    return err;
+}
+
 enum err moving_drained(struct account *me, struct step *step, struct home *home, bool *drained)
 {
     struct contact_row row = {.number = 0};
@@ -349,8 +359,9 @@ enum err moving_drained(struct account *me, struct step *step, struct home *home
         return err;
     }
     *drained = !may && home->owing == 0 && home->arrival == home->acked && !home->acking;
-    /* What waited when we attached may have gone by itself: it is counted anew on another link. */
-    return !may && home->owing > 0 ? home_hang_up(me, step, home) : ERR_OK;
+    bool recount =
+        !may && home->owing > 0 && step_now(step) - home->attached_ms >= MOVING_RECOUNT_MS;
+    return recount ? count_again(me, step, home) : ERR_OK;
 }
 
 void moving_look(struct account *me, struct step *step)

@@ -87,9 +87,9 @@ enum err node_account_erasing(struct turn *turn, uint32_t account, bool *erasing
 /* From here on nothing opens what it had. */
 static enum err erase(struct account *me, struct step *step)
 {
-    enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < LIMIT_HOMES; i++) {
-        err = home_hang_up(me, step, &me->homes[i]);
+    /* Its number may be another account's by the time that anything would be answered. */
+    enum err err = links_close_account(&me->node->links, step, me->number);
+    for (size_t i = 0; i < LIMIT_HOMES; i++) {
         me->homes[i] = (struct home){.due = UINT64_MAX};
     }
     account_close(me);

@@ -241,6 +241,39 @@ START_TEST(a_locked_identity_is_removed_at_once_or_not_at_all)
 }
 END_TEST
 
+START_TEST(no_identity_is_there_twice)
+{
+    struct people *p = people_new(147, 1);
+    struct person *a = &p->person[0];
+    uint8_t bytes[512];
+    char words[256];
+    ck_assert_ok(people_query(p, a->n, "account.words", NULL));
+    ck_assert(sim_result_str(a->n, "words", words, sizeof words));
+    struct writer w = writer_of(bytes, sizeof bytes);
+    sim_pair_str(&w, "words", words);
+    sim_pair_true(&w, "another");
+    ck_assert_err(sim_call(&p->sim, a->n, "account.create", 2, writer_done(&w)), ERR_EXISTS);
+    people_free(p);
+}
+END_TEST
+
+/* A link of an account that went must not bring answers to the next one of its number. */
+START_TEST(links_of_a_removed_identity_are_closed)
+{
+    struct person *who[3];
+    struct people *p = three(148, who);
+    struct person *c = who[2];
+    people_say(p, c, who[1], "c ", 0);
+    ck_assert_ok(remove_account(p, c, true));
+    for (const struct node_link *link = c->n->node->links.own; link != NULL;
+         link = link->own_next) {
+        ck_assert_uint_ne(link->account, c->account);
+    }
+    ck_assert(people_until(p, gone, c, HOUR));
+    people_free(p);
+}
+END_TEST
+
 START_TEST(there_are_so_many_identities_and_no_more)
 {
     struct people *p = people_new(146, 1);
@@ -274,6 +307,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_removal_goes_on_after_a_crash_at_any_point);
     tcase_add_test(tc, without_its_relay_a_removal_waits_a_day);
     tcase_add_test(tc, a_locked_identity_is_removed_at_once_or_not_at_all);
+    tcase_add_test(tc, no_identity_is_there_twice);
+    tcase_add_test(tc, links_of_a_removed_identity_are_closed);
     tcase_add_test(tc, there_are_so_many_identities_and_no_more);
 }
 

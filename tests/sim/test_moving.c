@@ -268,6 +268,26 @@ START_TEST(calls_about_relays_say_what_is_wrong)
 }
 END_TEST
 
+START_TEST(what_expired_in_a_left_queue_does_not_hold_it_open)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(130, true, &a, &b);
+    struct sim_node *other = sim_add(&p->sim, true);
+    sim_sleep(&p->sim, b->n);
+    use(p, other, a, false);
+    ck_assert(people_until(p, ready, a, HOUR));
+    sim_settle(&p->sim, HOUR);
+    ck_assert_int_eq(homes(a)[1].role, HOME_LEFT);
+    homes(a)[1].owing = 3; /* as if they had waited at the attach */
+    sim_wake(&p->sim, b->n);
+    people_quiet(p, HOUR);
+    ck_assert(!one_home(p, a));
+    ck_assert(people_until(p, one_home, a, 3 * HOUR));
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
@@ -277,6 +297,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_cannot_reach_the_first_queue_writes_to_the_second);
     tcase_add_test(tc, a_second_queue_is_given_up);
     tcase_add_test(tc, who_was_not_told_finds_the_new_queue_by_the_descriptor);
+    tcase_add_test(tc, what_expired_in_a_left_queue_does_not_hold_it_open);
     tcase_add_test(tc, calls_about_relays_say_what_is_wrong);
 }
 
