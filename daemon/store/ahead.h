@@ -13,9 +13,8 @@
 #include <stdint.h>
 
 enum {
-    AHEAD_LEAST =
-        1 << 18, /* bytes: the file is lengthened when it has less than half of this left, */
-    AHEAD_MOST = 1 << 22, /* by an eighth of what is used, but AHEAD_LEAST to this */
+    AHEAD_LEAST = 1 << 18, /* bytes; with less than half of it left the file is lengthened, */
+    AHEAD_MOST = 1 << 22,  /* by an eighth of what is used, within these two */
 };
 
 struct ahead {

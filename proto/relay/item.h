@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * item: one stored envelope at a relay: its payload in an arrival log (one log for each lifetime
- * class, key arrival u64, appended) and its narrow row in the queue index (queue u32 | arrival
- * u64). docs/protocol/04-relay.md, section 11.
+ * class, key arrival u64, appended) and its narrow row, first among the fresh ones (arrival u64,
+ * appended), then at its place in the queue index (queue u32 | arrival u64): relay/item_index.h.
+ * docs/protocol/04-relay.md, section 11.
  *
  * The index is the spent table: the row outlives the payload. It is not sealed: a nonce is noise to
  * all but the queue's reader, the hash is of ciphertext, and the queue's number is tied to its key
