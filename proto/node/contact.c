@@ -63,6 +63,7 @@ static enum err unseal(struct account *me, struct step *step, uint32_t contact,
             row.state = OUTBOX_WAITING;
             row.envelope = slice_of(NULL, 0);
             row.token = slice_of(NULL, 0);
+            row.lead = 0;
             err = outbox_row_put(step, me->keys, contact, order, &row);
         }
         order++;

@@ -173,7 +173,7 @@ enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
                 err = message_became(me, step, contact, order, MESSAGE_DELIVERED, ERR_OK);
             }
         } else {
-            behind++;
+            behind += row.lead == 0;
         }
         order++;
         arena_rewind(step->turn->arena, mark);
@@ -256,7 +256,7 @@ enum err outbox_send(struct account *me, struct step *step, struct work *work,
 {
     enum err err = ERR_OK;
     if (entry->state == OUTBOX_WAITING) {
-        err = outbox_seal(me, step, row, (uint8_t)contact_row_slot(row), entry);
+        err = outbox_seal(me, step, row, (uint8_t)contact_row_slot(row), order, entry);
         if (err == ERR_NOT_NOW) {
             return ERR_OK; /* an acknowledgement will wake us */
         }
@@ -296,19 +296,36 @@ static enum err forget(struct account *me, struct step *step, const struct conta
     return err == ERR_OK ? session_row_put(step, me->keys, row->number, (uint8_t)slot, saved) : err;
 }
 
-/* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
- * arrive, and does not when its time is over. */
+/* Takes the row out. failed: its message has failed. */
+static enum err take_out(struct account *me, struct step *step, uint32_t contact, uint64_t order,
+                         bool failed, enum err why)
+{
+    enum err err = outbox_row_del(step, me->keys, contact, order);
+    return err == ERR_OK && failed ? message_became(me, step, contact, order, MESSAGE_FAILED, why)
+                                   : err;
+}
+
+/* An entry, and all that is in its envelope. */
 enum err outbox_give_up(struct account *me, struct step *step, const struct contact_row *row,
                         uint64_t order, const struct outbox_row *entry, enum err why)
 {
+    struct outbox_row also;
+    uint64_t at = order + 1;
+    bool arrives = entry->state == OUTBOX_AT_RELAY && why != ERR_EXPIRED;
+    bool failed = !entry->ack_only && !arrives;
     enum err err = forget(me, step, row, entry);
     if (err == ERR_OK) {
-        err = outbox_row_del(step, me->keys, row->number, order);
+        err = take_out(me, step, row->number, order, failed, why);
     }
-    bool arrives = entry->state == OUTBOX_AT_RELAY && why != ERR_EXPIRED;
-    return err == ERR_OK && !entry->ack_only && !arrives
-               ? message_became(me, step, row->number, order, MESSAGE_FAILED, why)
-               : err;
+    while (err == ERR_OK && !entry->ack_only) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_batch_next(me, step, row->number, order, &at, &also);
+        if (err == ERR_OK) {
+            err = take_out(me, step, row->number, at, failed, why);
+        }
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 enum err outbox_clear(struct account *me, struct step *step, const struct contact_row *row,
@@ -342,6 +359,28 @@ static enum err check_receipt(const struct contact_row *row, const struct outbox
     return err == ERR_OK
                ? receipt_verify(&receipt, &row->queue_relay.node_id, &row->queue, entry->envelope)
                : err;
+}
+
+/* The entry, and all that is in its envelope, are at the relay. */
+static enum err now_there(struct account *me, struct step *step, uint32_t contact, uint64_t order)
+{
+    struct outbox_row also;
+    uint64_t at = order + 1;
+    enum err err = message_became(me, step, contact, order, MESSAGE_AT_RELAY, ERR_OK);
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_batch_next(me, step, contact, order, &at, &also);
+        if (err == ERR_OK) {
+            also.state = OUTBOX_AT_RELAY;
+            err = outbox_row_put(step, me->keys, contact, at, &also);
+        }
+        if (err == ERR_OK) {
+            err = message_became(me, step, contact, at, MESSAGE_AT_RELAY, ERR_OK);
+        }
+        at++;
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* The relay has the entry on disk, and has signed for it. */
@@ -378,8 +417,7 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
         row.state = CONTACT_REQUESTED;
         err = contact_row_put(step, me->keys, &row);
     }
-    return err == ERR_OK ? message_became(me, step, work->contact, order, MESSAGE_AT_RELAY, ERR_OK)
-                         : err;
+    return err == ERR_OK ? now_there(me, step, work->contact, order) : err;
 }
 
 /* The relay refused: what to change, and when to try again. */
