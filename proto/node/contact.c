@@ -231,17 +231,22 @@ enum err contact_requests(struct account *me, struct step *step, uint64_t *count
 }
 
 enum err contact_failed(struct account *me, struct step *step, struct work *work,
-                        const struct contact_row *row, enum err trouble)
+                        struct contact_row *row, enum err trouble)
 {
     work->trouble = trouble;
     work->due = UINT64_MAX;
     work->gave_up = true;
-    return contact_event(me, step, row, "contact.failed", trouble);
+    if (row->failed == (uint64_t)trouble) {
+        return ERR_OK; /* tried again because the node started */
+    }
+    row->failed = (uint64_t)trouble;
+    enum err err = contact_row_put(step, me->keys, row);
+    return err == ERR_OK ? contact_event(me, step, row, "contact.failed", trouble) : err;
 }
 
 /* Asks our own relay, over an anonymous link, for the descriptor of this period. */
 static enum err resolve(struct account *me, struct step *step, struct work *work,
-                        const struct contact_row *row)
+                        struct contact_row *row)
 {
     const struct home *home = home_main(me);
     if (home->address.port == 0) {
@@ -525,6 +530,7 @@ static enum err popped(struct account *me, struct step *step, struct work *work,
     work->bits = 0;
     work->mining = (struct mining){.wanted = false};
     work_wake(work);
+    row->failed = 0;
     return contact_row_put(step, me->keys, row);
 }
 

@@ -172,9 +172,10 @@ uint64_t removal_deadline(const struct account *me);
 /* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
 enum err contact_progress(struct account *me, struct step *step, struct work *work,
                           struct contact_row *row, bool *ready) PETREL_MUST_USE;
-/* Gives up until the user does something, and tells clients. */
+/* Gives up until the user does something or the node starts, and tells clients, unless they were
+ * told just that already and the user has done nothing since. Puts row. */
 enum err contact_failed(struct account *me, struct step *step, struct work *work,
-                        const struct contact_row *row, enum err trouble) PETREL_MUST_USE;
+                        struct contact_row *row, enum err trouble) PETREL_MUST_USE;
 enum err contact_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Accepts a request: state, answer, event. */

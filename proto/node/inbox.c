@@ -548,6 +548,7 @@ static enum err take_tokens(struct arrival *a)
     struct work *work = work_find(a->me, a->row.number);
     if (work != NULL && work->gave_up && a->in.tokens.len > 0) {
         work_wake(work); /* the price of a stamp was too high; now none is needed */
+        a->row.failed = 0;
     }
     return token_row_add(a->step, a->me->keys, a->row.number, a->in.tokens);
 }

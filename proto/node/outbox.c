@@ -46,6 +46,19 @@ enum err outbox_next_order(struct account *me, struct step *step, uint32_t conta
     return ERR_OK;
 }
 
+/* The user, or an answer, asks for another try: its failure is news again. */
+static enum err ask_again(struct account *me, struct step *step, uint32_t contact)
+{
+    struct contact_row row;
+    enum err err = contact_row_get(step, me->keys, contact, &row);
+    if (err == ERR_OK && row.failed != 0) {
+        row.failed = 0;
+        err = contact_row_put(step, me->keys, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 enum err outbox_add(struct account *me, struct step *step, uint32_t contact, struct slice content,
                     bool message, uint64_t *order)
 {
@@ -59,6 +72,9 @@ enum err outbox_add(struct account *me, struct step *step, uint32_t contact, str
         struct message_row row = {
             .state = MESSAGE_WAITING, .time = step_now(step), .content = content};
         err = message_row_put(step, me->keys, contact, *order, &row);
+    }
+    if (err == ERR_OK) {
+        err = ask_again(me, step, contact);
     }
     if (err != ERR_OK) {
         return err;
@@ -413,8 +429,9 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
     entry->at_relay_ms = step_now(step);
     entry->receipt = reply->receipt;
     err = outbox_row_put(step, me->keys, work->contact, order, entry);
-    if (err == ERR_OK && row.state == CONTACT_RESOLVING) {
-        row.state = CONTACT_REQUESTED;
+    if (err == ERR_OK && (row.state == CONTACT_RESOLVING || row.failed != 0)) {
+        row.state = row.state == CONTACT_RESOLVING ? CONTACT_REQUESTED : row.state;
+        row.failed = 0;
         err = contact_row_put(step, me->keys, &row);
     }
     return err == ERR_OK ? now_there(me, step, work->contact, order) : err;

@@ -135,6 +135,20 @@ START_TEST(an_invitation_is_used_twice_and_both_sides_hear_of_it)
     ck_assert_uint_eq(people_events(p, a, "invite.misused"), 0);
     sim_settle(&p->sim, 3 * (uint64_t)DAY);
     ck_assert_uint_eq(people_events(p, c, "contact.failed"), 1);
+    /* A start tries again, and says nothing that was said; what the user does is another matter. */
+    uint64_t frames = p->sim.frames;
+    sim_restart(&p->sim, c->n);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_gt(p->sim.frames, frames);
+    sim_restart(&p->sim, c->n);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_events(p, c, "contact.failed"), 1);
+    ck_assert_ok(people_send(p, c, a, "again"));
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_events(p, c, "contact.failed"), 2);
+    sim_restart(&p->sim, c->n);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_events(p, c, "contact.failed"), 2);
     people_free(p);
 }
 END_TEST
