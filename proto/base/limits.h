@@ -115,11 +115,12 @@ enum {
     LIMIT_NAME = 64,          /* a local name of a contact, UTF-8 bytes */
 
     /* content */
-    LIMIT_TEXT = 56 * 1024,   /* UTF-8 bytes of a text message */
-    LIMIT_REQUEST_TEXT = 256, /* UTF-8 bytes that come with a contact request */
-    LIMIT_BATCH = 32,         /* contents in one envelope, */
-    LIMIT_BATCH_CLASS = 2,    /* of this class at most: 16,384 bytes, */
-    LIMIT_BATCH_TOKENS = 16,  /* by who has fewer tokens than this */
+    LIMIT_TEXT = 56 * 1024,         /* UTF-8 bytes of a text message */
+    LIMIT_REQUEST_TEXT = 256,       /* UTF-8 bytes that come with a contact request */
+    LIMIT_BATCH = 32,               /* contents in one envelope, */
+    LIMIT_BATCH_CLASS = 2,          /* of this class at most: 16,384 bytes, */
+    LIMIT_BATCH_TOKENS = 16,        /* by who has fewer tokens than this, */
+    LIMIT_BATCH_SPAN_MS = 86400000, /* written within this time */
 
     /* storage (docs/protocol/08-at-rest.md) */
     LIMIT_KDF_OPS = 64,          /* Argon2id passes that an erase file may ask for */

@@ -64,6 +64,7 @@ static enum err unseal(struct account *me, struct step *step, uint32_t contact,
             row.envelope = slice_of(NULL, 0);
             row.token = slice_of(NULL, 0);
             row.receipt = slice_of(NULL, 0); /* it was for the other envelope */
+            row.lead = 0;
             err = outbox_row_put(step, me->keys, contact, order, &row);
         }
         order++;
@@ -237,17 +238,22 @@ enum err contact_alarm(struct account *me, struct step *step, const struct conta
 }
 
 enum err contact_failed(struct account *me, struct step *step, struct work *work,
-                        const struct contact_row *row, enum err trouble)
+                        struct contact_row *row, enum err trouble)
 {
     work->trouble = trouble;
     work->due = UINT64_MAX;
     work->gave_up = true;
-    return contact_alarm(me, step, row, trouble);
+    if (row->failed == (uint64_t)trouble) {
+        return ERR_OK; /* tried again because the node started */
+    }
+    row->failed = (uint64_t)trouble;
+    enum err err = contact_row_put(step, me->keys, row);
+    return err == ERR_OK ? contact_alarm(me, step, row, trouble) : err;
 }
 
 /* Asks our own relay, over an anonymous link, for the descriptor of this period. */
 static enum err resolve(struct account *me, struct step *step, struct work *work,
-                        const struct contact_row *row)
+                        struct contact_row *row)
 {
     const struct home *home = home_main(me);
     if (home->address.port == 0) {
@@ -611,6 +617,7 @@ static enum err bundled(struct account *me, struct step *step, struct work *work
     work->bits = 0;
     work->mining = (struct mining){.wanted = false};
     work_wake(work);
+    row->failed = 0;
     return contact_row_put(step, me->keys, row);
 }
 

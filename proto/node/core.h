@@ -15,6 +15,7 @@
  *   outbox.c    messages out, until acknowledged end to end
  *   outbox_seal.c  what goes into their envelopes
  *   evidence.c  what relays signed for and did not deliver; audit.c lists it
+ *   outbox_batch.c several messages in one envelope
  *   pump.c      what to do next for each contact, and when
  *   inbox.c     envelopes in
  *   command.c   calls over the control interface
@@ -180,9 +181,10 @@ enum err contact_progress(struct account *me, struct step *step, struct work *wo
 /* Tells clients what is wrong with this contact, and goes on. */
 enum err contact_alarm(struct account *me, struct step *step, const struct contact_row *row,
                        enum err trouble) PETREL_MUST_USE;
-/* Gives up until the user does something, and tells clients. */
+/* Gives up until the user does something or the node starts, and tells clients, unless they were
+ * told just that already and the user has done nothing since. Puts row. */
 enum err contact_failed(struct account *me, struct step *step, struct work *work,
-                        const struct contact_row *row, enum err trouble) PETREL_MUST_USE;
+                        struct contact_row *row, enum err trouble) PETREL_MUST_USE;
 enum err contact_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Accepts a request: state, answer, event. */
@@ -249,16 +251,17 @@ enum err outbox_load(struct account *me, struct step *step) PETREL_MUST_USE;
 /* Adds an entry at the end; *order: its place, also in the history when message. */
 enum err outbox_add(struct account *me, struct step *step, uint32_t contact, struct slice content,
                     bool message, uint64_t *order) PETREL_MUST_USE;
-/* Seals entry (content, or an ack-only body) on the session in slot; saves session and contact, but
- * not the entry. ERR_NOT_NOW: too much is unacknowledged, or an ack-only body is not owed. */
+/* Seals entry (content, or an ack-only body) on the session in slot; saves session, contact and
+ * what goes along in a batch, but not the entry. ERR_NOT_NOW: too much is unacknowledged, or an
+ * ack-only body is not owed. */
 enum err outbox_seal(struct account *me, struct step *step, struct contact_row *row, uint8_t slot,
-                     struct outbox_row *entry) PETREL_MUST_USE;
+                     uint64_t order, struct outbox_row *entry) PETREL_MUST_USE;
 /* Seals the entry when it waits, then deposits it. */
 enum err outbox_send(struct account *me, struct step *step, struct work *work,
                      struct contact_row *row, uint64_t order,
                      struct outbox_row *entry) PETREL_MUST_USE;
-/* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
- * arrive, and does not when its time is over. */
+/* Takes an entry out for good, and all that is in its envelope. Its message has failed, unless the
+ * relay has it: then it may still arrive, and does not when its time is over. */
 enum err outbox_give_up(struct account *me, struct step *step, const struct contact_row *row,
                         uint64_t order, const struct outbox_row *entry,
                         enum err why) PETREL_MUST_USE;
@@ -278,6 +281,26 @@ enum err outbox_next_order(struct account *me, struct step *step, uint32_t conta
                            uint64_t *order) PETREL_MUST_USE;
 /* Entries of all contacts. */
 enum err outbox_count(struct account *me, struct step *step, uint64_t *count) PETREL_MUST_USE;
+
+/* outbox_batch.c */
+/* What goes into one envelope. */
+struct outbox_batch {
+    struct slice content;        /* of the body */
+    size_t count;                /* of entries, from 1 */
+    uint64_t order[LIMIT_BATCH]; /* of each; the first is the lead, whose row has the envelope */
+};
+/* The entry at order alone, or with those behind it that wait too, in `room` bytes at most: when we
+ * hold few tokens for the contact. */
+enum err outbox_batch_gather(struct account *me, struct step *step, uint32_t contact,
+                             uint64_t order, const struct outbox_row *entry, size_t room,
+                             struct outbox_batch *batch) PETREL_MUST_USE;
+/* Notes at all but the lead that the lead's envelope, which was just sealed, holds them. */
+enum err outbox_batch_sealed(struct account *me, struct step *step, uint32_t contact,
+                             const struct outbox_batch *batch,
+                             const struct outbox_row *lead) PETREL_MUST_USE;
+/* The first entry from *order on that is in the envelope of lead. ERR_NOT_FOUND. */
+enum err outbox_batch_next(struct account *me, struct step *step, uint32_t contact, uint64_t lead,
+                           uint64_t *order, struct outbox_row *row) PETREL_MUST_USE;
 
 /* pump.c */
 /* Does what is due for each contact that has something to do. */

@@ -15,6 +15,7 @@
 
 #include "base/hex.h"
 #include "base/secret.h"
+#include "node/batch.h"
 #include "node/content.h"
 #include "node/core.h"
 #include "node/device.h"
@@ -193,12 +194,21 @@ static enum err room_for_request(struct arrival *a)
     return err == ERR_OK && waiting >= LIMIT_REQUESTS ? ERR_QUOTA : err;
 }
 
-/* A message of somebody who was not accepted. */
+/* Whether it is, or holds, a message: too early from somebody who was not accepted. */
 static bool too_early(const struct arrival *a)
 {
+    struct batch batch;
     struct content content;
-    return a->in.has_content && content_decode(a->in.content, &content) == ERR_OK &&
-           content.type < CONTENT_REQUEST;
+    if (!a->in.has_content || batch_read(a->in.content, &batch) != ERR_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < batch.count; i++) {
+        if (content_decode(batch.content[i], &content) == ERR_OK &&
+            content.type < CONTENT_REQUEST) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The contact of this ID, or a new one (not put yet) under `number`, when that is free. */
@@ -416,7 +426,7 @@ static void event_contact(struct event *event, const struct contact_row *row)
 }
 
 /* Adds a message to the history, once. */
-static enum err take_message(struct arrival *a, const struct content *content)
+static enum err take_message(struct arrival *a, struct slice bytes, const struct content *content)
 {
     struct step *step = a->step;
     struct seal_keys *keys = a->me->keys;
@@ -427,7 +437,7 @@ static enum err take_message(struct arrival *a, const struct content *content)
     }
     struct message_row row = {.state = MESSAGE_RECEIVED,
                               .time = step_now(step),
-                              .content = a->in.content,
+                              .content = bytes,
                               .deposited = a->deposited_ms,
                               .gap = a->in.gap};
     err = outbox_next_order(a->me, step, a->row.number, &order);
@@ -474,10 +484,11 @@ static enum err take_request(struct arrival *a, const struct content *content)
     return event_commit(a->step, a->me->keys, &event);
 }
 
-static enum err take_content(struct arrival *a)
+/* One content, as if it had come alone. */
+static enum err take_one(struct arrival *a, struct slice bytes)
 {
     struct content content;
-    if (content_decode(a->in.content, &content) != ERR_OK) {
+    if (content_decode(bytes, &content) != ERR_OK) {
         return ERR_OK; /* acknowledged, since no retry would make it better */
     }
     if (content.type == CONTENT_REQUEST) {
@@ -499,7 +510,23 @@ static enum err take_content(struct arrival *a)
             work_wake(work); /* messages that waited for this */
         }
     }
-    return content.type >= CONTENT_REQUEST ? ERR_OK : take_message(a, &content);
+    return content.type >= CONTENT_REQUEST ? ERR_OK : take_message(a, bytes, &content);
+}
+
+/* What the body held: one content, or a batch in its order. */
+static enum err take_content(struct arrival *a)
+{
+    struct batch batch;
+    if (batch_read(a->in.content, &batch) != ERR_OK) {
+        return ERR_OK; /* as with one that is out of form */
+    }
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < batch.count; i++) {
+        struct arena_mark mark = arena_mark(a->step->turn->arena);
+        err = take_one(a, batch.content[i]);
+        arena_rewind(a->step->turn->arena, mark); /* many batches come in one turn */
+    }
+    return err;
 }
 
 /* What the session noticed beside the content. */
@@ -525,6 +552,7 @@ static enum err take_tokens(struct arrival *a)
     struct work *work = work_find(a->me, a->row.number);
     if (work != NULL && work->gave_up && a->in.tokens.len > 0) {
         work_wake(work); /* the price of a stamp was too high; now none is needed */
+        a->row.failed = 0;
     }
     return token_row_add(a->step, a->me->keys, a->row.number, a->in.tokens);
 }

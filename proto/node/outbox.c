@@ -49,6 +49,19 @@ enum err outbox_next_order(struct account *me, struct step *step, uint32_t conta
     return ERR_OK;
 }
 
+/* The user, or an answer, asks for another try: its failure is news again. */
+static enum err ask_again(struct account *me, struct step *step, uint32_t contact)
+{
+    struct contact_row row;
+    enum err err = contact_row_get(step, me->keys, contact, &row);
+    if (err == ERR_OK && row.failed != 0) {
+        row.failed = 0;
+        err = contact_row_put(step, me->keys, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 enum err outbox_add(struct account *me, struct step *step, uint32_t contact, struct slice content,
                     bool message, uint64_t *order)
 {
@@ -62,6 +75,9 @@ enum err outbox_add(struct account *me, struct step *step, uint32_t contact, str
         struct message_row row = {
             .state = MESSAGE_WAITING, .time = step_now(step), .content = content};
         err = message_row_put(step, me->keys, contact, *order, &row);
+    }
+    if (err == ERR_OK) {
+        err = ask_again(me, step, contact);
     }
     if (err != ERR_OK) {
         return err;
@@ -179,7 +195,7 @@ enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
                 err = message_became(me, step, contact, order, MESSAGE_DELIVERED, ERR_OK);
             }
         } else {
-            behind++;
+            behind += row.lead == 0;
         }
         order++;
         arena_rewind(step->turn->arena, mark);
@@ -288,7 +304,7 @@ enum err outbox_send(struct account *me, struct step *step, struct work *work,
 {
     enum err err = ERR_OK;
     if (entry->state == OUTBOX_WAITING) {
-        err = outbox_seal(me, step, row, (uint8_t)contact_row_slot(row), entry);
+        err = outbox_seal(me, step, row, (uint8_t)contact_row_slot(row), order, entry);
         if (err == ERR_NOT_NOW) {
             return ERR_OK; /* an acknowledgement will wake us */
         }
@@ -338,26 +354,43 @@ static enum err request_over(struct account *me, struct step *step, const struct
     return request ? contact_alarm(me, step, row, ERR_EXPIRED) : ERR_OK;
 }
 
-/* Takes an entry out for good. Its message has failed, unless the relay has it: then it may still
- * arrive, and does not when its time is over. */
+/* Takes the row out. failed: its message has failed. */
+static enum err take_out(struct account *me, struct step *step, uint32_t contact, uint64_t order,
+                         bool failed, enum err why)
+{
+    enum err err = outbox_row_del(step, me->keys, contact, order);
+    return err == ERR_OK && failed ? message_became(me, step, contact, order, MESSAGE_FAILED, why)
+                                   : err;
+}
+
+/* An entry, and all that is in its envelope. */
 enum err outbox_give_up(struct account *me, struct step *step, const struct contact_row *row,
                         uint64_t order, const struct outbox_row *entry, enum err why)
 {
     struct outbox_row last = *entry;
+    struct outbox_row also;
+    uint64_t at = order + 1;
+    bool arrives = entry->state == OUTBOX_AT_RELAY && why != ERR_EXPIRED;
+    bool failed = !entry->ack_only && !arrives;
     enum err err = forget(me, step, row, entry);
     if (err == ERR_OK) {
         err = evidence_note(step, me->keys, row, order, &last, why);
     }
     if (err == ERR_OK) {
-        err = outbox_row_del(step, me->keys, row->number, order);
+        err = take_out(me, step, row->number, order, failed, why);
     }
     if (err == ERR_OK && why == ERR_EXPIRED) {
         err = request_over(me, step, row, entry);
     }
-    bool arrives = entry->state == OUTBOX_AT_RELAY && why != ERR_EXPIRED;
-    return err == ERR_OK && !entry->ack_only && !arrives
-               ? message_became(me, step, row->number, order, MESSAGE_FAILED, why)
-               : err;
+    while (err == ERR_OK && !entry->ack_only) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_batch_next(me, step, row->number, order, &at, &also);
+        if (err == ERR_OK) {
+            err = take_out(me, step, row->number, at, failed, why);
+        }
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 enum err outbox_clear(struct account *me, struct step *step, const struct contact_row *row,
@@ -417,6 +450,28 @@ static enum err note_receipt(struct account *me, struct step *step, struct work 
     return contact_row_put(step, me->keys, row);
 }
 
+/* The entry, and all that is in its envelope, are at the relay. */
+static enum err now_there(struct account *me, struct step *step, uint32_t contact, uint64_t order)
+{
+    struct outbox_row also;
+    uint64_t at = order + 1;
+    enum err err = message_became(me, step, contact, order, MESSAGE_AT_RELAY, ERR_OK);
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_batch_next(me, step, contact, order, &at, &also);
+        if (err == ERR_OK) {
+            also.state = OUTBOX_AT_RELAY;
+            err = outbox_row_put(step, me->keys, contact, at, &also);
+        }
+        if (err == ERR_OK) {
+            err = message_became(me, step, contact, at, MESSAGE_AT_RELAY, ERR_OK);
+        }
+        at++;
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* The relay has the entry on disk, and has signed for it. */
 static enum err at_relay(struct account *me, struct step *step, struct work *work, uint64_t order,
                          struct outbox_row *entry, const struct queue_deposit_reply *reply)
@@ -453,12 +508,12 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
     entry->at_relay_ms = step_now(step);
     entry->receipt = reply->receipt;
     err = outbox_row_put(step, me->keys, work->contact, order, entry);
-    if (err == ERR_OK && row.state == CONTACT_RESOLVING) {
-        row.state = CONTACT_REQUESTED;
+    if (err == ERR_OK && (row.state == CONTACT_RESOLVING || row.failed != 0)) {
+        row.state = row.state == CONTACT_RESOLVING ? CONTACT_REQUESTED : row.state;
+        row.failed = 0;
         err = contact_row_put(step, me->keys, &row);
     }
-    return err == ERR_OK ? message_became(me, step, work->contact, order, MESSAGE_AT_RELAY, ERR_OK)
-                         : err;
+    return err == ERR_OK ? now_there(me, step, work->contact, order) : err;
 }
 
 /* A token that we had not used was spent. Before their first answer it is the invitation's: then

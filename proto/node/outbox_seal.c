@@ -90,8 +90,19 @@ static void tell(struct contact_row *row, const struct route *route, const struc
     out->route = route->bytes;
 }
 
+/* The content of the body: the entry's, or of several. Where our queues are must fit as well. */
+static enum err fill(struct account *me, struct step *step, const struct session *s,
+                     const struct contact_row *row, uint64_t order, const struct outbox_row *entry,
+                     struct outbox_batch *batch)
+{
+    size_t room = session_room(s, LIMIT_BATCH_CLASS);
+    size_t route = LIMIT_BODY_ROUTE + OUTBOX_FIELD;
+    return outbox_batch_gather(me, step, row->number, order, entry, room > route ? room - route : 0,
+                               batch);
+}
+
 enum err outbox_seal(struct account *me, struct step *step, struct contact_row *row, uint8_t slot,
-                     struct outbox_row *entry)
+                     uint64_t order, struct outbox_row *entry)
 {
     struct arena *arena = step->turn->arena;
     struct slice saved;
@@ -105,7 +116,11 @@ enum err outbox_seal(struct account *me, struct step *step, struct contact_row *
         !stock_is_low(row, step_now(step))) {
         err = ERR_NOT_NOW;
     }
-    struct session_out out = {.content = entry->content};
+    struct outbox_batch batch = {.count = 1};
+    if (err == ERR_OK) {
+        err = fill(me, step, s, row, order, entry, &batch);
+    }
+    struct session_out out = {.content = batch.content};
     struct route route = {.mark = 0};
     if (err == ERR_OK) {
         err = route_own(me, step, &route);
@@ -126,6 +141,9 @@ enum err outbox_seal(struct account *me, struct step *step, struct contact_row *
         err = session_save(s, arena, &saved);
     }
     session_free(s);
+    if (err == ERR_OK) {
+        err = outbox_batch_sealed(me, step, row->number, &batch, entry);
+    }
     if (err == ERR_OK) {
         err = session_row_put(step, me->keys, row->number, slot, saved);
     }

@@ -86,7 +86,7 @@ static enum err make_acks(struct account *me, struct step *step, struct work *wo
         entry = (struct outbox_row){.ack_only = true,
                                     .anyway = work->unread && (int)slot == contact_row_slot(row),
                                     .created = now};
-        err = outbox_seal(me, step, row, (uint8_t)slot, &entry);
+        err = outbox_seal(me, step, row, (uint8_t)slot, OUTBOX_ACKS, &entry);
         if (err == ERR_OK) {
             work->acked_ms = now;
             err =
@@ -110,7 +110,7 @@ static enum err next_entry(struct account *me, struct step *step, struct work *w
     }
     *order = work->head;
     err = outbox_row_next(step, me->keys, work->contact, order, entry);
-    while (err == ERR_OK && entry->state == OUTBOX_AT_RELAY) {
+    while (err == ERR_OK && (entry->state == OUTBOX_AT_RELAY || entry->lead != 0)) {
         work->head = ++*order;
         err = outbox_row_next(step, me->keys, work->contact, order, entry);
     }
@@ -122,6 +122,9 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
                         struct contact_row *row, uint64_t order, struct outbox_row *entry)
 {
     uint64_t now = step_now(step);
+    if (entry->lead != 0) {
+        return ERR_OK; /* goes with its lead */
+    }
     if (now - entry->created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
         work_resume(work); /* a session that was full may go on */
         row->told = 0;     /* it may have been what told them of our queue */

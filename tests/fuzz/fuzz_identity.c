@@ -4,7 +4,8 @@
  * rest: device_list (0), descriptor (1), content (2), bundle (3).
  * decodes: tests/fuzz/parts/device_list.c tests/fuzz/parts/descriptor.c tests/fuzz/parts/content.c
  * decodes: tests/fuzz/parts/bundle.c proto/node/device.c proto/crypto/signed.c
- * decodes: proto/node/descriptor.c proto/node/content.c proto/node/bundle.c proto/base/pack.c
+ * decodes: proto/node/descriptor.c proto/node/content.c proto/node/bundle.c proto/node/batch.c
+ * decodes: proto/base/pack.c
  */
 #include "fuzz/parts/parts.h"
 
