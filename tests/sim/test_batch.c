@@ -203,7 +203,7 @@ START_TEST(batches_under_crashes_and_cut_links_come_once_and_in_order)
 {
     unsigned together = 0;
     uint64_t crashes = 0;
-    for (uint64_t seed = 100; seed < 106; seed++) {
+    for (uint64_t seed = 100; seed < 104; seed++) {
         struct person *a;
         struct person *b;
         struct deposits d;
@@ -233,8 +233,8 @@ START_TEST(batches_under_crashes_and_cut_links_come_once_and_in_order)
         people_in_order(p, a, b, "b ", MANY);
         people_free(p);
     }
-    ck_assert_uint_gt(crashes, 50);
-    ck_assert_uint_gt(together, 6 * 5);
+    ck_assert_uint_gt(crashes, 30);
+    ck_assert_uint_gt(together, 4 * 5);
 }
 END_TEST
 
@@ -244,7 +244,7 @@ START_TEST(a_crash_before_any_put_loses_and_doubles_nothing)
     struct person *a;
     struct person *b;
     uint64_t crashes = 0;
-    for (uint64_t k = 1; k < 120; k += 7) {
+    for (uint64_t k = 1; k < 120; k += 11) {
         struct people *p = two_with(120 + k, 3, &a, &b);
         write_offline(p, a, b, 12);
         sim_crash_at(a->n, k);
@@ -255,7 +255,7 @@ START_TEST(a_crash_before_any_put_loses_and_doubles_nothing)
         crashes += a->n->crashes + b->n->crashes;
         people_free(p);
     }
-    ck_assert_uint_gt(crashes, 12);
+    ck_assert_uint_gt(crashes, 8);
 }
 END_TEST
 
