@@ -22,7 +22,7 @@ static bool may_join(const struct outbox_row *entry)
            content_decode(entry->content, &content) == ERR_OK && content.type < CONTENT_REQUEST;
 }
 
-/* Fewer tokens than make it worth while to save them? */
+/* Whether we hold so few tokens for the contact that they are worth saving. */
 static enum err few_tokens(struct account *me, struct step *step, uint32_t contact, bool *few)
 {
     uint64_t have;
