@@ -738,7 +738,8 @@ static enum err open_and_take(struct arrival *a)
         }
     } else if (err == ERR_REPLAY && a->row.state != CONTACT_BLOCKED) {
         err = owe_ack(a); /* our acknowledgement did not get through */
-    } else if (err == ERR_DECRYPT && a->token_of != 0 && contact_row_may_talk(&a->row)) {
+    } else if (err == ERR_DECRYPT && a->token_of != 0 && contact_row_may_talk(&a->row) &&
+               stock_holds(&a->row, a->counter)) {
         err = owe_sign(a);
     }
     return err;

@@ -131,3 +131,10 @@ void stock_reset(struct contact_row *row)
     row->before_back = 0;
     row->epoch_back = 0;
 }
+
+bool stock_holds(const struct contact_row *row, uint32_t counter)
+{
+    uint32_t next = 0;
+    return row->held_known && counter > 0 && held_next(row->held, counter - 1, &next) &&
+           next == counter;
+}

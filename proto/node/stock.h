@@ -34,6 +34,8 @@ enum err stock_spent(struct arena *arena, struct contact_row *row,
                      uint32_t counter) PETREL_MUST_USE;
 /* row->held is what it holds now. */
 enum err stock_held(struct arena *arena, struct contact_row *row, uint64_t now_ms) PETREL_MUST_USE;
+/* Whether this one did not come back yet, as far as is known. */
+bool stock_holds(const struct contact_row *row, uint32_t counter);
 /* What it holds is worth nothing any more. */
 void stock_reset(struct contact_row *row);
 
