@@ -173,8 +173,17 @@ static void root_adopt(struct engine *e, const struct node_root *root)
     e->roots[e->nroots++] = *root;
 }
 
-/* After a commit: the R of an account.create or account.unlock that went well is the account's, and
- * that of an account that is to be erased is nobody's any more. */
+/* The R of an account that is to be erased is nobody's any more. */
+static void forget_erased(struct engine *e, const struct node_outputs *outs)
+{
+    for (const struct node_output *o = outs->first; o != NULL; o = o->next) {
+        if (o->kind == NODE_OUT_ERASE) {
+            root_forget(e, o->account);
+        }
+    }
+}
+
+/* After a commit: the R of an account.create or account.unlock that went well is the account's. */
 static void adopt_roots(struct engine *e, const struct engine_inputs *done,
                         const struct node_outputs *outs)
 {
@@ -185,11 +194,7 @@ static void adopt_roots(struct engine *e, const struct engine_inputs *done,
             root_adopt(e, &i->root);
         }
     }
-    for (const struct node_output *o = outs->first; o != NULL; o = o->next) {
-        if (o->kind == NODE_OUT_ERASE) {
-            root_forget(e, o->account);
-        }
-    }
+    forget_erased(e, outs);
     pthread_mutex_unlock(&e->mutex);
 }
 
@@ -219,6 +224,11 @@ static enum err core_load(struct engine *e, struct node_outputs *outs)
         }
     }
     turn_end(e);
+    if (err == ERR_OK) {
+        pthread_mutex_lock(&e->mutex);
+        forget_erased(e, outs);
+        pthread_mutex_unlock(&e->mutex);
+    }
     return err;
 }
 

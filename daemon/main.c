@@ -19,6 +19,7 @@
 #include "daemon/config.h"
 #include "daemon/engine.h"
 #include "daemon/home.h"
+#include "daemon/hostenv.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/sd.h"
 #include "daemon/keyring.h"
@@ -264,12 +265,35 @@ static enum err open_node_keys(struct daemon *d)
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the node's key", err);
 }
 
-/* Opens one account when that needs nobody: with its key file, or the passphrase given. */
+/* Whether it is being removed, and its files may be half destroyed. */
+static enum err is_erasing(struct daemon *d, uint32_t account, bool *erasing)
+{
+    struct store_lmdb_reader *reader = NULL;
+    struct store store;
+    struct arena arena;
+    struct env env = hostenv_at(hostenv_wall_ms());
+    enum err err = store_lmdb_read_begin(d->db, &reader, &store);
+    if (err != ERR_OK) {
+        return err;
+    }
+    arena_init(&arena, LIMIT_TURN_ARENA);
+    struct turn turn = {.env = &env, .store = &store, .arena = &arena};
+    err = node_account_erasing(&turn, account, erasing);
+    arena_fini(&arena);
+    store_lmdb_read_end(reader);
+    return err;
+}
+
+/* Opens one account when that needs nobody: with its key file, or the passphrase given. One whose
+ * key does not open it stays locked, and takes no other with it; a passphrase that was given must
+ * be right. */
 static enum err open_account(struct daemon *d, uint32_t account, uint8_t *passphrase)
 {
     size_t len = 0;
-    enum err err = ERR_OK;
-    enum keyring_account kind = keyring_account_kind(d->home_path, account);
+    bool erasing = false;
+    enum err err = is_erasing(d, account, &erasing);
+    enum keyring_account kind =
+        erasing ? KEYRING_NONE : keyring_account_kind(d->home_path, account);
     if (kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
         err = read_passphrase(d->options.passphrase_fd, passphrase, &len);
         d->options.passphrase_fd = -1; /* it was for this one */
@@ -279,6 +303,12 @@ static enum err open_account(struct daemon *d, uint32_t account, uint8_t *passph
         err = keyring_account_open(d->home_path, account, slice_of(passphrase, len), root->r);
         root->account = account;
         d->nroots += err == ERR_OK;
+        if (kind == KEYRING_KEY_FILE && (err == ERR_CORRUPT || err == ERR_WRONG_KEY)) {
+            logger_log(&d->log, LOGGER_ERROR, "an account stays locked",
+                       "account=%u err=%s reason=\"%s\"", (unsigned)account, err_name(err),
+                       err_message(err));
+            err = ERR_OK;
+        }
     }
     return err;
 }

@@ -221,6 +221,12 @@ enum err accounts_load(struct node *node, struct step *step, const struct node_r
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+void account_queues_changed(struct account_row *row, uint64_t now_ms)
+{
+    row->device_list = slice_of(NULL, 0);
+    row->queues_ms = now_ms > row->queues_ms ? now_ms : row->queues_ms + 1;
+}
+
 enum err account_next_contact(struct account *me, struct step *step, uint32_t *number)
 {
     struct account_row row;

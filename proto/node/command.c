@@ -161,7 +161,7 @@ static enum err named_account(const struct node *node, struct slice params, stru
     uint64_t number = 0;
     if (!params_uint(params, "account", &number)) {
         *me = node->accounts;
-        while (*me != NULL && (*me)->removed) {
+        while (*me != NULL && (*me)->removing) {
             *me = (*me)->next;
         }
         return ERR_OK;

@@ -120,8 +120,37 @@ static enum err contact_result(struct call *c, const struct contact_row *row)
     return ERR_OK;
 }
 
+/* A new invitation of somebody whom we asked, or who was a contact already: it says where they are
+ * now, which what we have may not. */
+static enum err invited_again(struct call *c, struct contact_row *row,
+                              const struct contact_row *link, struct slice token)
+{
+    struct work *work = work_get(c->me, row->number);
+    if (work == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    row->has_record = true;
+    row->relay = link->relay;
+    row->record = link->record;
+    row->failed = 0;
+    if (row->state == CONTACT_ACCEPTED) {
+        work->lost = true; /* the list there says where their queues are */
+        work->found = true;
+        work_wake(work);
+        return contact_row_put(c->step, c->me->keys, row);
+    }
+    row->invite = link->invite;
+    enum err err = contact_restart(c->me, c->step, work, row);
+    row->pop_token = link->pop_token;
+    if (err == ERR_OK) {
+        err = contact_row_put(c->step, c->me->keys, row);
+    }
+    return err == ERR_OK ? token_row_add(c->step, c->me->keys, row->number, token) : err;
+}
+
 /* contact.add for somebody who is known already. */
-static enum err add_known(struct call *c, struct contact_row *row)
+static enum err add_known(struct call *c, struct contact_row *row, const struct contact_row *link,
+                          struct slice token)
 {
     enum err err = ERR_OK;
     switch (row->state) {
@@ -132,6 +161,7 @@ static enum err add_known(struct call *c, struct contact_row *row)
     case CONTACT_RESOLVING:
     case CONTACT_REQUESTED:
     case CONTACT_ACCEPTED:
+        err = link->has_record ? invited_again(c, row, link, token) : ERR_OK;
         break;
     }
     return err == ERR_OK ? contact_result(c, row) : err;
@@ -180,8 +210,9 @@ enum err call_contact_add(struct call *c)
     uint32_t known;
     err = contact_row_find(step, keys, &row.id, &known);
     if (err == ERR_OK) {
-        err = contact_row_get(step, keys, known, &row);
-        return err == ERR_OK ? add_known(c, &row) : err;
+        struct contact_row old;
+        err = contact_row_get(step, keys, known, &old);
+        return err == ERR_OK ? add_known(c, &old, &row, token) : err;
     }
     if (err == ERR_NOT_FOUND) {
         err = take_name(c, &row);

@@ -157,6 +157,10 @@ enum err contact_take_list(struct account *me, struct step *step, struct contact
         return err == ERR_OK && age == LIST_REVOKED ? ERR_STALE : err;
     }
     row->list = list_bytes;
+    if (list->created_ms < row->queues_ms) {
+        return ERR_OK; /* what they have told us since is newer than this list */
+    }
+    row->queues_ms = list->created_ms;
     row->has_record = true;
     row->relay = entry->record.relay;
     row->record = entry->record.key;
@@ -279,6 +283,25 @@ static enum err resolve(struct account *me, struct step *step, struct work *work
     return work_request(work, step, link, FRAME_DESCRIPTOR_GET, writer_done(&w), 0);
 }
 
+/* A descriptor that names an older list than the one that is known leads nowhere. */
+static enum err not_older(struct step *step, const struct contact_row *row,
+                          const struct descriptor *descriptor)
+{
+    if (row->list.len == 0) {
+        return ERR_OK;
+    }
+    struct device_list *known = arena_alloc(step->turn->arena, sizeof *known);
+    if (known == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (device_list_open(row->list, &row->id, known) != ERR_OK) {
+        return ERR_CORRUPT;
+    }
+    bool older = descriptor->list_version < known->version &&
+                 descriptor->created_ms < known->created_ms; /* a restored account begins anew */
+    return older ? ERR_STALE : ERR_OK;
+}
+
 /* What the contact's descriptor says goes into row. PEER: there is none, or it is not theirs. */
 static enum err take_descriptor(struct step *step, const struct work *work, struct contact_row *row,
                                 const struct descriptor_get_reply *reply)
@@ -294,6 +317,10 @@ static enum err take_descriptor(struct step *step, const struct work *work, stru
     }
     if (err != ERR_OK) {
         return err; /* the last: a relay that lies, or something new */
+    }
+    err = not_older(step, row, &descriptor);
+    if (err != ERR_OK) {
+        return err;
     }
     struct slice hash = slice_of(descriptor.list_hash, sizeof descriptor.list_hash);
     row->list_hash = arena_copy(step->turn->arena, hash);

@@ -39,23 +39,25 @@ struct foreign;
 struct work {
     struct work *next;
     uint32_t contact;
-    bool in_flight;        /* a request for it is unanswered */
-    uint64_t due;          /* when to go on; UINT64_MAX: an event will say */
-    uint32_t attempts;     /* failures in a row */
-    enum err trouble;      /* the last failure */
-    bool gave_up;          /* until the user does something */
-    unsigned bits;         /* what its relay asked for a stamp; 0: the default */
-    uint64_t head;         /* outbox entries below this order are at the relay */
-    uint64_t ack_due;      /* when to send an ack-only body; UINT64_MAX: none owed */
-    uint64_t acked_ms;     /* when the last one was made */
-    bool unread;           /* something of theirs did not open: they are to hear that we are here */
-    bool ack_again;        /* look whether one is owed when the one that waits has left */
-    bool second;           /* the deposit under way goes to their second queue */
-    uint64_t second_until; /* their second queue is the first to be tried until then */
-    bool lost;             /* their queues are gone: their descriptor may say where they are now; */
-    bool found;            /* it did, and their list is to be fetched */
-    uint64_t look_ms;      /* next look at what the relay has and nobody acknowledged */
-    uint64_t period;       /* of the descriptor that was asked for */
+    bool in_flight;    /* a request for it is unanswered */
+    uint64_t due;      /* when to go on; UINT64_MAX: an event will say */
+    uint32_t attempts; /* failures in a row */
+    enum err trouble;  /* the last failure */
+    bool gave_up;      /* until the user does something */
+    unsigned bits;     /* what its relay asked for a stamp; 0: the default */
+    uint64_t head;     /* outbox entries below this order are at the relay */
+    uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
+    uint64_t acked_ms; /* when the last one was made */
+    bool unread;       /* something of theirs did not open: they are to hear that we are here */
+    bool ack_again;    /* look whether one is owed when the one that waits has left */
+    bool second;       /* the deposit under way goes to their second queue; */
+    struct sign_pk asked_relay; /* it, or the last one, went to this relay, */
+    struct sign_pk asked_queue; /* and this queue there */
+    uint64_t second_until;      /* their second queue is the first to be tried until then */
+    bool lost;        /* their queues are gone: their descriptor may say where they are now; */
+    bool found;       /* it did, and their list is to be fetched */
+    uint64_t look_ms; /* next look at what the relay has and nobody acknowledged */
+    uint64_t period;  /* of the descriptor that was asked for */
     struct mining mining;
     bool untroubled;         /* its row says that nothing stood in the way of foreign */
     struct foreign *foreign; /* what goes through our relay; owned, secret */
@@ -90,7 +92,8 @@ struct account {
     struct seal_keys *keys; /* NULL: locked */
     struct sign_pk id;      /* when keys */
     struct home homes[LIMIT_HOMES];
-    struct cards cards; /* not shared: a relay could give each forwarder another key */
+    struct cards cards;      /* not shared: a relay could give each forwarder another key, */
+    struct sign_pk cards_by; /* which is this relay of ours */
     struct work *work[WORK_SLOTS];
     size_t work_count;
     uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
@@ -151,6 +154,8 @@ enum err account_open(struct account *me, struct step *step, const uint8_t *root
 /* A new one, open. seed: the identity's, or NULL. ERR_EXISTS: the number is taken. */
 enum err account_create(struct node *node, struct step *step, const struct node_root *root,
                         const uint8_t *seed, struct account **me) PETREL_MUST_USE;
+/* Our queues are others from now on: the list has to be made again. The caller puts row. */
+void account_queues_changed(struct account_row *row, uint64_t now_ms);
 /* A number for a new contact. ERR_QUOTA: LIMIT_CONTACTS are there. */
 enum err account_next_contact(struct account *me, struct step *step,
                               uint32_t *number) PETREL_MUST_USE;

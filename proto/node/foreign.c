@@ -113,6 +113,16 @@ static enum err forward(struct account *me, struct step *step, struct work *work
     return err;
 }
 
+/* Cards that another relay of ours handed on are of no use with this one: a relay that gave each
+ * another key would know both for one. */
+static void cards_of(struct account *me, const struct home *by)
+{
+    if (!same_node(&me->cards_by, &by->address.node_id)) {
+        cards_fini(&me->cards);
+        me->cards_by = by->address.node_id;
+    }
+}
+
 static enum err fetch_card(struct account *me, struct step *step, struct work *work,
                            const struct address *to)
 {
@@ -136,6 +146,7 @@ enum err foreign_open(struct account *me, struct step *step, struct work *work,
         *ready = err == ERR_OK && link->open;
         break;
     case FOREIGN_FORWARD:
+        cards_of(me, passer(me, to));
         *ready = cards_find(&me->cards, &to->node_id, step_now(step)) != NULL;
         err = *ready ? ERR_OK : fetch_card(me, step, work, to);
         break;
@@ -175,14 +186,14 @@ enum err foreign_send(struct account *me, struct step *step, struct work *work,
 
 /* The other relay's card. */
 static enum err card_came(struct account *me, struct step *step, struct work *work,
-                          const struct sign_pk *relay, struct slice body)
+                          const struct sign_pk *relay, const struct sign_pk *by, struct slice body)
 {
     struct card_reply reply;
     enum err err = card_reply_read(body, &reply);
     if (err == ERR_OK) {
         err = reply.head.err;
     }
-    if (err == ERR_OK) {
+    if (err == ERR_OK && same_node(by, &me->cards_by)) {
         err = cards_put(&me->cards, relay, reply.card, step_now(step));
     }
     if (err == ERR_OK) {
@@ -256,7 +267,7 @@ enum err foreign_reply(struct account *me, struct step *step, struct work *work,
     bool own = err != ERR_OK && err != ERR_UNREACHABLE;
     struct sign_pk relay = own ? foreign->by : foreign->relay;
     if (err == ERR_OK && foreign->kind == FRAME_RELAY_CARD) {
-        err = card_came(me, step, work, &foreign->relay, reply.body);
+        err = card_came(me, step, work, &foreign->relay, &foreign->by, reply.body);
     } else if (err == ERR_OK) {
         err = sealed_came(me, step, foreign, reply.body, body);
         request->kind = err == ERR_OK ? foreign->kind : 0;

@@ -148,7 +148,7 @@ static enum err home_fail(struct account *me, struct step *step, struct home *ho
 {
     uint64_t longest =
         me->removing ? LIMIT_REMOVAL_HOURS * LIMIT_HOUR_MS : LIMIT_QUEUE_DAYS * LIMIT_DAY_MS;
-    if (home->role >= HOME_LEFT && step_now(step) - home->left_ms >= longest) {
+    if (home->role >= HOME_LEFT && step_since(step, home->left_ms) >= longest) {
         return moving_gone(me, step, home, trouble);
     }
     home->trouble = trouble;
@@ -399,6 +399,7 @@ struct home_answer {
     struct home *home;
     struct account_row account;
     struct relay_row row;
+    bool relist; /* account is to be put */
 };
 
 static enum err take_quota(struct home_answer *a, struct slice body)
@@ -414,7 +415,17 @@ static enum err take_quota(struct home_answer *a, struct slice body)
     return err;
 }
 
-/* The queue is there: for the second one that means another device list. */
+/* Contacts are to hear of it, and the device list to say so. */
+static void queues_changed(struct home_answer *a)
+{
+    struct home *main = home_main(a->me);
+    account_queues_changed(&a->account, step_now(a->step));
+    a->relist = true;
+    main->announced = false;
+    main->due = main->waiting ? main->due : 0;
+}
+
+/* The queue is there. */
 static enum err registered(struct home_answer *a, struct slice body)
 {
     const struct sign_pk *relay = &a->row.address.node_id;
@@ -423,10 +434,8 @@ static enum err registered(struct home_answer *a, struct slice body)
     /* Whether it is this very node: queries see the row only, and rows of older versions do not
      * say. */
     a->row.own_machine = memcmp(relay->b, a->me->node->id.b, sizeof relay->b) == 0;
-    if (news && a->home->role == HOME_SECOND) {
-        a->account.device_list = slice_of(NULL, 0);
-        home_main(a->me)->due = 0;
-        home_main(a->me)->announced = false;
+    if (news && a->home->role <= HOME_SECOND) {
+        queues_changed(a);
     }
     return take_quota(a, body);
 }
@@ -468,12 +477,16 @@ static enum err home_done(struct home_answer *a, uint8_t kind, struct slice body
 static void home_refused(struct home_answer *a, uint8_t kind, enum err refusal)
 {
     struct relay_row *row = &a->row;
+    bool had = row->registered;
     if (refusal == ERR_REFUSED) {
         row->joined = false;
         row->registered = false;
     }
     if (refusal == ERR_NOT_FOUND && kind == FRAME_QUEUE_ATTACH) {
         row->registered = false;
+    }
+    if (had && !row->registered && a->home->role == HOME_SECOND) {
+        queues_changed(a); /* nobody is to write there until we have one again */
     }
     if (refusal == ERR_NOT_FOUND && (kind == FRAME_RECORD_STATUS || kind == FRAME_RECORD_PUT)) {
         row->record_seq = 0;
@@ -501,7 +514,7 @@ static enum err take_answer(struct home_answer *a, uint8_t kind, const struct re
     if (err == ERR_OK) {
         err = relay_row_put(a->step, a->me->keys, slot, &a->row);
     }
-    if (err == ERR_OK && (kind == FRAME_RECORD_STATUS || kind == FRAME_QUEUE_REGISTER)) {
+    if (err == ERR_OK && (kind == FRAME_RECORD_STATUS || a->relist)) {
         err = account_row_put(a->step, a->me->keys, &a->account);
     }
     return err == ERR_OK && head->err != ERR_OK

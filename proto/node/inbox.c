@@ -562,10 +562,15 @@ static enum err take_route(struct arrival *a)
 {
     struct device_place first;
     struct slice second;
+    uint64_t since;
     if (a->in.route.len == 0 || !a->in.has_content || a->in.duplicate ||
-        route_read(a->in.route, &first, &second) != ERR_OK) {
+        route_read(a->in.route, &since, &first, &second) != ERR_OK) {
         return ERR_OK; /* the last: like content that is out of form */
     }
+    if (since < a->row.queues_ms) {
+        return ERR_OK; /* it was under way for long, and they have moved on since */
+    }
+    a->row.queues_ms = since;
     bool same = a->row.has_queue && address_equal(&first.relay, &a->row.queue_relay) &&
                 memcmp(first.key.b, a->row.queue.b, sizeof first.key.b) == 0;
     a->row.second = second;

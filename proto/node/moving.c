@@ -8,7 +8,7 @@
 
 #include "base/secret.h"
 #include "node/core.h"
-#include "node/home_keys.h"
+#include "node/prekeys.h"
 #include "node/route.h"
 
 enum {
@@ -77,7 +77,7 @@ static enum err list_again(struct account *me, struct step *step)
     struct account_row account;
     enum err err = account_row_get(step, me->keys, &account);
     if (err == ERR_OK) {
-        account.device_list = slice_of(NULL, 0);
+        account_queues_changed(&account, step_now(step));
         err = account_row_put(step, me->keys, &account);
     }
     secret_wipe(&account, sizeof account);
@@ -88,9 +88,15 @@ static enum err list_again(struct account *me, struct step *step)
     return err;
 }
 
-/* The row of a relay that is not used from now on goes to this place. */
+/* The row of a relay that is not used from now on goes to this place. One that never took us in has
+ * nothing of ours, and needs none. */
 static enum err leave(struct account *me, struct step *step, struct relay_row *row, uint8_t slot)
 {
+    if (!row->joined) {
+        enum err gone = relay_row_del(step, me->keys, slot);
+        gone = gone == ERR_NOT_FOUND ? ERR_OK : gone;
+        return gone == ERR_OK ? home_reload(me, step, slot) : gone;
+    }
     row->role = row->registered ? HOME_LEFT : HOME_LEAVING;
     row->left_ms = step_now(step);
     enum err err = relay_row_put(step, me->keys, slot, row);
@@ -122,15 +128,23 @@ static enum err use_again(struct account *me, struct step *step, const struct ad
     return err == ERR_OK ? home_reload(me, step, 0) : err;
 }
 
-/* Prekeys go on where they were: none is published at two relays. */
-static void take_prekeys(struct relay_row *row, const struct relay_row *old)
+/* Prekeys go on where they were: none is published at two relays, and no number is left out. */
+static enum err take_prekeys(struct account *me, struct step *step, struct relay_row *row,
+                             const struct relay_row *old)
 {
+    struct prekey_secret secret;
     uint32_t sent = old->last_part > old->parts_sent ? old->last_part : old->parts_sent;
-    row->spk_id = old->spk_id + 1;
+    enum err err = prekeys_get(step, me->keys, PREKEY_SIGNED, old->spk_id, &secret);
+    secret_wipe(&secret, sizeof secret);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    row->spk_id = old->spk_id + (err == ERR_OK);
     row->parts_sent = sent > row->parts_sent ? sent : row->parts_sent;
     row->last_part = row->parts_sent;
     row->record_seq = 0;
     row->described = 0;
+    return ERR_OK;
 }
 
 /* The row that becomes the main one: of the relay in place slot, or a new one. */
@@ -166,7 +180,7 @@ enum err moving_use(struct account *me, struct step *step, const struct address 
     if (had && place == LIMIT_HOMES) {
         return ERR_BACKPRESSURE;
     }
-    struct relay_row row;
+    struct relay_row row = {.joined = false};
     struct relay_row old = {.joined = false};
     enum err err = next_main(me, step, address, slot, &row);
     if (err == ERR_OK && had) {
@@ -176,7 +190,9 @@ enum err moving_use(struct account *me, struct step *step, const struct address 
         err = relay_row_get(step, me->keys, 0, &old);
     }
     if (err == ERR_OK && had) {
-        take_prekeys(&row, &old);
+        err = take_prekeys(me, step, &row, &old);
+    }
+    if (err == ERR_OK && had) {
         err = leave(me, step, &old, place);
     }
     row.code = code;
@@ -229,7 +245,7 @@ enum err moving_second(struct account *me, struct step *step, const struct addre
     if (place == LIMIT_HOMES || me->homes[place].role == HOME_LEAVING) {
         return ERR_BACKPRESSURE;
     }
-    struct relay_row row;
+    struct relay_row row = {.joined = false};
     bool same = slot < LIMIT_HOMES && me->homes[slot].role == HOME_SECOND;
     enum err err = same ? ERR_OK : leave_second(me, step);
     if (err == ERR_OK) {
@@ -278,7 +294,9 @@ enum err moving_leave(struct account *me, struct step *step, const struct sign_p
     if (home->role == HOME_SECOND) {
         return leave_second(me, step);
     }
-    return home->role == HOME_LEFT ? moving_finish(me, step, home) : ERR_OK;
+    /* The second time nothing is waited for, not even that the relay hears of it. */
+    return home->role == HOME_LEFT ? moving_finish(me, step, home)
+                                   : moving_gone(me, step, home, ERR_LINK_CLOSED);
 }
 
 enum err moving_leave_all(struct account *me, struct step *step)
@@ -341,12 +359,15 @@ enum err moving_drained(struct account *me, struct step *step, struct home *home
     struct contact_row row = {.number = 0};
     struct route route;
     bool may = false;
-    *drained = step_now(step) - home->left_ms >= LIMIT_QUEUE_DAYS * LIMIT_DAY_MS;
+    *drained = step_since(step, home->left_ms) >= LIMIT_QUEUE_DAYS * LIMIT_DAY_MS;
     if (*drained) {
         return ERR_OK;
     }
     enum err err = route_own(me, step, &route);
-    may = err == ERR_OK && route.mark == 0; /* nobody can have been told of a queue yet */
+    if (err == ERR_OK) {
+        err = invite_row_open(step, me->keys, &may); /* it may name this relay */
+    }
+    may |= err == ERR_OK && route.mark == 0; /* nobody can have been told of a queue yet */
     while (err == ERR_OK && !may) {
         struct arena_mark at = arena_mark(step->turn->arena);
         err = contact_row_next(step, me->keys, row.number, &row);
@@ -360,7 +381,7 @@ enum err moving_drained(struct account *me, struct step *step, struct home *home
     }
     *drained = !may && home->owing == 0 && home->arrival == home->acked && !home->acking;
     bool recount =
-        !may && home->owing > 0 && step_now(step) - home->attached_ms >= MOVING_RECOUNT_MS;
+        !may && home->owing > 0 && step_since(step, home->attached_ms) >= MOVING_RECOUNT_MS;
     return recount ? count_again(me, step, home) : ERR_OK;
 }
 

@@ -295,6 +295,8 @@ static enum err deposit(struct account *me, struct step *step, struct work *work
     }
     struct writer w = step_writer(step, entry->envelope.len + 512);
     queue_deposit_write(&w, &request);
+    work->asked_relay = place.relay.node_id;
+    work->asked_queue = place.key;
     return foreign_send(me, step, work, &place.relay, FRAME_QUEUE_DEPOSIT, writer_done(&w), order);
 }
 
@@ -412,18 +414,8 @@ enum err outbox_clear(struct account *me, struct step *step, const struct contac
 
 /* --- the relay's answer --- */
 
-/* Where the deposit that was answered went; port 0: they have no second queue any more. */
-static struct device_place place_asked(const struct work *work, const struct contact_row *row)
-{
-    struct device_place place = {.relay = row->queue_relay, .key = row->queue};
-    if (work->second && !route_second(row, &place)) {
-        place.relay.port = 0;
-    }
-    return place;
-}
-
 /* Whether the relay of the contact's queue has signed for the entry's envelope. */
-static enum err check_receipt(const struct device_place *place, const struct outbox_row *entry,
+static enum err check_receipt(const struct work *work, const struct outbox_row *entry,
                               const struct queue_deposit_reply *reply)
 {
     struct receipt receipt;
@@ -432,7 +424,7 @@ static enum err check_receipt(const struct device_place *place, const struct out
     }
     enum err err = receipt_read(reply->receipt, &receipt);
     return err == ERR_OK
-               ? receipt_verify(&receipt, &place->relay.node_id, &place->key, entry->envelope)
+               ? receipt_verify(&receipt, &work->asked_relay, &work->asked_queue, entry->envelope)
                : err;
 }
 
@@ -481,9 +473,8 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
     if (err != ERR_OK) {
         return err;
     }
-    struct device_place place = place_asked(work, &row);
-    enum err signature = check_receipt(&place, entry, reply);
-    err = note_receipt(me, step, work, &row, &place.relay.node_id, signature);
+    enum err signature = check_receipt(work, entry, reply);
+    err = note_receipt(me, step, work, &row, &work->asked_relay, signature);
     if (err != ERR_OK) {
         return err;
     }

@@ -62,7 +62,10 @@ static enum err make_list(struct home_step *h)
         return ERR_NO_MEMORY;
     }
     list->version = h->account.list_version + 1;
-    list->created_ms = step_now(h->step);
+    if (h->account.queues_ms < step_now(h->step)) {
+        h->account.queues_ms = step_now(h->step);
+    }
+    list->created_ms = h->account.queues_ms;
     list->count = 1;
     list->entries[0] = (struct device_entry){
         .certificate = h->account.certificate,

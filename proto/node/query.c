@@ -14,6 +14,7 @@
 #include "node/lookup.h"
 #include "node/node.h"
 #include "node/params.h"
+#include "node/removal.h"
 #include "node/way.h"
 
 enum {
@@ -412,7 +413,17 @@ enum err node_account_named(struct turn *turn, struct slice params, uint32_t *nu
     if (given && (named == 0 || named > UINT32_MAX)) {
         return ERR_NO_ACCOUNT;
     }
+    bool removing = false;
     enum err err = account_row_after(&step, given ? (uint32_t)named - 1 : 0, &found);
+    if (err == ERR_OK && !given) {
+        err = removal_noted(&step, found, &removing);
+    }
+    while (err == ERR_OK && removing) { /* the first one that stays */
+        err = account_row_after(&step, found, &found);
+        if (err == ERR_OK) {
+            err = removal_noted(&step, found, &removing);
+        }
+    }
     if (err == ERR_NOT_FOUND || (err == ERR_OK && given && found != named)) {
         return ERR_NO_ACCOUNT;
     }
@@ -424,9 +435,13 @@ enum err node_account_named(struct turn *turn, struct slice params, uint32_t *nu
 static enum err open_keys(struct query *q, const struct node_root *roots, size_t nroots)
 {
     uint32_t number;
+    bool removing;
     enum err err = node_account_named(q->step.turn, q->params, &number);
-    if (err != ERR_OK) {
-        return err;
+    if (err == ERR_OK) {
+        err = removal_noted(&q->step, number, &removing);
+    }
+    if (err != ERR_OK || removing) {
+        return err != ERR_OK ? err : ERR_NOT_NOW;
     }
     for (size_t i = 0; i < nroots; i++) {
         if (roots[i].account == number) {

@@ -11,6 +11,7 @@
 
 #include "node/core.h"
 #include "node/node.h"
+#include "node/removal.h"
 
 enum removal_phase {
     REMOVAL_LEAVING = 0,
@@ -70,6 +71,15 @@ enum err removal_load(struct account *me, struct step *step)
     me->removing = true;
     me->removed = phase == REMOVAL_ERASING;
     return me->removed ? step_erase(step, me->number) : ERR_OK;
+}
+
+enum err removal_noted(struct step *step, uint32_t account, bool *removing)
+{
+    enum removal_phase phase;
+    uint64_t since;
+    enum err err = marker_get(step, account, &since, &phase);
+    *removing = err == ERR_OK;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 enum err node_account_erasing(struct turn *turn, uint32_t account, bool *erasing)
@@ -203,7 +213,7 @@ enum err removal_progress(struct account *me, struct step *step, bool *gone)
     for (size_t i = 0; i < LIMIT_HOMES; i++) {
         left = left && me->homes[i].address.port == 0;
     }
-    bool late = step_now(step) - me->removing_ms >= LIMIT_REMOVAL_HOURS * LIMIT_HOUR_MS;
+    bool late = step_since(step, me->removing_ms) >= LIMIT_REMOVAL_HOURS * LIMIT_HOUR_MS;
     return left || late ? erase(me, step) : ERR_OK;
 }
 

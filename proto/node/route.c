@@ -15,7 +15,7 @@ static enum err add(struct account *me, struct step *step, uint8_t slot, struct 
     if (err == ERR_OK && row.registered && row.role <= HOME_SECOND) {
         struct device_place place = {.relay = row.address, .key = me->homes[slot].queue};
         device_place_write(w, &place);
-        *mark ^= home_queue_mark(&place.key);
+        *mark = *mark * 3 + home_queue_mark(&place.key); /* which one is first counts */
     }
     secret_wipe(&row, sizeof row);
     return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -23,9 +23,15 @@ static enum err add(struct account *me, struct step *step, uint8_t slot, struct 
 
 enum err route_own(struct account *me, struct step *step, struct route *route)
 {
+    struct account_row account;
     struct writer w = step_writer(step, LIMIT_BODY_ROUTE);
     *route = (struct route){.mark = 0};
-    enum err err = add(me, step, 0, &w, &route->mark);
+    enum err err = account_row_get(step, me->keys, &account);
+    pack_uint(&w, err == ERR_OK ? account.queues_ms : 0);
+    secret_wipe(&account, sizeof account);
+    if (err == ERR_OK) {
+        err = add(me, step, 0, &w, &route->mark);
+    }
     if (route->mark == 0) {
         return err; /* without the first one there is no second */
     }
@@ -39,10 +45,12 @@ enum err route_own(struct account *me, struct step *step, struct route *route)
     return err;
 }
 
-enum err route_read(struct slice bytes, struct device_place *first, struct slice *second)
+enum err route_read(struct slice bytes, uint64_t *since_ms, struct device_place *first,
+                    struct slice *second)
 {
     struct reader r = reader_of(bytes);
     struct device_place other;
+    *since_ms = pack_read_uint(&r, UINT64_MAX);
     device_place_read(&r, first);
     *second = reader_left(&r) > 0 ? slice_of(r.p + r.pos, reader_left(&r)) : slice_of(NULL, 0);
     if (second->len > 0) {

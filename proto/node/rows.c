@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "node/device.h"
 #include "node/fields.h"
 #include "node/held.h"
@@ -20,6 +21,7 @@ static const struct field ACCOUNT_FIELDS[] = {
     FIELD(7, FIELD_U32, account_row, list_version, 0),
     FIELD(8, FIELD_SLICE, account_row, certificate, LIMIT_CERTIFICATE),
     FIELD(9, FIELD_SLICE, account_row, device_list, LIMIT_DEVICE_LIST),
+    FIELD(10, FIELD_LATER, account_row, queues_ms, 0),
 };
 
 static const struct field RELAY_FIELDS[] = {
@@ -91,6 +93,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(41, FIELD_LATER, contact_row, held_known, 0),
     FIELD(42, FIELD_SLICE, contact_row, held, HELD_MAX),
     FIELD(43, FIELD_LATER, contact_row, failed, 0),
+    FIELD(44, FIELD_LATER, contact_row, queues_ms, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -578,6 +581,29 @@ enum err invite_row_put(struct step *step, struct seal_keys *keys, const uint8_t
 {
     struct store_key k = invite_key(keys, id);
     return row_put(step, keys, &INVITE_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
+}
+
+enum err invite_row_open(struct step *step, struct seal_keys *keys, bool *open)
+{
+    struct store_key at = store_key_new();
+    struct store_row found;
+    store_key_u32(&at, seal_keys_account(keys));
+    *open = false;
+    enum err err = account_seek(step, keys, STORE_INVITE, STORE_GE, &at, &found);
+    while (err == ERR_OK && !*open) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        struct invite_row row;
+        at = store_key_new();
+        store_key_bytes(&at, found.key.p, found.key.len);
+        err = row_get(step, keys, &INVITE_ROW, &at, &row);
+        *open = err == ERR_OK && !row.used && row.expires > step_now(step);
+        secret_wipe(&row, sizeof row);
+        arena_rewind(step->turn->arena, mark);
+        if (err == ERR_OK) {
+            err = account_seek(step, keys, STORE_INVITE, STORE_GT, &at, &found);
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* account | keyed hash of (contact, content id). */

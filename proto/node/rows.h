@@ -33,6 +33,7 @@ struct account_row {
     uint32_t list_version;    /* of device_list */
     struct slice certificate; /* ours, encoded */
     struct slice device_list; /* signed, encoded; empty before there is a queue */
+    uint64_t queues_ms;       /* when our queues were others last, Unix ms, always ascending */
 };
 
 enum home_role {
@@ -101,6 +102,7 @@ struct contact_row {
     bool has_queue;
     struct address queue_relay;
     struct sign_pk queue;
+    uint64_t queues_ms;  /* since when, by their word; older news is not taken */
     struct slice second; /* their second queue, an encoded device_place; or empty */
     /* Tokens for our main queue that they got from us. */
     uint64_t minted_for;  /* home_queue_mark of that queue; 0: not known */
@@ -244,6 +246,9 @@ enum err invite_row_get(struct step *step, struct seal_keys *keys, const uint8_t
                         struct invite_row *row) PETREL_MUST_USE;
 enum err invite_row_put(struct step *step, struct seal_keys *keys, const uint8_t id[INVITE_ID],
                         const struct invite_row *row) PETREL_MUST_USE;
+
+/* Whether there is an invitation that nobody used and whose time is not over. */
+enum err invite_row_open(struct step *step, struct seal_keys *keys, bool *open) PETREL_MUST_USE;
 
 /* A message's or an event's place that it may have only once: STORE_MESSAGE_ID,
  * account | keyed hash of (contact, content id). */

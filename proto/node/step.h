@@ -18,6 +18,12 @@ static inline uint64_t step_now(const struct step *step)
     return step->turn->env->now_ms;
 }
 
+/* How long ago that was; 0 when the clock went back behind it. */
+static inline uint64_t step_since(const struct step *step, uint64_t then_ms)
+{
+    return step_now(step) > then_ms ? step_now(step) - then_ms : 0;
+}
+
 /* Appends outputs. Each gives ERR_NO_MEMORY or ERR_OK; what is handed in is copied. */
 enum err step_send(struct step *step, uint64_t link, uint8_t kind, uint32_t id,
                    struct slice body) PETREL_MUST_USE;

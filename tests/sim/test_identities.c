@@ -298,6 +298,31 @@ START_TEST(there_are_so_many_identities_and_no_more)
 }
 END_TEST
 
+/* --- review --- */
+
+/* Links of this account that were not closed. */
+static unsigned links_of(struct sim_node *n, uint32_t account)
+{
+    unsigned found = 0;
+    for (const struct node_link *link = n->node->links.own; link != NULL; link = link->own_next) {
+        found += link->account == account;
+    }
+    return found;
+}
+
+START_TEST(nothing_of_an_identity_that_goes_can_be_read)
+{
+    struct person *who[3];
+    struct people *p = three(149, who);
+    struct person *c = who[2];
+    sim_sleep(&p->sim, c->relay);
+    ck_assert_ok(remove_account(p, c, false));
+    ck_assert_err(people_call(p, people_as(c), "relay.status", NULL), ERR_NOT_NOW);
+    ck_assert_int_ne(people_query(p, people_as(c), "contact.list", NULL), ERR_OK);
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
@@ -310,6 +335,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, no_identity_is_there_twice);
     tcase_add_test(tc, links_of_a_removed_identity_are_closed);
     tcase_add_test(tc, there_are_so_many_identities_and_no_more);
+    tcase_add_test(tc, nothing_of_an_identity_that_goes_can_be_read);
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "node/core.h"
+#include "node/prekeys.h"
 #include "sim/people.h"
 
 enum {
@@ -288,6 +289,205 @@ START_TEST(what_expired_in_a_left_queue_does_not_hold_it_open)
 }
 END_TEST
 
+/* --- review --- */
+
+static struct contact_row row_of(struct person *who, uint32_t number, struct turn *turn)
+{
+    struct contact_row row;
+    struct step step = {.turn = turn};
+    struct account *me = who->n->node->accounts;
+    ck_assert_ok(contact_row_get(&step, me->keys, number, &row));
+    return row;
+}
+
+struct seen {
+    struct person *who;
+    struct sign_pk queue;
+};
+
+static void see_queue(void *ctx, struct turn *turn)
+{
+    struct seen *seen = ctx;
+    seen->queue = row_of(seen->who, 1, turn).queue;
+}
+
+/* Where `who` (who has one contact) writes to first. */
+static struct sign_pk writes_to(struct people *p, struct person *who)
+{
+    struct seen seen = {.who = who};
+    sim_turn(&p->sim, who->n, see_queue, &seen);
+    return seen.queue;
+}
+
+START_TEST(who_swaps_the_main_and_the_second_relay_tells_contacts)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(150, true, &a, &b);
+    struct sim_node *other = sim_add(&p->sim, true);
+    use(p, other, a, true);
+    ck_assert(people_until(p, has_second, a, HOUR));
+    people_quiet(p, HOUR); /* b was told of both */
+    use(p, other, a, false);
+    use(p, a->relay, a, true); /* at once: what was the main one is second now */
+    ck_assert(people_until(p, has_second, a, HOUR));
+    people_say(p, a, b, "a ", 0);
+    people_quiet(p, DAY);
+    struct sign_pk queue = writes_to(p, b);
+    ck_assert_mem_eq(queue.b, homes(a)[0].queue.b, sizeof queue.b);
+    people_free(p);
+}
+END_TEST
+
+/* An older envelope that comes late says where its sender was then. */
+START_TEST(a_route_that_comes_late_is_not_taken)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(151, true, &a, &b);
+    struct sim_node *b_second = sim_add(&p->sim, true);
+    struct sim_node *second_home = sim_add(&p->sim, true);
+    struct sim_node *third_home = sim_add(&p->sim, true);
+    use(p, b_second, b, true);
+    ck_assert(people_until(p, has_second, b, HOUR));
+    people_quiet(p, HOUR);
+    sim_sleep(&p->sim, b->n);
+    use(p, second_home, a, false); /* tells b, at b's first relay */
+    ck_assert(people_until(p, ready, a, HOUR));
+    sim_settle(&p->sim, 60000);
+    sim_sleep(&p->sim, b->relay); /* which is away for a while */
+    use(p, third_home, a, false); /* tells b, at b's second relay */
+    ck_assert(people_until(p, ready, a, HOUR));
+    sim_settle(&p->sim, HOUR);
+    sim_wake(&p->sim, b->n);
+    sim_settle(&p->sim, HOUR);
+    sim_wake(&p->sim, b->relay); /* the older one comes */
+    people_quiet(p, 2 * DAY);
+    ck_assert(people_until(p, one_home, a, 3 * (uint64_t)DAY)); /* a: b knows */
+    people_say(p, b, a, "b ", 0);
+    people_say(p, a, b, "a ", 0);
+    sim_settle(&p->sim, 5 * (uint64_t)DAY);
+    people_in_order(p, b, a, "a ", 1);
+    struct sign_pk queue = writes_to(p, b);
+    ck_assert_mem_eq(queue.b, homes(a)[0].queue.b, sizeof queue.b);
+    ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 1);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(an_invitation_lives_on_while_its_maker_moves)
+{
+    struct people *p = people_new_apart(152, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    char link[INVITE_TEXT];
+    people_invite(p, a, link);
+    struct sim_node *other = sim_add(&p->sim, true);
+    use(p, other, a, false);
+    ck_assert(people_until(p, ready, a, HOUR));
+    sim_settle(&p->sim, DAY);
+    ck_assert_uint_eq(people_members(p, a->relay), 1); /* where the invitation leads to */
+    people_add(p, b, link);                            /* a day later: it is good for a week */
+    people_wait_state(p, b, a, "accepted");
+    people_free(p);
+}
+END_TEST
+
+struct prekeys_seen {
+    struct person *who;
+    bool there;
+};
+
+static void see_prekey(void *ctx, struct turn *turn)
+{
+    struct prekeys_seen *seen = ctx;
+    struct prekey_secret secret;
+    struct step step = {.turn = turn};
+    struct account *me = seen->who->n->node->accounts;
+    enum err err = prekeys_get(&step, me->keys, PREKEY_SIGNED, 1, &secret);
+    seen->there = err == ERR_OK;
+}
+
+START_TEST(old_prekeys_go_after_a_relay_that_never_answered)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(153, true, &a, &b);
+    struct sim_node *dead = sim_add(&p->sim, true);
+    struct sim_node *other = sim_add(&p->sim, true);
+    use(p, dead, a, false);
+    sim_sleep(&p->sim, dead);
+    sim_settle(&p->sim, HOUR);
+    use(p, other, a, false);
+    ck_assert(people_until(p, ready, a, HOUR));
+    for (unsigned day = 0; day < 90; day++) {
+        sim_settle(&p->sim, DAY);
+    }
+    struct prekeys_seen seen = {.who = a};
+    sim_turn(&p->sim, a->n, see_prekey, &seen);
+    ck_assert(!seen.there);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_clock_that_goes_back_ends_no_reading)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(154, true, &a, &b);
+    struct sim_node *other = sim_add(&p->sim, true);
+    sim_sleep(&p->sim, b->n); /* so that b hears of nothing */
+    use(p, other, a, false);
+    ck_assert(people_until(p, ready, a, HOUR));
+    sim_settle(&p->sim, 60000);
+    ck_assert_uint_eq(people_members(p, a->relay), 1);
+    sim_sleep(&p->sim, a->n);
+    p->sim.random.env.now_ms -= 2 * (uint64_t)HOUR;
+    sim_wake(&p->sim, a->n);
+    sim_settle(&p->sim, 60000);
+    ck_assert_uint_eq(people_members(p, a->relay), 1);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(relays_that_never_answered_take_no_place_for_a_month)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(155, true, &a, &b);
+    for (unsigned i = 1; i < LIMIT_HOMES; i++) {
+        struct sim_node *dead = sim_add(&p->sim, true);
+        use(p, dead, a, false);
+        sim_sleep(&p->sim, dead); /* before it heard of us */
+        sim_settle(&p->sim, HOUR);
+    }
+    struct sim_node *good = sim_add(&p->sim, true);
+    use(p, good, a, false);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_new_invitation_helps_where_the_old_one_is_dead)
+{
+    struct people *p = people_new_apart(156, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    char link[INVITE_TEXT];
+    people_invite(p, a, link);
+    struct sim_node *other = sim_add(&p->sim, true);
+    use(p, other, a, false);
+    ck_assert(people_until(p, ready, a, HOUR));
+    sim_settle(&p->sim, DAY);
+    people_add(p, b, link);
+    sim_settle(&p->sim, HOUR);
+    people_invite(p, a, link); /* of the new relay */
+    people_add(p, b, link);
+    sim_settle(&p->sim, DAY);
+    ck_assert_str_eq(people_state(p, b, a), "accepted");
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
@@ -299,6 +499,13 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_was_not_told_finds_the_new_queue_by_the_descriptor);
     tcase_add_test(tc, what_expired_in_a_left_queue_does_not_hold_it_open);
     tcase_add_test(tc, calls_about_relays_say_what_is_wrong);
+    tcase_add_test(tc, who_swaps_the_main_and_the_second_relay_tells_contacts);
+    tcase_add_test(tc, a_route_that_comes_late_is_not_taken);
+    tcase_add_test(tc, an_invitation_lives_on_while_its_maker_moves);
+    tcase_add_test(tc, old_prekeys_go_after_a_relay_that_never_answered);
+    tcase_add_test(tc, a_new_invitation_helps_where_the_old_one_is_dead);
+    tcase_add_test(tc, a_clock_that_goes_back_ends_no_reading);
+    tcase_add_test(tc, relays_that_never_answered_take_no_place_for_a_month);
 }
 
 int main(void)
