@@ -31,7 +31,7 @@ enum {
     CLIENTS = 64,
     PAYLOAD = 1024,      /* bytes of an envelope */
     FRAME_ROOM = 2560,   /* more than a forwarded deposit of the smallest class */
-    PREPARE_PER_S = 150, /* deposits of one client that are made for each second */
+    PREPARE_PER_S = 100, /* deposits of one client that are made for each second */
     VERIFY_EVERY = 64,   /* replies of which one has its receipt's signature checked */
     DISK_SAMPLES = 100,  /* in each round */
     ATTACH_ID = 1,
