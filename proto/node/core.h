@@ -238,12 +238,13 @@ void forwarder_policy(struct node *node, const struct forward_policy *policy);
 enum err forwarder_request(struct node *node, struct step *step, struct node_link *member,
                            const struct frame *frame) PETREL_MUST_USE;
 /* The other relay's reply, on the link to it. */
-enum err forwarder_reply(struct node *node, struct step *step, const struct node_link *link,
+enum err forwarder_reply(struct node *node, struct step *step, struct node_link *link,
                          const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* A link that came in is closed: what waited for its sake is dropped. */
 void forwarder_member_gone(struct node *node, uint64_t member);
-enum err forwarder_link_opened(struct node *node, struct step *step,
-                               struct node_link *link) PETREL_MUST_USE;
+/* A link to another relay opened, or got credit: what waits for it goes, as far as it has room. */
+enum err forwarder_room(struct node *node, struct step *step,
+                        struct node_link *link) PETREL_MUST_USE;
 enum err forwarder_link_closed(struct node *node, struct step *step, const struct node_link *link,
                                enum err reason) PETREL_MUST_USE;
 

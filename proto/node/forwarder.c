@@ -3,10 +3,10 @@
  * forwarder: our relay passes requests of its members on to other relays, and their answers back.
  * docs/protocol/04-relay.md, section 4.9.3.
  *
- * It stores nothing. A request waits in memory while the link to the other relay is opened, and is
- * on that link until it is answered; whatever goes wrong is told to the member, who asks again.
- * Which answer is whose is in the link's own list: contact = the member's request id, order = the
- * member's link.
+ * It stores nothing. A request waits in memory while the link to the other relay is opened or full,
+ * and is on that link until it is answered; whatever goes wrong is told to the member, who asks
+ * again. Which answer is whose is in the link's own list: contact = the member's request id, order
+ * = the member's link.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ enum {
     FORWARD_REPLY = SEALED_REPLY_MAX + 64, /* longest reply that is passed back */
 };
 
-/* A request whose link is not open yet. */
+/* A request whose link is not open yet, or carries as many as it may. */
 struct forward_wait {
     struct forward_wait *next;
     uint64_t link;   /* to the other relay */
@@ -107,19 +107,23 @@ static enum err wait_for_link(struct node *node, const struct forward_wait *head
     return ERR_OK;
 }
 
-/* Takes the first that waits for this link off the list; NULL: none does. The caller frees it. */
-static struct forward_wait *next_waiting(struct forwarder *f, uint64_t link)
+/* Where the first one that waits for this link is; what is there is NULL: none does. */
+static struct forward_wait **first_waiting(struct forwarder *f, uint64_t link)
 {
     struct forward_wait **at = &f->waiting;
     while (*at != NULL && (*at)->link != link) {
         at = &(*at)->next;
     }
+    return at;
+}
+
+/* Takes one off the list. The caller frees it. */
+static struct forward_wait *take_waiting(struct forwarder *f, struct forward_wait **at)
+{
     struct forward_wait *wait = *at;
-    if (wait != NULL) {
-        *at = wait->next;
-        f->count--;
-        f->bytes -= wait->len;
-    }
+    *at = wait->next;
+    f->count--;
+    f->bytes -= wait->len;
     return wait;
 }
 
@@ -198,13 +202,17 @@ static enum err pass_on(struct node *node, struct step *step, const struct node_
     if (err != ERR_OK) {
         return err;
     }
-    if (!link->open) {
-        struct forward_wait wait = {
-            .link = link->id, .member = member->id, .id = id, .kind = forward->kind};
-        return wait_for_link(node, &wait, forward->body);
+    err = ERR_NOT_NOW;
+    if (*first_waiting(&node->forwarder, link->id) ==
+        NULL) { /* else those that came before go first */
+        err = links_request(link, step, forward->kind, forward->body, id, member->id);
     }
-    err = links_request(link, step, forward->kind, forward->body, id, member->id);
-    return err == ERR_NOT_NOW ? ERR_BACKPRESSURE : err;
+    if (err != ERR_NOT_NOW) {
+        return err;
+    }
+    struct forward_wait wait = {
+        .link = link->id, .member = member->id, .id = id, .kind = forward->kind};
+    return wait_for_link(node, &wait, forward->body);
 }
 
 enum err forwarder_request(struct node *node, struct step *step, struct node_link *member,
@@ -240,8 +248,8 @@ static enum err card_came(struct node *node, struct step *step, const struct sig
                          : err;
 }
 
-enum err forwarder_reply(struct node *node, struct step *step, const struct node_link *link,
-                         const struct link_request *request, struct slice body)
+static enum err pass_back(struct node *node, struct step *step, const struct node_link *link,
+                          const struct link_request *request, struct slice body)
 {
     struct forward_reply reply = {.body = body};
     enum err err = request->kind == FRAME_RELAY_CARD
@@ -261,6 +269,30 @@ enum err forwarder_reply(struct node *node, struct step *step, const struct node
     return answer(node, step, request->order, request->contact, &reply);
 }
 
+enum err forwarder_room(struct node *node, struct step *step, struct node_link *link)
+{
+    struct forwarder *f = &node->forwarder;
+    enum err err = ERR_OK;
+    struct forward_wait **at = first_waiting(f, link->id);
+    while (err == ERR_OK && *at != NULL) {
+        struct forward_wait *wait = *at;
+        err = links_request(link, step, wait->kind, slice_of(wait->body, wait->len), wait->id,
+                            wait->member);
+        if (err == ERR_OK) {
+            free(take_waiting(f, at));
+            at = first_waiting(f, link->id);
+        }
+    }
+    return err == ERR_NOT_NOW ? ERR_OK : err; /* it is full again: an answer or credit makes room */
+}
+
+enum err forwarder_reply(struct node *node, struct step *step, struct node_link *link,
+                         const struct link_request *request, struct slice body)
+{
+    enum err err = pass_back(node, step, link, request, body);
+    return err == ERR_OK ? forwarder_room(node, step, link) : err;
+}
+
 void forwarder_member_gone(struct node *node, uint64_t member)
 {
     struct forwarder *f = &node->forwarder;
@@ -271,29 +303,8 @@ void forwarder_member_gone(struct node *node, uint64_t member)
             at = &wait->next;
             continue;
         }
-        *at = wait->next;
-        f->count--;
-        f->bytes -= wait->len;
-        free(wait);
+        free(take_waiting(f, at));
     }
-}
-
-enum err forwarder_link_opened(struct node *node, struct step *step, struct node_link *link)
-{
-    enum err err = ERR_OK;
-    struct forward_wait *wait = next_waiting(&node->forwarder, link->id);
-    while (wait != NULL) {
-        if (err == ERR_OK) {
-            err = links_request(link, step, wait->kind, slice_of(wait->body, wait->len), wait->id,
-                                wait->member);
-        }
-        if (err == ERR_NOT_NOW) {
-            err = refuse(node, step, wait->member, wait->id, ERR_BACKPRESSURE, FORWARD_BUSY_MS);
-        }
-        free(wait);
-        wait = next_waiting(&node->forwarder, link->id);
-    }
-    return err;
 }
 
 /* A link that the host would not open, because of where its name leads, is our own policy. */
@@ -310,13 +321,14 @@ enum err forwarder_link_closed(struct node *node, struct step *step, const struc
             err = refuse(node, step, request->order, request->contact, why, retry);
         }
     }
-    struct forward_wait *wait = next_waiting(&node->forwarder, link->id);
-    while (wait != NULL) {
+    struct forward_wait **at = first_waiting(&node->forwarder, link->id);
+    while (*at != NULL) {
+        struct forward_wait *wait = take_waiting(&node->forwarder, at);
         if (err == ERR_OK) {
             err = refuse(node, step, wait->member, wait->id, why, retry);
         }
         free(wait);
-        wait = next_waiting(&node->forwarder, link->id);
+        at = first_waiting(&node->forwarder, link->id);
     }
     return err;
 }

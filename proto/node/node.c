@@ -180,7 +180,7 @@ static enum err link_opened(struct node *node, struct step *step, const struct n
     link->open = true;
     memcpy(link->hash, input->u.opened.handshake_hash, sizeof link->hash);
     if (link->purpose == LINK_FORWARD) {
-        return forwarder_link_opened(node, step, link);
+        return forwarder_room(node, step, link);
     }
     struct account *me = account_find(node, link->account);
     if (me == NULL) {
@@ -348,7 +348,9 @@ static enum err handle_frame(struct node *node, struct step *step, struct node_l
         return err;
     }
     if (frame.kind == FRAME_CREDIT) {
-        return frame_credit(link, &frame);
+        err = frame_credit(link, &frame);
+        bool forward = err == ERR_OK && link->purpose == LINK_FORWARD;
+        return forward ? forwarder_room(node, step, link) : err;
     }
     if (frame.kind >= FRAME_REPLY) {
         return frame_reply(node, step, link, &frame);

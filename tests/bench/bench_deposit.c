@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/disk.h"
 #include "bench/rig.h"
 #include "bench/rounds.h"
 

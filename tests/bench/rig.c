@@ -199,6 +199,19 @@ pid_t rig_run(const char *name, const char *const argv[])
     return pid;
 }
 
+void rig_config(const char *home, const char *text)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/petreld.conf", home);
+    if (mkdir(home, 0700) != 0 && errno != EEXIST) {
+        rig_die("%s: %s", home, strerror(errno));
+    }
+    FILE *f = fopen(path, "we");
+    if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0) {
+        rig_die("%s cannot be written", path);
+    }
+}
+
 uint64_t rig_start(struct rig_daemon *d, const char *home, const char *const args[], int fd)
 {
     char number[16];
@@ -292,4 +305,19 @@ uint64_t rig_wakeups(pid_t pid)
     }
     closedir(dir);
     return sum;
+}
+
+double rig_cpu(pid_t pid)
+{
+    char path[64];
+    unsigned long user = 0;
+    unsigned long system = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (f == NULL || fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                            &system) != 2) {
+        rig_die("%s cannot be read", path);
+    }
+    fclose(f);
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }

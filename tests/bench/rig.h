@@ -48,6 +48,8 @@ struct rig_daemon {
 /* Runs argv, a NULL-terminated list with the program's path first, its output in <name>.log. It is
  * killed when the bench ends. */
 pid_t rig_run(const char *name, const char *const argv[]);
+/* Writes the petreld.conf of a home, which may be there or not. */
+void rig_config(const char *home, const char *text);
 /* Starts petreld on <home> with up to 6 more arguments, NULL-terminated, and waits until it answers
  * on its control socket. fd: handed over as --passphrase-fd; -1: none. Gives the time from before
  * the fork to the first reply, in ns. */
@@ -61,5 +63,7 @@ void rig_end_program(pid_t pid);
 uint64_t rig_status(pid_t pid, const char *field);
 /* How often the threads of pid went to sleep until now: each is one wake-up. */
 uint64_t rig_wakeups(pid_t pid);
+/* Processor time of pid so far, all its threads, s. */
+double rig_cpu(pid_t pid);
 
 #endif

@@ -21,8 +21,6 @@
 
 enum {
     REDIS_COMMAND = ROUND_PAYLOAD + 64,
-    DISK_FILE = 4 << 20,
-    DISK_BLOCK = 4096,
 };
 
 struct redis {
@@ -191,37 +189,4 @@ double lmdb_rows(unsigned seconds)
     (void)unlink("lmdb/lock.mdb");
     (void)rmdir("lmdb");
     return rate;
-}
-
-/* --- the disk alone --- */
-
-double disk_fsync_ms(unsigned samples)
-{
-    uint8_t block[DISK_BLOCK];
-    double *ms = calloc(samples, sizeof *ms);
-    int fd = open("fsync", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (ms == NULL || fd < 0) {
-        rig_die("fsync: %s", strerror(errno));
-    }
-    randombytes_buf(block, sizeof block);
-    for (off_t at = 0; at < DISK_FILE; at += DISK_BLOCK) {
-        if (pwrite(fd, block, sizeof block, at) != DISK_BLOCK) {
-            rig_die("fsync: %s", strerror(errno));
-        }
-    }
-    (void)fsync(fd);
-    for (unsigned i = 0; i < samples; i++) {
-        uint64_t began = rig_ns();
-        block[0]++;
-        if (pwrite(fd, block, sizeof block, (off_t)i * DISK_BLOCK % DISK_FILE) != DISK_BLOCK ||
-            fdatasync(fd) != 0) {
-            rig_die("fsync: %s", strerror(errno));
-        }
-        ms[i] = (double)(rig_ns() - began) / 1e6;
-    }
-    double median = rig_median(ms, samples);
-    close(fd);
-    (void)unlink("fsync");
-    free(ms);
-    return median;
 }

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
@@ -296,17 +295,7 @@ struct petrel *petrel_open(void)
 
 double petrel_cpu(const struct petrel *p)
 {
-    char path[64];
-    unsigned long user = 0;
-    unsigned long system = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)p->daemon.pid);
-    FILE *f = fopen(path, "re");
-    if (f == NULL || fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                            &system) != 2) {
-        rig_die("%s cannot be read", path);
-    }
-    fclose(f);
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    return rig_cpu(p->daemon.pid);
 }
 
 void petrel_close(struct petrel *p)

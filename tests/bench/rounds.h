@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * rounds: the things that bench_deposit runs in turn on one disk, each for a few seconds: deposits
- * at a relay, RPUSH at Redis, LMDB alone, the disk alone.
+ * at a relay, RPUSH at Redis, LMDB alone; disk.h has the disk alone.
  */
 #ifndef PETREL_TESTS_BENCH_ROUNDS_H
 #define PETREL_TESTS_BENCH_ROUNDS_H
@@ -37,7 +37,5 @@ void redis_close(struct redis *r);
 /* Rows of 1,024 bytes a second into LMDB, ROUND_CLIENTS increasing keys a commit, in this process.
  */
 double lmdb_rows(unsigned seconds);
-/* Median ms of a 4 KiB write and its fdatasync, in a file that has its blocks. */
-double disk_fsync_ms(unsigned samples);
 
 #endif

@@ -78,6 +78,23 @@ def an_account_with_a_passphrase_beside_one_without(w):
     w.checks.same("its erase file", (alice.home / "erase-2").exists(), False)
 
 
+def a_broken_key_locks_no_other_account_out(w):
+    alice = w.person("alice").create()
+    other = Identity(alice, "alice-2").create()
+    w.checks.same("SIGTERM ends it", alice.terminate(), 0)
+    erase = alice.home / "erase-2"
+    erase.write_bytes(bytes(erase.stat().st_size))  # as a machine may stop while it is destroyed
+    alice.start()
+    w.checks.same("accounts", accounts_of(alice), {1: "open", 2: "locked"})
+    w.checks.same("the first one", alice.ask("id")["id"], alice.id)
+    alice.refused(4, "account-locked", "--account", "2", "id")
+    alice.ask("remove-account", "2", "--now")
+    until("it is gone", lambda: accounts_of(alice) == {1: "open"})
+    w.checks.same("its files", [f.name for f in alice.home.iterdir() if "2" in f.name], [])
+    other.create()
+    w.checks.same("its number is given again", other.account, 2)
+
+
 def two_relays(w):
     """Two relays that pass requests on to each other, and two members of the first."""
     relays = [w.person(name, relay=True, start=False) for name in ("relay", "other")]
@@ -127,6 +144,7 @@ def a_second_relay_takes_what_the_first_cannot(w):
 
 STORIES = [an_account_is_added_used_and_removed,
            an_account_with_a_passphrase_beside_one_without,
+           a_broken_key_locks_no_other_account_out,
            an_account_moves_to_another_relay,
            a_second_relay_takes_what_the_first_cannot]
 

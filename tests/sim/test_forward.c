@@ -401,6 +401,43 @@ START_TEST(relays_that_lie_lose_nothing_for_good_and_double_nothing)
 }
 END_TEST
 
+/* All slots but one of the link between the relays wait for an answer. */
+static void fill_link(struct node_link *link, uint32_t id)
+{
+    for (size_t i = 1; i < LINK_REQUESTS; i++) {
+        link->requests[i].id = id;
+        link->requests[i].kind = FRAME_RELAY_SEALED;
+        link->requests[i].deadline = UINT64_MAX;
+    }
+}
+
+START_TEST(what_a_link_has_no_room_for_waits_for_the_next_answer)
+{
+    struct people *p = people_new_apart(125, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct person *c = people_beside(p, b, b->relay);
+    people_meet(p, a, b);
+    people_meet(p, a, c);
+    people_quiet(p, HOUR);
+    struct links *links = &a->relay->node->links;
+    struct node_link *link = links->own;
+    while (link != NULL && link->purpose != LINK_FORWARD) {
+        link = link->own_next;
+    }
+    ck_assert_ptr_nonnull(link);
+    fill_link(link, UINT32_MAX);
+    people_say(p, a, b, "a ", 0);
+    people_say(p, a, c, "a ", 0);
+    sim_settle(&p->sim, LIMIT_SECOND_MS / 2); /* sooner than who was told that it is busy asks */
+    ck_assert_uint_eq(people_messages(p, b, a, "received", "a 0"), 1);
+    ck_assert_uint_eq(people_messages(p, c, a, "received", "a 0"), 1);
+    fill_link(link, 0);
+    people_quiet(p, HOUR);
+    people_free(p);
+}
+END_TEST
+
 START_TEST(a_relay_that_sleeps_is_waited_for)
 {
     struct person *a;
@@ -619,6 +656,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, relays_that_lie_lose_nothing_for_good_and_double_nothing);
     tcase_add_test(tc, delays_lose_and_double_nothing);
     tcase_add_test(tc, swapped_requests_and_answers_lose_and_double_nothing);
+    tcase_add_test(tc, what_a_link_has_no_room_for_waits_for_the_next_answer);
     tcase_add_test(tc, a_relay_that_sleeps_is_waited_for);
     tcase_add_test(tc, a_new_key_of_the_relay_is_fetched);
     tcase_add_test(tc, a_relay_that_lost_its_key_is_asked_for_the_new_one);

@@ -298,18 +298,6 @@ START_TEST(there_are_so_many_identities_and_no_more)
 }
 END_TEST
 
-/* --- review --- */
-
-/* Links of this account that were not closed. */
-static unsigned links_of(struct sim_node *n, uint32_t account)
-{
-    unsigned found = 0;
-    for (const struct node_link *link = n->node->links.own; link != NULL; link = link->own_next) {
-        found += link->account == account;
-    }
-    return found;
-}
-
 START_TEST(nothing_of_an_identity_that_goes_can_be_read)
 {
     struct person *who[3];

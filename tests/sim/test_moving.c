@@ -289,8 +289,6 @@ START_TEST(what_expired_in_a_left_queue_does_not_hold_it_open)
 }
 END_TEST
 
-/* --- review --- */
-
 static struct contact_row row_of(struct person *who, uint32_t number, struct turn *turn)
 {
     struct contact_row row;
