@@ -180,8 +180,8 @@ static int contacts_page(struct ctl *ctl, uint64_t *after, bool *more)
     if (rc != EXIT_OK) {
         return rc;
     }
-    *more = control_get_bool(result, "more", more) && *more &&
-            control_get_uint(result, "next", after);
+    *more =
+        control_get_bool(result, "more", more) && *more && control_get_uint(result, "next", after);
     if (ctl->args->json) {
         return json_print_each(result, "contacts");
     }

@@ -637,6 +637,7 @@ static enum err take(struct arrival *a)
     }
     a->row.first_sent = 0;
     a->row.heard_ms = step_now(a->step);
+    a->row.heard_count++;
     note_spoke(a);
     a->row.heard |= (uint8_t)(1U << a->slot);
     enum err err = token_spent(a, &a->row);

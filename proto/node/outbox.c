@@ -497,6 +497,7 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
     }
     entry->state = OUTBOX_AT_RELAY;
     entry->at_relay_ms = step_now(step);
+    entry->heard_count = row.heard_count;
     entry->receipt = reply->receipt;
     err = outbox_row_put(step, me->keys, work->contact, order, entry);
     if (err == ERR_OK && (row.state == CONTACT_RESOLVING || row.failed != 0)) {

@@ -144,7 +144,7 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
     if (err != ERR_OK) {
         return err;
     }
-    if (row->heard_ms >= entry->at_relay_ms) {
+    if (row->heard_count > entry->heard_count) {
         /* They were there since, and did not get it: with its token the relay would say that it has
          * it already. While they sleep that is just what it shall say. */
         entry->token = slice_of(NULL, 0);

@@ -94,6 +94,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(42, FIELD_SLICE, contact_row, held, HELD_MAX),
     FIELD(43, FIELD_LATER, contact_row, failed, 0),
     FIELD(44, FIELD_LATER, contact_row, queues_ms, 0),
+    FIELD(45, FIELD_LATER, contact_row, heard_count, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -109,6 +110,7 @@ static const struct field OUTBOX_FIELDS[] = {
     FIELD(9, FIELD_SLICE, outbox_row, receipt, ROW_RECEIPT),
     FIELD(10, FIELD_LATER, outbox_row, evidence_ms, 0),
     FIELD(11, FIELD_LATER, outbox_row, lead, 0),
+    FIELD(12, FIELD_LATER, outbox_row, heard_count, 0),
 };
 
 static const struct field MESSAGE_FIELDS[] = {

@@ -120,13 +120,14 @@ struct contact_row {
     /* Sessions: T of each slot in use. */
     uint8_t sessions; /* bit set of slots in use */
     uint8_t session_id[LIMIT_SESSIONS_PER_PAIR][SESSION_T];
-    uint8_t heard;       /* bit set of slots in which an envelope of theirs was opened */
-    uint8_t begun;       /* 1 + slot of the session that we began last; 0: begin one */
-    uint64_t first_sent; /* when that session, still unanswered, was begun; 0: none */
-    uint64_t heard_ms;   /* when an envelope of theirs was opened last; 0: never */
-    uint64_t spoke_ms;   /* when our relay took the newest of those, by its clock; 0: never */
-    uint64_t told;       /* first 8 bytes of the queue of ours that they were told; 0: none */
-    uint64_t gap_at;     /* order at which a gap was reported; 0: none */
+    uint8_t heard;        /* bit set of slots in which an envelope of theirs was opened */
+    uint8_t begun;        /* 1 + slot of the session that we began last; 0: begin one */
+    uint64_t first_sent;  /* when that session, still unanswered, was begun; 0: none */
+    uint64_t heard_ms;    /* when an envelope of theirs was opened last; 0: never */
+    uint64_t heard_count; /* how many were */
+    uint64_t spoke_ms;    /* when our relay took the newest of those, by its clock; 0: never */
+    uint64_t told;        /* first 8 bytes of the queue of ours that they were told; 0: none */
+    uint64_t gap_at;      /* order at which a gap was reported; 0: none */
     /* The last request that went over our relay. */
     uint64_t trouble;           /* enum err: what stood in its way; 0: nothing */
     struct slice trouble_relay; /* node ID of the relay that it was, or empty */
@@ -151,6 +152,7 @@ struct outbox_row {
     struct slice envelope;      /* sealed bytes */
     struct slice token;         /* ROW_TOKEN bytes for this deposit; empty: a stamp */
     uint64_t at_relay_ms;       /* when the relay said so */
+    uint64_t heard_count;       /* of the contact, then */
     struct slice receipt;       /* what it signed then, encoded; empty before */
     uint64_t evidence_ms;       /* of the evidence against a relay (node/evidence.h); 0: none */
     uint64_t lead;              /* order of the entry whose envelope holds it too; 0: its own */

@@ -37,18 +37,19 @@ offers() {
 mapfile -t names < <("$ctl" help --list)
 [ ${#names[@]} -ge 20 ]
 mapfile -t first < <(printf '%s\n' "${names[@]%% *}" | sort -u)
-offers -- --home --help --version "${first[@]}"
-offers --timeout 5 --home /tmp -- --home --help --version "${first[@]}"
+offers -- --home --account --help --version "${first[@]}"
+offers --timeout 5 --home /tmp --account 2 -- --home --account --help --version "${first[@]}"
 
 # What is written down here is what a person would look for, not derived from the same text.
-offers init -- --passphrase --passphrase-fd --words-fd
+offers init -- --another --passphrase --passphrase-fd --words-fd
 offers unlock -- --passphrase-fd
 offers events -- --as --ack --since --count --no-follow
 offers add -- --name --text
 offers accept -- --name
 offers help -- --list
-offers relay -- use status audit invite members remove limits
-offers relay use -- --code
+offers relay -- use leave status audit invite members remove limits
+offers relay use -- --code --second
+offers remove-account -- --now
 offers relay audit -- --verify
 offers relay invite -- --days
 offers relay members --
