@@ -9,7 +9,8 @@
  *   home.c      relays of ours: joining, queue
  *   moving.c    from one relay to another
  *   publish.c   key bundle and descriptors, at our own relays
- *   contact.c   finding and asking people, accepting them
+ *   contact.c   sessions and lists of people, accepting them
+ *   finding.c   where people are, and their key bundles
  *   foreign.c   requests to relays where we own nothing
  *   forwarder.c our relay passes requests of members on
  *   outbox.c    messages out, until acknowledged end to end
@@ -17,7 +18,7 @@
  *   evidence.c  what relays signed for and did not deliver; audit.c lists it
  *   outbox_batch.c several messages in one envelope
  *   pump.c      what to do next for each contact, and when
- *   inbox.c     envelopes in
+ *   inbox.c     envelopes in; first.c those that begin a session, taking.c what they change
  *   command.c   calls over the control interface
  */
 #ifndef PETREL_NODE_CORE_H
@@ -180,9 +181,6 @@ void removal_erased(struct account *me);
 uint64_t removal_deadline(const struct account *me);
 
 /* contact.c */
-/* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
-enum err contact_progress(struct account *me, struct step *step, struct work *work,
-                          struct contact_row *row, bool *ready) PETREL_MUST_USE;
 /* Tells clients what is wrong with this contact, and goes on. */
 enum err contact_alarm(struct account *me, struct step *step, const struct contact_row *row,
                        enum err trouble) PETREL_MUST_USE;
@@ -190,8 +188,6 @@ enum err contact_alarm(struct account *me, struct step *step, const struct conta
  * told just that already and the user has done nothing since. Puts row. */
 enum err contact_failed(struct account *me, struct step *step, struct work *work,
                         struct contact_row *row, enum err trouble) PETREL_MUST_USE;
-enum err contact_reply(struct account *me, struct step *step, struct work *work,
-                       const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Accepts a request: state, answer, event. */
 enum err contact_accept(struct account *me, struct step *step,
                         struct contact_row *row) PETREL_MUST_USE;
@@ -203,6 +199,15 @@ enum err contact_requests(struct account *me, struct step *step, uint64_t *count
  * stay to receive on. */
 enum err contact_restart(struct account *me, struct step *step, struct work *work,
                          struct contact_row *row) PETREL_MUST_USE;
+/* How a list stands to the one that is known of this contact. */
+enum list_age {
+    LIST_NEWER,
+    LIST_OLDER,
+    LIST_REVOKED, /* older, and this device of it is no longer in the known one */
+};
+enum err contact_list_age(struct step *step, const struct contact_row *row, struct slice list_bytes,
+                          const struct device_list *list, unsigned device,
+                          enum list_age *age) PETREL_MUST_USE;
 /* Takes what a verified list says of where the contact's queues are, when it is not older than the
  * one that is known. An older one is passed over when this device of it is in the known one too,
  * else ERR_STALE: the device was removed since. */
@@ -213,6 +218,13 @@ enum err contact_take_list(struct account *me, struct step *step, struct contact
  * it is sealed anew. The caller puts row and session. */
 enum err contact_new_session(struct account *me, struct step *step, struct contact_row *row,
                              const uint8_t id[SESSION_T], uint8_t *slot) PETREL_MUST_USE;
+
+/* finding.c */
+/* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
+enum err finding_progress(struct account *me, struct step *step, struct work *work,
+                          struct contact_row *row, bool *ready) PETREL_MUST_USE;
+enum err finding_reply(struct account *me, struct step *step, struct work *work,
+                       const struct link_request *request, struct slice body) PETREL_MUST_USE;
 
 /* foreign.c */
 /* Opens the way to the relay at `to`. *ready: foreign_send may be called now; else an event or

@@ -233,7 +233,7 @@ static enum err contact_answer(struct account *me, struct step *step,
         return ERR_OK;
     }
     return request->kind == FRAME_QUEUE_DEPOSIT ? outbox_reply(me, step, work, request, body)
-                                                : contact_reply(me, step, work, request, body);
+                                                : finding_reply(me, step, work, request, body);
 }
 
 /* The answer was out of form. The request is off its link: nothing else would wake the contact. */

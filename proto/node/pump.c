@@ -200,7 +200,7 @@ static enum err progress(struct account *me, struct step *step, struct work *wor
         work->due = UINT64_MAX;
         err = next_entry(me, step, work, &order, &entry);
         if (err == ERR_OK) {
-            err = contact_progress(me, step, work, &row, &ready);
+            err = finding_progress(me, step, work, &row, &ready);
         }
         if (err == ERR_OK && ready && (entry.ack_only || may_leave(&row, &entry))) {
             err = outbox_send(me, step, work, &row, order, &entry);

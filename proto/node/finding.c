@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * finding: a contact's descriptor and key bundle, for a first session, or because their queues are
+ * gone: look-up, pop, get, and what is begun with them. docs/protocol/07-node.md, section 7.3.
+ */
+#include <string.h>
+
+#include "base/secret.h"
+#include "crypto/bep44.h"
+#include "crypto/blind.h"
+#include "node/bundle.h"
+#include "node/core.h"
+#include "node/descriptor.h"
+#include "pair/prekey.h"
+#include "relay/descriptor_record.h"
+#include "relay/record.h"
+
+enum {
+    FINDING_WAIT_MS = 2000, /* between looks at whether our own relay is ready */
+};
+
+/* Asks our own relay, over an anonymous link, for the descriptor of this period. */
+static enum err resolve(struct account *me, struct step *step, struct work *work,
+                        struct contact_row *row)
+{
+    const struct home *home = home_main(me);
+    if (home->address.port == 0) {
+        work->trouble = ERR_NO_RELAY;
+        work->due = step_now(step) + FINDING_WAIT_MS;
+        return ERR_OK;
+    }
+    struct node_link *link;
+    enum err err =
+        links_anonymous(&me->node->links, step, me->number, work->contact, &home->address, &link);
+    if (err != ERR_OK || !link->open) {
+        return err;
+    }
+    /* Around midnight an item may be there for one period only: ask for both in turn. */
+    work->period = descriptor_period(step_now(step)) - work->attempts % 2;
+    struct descriptor_get get;
+    err = blind_public(&row->id, work->period, &get.blinded);
+    if (err != ERR_OK) {
+        return contact_failed(me, step, work, row, err);
+    }
+    struct writer w = step_writer(step, 128);
+    descriptor_get_write(&w, &get);
+    return work_request(work, step, link, FRAME_DESCRIPTOR_GET, writer_done(&w), 0);
+}
+
+/* A descriptor that names an older list than the one that is known leads nowhere. */
+static enum err not_older(struct step *step, const struct contact_row *row,
+                          const struct descriptor *descriptor)
+{
+    if (row->list.len == 0) {
+        return ERR_OK;
+    }
+    struct device_list *known = arena_alloc(step->turn->arena, sizeof *known);
+    if (known == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (device_list_open(row->list, &row->id, known) != ERR_OK) {
+        return ERR_CORRUPT;
+    }
+    bool older = descriptor->list_version < known->version &&
+                 descriptor->created_ms < known->created_ms; /* a restored account begins anew */
+    return older ? ERR_STALE : ERR_OK;
+}
+
+/* What the contact's descriptor says goes into row. PEER: there is none, or it is not theirs. */
+static enum err take_descriptor(struct step *step, const struct work *work, struct contact_row *row,
+                                const struct descriptor_get_reply *reply)
+{
+    struct descriptor descriptor;
+    struct bep44_item item = reply->item;
+    enum err err = reply->head.err;
+    if (err == ERR_OK) {
+        err = blind_public(&row->id, work->period, &item.key);
+    }
+    if (err == ERR_OK) {
+        err = descriptor_open(&row->id, work->period, &item, &descriptor);
+    }
+    if (err != ERR_OK) {
+        return err; /* the last: a relay that lies, or something new */
+    }
+    err = not_older(step, row, &descriptor);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct slice hash = slice_of(descriptor.list_hash, sizeof descriptor.list_hash);
+    row->list_hash = arena_copy(step->turn->arena, hash);
+    if (row->list_hash.p == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    row->has_record = true;
+    row->record = descriptor.record;
+    row->relay = descriptor.relays[0].address;
+    row->list_version = descriptor.list_version;
+    return ERR_OK;
+}
+
+static enum err resolved(struct account *me, struct step *step, struct work *work,
+                         struct contact_row *row, struct slice body)
+{
+    struct descriptor_get_reply reply;
+    enum err err = descriptor_get_reply_read(body, &reply);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = take_descriptor(step, work, row, &reply);
+    if (err_class(err) == ERR_CLASS_LOCAL) {
+        return err;
+    }
+    if (err != ERR_OK) {
+        work->lost = false; /* the queue that we know is tried again in the meantime */
+        work_fail(step, work, err, reply.head.retry_after_ms);
+        return ERR_OK;
+    }
+    work->found = work->lost;
+    work->attempts = 0;
+    work_wake(work);
+    return contact_row_put(step, me->keys, row);
+}
+
+/* Admission of a pop: the invitation's token, or a stamp; *ready when there is one. */
+static void pop_admission(struct account *me, struct step *step, struct work *work,
+                          const struct contact_row *row, struct relay_admission *admission,
+                          bool *ready)
+{
+    *admission = (struct relay_admission){.stamp = row->pop_token.len == 0};
+    if (!admission->stamp) {
+        memcpy(admission->token.b, row->pop_token.p, sizeof admission->token.b);
+        *ready = true;
+        return;
+    }
+    struct stamp_goal goal = {.relay = row->relay.node_id,
+                              .minute = (uint32_t)(step_now(step) / LIMIT_MINUTE_MS)};
+    memcpy(goal.target, row->record.b, sizeof goal.target);
+    prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &row->pop_nonce, 1);
+    *ready = mining_step(&work->mining, &goal, work->bits > 0 ? work->bits : LIMIT_STAMP_POP_BITS,
+                         &me->node->mining_budget);
+    admission->stamp_minute = work->mining.goal.minute;
+    admission->stamp_nonce = work->mining.nonce;
+}
+
+/* Who did not answer is asked again without a one-time part: a part whose secret is gone (a relay
+ * that gives old ones out, a person who restored a backup) would be in the way every time. */
+static enum err get(struct account *me, struct step *step, struct work *work,
+                    const struct contact_row *row)
+{
+    bool ready;
+    enum err err = foreign_open(me, step, work, &row->relay, &ready);
+    if (err != ERR_OK || !ready) {
+        return err;
+    }
+    struct record_get request = {.record = row->record};
+    struct writer w = step_writer(step, 128);
+    record_get_write(&w, &request);
+    return foreign_send(me, step, work, &row->relay, FRAME_RECORD_GET, writer_done(&w), 0);
+}
+
+/* Takes the key bundle and a one-time part from the contact's relay. */
+static enum err pop(struct account *me, struct step *step, struct work *work,
+                    struct contact_row *row)
+{
+    bool ready;
+    enum err err = foreign_open(me, step, work, &row->relay, &ready);
+    if (err != ERR_OK || !ready) {
+        return err;
+    }
+    if (row->pop_nonce.len == 0) {
+        uint8_t *nonce = arena_alloc(step->turn->arena, RELAY_POP_NONCE);
+        if (nonce == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        env_random(step->turn->env, nonce, RELAY_POP_NONCE);
+        row->pop_nonce = slice_of(nonce, RELAY_POP_NONCE);
+        err = contact_row_put(step, me->keys, row);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    struct record_pop request = {.record = row->record};
+    pop_admission(me, step, work, row, &request.admission, &ready);
+    if (!ready) {
+        work_wake(work); /* goes on in the next turn */
+        return ERR_OK;
+    }
+    memcpy(request.pop_nonce, row->pop_nonce.p, RELAY_POP_NONCE);
+    struct writer w = step_writer(step, 512);
+    record_pop_write(&w, &request);
+    return foreign_send(me, step, work, &row->relay, FRAME_RECORD_POP, writer_done(&w), 0);
+}
+
+/* A relay may hold an old bundle back against who knows no list yet: what it gives must not be
+ * older than the list that the descriptor named. A newer one may have come since. */
+static enum err fits_descriptor(const struct contact_row *row, struct slice list_bytes,
+                                const struct device_list *list)
+{
+    uint8_t hash[DEVICE_LIST_HASH];
+    if (row->list_version == 0 || list->version > row->list_version) {
+        return ERR_OK;
+    }
+    device_list_hash(list_bytes, hash);
+    bool same = list->version == row->list_version &&
+                slice_equal(row->list_hash, slice_of(hash, sizeof hash));
+    return same ? ERR_OK : ERR_STALE;
+}
+
+/* Opens what a pop gave: the contact's device list and a bundle to begin a session with. */
+static enum err open_bundle(struct step *step, const struct contact_row *row,
+                            const struct record_pop_reply *reply, struct slice *list_bytes,
+                            struct device_list *list, struct pair_bundle *out)
+{
+    struct arena *arena = step->turn->arena;
+    uint8_t *body = arena_alloc(arena, reply->body.len + 1);
+    uint8_t *part = arena_alloc(arena, LIMIT_RECORD_PART);
+    if (body == NULL || part == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct aead_key key;
+    size_t body_len = 0;
+    size_t part_len = 0;
+    record_key(&key, &row->id, &row->record);
+    enum err err = record_open(body, &body_len, &key, RECORD_BODY_ID, reply->body);
+    if (err == ERR_OK && reply->has_part) {
+        err = record_open(part, &part_len, &key, reply->part.id, reply->part.sealed);
+    }
+    secret_wipe(&key, sizeof key);
+    struct bundle bundle;
+    if (err == ERR_OK) {
+        err = bundle_read(slice_of(body, body_len), &bundle);
+    }
+    if (err == ERR_OK) {
+        err = device_list_open(bundle.device_list, &row->id, list);
+    }
+    if (err == ERR_OK && list->entries[0].queue_count == 0) {
+        err = ERR_MALFORMED;
+    }
+    if (err == ERR_OK) {
+        err = fits_descriptor(row, bundle.device_list, list);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    uint64_t created;
+    *list_bytes = bundle.device_list;
+    return prekey_bundle_open(bundle.prekey, slice_of(part, part_len),
+                              &list->entries[0].device.sign, step_now(step), out, &created);
+}
+
+/* Begins a session with what was popped. */
+static enum err begin(struct account *me, struct step *step, struct contact_row *row,
+                      const struct device_list *list, const struct pair_bundle *bundle)
+{
+    struct account_row account;
+    enum err err = account_row_get(step, me->keys, &account);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct session *s = session_new();
+    struct pair_self self;
+    account_pair_self(&account, &self);
+    struct pair_peer peer = {.id = row->id,
+                             .certificate = list->entries[0].certificate,
+                             .dh = list->entries[0].device.dh};
+    struct slice saved;
+    err = s == NULL ? ERR_NO_MEMORY
+                    : session_initiate(s, step->turn->env, step->turn->arena, &self, &peer, bundle,
+                                       row->invite.len > 0 ? row->invite.p : NULL,
+                                       account.device_list, 0);
+    if (err == ERR_OK) {
+        err = session_save(s, step->turn->arena, &saved);
+    }
+    uint8_t slot;
+    if (err == ERR_OK) {
+        err = contact_new_session(me, step, row, session_id(s), &slot);
+    }
+    if (err == ERR_OK) {
+        err = session_row_put(step, me->keys, row->number, slot, saved);
+    }
+    if (err == ERR_OK) {
+        row->begun = (uint8_t)(slot + 1);
+        row->first_sent = step_now(step);
+    }
+    session_free(s);
+    secret_wipe(&self, sizeof self);
+    secret_wipe(&account, sizeof account);
+    return err;
+}
+
+/* Somebody else used this invitation. The request goes on, with stamps: when it comes with a secret
+ * that was used, the inviter hears of it too. */
+static enum err invite_used(struct account *me, struct step *step, struct work *work,
+                            struct contact_row *row)
+{
+    uint8_t deposit[ROW_TOKEN]; /* as good as spent, and one alarm is enough */
+    row->pop_token = slice_of(NULL, 0);
+    enum err err = token_row_take(step, me->keys, row->number, deposit);
+    secret_wipe(deposit, sizeof deposit);
+    if (err == ERR_OK || err == ERR_NOT_FOUND) {
+        err = contact_alarm(me, step, row, ERR_INVITE_USED);
+    }
+    work_wake(work);
+    return err == ERR_OK ? contact_row_put(step, me->keys, row) : err;
+}
+
+/* What a refused pop means. */
+static enum err pop_refused(struct account *me, struct step *step, struct work *work,
+                            struct contact_row *row, const struct record_pop_reply *reply)
+{
+    enum err refusal = reply->head.err;
+    work->mining = (struct mining){.wanted = false};
+    if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > LIMIT_STAMP_BITS_MAX) {
+        return contact_failed(me, step, work, row, refusal); /* not at any price */
+    }
+    if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > work->bits) {
+        work->bits = reply->stamp_bits;
+        work_wake(work);
+        return ERR_OK;
+    }
+    if (refusal == ERR_STAMP_STALE && work->attempts == 0) {
+        work->attempts++;
+        work_wake(work);
+        return ERR_OK;
+    }
+    if (refusal == ERR_TOKEN_SPENT && row->pop_token.len > 0) {
+        return invite_used(me, step, work, row);
+    }
+    if (refusal == ERR_BAD_TOKEN && row->pop_token.len > 0) {
+        row->pop_token = slice_of(NULL, 0); /* its epoch is over; a stamp always works */
+        work_wake(work);
+        return contact_row_put(step, me->keys, row);
+    }
+    work_fail(step, work, refusal, reply->head.retry_after_ms);
+    return ERR_OK;
+}
+
+/* The answer to a get or a pop: the same but for the part. */
+static enum err bundle_reply_read(uint8_t kind, struct slice body, struct record_pop_reply *reply)
+{
+    if (kind == FRAME_RECORD_POP) {
+        return record_pop_reply_read(body, reply);
+    }
+    struct record_get_reply got;
+    enum err err = record_get_reply_read(body, &got);
+    if (err == ERR_OK) {
+        *reply = (struct record_pop_reply){.head = got.head, .seq = got.seq, .body = got.body};
+    }
+    return err;
+}
+
+/* Takes over where the contact's queues are, and begins a session where there is none to send on.
+ */
+static enum err take_bundle(struct account *me, struct step *step, const struct work *work,
+                            struct contact_row *row, const struct record_pop_reply *reply)
+{
+    struct arena *arena = step->turn->arena;
+    struct device_list *list = arena_alloc(arena, sizeof *list);
+    struct pair_bundle *bundle = arena_alloc(arena, sizeof *bundle);
+    struct slice list_bytes;
+    enum list_age age = LIST_NEWER;
+    if (list == NULL || bundle == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    enum err err = open_bundle(step, row, reply, &list_bytes, list, bundle);
+    if (err == ERR_OK) {
+        err = contact_list_age(step, row, list_bytes, list, 0, &age);
+    }
+    if (err == ERR_OK && age != LIST_NEWER) {
+        err = ERR_STALE; /* its prekey may be one that was stolen, and has been replaced */
+    }
+    if (err == ERR_OK && work->lost && slice_equal(list_bytes, row->list)) {
+        err = ERR_BAD_TOKEN; /* they say that they are where nothing is */
+    }
+    if (err == ERR_OK) {
+        err = contact_take_list(me, step, row, list_bytes, list, 0);
+    }
+    return err == ERR_OK && contact_row_slot(row) < 0 ? begin(me, step, row, list, bundle) : err;
+}
+
+/* A bundle came, or why not. */
+static enum err bundled(struct account *me, struct step *step, struct work *work,
+                        struct contact_row *row, uint8_t kind, struct slice body)
+{
+    struct record_pop_reply reply;
+    enum err err = bundle_reply_read(kind, body, &reply);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (reply.head.err != ERR_OK && !work->lost) {
+        return pop_refused(me, step, work, row, &reply);
+    }
+    err = reply.head.err == ERR_OK ? take_bundle(me, step, work, row, &reply) : reply.head.err;
+    work->lost = false; /* found, or the queue that we know is tried again */
+    work->found = false;
+    if (err_class(err) == ERR_CLASS_PEER) {
+        /* Not what this person published, or too old: a new pop later, with a stamp. */
+        row->pop_nonce = slice_of(NULL, 0);
+        row->pop_token = slice_of(NULL, 0);
+        work_fail(step, work, err, 0);
+        return contact_row_put(step, me->keys, row);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    work->attempts = 0;
+    work->trouble = ERR_OK;
+    work->bits = 0;
+    work->mining = (struct mining){.wanted = false};
+    work_wake(work);
+    row->failed = 0;
+    return contact_row_put(step, me->keys, row);
+}
+
+enum err finding_reply(struct account *me, struct step *step, struct work *work,
+                       const struct link_request *request, struct slice body)
+{
+    struct contact_row row;
+    work->in_flight = false;
+    enum err err = contact_row_get(step, me->keys, work->contact, &row);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    if (contact_row_slot(&row) >= 0 && !work->lost) {
+        return ERR_OK; /* they were faster: their session is here already */
+    }
+    err = request->kind == FRAME_DESCRIPTOR_GET
+              ? resolved(me, step, work, &row, body)
+              : bundled(me, step, work, &row, request->kind, body);
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+enum err finding_progress(struct account *me, struct step *step, struct work *work,
+                          struct contact_row *row, bool *ready)
+{
+    *ready = contact_row_slot(row) >= 0 && !work->lost;
+    if (*ready) {
+        return ERR_OK;
+    }
+    if (work->lost) {
+        return work->found ? get(me, step, work, row) : resolve(me, step, work, row);
+    }
+    struct account_row account;
+    enum err err = account_row_get(step, me->keys, &account);
+    bool listed = err == ERR_OK && account.device_list.len > 0;
+    secret_wipe(&account, sizeof account);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (!listed) {
+        work->trouble = ERR_NO_RELAY; /* an answer could not reach us */
+        work->due = step_now(step) + FINDING_WAIT_MS;
+        return ERR_OK;
+    }
+    if (!row->has_record) {
+        return resolve(me, step, work, row);
+    }
+    /* A session that was begun, and is not sent on any more: contact_restart. */
+    return row->sessions != 0 ? get(me, step, work, row) : pop(me, step, work, row);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * taking: what an opened envelope changes: history, contact, tokens, where the other side's queues
+ * are, what is acknowledged. docs/protocol/07-node.md, section 7.5.
+ */
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/secret.h"
+#include "node/arrival.h"
+#include "node/batch.h"
+#include "node/content.h"
+#include "node/event.h"
+#include "node/route.h"
+#include "node/stock.h"
+#include "node/voiding.h"
+#include "relay/token.h"
+
+static void event_contact(struct event *event, const struct contact_row *row)
+{
+    char id[ID_TEXT];
+    id_encode(row->id.b, id);
+    event_text(event, "contact", id);
+}
+
+/* Adds a message to the history, once. */
+static enum err take_message(struct arrival *a, struct slice bytes, const struct content *content)
+{
+    struct step *step = a->step;
+    struct seal_keys *keys = a->me->keys;
+    uint64_t order;
+    enum err err = message_id_get(step, keys, a->row.number, content->id, &order);
+    if (err != ERR_NOT_FOUND) {
+        return err; /* sealed anew by its sender after a restart of the session */
+    }
+    struct message_row row = {.state = MESSAGE_RECEIVED,
+                              .time = step_now(step),
+                              .content = bytes,
+                              .deposited = a->deposited_ms,
+                              .gap = a->in.gap};
+    err = outbox_next_order(a->me, step, a->row.number, &order);
+    if (err == ERR_OK) {
+        err = message_row_put(step, keys, a->row.number, order, &row);
+    }
+    if (err == ERR_OK) {
+        err = message_id_put(step, keys, a->row.number, content->id, order);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    char hex[2 * CONTENT_ID + 1];
+    hex_encode(content->id, sizeof content->id, hex);
+    struct event event = event_begin(step, "message.received", content->text.len + 512);
+    event_contact(&event, &a->row);
+    event_text(&event, "message", hex);
+    event_uint(&event, "order", order);
+    event_str(&event, "text", content->text);
+    return event_commit(step, keys, &event);
+}
+
+/* Somebody asks to be a contact. */
+static enum err take_request(struct arrival *a, const struct content *content)
+{
+    bool theirs = a->row.state == CONTACT_INCOMING && !a->row.invited;
+    if (!theirs) {
+        /* Invited by us, asked by us too, or a contact already who lost our answer. */
+        return contact_accept(a->me, a->step, &a->row);
+    }
+    uint64_t order;
+    enum err err = message_id_get(a->step, a->me->keys, a->row.number, content->id, &order);
+    if (err != ERR_NOT_FOUND) {
+        return err; /* asked again after a restart of the session */
+    }
+    err = message_id_put(a->step, a->me->keys, a->row.number, content->id, 0);
+    if (err != ERR_OK) {
+        return err;
+    }
+    a->row.text = content->text;
+    struct event event = event_begin(a->step, "request.received", 1024);
+    event_contact(&event, &a->row);
+    event_str(&event, "text", content->text);
+    return event_commit(a->step, a->me->keys, &event);
+}
+
+/* One content, as if it had come alone. */
+static enum err take_one(struct arrival *a, struct slice bytes)
+{
+    struct content content;
+    if (content_decode(bytes, &content) != ERR_OK) {
+        return ERR_OK; /* acknowledged, since no retry would make it better */
+    }
+    if (content.type == CONTENT_REQUEST) {
+        return take_request(a, &content);
+    }
+    if (a->row.state == CONTACT_INCOMING) {
+        return ERR_OK; /* nothing but the request before it is accepted; messages are too_early */
+    }
+    if (a->row.state != CONTACT_ACCEPTED) {
+        a->row.state = CONTACT_ACCEPTED;
+        struct event event = event_begin(a->step, "contact.accepted", 256);
+        event_contact(&event, &a->row);
+        enum err err = event_commit(a->step, a->me->keys, &event);
+        if (err != ERR_OK) {
+            return err;
+        }
+        struct work *work = work_find(a->me, a->row.number);
+        if (work != NULL) {
+            work_wake(work); /* messages that waited for this */
+        }
+    }
+    return content.type >= CONTENT_REQUEST ? ERR_OK : take_message(a, bytes, &content);
+}
+
+/* What the body held: one content, or a batch in its order. */
+static enum err take_content(struct arrival *a)
+{
+    struct batch batch;
+    if (batch_read(a->in.content, &batch) != ERR_OK) {
+        return ERR_OK; /* as with one that is out of form */
+    }
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < batch.count; i++) {
+        struct arena_mark mark = arena_mark(a->step->turn->arena);
+        err = take_one(a, batch.content[i]);
+        arena_rewind(a->step->turn->arena, mark); /* many batches come in one turn */
+    }
+    return err;
+}
+
+/* What the session noticed beside the content. */
+static enum err take_signs(struct arrival *a)
+{
+    const char *type = a->in.reset ? "session.reset" : "message.gap";
+    if (!a->in.reset && !a->in.gap) {
+        return ERR_OK;
+    }
+    struct event event = event_begin(a->step, type, 256);
+    event_contact(&event, &a->row);
+    return event_commit(a->step, a->me->keys, &event);
+}
+
+static enum err take_tokens(struct arrival *a)
+{
+    uint64_t have;
+    enum err err = token_row_count(a->step, a->me->keys, a->row.number, &have);
+    if (err != ERR_OK || a->in.tokens.len % TOKEN != 0 ||
+        have + a->in.tokens.len / TOKEN > LIMIT_TOKEN_STOCK_MAX) {
+        return err;
+    }
+    struct work *work = work_find(a->me, a->row.number);
+    if (work != NULL && work->gave_up && a->in.tokens.len > 0) {
+        work_wake(work); /* the price of a stamp was too high; now none is needed */
+        a->row.failed = 0;
+    }
+    return token_row_add(a->step, a->me->keys, a->row.number, a->in.tokens);
+}
+
+/* Where their queues are by now. */
+static enum err take_route(struct arrival *a)
+{
+    struct device_place first;
+    struct slice second;
+    uint64_t since;
+    if (a->in.route.len == 0 || !a->in.has_content || a->in.duplicate ||
+        route_read(a->in.route, &since, &first, &second) != ERR_OK) {
+        return ERR_OK; /* the last: like content that is out of form */
+    }
+    if (since < a->row.queues_ms) {
+        return ERR_OK; /* it was under way for long, and they have moved on since */
+    }
+    a->row.queues_ms = since;
+    bool same = a->row.has_queue && address_equal(&first.relay, &a->row.queue_relay) &&
+                memcmp(first.key.b, a->row.queue.b, sizeof first.key.b) == 0;
+    a->row.second = second;
+    if (same) {
+        return ERR_OK;
+    }
+    a->row.has_queue = true;
+    a->row.queue_relay = first.relay;
+    a->row.queue = first.key;
+    return outbox_moved(a->me, a->step, a->row.number);
+}
+
+/* When they were there: not when we fetched it, which may be much later. */
+static void note_spoke(struct arrival *a)
+{
+    uint64_t now = step_now(a->step);
+    uint64_t then = a->deposited_ms < now ? a->deposited_ms : now;
+    a->row.spoke_ms = then > a->row.spoke_ms ? then : a->row.spoke_ms;
+}
+
+/* Whatever came with it: the relay has taken the token, and so it will not be voided. */
+static enum err token_spent(struct arrival *a, struct contact_row *row)
+{
+    if (a->token_of != row->number) {
+        return ERR_OK;
+    }
+    return stock_spent(a->step->turn->arena, row, a->counter);
+}
+
+/* The same for an envelope that changed nothing (of a blocked contact, say, or one that was opened
+ * before), and for what waits to be voided. */
+enum err arrival_token(struct arrival *a)
+{
+    struct contact_row row;
+    if (a->token_of == 0) {
+        return ERR_OK;
+    }
+    enum err err = voiding_spent(a->me, a->step, a->token_of, a->counter);
+    if (err == ERR_OK && !(a->taken && a->token_of == a->row.number)) {
+        err = contact_row_get(a->step, a->me->keys, a->token_of, &row);
+        if (err == ERR_OK) {
+            err = token_spent(a, &row);
+        }
+        if (err == ERR_OK) {
+            err = contact_row_put(a->step, a->me->keys, &row);
+        }
+    }
+    secret_wipe(&row, sizeof row);
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err arrival_take(struct arrival *a)
+{
+    struct step *step = a->step;
+    struct seal_keys *keys = a->me->keys;
+    struct slice saved;
+    a->taken = true;
+    if (a->token_of == a->row.number) {
+        stock_came_back(&a->row, a->counter, step_now(step), a->deposited_ms);
+    }
+    if (a->stamped) {
+        stock_was_empty(&a->row, step_now(step));
+    }
+    a->row.first_sent = 0;
+    a->row.heard_ms = step_now(a->step);
+    a->row.heard_count++;
+    note_spoke(a);
+    a->row.heard |= (uint8_t)(1U << a->slot);
+    enum err err = token_spent(a, &a->row);
+    if (err == ERR_OK) {
+        err = take_signs(a);
+    }
+    if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
+        err = take_content(a);
+    }
+    if (err == ERR_OK) {
+        err = take_route(a);
+    }
+    if (err == ERR_OK) {
+        err = take_tokens(a);
+    }
+    if (err == ERR_OK) {
+        err = session_save(a->s, step->turn->arena, &saved);
+    }
+    if (err == ERR_OK) {
+        err = session_row_put(step, keys, a->row.number, a->slot, saved);
+    }
+    if (err == ERR_OK) {
+        err = contact_row_put(step, keys, &a->row);
+    }
+    if (err == ERR_OK) {
+        err = outbox_acked(a->me, step, a->row.number, a->s);
+    }
+    return err;
+}
