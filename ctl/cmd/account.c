@@ -108,7 +108,7 @@ static void print_account(struct slice item)
 
 int cmd_accounts(struct ctl *ctl, int argc, char **argv)
 {
-    struct slice result;
+    struct slice result = slice_of(NULL, 0);
     struct slice item;
     int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
     if (rc == EXIT_OK) {

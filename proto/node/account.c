@@ -83,9 +83,13 @@ void account_forget(struct account *me)
 
 void accounts_free(struct node *node)
 {
-    while (node->accounts != NULL) {
-        account_forget(node->accounts);
+    struct account *next;
+    for (struct account *me = node->accounts; me != NULL; me = next) {
+        next = me->next;
+        account_close(me);
+        free(me);
     }
+    node->accounts = NULL;
 }
 
 /* --- creation --- */

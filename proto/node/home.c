@@ -73,9 +73,9 @@ struct home *home_of_node(struct account *me, const struct sign_pk *node_id)
     return NULL;
 }
 
-uint8_t home_slot(const struct account *me, const struct home *home)
+unsigned home_slot(const struct account *me, const struct home *home)
 {
-    return (uint8_t)(home - me->homes);
+    return (unsigned)(home - me->homes);
 }
 
 uint64_t home_deadline(const struct account *me)
@@ -96,7 +96,7 @@ uint64_t home_deadline(const struct account *me)
     return first;
 }
 
-enum err home_reload(struct account *me, struct step *step, uint8_t slot)
+enum err home_reload(struct account *me, struct step *step, unsigned slot)
 {
     struct relay_row row;
     struct home *home = &me->homes[slot];
@@ -121,7 +121,7 @@ enum err home_reload(struct account *me, struct step *step, uint8_t slot)
 enum err home_load(struct account *me, struct step *step)
 {
     enum err err = ERR_OK;
-    for (uint8_t slot = 0; err == ERR_OK && slot < LIMIT_HOMES; slot++) {
+    for (unsigned slot = 0; err == ERR_OK && slot < LIMIT_HOMES; slot++) {
         err = home_reload(me, step, slot);
     }
     return err;
@@ -499,7 +499,7 @@ static void home_refused(struct home_answer *a, uint8_t kind, enum err refusal)
 static enum err take_answer(struct home_answer *a, uint8_t kind, const struct relay_reply *head,
                             struct slice body)
 {
-    uint8_t slot = home_slot(a->me, a->home);
+    unsigned slot = home_slot(a->me, a->home);
     enum err err = ERR_OK;
     if (head->err == ERR_OK) {
         err = home_done(a, kind, body);

@@ -62,7 +62,7 @@ enum {
 /* home.c */
 enum err home_load(struct account *me, struct step *step) PETREL_MUST_USE;
 /* Reads the row of one place again: its relay, or what it is to us, is another. */
-enum err home_reload(struct account *me, struct step *step, uint8_t slot) PETREL_MUST_USE;
+enum err home_reload(struct account *me, struct step *step, unsigned slot) PETREL_MUST_USE;
 /* Does what can be done now, with each relay. */
 enum err home_progress(struct account *me, struct step *step) PETREL_MUST_USE;
 /* The main relay; port 0: there is none. */
@@ -71,7 +71,7 @@ struct home *home_main(struct account *me);
 struct home *home_of_link(struct account *me, uint64_t link);
 /* The relay in use with this node ID, not one that was left; NULL: none. */
 struct home *home_of_node(struct account *me, const struct sign_pk *node_id);
-uint8_t home_slot(const struct account *me, const struct home *home);
+unsigned home_slot(const struct account *me, const struct home *home);
 /* The earliest time at which one of them is to go on. */
 uint64_t home_deadline(const struct account *me);
 void home_opened(struct home *home);

@@ -52,9 +52,9 @@ static bool same_node(const struct home *home, const struct sign_pk *node_id)
 }
 
 /* The place of the relay with this node ID; LIMIT_HOMES: none. */
-static uint8_t place_of(const struct account *me, const struct sign_pk *node_id)
+static unsigned place_of(const struct account *me, const struct sign_pk *node_id)
 {
-    uint8_t slot = 0;
+    unsigned slot = 0;
     while (slot < LIMIT_HOMES && !same_node(&me->homes[slot], node_id)) {
         slot++;
     }
@@ -62,9 +62,9 @@ static uint8_t place_of(const struct account *me, const struct sign_pk *node_id)
 }
 
 /* A place that is free, not the main one; LIMIT_HOMES: none. */
-static uint8_t free_place(const struct account *me)
+static unsigned free_place(const struct account *me)
 {
-    uint8_t slot = 1;
+    unsigned slot = 1;
     while (slot < LIMIT_HOMES && me->homes[slot].address.port != 0) {
         slot++;
     }
@@ -90,7 +90,7 @@ static enum err list_again(struct account *me, struct step *step)
 
 /* The row of a relay that is not used from now on goes to this place. One that never took us in has
  * nothing of ours, and needs none. */
-static enum err leave(struct account *me, struct step *step, struct relay_row *row, uint8_t slot)
+static enum err leave(struct account *me, struct step *step, struct relay_row *row, unsigned slot)
 {
     if (!row->joined) {
         enum err gone = relay_row_del(step, me->keys, slot);
@@ -149,7 +149,7 @@ static enum err take_prekeys(struct account *me, struct step *step, struct relay
 
 /* The row that becomes the main one: of the relay in place slot, or a new one. */
 static enum err next_main(struct account *me, struct step *step, const struct address *address,
-                          uint8_t slot, struct relay_row *row)
+                          unsigned slot, struct relay_row *row)
 {
     if (slot == LIMIT_HOMES) {
         fresh_row(step, address, row);
@@ -169,11 +169,11 @@ enum err moving_use(struct account *me, struct step *step, const struct address 
                     struct slice code)
 {
     bool had = home_main(me)->address.port != 0;
-    uint8_t slot = place_of(me, &address->node_id);
+    unsigned slot = place_of(me, &address->node_id);
     if (slot == 0) {
         return use_again(me, step, address, code);
     }
-    uint8_t place = slot < LIMIT_HOMES ? slot : free_place(me);
+    unsigned place = slot < LIMIT_HOMES ? slot : free_place(me);
     if (slot < LIMIT_HOMES && me->homes[slot].role == HOME_LEAVING) {
         return ERR_BACKPRESSURE;
     }
@@ -212,7 +212,7 @@ enum err moving_use(struct account *me, struct step *step, const struct address 
 /* The second relay, if there is one, is not used any more. */
 static enum err leave_second(struct account *me, struct step *step)
 {
-    for (uint8_t slot = 1; slot < LIMIT_HOMES; slot++) {
+    for (unsigned slot = 1; slot < LIMIT_HOMES; slot++) {
         struct home *home = &me->homes[slot];
         struct relay_row row;
         if (home->address.port == 0 || home->role != HOME_SECOND) {
@@ -234,8 +234,8 @@ static enum err leave_second(struct account *me, struct step *step)
 enum err moving_second(struct account *me, struct step *step, const struct address *address,
                        struct slice code)
 {
-    uint8_t slot = place_of(me, &address->node_id);
-    uint8_t place = slot < LIMIT_HOMES ? slot : free_place(me);
+    unsigned slot = place_of(me, &address->node_id);
+    unsigned place = slot < LIMIT_HOMES ? slot : free_place(me);
     if (home_main(me)->address.port == 0) {
         return ERR_NO_RELAY;
     }
@@ -269,7 +269,7 @@ enum err moving_second(struct account *me, struct step *step, const struct addre
 
 enum err moving_finish(struct account *me, struct step *step, struct home *home)
 {
-    uint8_t slot = home_slot(me, home);
+    unsigned slot = home_slot(me, home);
     struct relay_row row;
     enum err err = home_hang_up(me, step, home);
     if (err == ERR_OK) {
@@ -286,7 +286,7 @@ enum err moving_finish(struct account *me, struct step *step, struct home *home)
 
 enum err moving_leave(struct account *me, struct step *step, const struct sign_pk *node_id)
 {
-    uint8_t slot = place_of(me, node_id);
+    unsigned slot = place_of(me, node_id);
     if (slot == 0 || slot == LIMIT_HOMES) {
         return slot == 0 ? ERR_NOT_NOW : ERR_NOT_FOUND;
     }
@@ -312,7 +312,7 @@ enum err moving_leave_all(struct account *me, struct step *step)
 
 enum err moving_gone(struct account *me, struct step *step, struct home *home, enum err why)
 {
-    uint8_t slot = home_slot(me, home);
+    unsigned slot = home_slot(me, home);
     struct address relay = home->address;
     enum err err = home_hang_up(me, step, home);
     if (err == ERR_OK) {

@@ -36,7 +36,7 @@ static enum err list_queues(struct home_step *h, struct device_entry *entry)
     struct account *me = h->me;
     entry->queues[0] = (struct device_place){.relay = h->row.address, .key = h->signers.queue_pk};
     entry->queue_count = 1;
-    for (uint8_t slot = 1; slot < LIMIT_HOMES; slot++) {
+    for (unsigned slot = 1; slot < LIMIT_HOMES; slot++) {
         struct relay_row row;
         bool second = me->homes[slot].address.port != 0 && me->homes[slot].role == HOME_SECOND;
         enum err err = second ? relay_row_get(h->step, me->keys, slot, &row) : ERR_OK;

@@ -7,7 +7,7 @@
 #include "node/home_keys.h"
 
 /* Adds the queue of this place, when contacts may write to it. */
-static enum err add(struct account *me, struct step *step, uint8_t slot, struct writer *w,
+static enum err add(struct account *me, struct step *step, unsigned slot, struct writer *w,
                     uint64_t *mark)
 {
     struct relay_row row;
@@ -35,7 +35,7 @@ enum err route_own(struct account *me, struct step *step, struct route *route)
     if (route->mark == 0) {
         return err; /* without the first one there is no second */
     }
-    for (uint8_t slot = 1; err == ERR_OK && slot < LIMIT_HOMES; slot++) {
+    for (unsigned slot = 1; err == ERR_OK && slot < LIMIT_HOMES; slot++) {
         err = add(me, step, slot, &w, &route->mark);
     }
     if (err == ERR_OK && w.err != ERR_OK) {

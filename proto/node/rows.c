@@ -258,16 +258,16 @@ enum err account_row_put(struct step *step, struct seal_keys *keys, const struct
 }
 
 /* account | 0x01, and the slot when it is not 0. */
-static struct store_key relay_key(struct seal_keys *keys, uint8_t slot)
+static struct store_key relay_key(struct seal_keys *keys, unsigned slot)
 {
     struct store_key k = account_key(keys, 1);
     if (slot > 0) {
-        store_key_u8(&k, slot);
+        store_key_u8(&k, (uint8_t)slot);
     }
     return k;
 }
 
-enum err relay_row_get(struct step *step, struct seal_keys *keys, uint8_t slot,
+enum err relay_row_get(struct step *step, struct seal_keys *keys, unsigned slot,
                        struct relay_row *row)
 {
     struct store_key k = relay_key(keys, slot);
@@ -275,14 +275,14 @@ enum err relay_row_get(struct step *step, struct seal_keys *keys, uint8_t slot,
     return err == ERR_OK && row->role > HOME_LEAVING ? ERR_CORRUPT : err;
 }
 
-enum err relay_row_put(struct step *step, struct seal_keys *keys, uint8_t slot,
+enum err relay_row_put(struct step *step, struct seal_keys *keys, unsigned slot,
                        const struct relay_row *row)
 {
     struct store_key k = relay_key(keys, slot);
     return row_put(step, keys, &RELAY_ROW, &k, SEAL_BUCKET_ACCOUNT, row);
 }
 
-enum err relay_row_del(struct step *step, struct seal_keys *keys, uint8_t slot)
+enum err relay_row_del(struct step *step, struct seal_keys *keys, unsigned slot)
 {
     struct store_key k = relay_key(keys, slot);
     return store_del(step->turn->store, STORE_ACCOUNT, store_key_slice(&k));

@@ -192,11 +192,11 @@ enum err account_row_after(struct step *step, uint32_t after, uint32_t *account)
 enum err account_row_put(struct step *step, struct seal_keys *keys,
                          const struct account_row *row) PETREL_MUST_USE;
 /* slot: 0, the main relay, to LIMIT_HOMES - 1. */
-enum err relay_row_get(struct step *step, struct seal_keys *keys, uint8_t slot,
+enum err relay_row_get(struct step *step, struct seal_keys *keys, unsigned slot,
                        struct relay_row *row) PETREL_MUST_USE;
-enum err relay_row_put(struct step *step, struct seal_keys *keys, uint8_t slot,
+enum err relay_row_put(struct step *step, struct seal_keys *keys, unsigned slot,
                        const struct relay_row *row) PETREL_MUST_USE;
-enum err relay_row_del(struct step *step, struct seal_keys *keys, uint8_t slot) PETREL_MUST_USE;
+enum err relay_row_del(struct step *step, struct seal_keys *keys, unsigned slot) PETREL_MUST_USE;
 enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t number,
                          struct contact_row *row) PETREL_MUST_USE;
 enum err contact_row_put(struct step *step, struct seal_keys *keys,
