@@ -188,7 +188,7 @@ enum err voiding_progress(struct account *me, struct step *step)
 static enum err done(struct account *me, struct step *step)
 {
     const struct home *home = home_main(me);
-    struct voiding_row row;
+    struct voiding_row row = {.queue = 0};
     uint32_t more;
     uint64_t mark;
     enum err err = queue_mark(me, step, &mark);
