@@ -38,22 +38,6 @@ void channel_stop(struct channel *ch)
     pthread_mutex_unlock(&ch->mutex);
 }
 
-static void outputs_splice(struct node_outputs *to, struct node_outputs *from)
-{
-    if (from->first == NULL) {
-        return;
-    }
-    if (to->last != NULL) {
-        to->last->next = from->first;
-    } else {
-        to->first = from->first;
-    }
-    to->last = from->last;
-    to->count += from->count;
-    to->bytes += from->bytes;
-    *from = (struct node_outputs){0};
-}
-
 void channel_put(struct channel *ch, struct engine_input *input)
 {
     input->epoch = ch->io_epoch;
@@ -93,7 +77,7 @@ bool channel_full(struct channel *ch)
 void channel_take(struct channel *ch, struct node_outputs *outs)
 {
     pthread_mutex_lock(&ch->mutex);
-    outputs_splice(outs, &ch->out);
+    node_outputs_splice(outs, &ch->out);
     pthread_cond_signal(&ch->cond);
     pthread_mutex_unlock(&ch->mutex);
 }
@@ -109,7 +93,7 @@ void channel_release(struct channel *ch, struct node_outputs *outs)
         return;
     }
     pthread_mutex_lock(&ch->mutex);
-    outputs_splice(&ch->out, outs);
+    node_outputs_splice(&ch->out, outs);
     pthread_mutex_unlock(&ch->mutex);
     ch->wake(ch->wake_ctx);
 }

@@ -11,10 +11,13 @@
 #include "daemon/channel.h"
 #include "daemon/engine_fail.h"
 #include "daemon/engine_space.h"
+#include "daemon/flusher.h"
 #include "daemon/hostenv.h"
 
 enum {
     ENGINE_SLOW_COMMIT_US = 2000, /* from here on a commit is worth waiting for company */
+    ENGINE_BATCH_MS = 200,        /* turns are in the log alone for this long, */
+    ENGINE_BATCH_BYTES = 6 << 20, /* or until they are so many bytes */
     ENGINE_GATHER_SHARE = 4,      /* which takes this part of it at most, */
     ENGINE_GATHER_US = 4000,      /* and not longer than this */
 };
@@ -45,7 +48,9 @@ struct engine {
     struct node_skip skip;
     struct forward_policy forward; /* what the next core is built with */
     struct engine_space space;
+    struct flusher flusher;
     uint64_t epoch;                 /* lives of the core before this one */
+    uint64_t batch_until;           /* monotonic ms at which what was logged is committed; 0: none */
     uint64_t commit_us;             /* what the last commit took; 0: it had nothing to write */
     struct channel_company company; /* what the next turn waits for */
 };
@@ -109,13 +114,69 @@ static enum err turn_steps(struct engine *e, struct turn *turn, struct engine_in
     return err;
 }
 
+/* Whether somebody may look at the database because of these outputs: a client reads with a
+ * transaction of its own what it was told of. */
+static bool to_be_seen(const struct node_outputs *outs)
+{
+    const struct node_output *o = outs->first;
+    while (o != NULL && (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND ||
+                         o->kind == NODE_OUT_CLOSE)) {
+        o = o->next;
+    }
+    return o != NULL;
+}
+
+/* Commits all that there is: this turn, and the logged ones before it. */
+static enum err commit(struct engine *e)
+{
+    bool wrote = false;
+    bool failed = flusher_wait(&e->flusher) != ERR_OK;
+    uint64_t began = hostenv_mono_us();
+    enum err err = store_lmdb_commit(e->config.db, &wrote);
+    e->commit_us = wrote ? hostenv_mono_us() - began : 0;
+    if (err == ERR_OK) {
+        e->batch_until = 0;
+    }
+    if (err == ERR_OK && failed) {
+        flusher_release(&e->flusher); /* durable in another way */
+    }
+    return err;
+}
+
+/* Whether this turn is to be in the database and not only in the log. */
+static bool to_be_committed(struct engine *e, const struct node_outputs *outs)
+{
+    return to_be_seen(outs) || !e->space.growth ||
+           (e->batch_until != 0 && hostenv_mono_ms() >= e->batch_until) ||
+           store_lmdb_logged(e->config.db) >= ENGINE_BATCH_BYTES ||
+           flusher_failed(&e->flusher) != ERR_OK;
+}
+
+/* Ends the turn. *range: what is to be flushed before its outputs are released. */
+static enum err turn_keep(struct engine *e, const struct node_outputs *outs,
+                          struct wal_range *range)
+{
+    *range = (struct wal_range){.from = 0};
+    e->commit_us = 0;
+    enum err err = ERR_NO_SPACE;
+    if (!to_be_committed(e, outs)) {
+        err = store_lmdb_log(e->config.db, range);
+    }
+    if (err == ERR_NO_SPACE) {
+        err = commit(e);
+    }
+    if (range->to > range->from && e->batch_until == 0) {
+        e->batch_until = hostenv_mono_ms() + ENGINE_BATCH_MS;
+    }
+    return err;
+}
+
 /* One whole turn. On failure nothing of it remains but done and *stage. */
 static enum err turn_run(struct engine *e, struct engine_inputs *done, struct node_outputs *outs,
-                         enum engine_stage *stage)
+                         struct wal_range *range, enum engine_stage *stage)
 {
     struct env env = hostenv_pooled(e->random, hostenv_wall_ms());
     struct store store;
-    bool wrote = false;
     *stage = STAGE_BEGIN;
     enum err err = turn_begin(e, &store);
     if (err == ERR_OK) {
@@ -128,9 +189,7 @@ static enum err turn_run(struct engine *e, struct engine_inputs *done, struct no
         }
         if (err == ERR_OK) {
             *stage = STAGE_COMMIT;
-            uint64_t began = hostenv_mono_us();
-            err = store_lmdb_commit(e->config.db, &wrote);
-            e->commit_us = wrote ? hostenv_mono_us() - began : 0;
+            err = turn_keep(e, outs, range);
         } else {
             store_lmdb_abort(e->config.db);
         }
@@ -205,7 +264,6 @@ static enum err core_load(struct engine *e, struct node_outputs *outs)
 {
     struct env env = hostenv_pooled(e->random, hostenv_wall_ms());
     struct store store;
-    bool wrote = false;
     e->node = node_new(&e->config.node);
     if (e->node == NULL) {
         return ERR_NO_MEMORY;
@@ -218,7 +276,7 @@ static enum err core_load(struct engine *e, struct node_outputs *outs)
             err = node_flush(e->node, &turn, outs);
         }
         if (err == ERR_OK) {
-            err = store_lmdb_commit(e->config.db, &wrote);
+            err = commit(e);
         } else {
             store_lmdb_abort(e->config.db);
         }
@@ -371,8 +429,9 @@ static void turn(struct engine *e)
 {
     struct engine_inputs done = {0};
     struct node_outputs outs = {0};
+    struct wal_range range;
     enum engine_stage stage;
-    enum err err = turn_run(e, &done, &outs, &stage);
+    enum err err = turn_run(e, &done, &outs, &range, &stage);
     if (err != ERR_OK) {
         e->company = (struct channel_company){.until_us = 0};
         turn_failed(e, err, stage, &done);
@@ -381,7 +440,7 @@ static void turn(struct engine *e)
     size_t inputs = done.count;
     engine_fail_none(&e->fail, done.count, e->todo.first != NULL);
     adopt_roots(e, &done, &outs);
-    channel_release(&e->channel, &outs);
+    flusher_put(&e->flusher, range, &outs);
     channel_done(&e->channel, &done);
     gather(e, inputs);
 }
@@ -407,15 +466,44 @@ static bool first_load(struct engine *e)
     return true;
 }
 
+/* When there is something to do without any input, Unix ms: for the core, or for the batch. */
+static uint64_t next_deadline(const struct engine *e)
+{
+    uint64_t deadline = node_deadline(e->node);
+    if (e->batch_until != 0) {
+        uint64_t now = hostenv_mono_ms();
+        uint64_t batch = hostenv_wall_ms() + (e->batch_until > now ? e->batch_until - now : 0);
+        deadline = batch < deadline ? batch : deadline;
+    }
+    return deadline;
+}
+
+/* At the end: what is in the log alone goes to the database, so that the next start finds nothing
+ * to do. If that fails it will do it. */
+static void batch_end(struct engine *e)
+{
+    struct store store;
+    if (e->batch_until != 0 && turn_begin(e, &store) == ERR_OK) {
+        enum err err = commit(e);
+        turn_end(e);
+        if (err != ERR_OK) {
+            logger_log(e->config.log, LOGGER_WARN, "the last turns are in the log alone", "err=%s",
+                       err_name(err));
+        }
+    }
+}
+
 static void *engine_main(void *arg)
 {
     struct engine *e = arg;
     if (first_load(e)) {
         while (engine_fatal(e) == ERR_OK &&
-               channel_wait(&e->channel, &e->todo, node_deadline(e->node), &e->company)) {
+               channel_wait(&e->channel, &e->todo, next_deadline(e), &e->company)) {
             turn(e);
         }
     }
+    batch_end(e);
+    flusher_stop(&e->flusher);
     node_free(e->node);
     e->node = NULL;
     arena_fini(&e->arena);
@@ -512,6 +600,9 @@ enum err engine_start(struct engine **out, const struct engine_config *config)
         return ERR_NO_MEMORY;
     }
     enum err err = engine_init(e, config);
+    if (err == ERR_OK) {
+        err = flusher_start(&e->flusher, config->db, &e->channel);
+    }
     if (err == ERR_OK && pthread_create(&e->thread, NULL, engine_main, e) != 0) {
         err = ERR_NO_MEMORY;
     }
@@ -548,6 +639,7 @@ void engine_free(struct engine *engine)
     if (engine == NULL) {
         return;
     }
+    flusher_fini(&engine->flusher);
     channel_fini(&engine->channel);
     engine_input_free_all(&engine->todo);
     secret_free(engine->sk);

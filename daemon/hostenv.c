@@ -2,6 +2,7 @@
 #include "daemon/hostenv.h"
 
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include <sodium.h>
@@ -41,6 +42,14 @@ struct env hostenv_at(uint64_t now_ms)
     return (struct env){.now_ms = now_ms, .random = fill};
 }
 
+/* In one system call: libsodium makes one for each 256 bytes. */
+static void pool_refill(struct hostenv_pool *pool)
+{
+    if (getrandom(pool->bytes, sizeof pool->bytes, 0) != (ssize_t)sizeof pool->bytes) {
+        randombytes_buf(pool->bytes, sizeof pool->bytes);
+    }
+}
+
 static void fill_from_pool(void *ctx, uint8_t *out, size_t len)
 {
     struct hostenv_pool *pool = ctx;
@@ -49,7 +58,7 @@ static void fill_from_pool(void *ctx, uint8_t *out, size_t len)
         return;
     }
     if (len > pool->left) {
-        randombytes_buf(pool->bytes, sizeof pool->bytes);
+        pool_refill(pool);
         pool->left = sizeof pool->bytes;
     }
     uint8_t *from = pool->bytes + sizeof pool->bytes - pool->left;

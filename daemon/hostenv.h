@@ -27,7 +27,7 @@ struct env hostenv_at(uint64_t now_ms);
  * be keys. Bytes are wiped as they are handed out. Not to be used on both sides of a fork. */
 struct hostenv_pool {
     size_t left; /* the last ones in bytes */
-    uint8_t bytes[1024];
+    uint8_t bytes[4096];
 };
 /* As hostenv_at; the env is valid as long as the pool. */
 struct env hostenv_pooled(struct hostenv_pool *pool, uint64_t now_ms);

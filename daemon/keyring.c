@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/secret.h"
+#include "daemon/store/dir.h"
 #include "store/erase.h"
 
 enum {
@@ -97,17 +98,6 @@ static enum err file_read(const char *dir, const char *name, bool guarded, uint8
     } else {
         err = read_all(fd, out, len);
     }
-    (void)close(fd);
-    return err;
-}
-
-static enum err dir_flush(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return ERR_IO;
-    }
-    enum err err = fsync(fd) == 0 ? ERR_OK : ERR_IO;
     (void)close(fd);
     return err;
 }

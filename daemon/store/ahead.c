@@ -2,6 +2,8 @@
 #include "daemon/store/ahead.h"
 
 #include <errno.h>
+#include <stdalign.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,20 +17,23 @@ static void measure(struct ahead *a)
 void ahead_init(struct ahead *a, int fd)
 {
     a->fd = fd;
+    a->used = UINT64_MAX;
     measure(a);
 }
 
 static uint64_t step(uint64_t used)
 {
-    uint64_t bytes = used / 8;
+    uint64_t bytes = used / 8 / AHEAD_BLOCK * AHEAD_BLOCK;
     bytes = bytes < AHEAD_LEAST ? AHEAD_LEAST : bytes;
     return bytes > AHEAD_MOST ? AHEAD_MOST : bytes;
 }
 
 void ahead_keep(struct ahead *a, uint64_t used)
 {
-    static const uint8_t zeros[1 << 16];
-    if (a->end >= used + AHEAD_LEAST / 2) {
+    static const alignas(AHEAD_BLOCK) uint8_t zeros[1 << 16];
+    bool fast = used > a->used && used - a->used > AHEAD_LEAST;
+    a->used = used;
+    if (fast || a->end >= used + AHEAD_LEAST / 2) {
         return;
     }
     measure(a); /* the database may have lengthened it itself */

@@ -14,323 +14,162 @@
 
 #include "daemon/store/ahead.h"
 #include "daemon/store/ballast.h"
+#include "daemon/store/dir.h"
+#include "daemon/store/lmdb_txn.h"
 #include "daemon/store/schema.h"
 
 enum {
     LMDB_READERS = 256, /* read transactions at one time, petrel's own workers and mdb tools */
 };
 
-/* A transaction, with one cursor for each table that it has touched: a row next to the last one is
- * found without a walk from the root, and an append always is. */
-struct lmdb_txn {
-    struct store_lmdb *db;
-    MDB_txn *txn; /* NULL: none open */
-    MDB_cursor *cursors[STORE_TABLE_COUNT];
-    enum err err; /* the first LOCAL error, which LMDB forgets */
-    bool wrote;
-};
-
 struct store_lmdb {
-    MDB_env *env;
-    MDB_dbi tables[STORE_TABLE_COUNT];
-    struct lmdb_txn write;
+    struct lmdb lmdb;
+    struct store store;    /* what works on write */
+    struct lmdb_txn write; /* of this turn, and of those before it that are only in the log */
+    struct wal *wal;
+    uint64_t number;   /* of the last turn of the log that the database has */
+    uint64_t replayed; /* turns that the log had at the start, and the database had not */
     struct ahead ahead;
-    char dir[PATH_MAX];
+    bool growth; /* there was space when the transaction began */
 };
 
 struct store_lmdb_reader {
     struct lmdb_txn read;
 };
 
-/* LMDB gives EIO as often as ENOSPC when the disk is full (a short write is EIO to it), so the free
- * space decides. */
-static enum err err_of(const struct store_lmdb *db, int rc)
-{
-    switch (rc) {
-    case MDB_SUCCESS:
-        return ERR_OK;
-    case MDB_NOTFOUND:
-        return ERR_NOT_FOUND;
-    case MDB_MAP_FULL:
-        return ERR_MAP_FULL;
-    case ENOMEM:
-        return ERR_NO_MEMORY;
-    case ENOSPC:
-    case EDQUOT:
-        return ERR_DISK_FULL;
-    case EIO:
-        return store_lmdb_low_space(db) ? ERR_DISK_FULL : ERR_IO;
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-    case MDB_INVALID:
-    case MDB_VERSION_MISMATCH:
-    case MDB_INCOMPATIBLE:
-        return ERR_CORRUPT;
-    default:
-        return ERR_IO;
-    }
-}
-
-/* The result of an operation; a failure of this machine is latched for the commit. */
-static enum err result(struct lmdb_txn *x, int rc)
-{
-    enum err err = err_of(x->db, rc);
-    if (err_class(err) == ERR_CLASS_LOCAL && x->err == ERR_OK) {
-        x->err = err;
-    }
-    return err;
-}
-
-static int cursor_of(struct lmdb_txn *x, enum store_table t, MDB_cursor **out)
-{
-    assert(x->txn != NULL);
-    int rc = 0;
-    if (x->cursors[t] == NULL) {
-        rc = mdb_cursor_open(x->txn, x->db->tables[t], &x->cursors[t]);
-    }
-    *out = x->cursors[t];
-    return rc;
-}
-
-/* LMDB takes keys and values through a pointer that is not const, and does not write there. */
-static MDB_val val_of(struct slice s)
-{
-    union {
-        const void *in;
-        void *out;
-    } p = {.in = s.p};
-    return (MDB_val){.mv_size = s.len, .mv_data = p.out};
-}
-
-static struct slice slice_of_val(const MDB_val *v)
-{
-    return slice_of(v->mv_data, v->mv_size);
-}
-
-static enum err txn_get(void *ctx, enum store_table t, struct slice key, struct slice *value)
-{
-    struct lmdb_txn *x = ctx;
-    MDB_cursor *c;
-    MDB_val k = val_of(key);
-    MDB_val v;
-    if (key.len == 0) {
-        return ERR_NOT_FOUND;
-    }
-    int rc = cursor_of(x, t, &c);
-    if (rc == 0) {
-        rc = mdb_cursor_get(c, &k, &v, MDB_SET);
-    }
-    if (rc == 0) {
-        *value = slice_of_val(&v);
-    }
-    return result(x, rc);
-}
-
-/* GE, GT: the smallest key at or above, then past an equal one. */
-static int seek_up(MDB_cursor *c, enum store_seek how, struct slice key, MDB_val *k, MDB_val *v)
-{
-    *k = val_of(key);
-    int rc = mdb_cursor_get(c, k, v, key.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
-    if (rc == 0 && how == STORE_GT && slice_equal(slice_of_val(k), key)) {
-        rc = mdb_cursor_get(c, k, v, MDB_NEXT);
-    }
-    return rc;
-}
-
-/* LE, LT: the row before the smallest key at or above, unless that one is equal and wanted. */
-static int seek_down(MDB_cursor *c, enum store_seek how, struct slice key, MDB_val *k, MDB_val *v)
-{
-    if (key.len == 0) {
-        return MDB_NOTFOUND;
-    }
-    *k = val_of(key);
-    int rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
-    if (rc == MDB_NOTFOUND) {
-        return mdb_cursor_get(c, k, v, MDB_LAST);
-    }
-    if (rc == 0 && !(how == STORE_LE && slice_equal(slice_of_val(k), key))) {
-        rc = mdb_cursor_get(c, k, v, MDB_PREV);
-    }
-    return rc;
-}
-
-static enum err txn_seek(void *ctx, enum store_table t, enum store_seek how, struct slice key,
-                         struct store_row *row)
-{
-    struct lmdb_txn *x = ctx;
-    MDB_cursor *c;
-    MDB_val k;
-    MDB_val v;
-    bool up = how == STORE_GE || how == STORE_GT;
-    int rc = cursor_of(x, t, &c);
-    if (rc == 0) {
-        rc = up ? seek_up(c, how, key, &k, &v) : seek_down(c, how, key, &k, &v);
-    }
-    if (rc == 0) {
-        *row = (struct store_row){.key = slice_of_val(&k), .value = slice_of_val(&v)};
-    }
-    return result(x, rc);
-}
-
-static int put(struct lmdb_txn *x, enum store_table t, struct slice key, struct slice value,
-               unsigned flags)
-{
-    /* The key may be one that a seek handed out: its page moves under the put. */
-    uint8_t copy[STORE_KEY];
-    assert(key.len <= sizeof copy);
-    memcpy(copy, key.p, key.len);
-    MDB_cursor *c;
-    MDB_val k = val_of(slice_of(copy, key.len));
-    MDB_val v = val_of(value);
-    int rc = cursor_of(x, t, &c);
-    if (rc == 0) {
-        rc = mdb_cursor_put(c, &k, &v, flags);
-    }
-    if (rc == 0) {
-        x->wrote = true;
-    }
-    return rc;
-}
-
-static enum err txn_put(void *ctx, enum store_table t, struct slice key, struct slice value)
-{
-    return result(ctx, put(ctx, t, key, value, 0));
-}
-
-static enum err txn_append(void *ctx, enum store_table t, struct slice key, struct slice value)
-{
-    int rc = put(ctx, t, key, value, MDB_APPEND);
-    return rc == MDB_KEYEXIST ? ERR_BUG : result(ctx, rc);
-}
-
-static enum err txn_del(void *ctx, enum store_table t, struct slice key)
-{
-    struct lmdb_txn *x = ctx;
-    MDB_cursor *c;
-    MDB_val k = val_of(key);
-    MDB_val v;
-    if (key.len == 0) {
-        return ERR_NOT_FOUND;
-    }
-    int rc = cursor_of(x, t, &c);
-    if (rc == 0) {
-        rc = mdb_cursor_get(c, &k, &v, MDB_SET);
-    }
-    if (rc == 0) {
-        rc = mdb_cursor_del(c, 0);
-    }
-    if (rc == 0) {
-        x->wrote = true;
-    }
-    return result(x, rc);
-}
-
-static enum err read_refuse_put(void *ctx, enum store_table t, struct slice key, struct slice value)
-{
-    (void)ctx, (void)t, (void)key, (void)value;
-    return ERR_BUG;
-}
-
-static enum err read_refuse_del(void *ctx, enum store_table t, struct slice key)
-{
-    (void)ctx, (void)t, (void)key;
-    return ERR_BUG;
-}
-
-static const struct store_ops write_ops = {
-    .get = txn_get,
-    .seek = txn_seek,
-    .put = txn_put,
-    .append = txn_append,
-    .del = txn_del,
-};
-
-static const struct store_ops read_ops = {
-    .get = txn_get,
-    .seek = txn_seek,
-    .put = read_refuse_put,
-    .append = read_refuse_put,
-    .del = read_refuse_del,
-};
-
-static enum err txn_begin(struct lmdb_txn *x, struct store_lmdb *db, unsigned flags)
-{
-    *x = (struct lmdb_txn){.db = db};
-    int rc = mdb_txn_begin(db->env, NULL, flags, &x->txn);
-    if (rc != 0) {
-        x->txn = NULL;
-    }
-    return err_of(db, rc);
-}
-
-/* LMDB closes a write transaction's cursors itself, but a reader's not. Closing them all, before
- * the end, is right for both. */
-static void cursors_close(struct lmdb_txn *x)
-{
-    for (size_t t = 0; t < STORE_TABLE_COUNT; t++) {
-        if (x->cursors[t] != NULL) {
-            mdb_cursor_close(x->cursors[t]);
-            x->cursors[t] = NULL;
-        }
-    }
-}
-
-static void txn_abort(struct lmdb_txn *x)
-{
-    cursors_close(x);
-    mdb_txn_abort(x->txn);
-    x->txn = NULL;
-}
-
-static enum err txn_commit(struct lmdb_txn *x)
-{
-    cursors_close(x);
-    int rc = mdb_txn_commit(x->txn); /* frees it in any case */
-    x->txn = NULL;
-    enum err err = err_of(x->db, rc);
-    return err != ERR_OK && x->err != ERR_OK ? x->err : err;
-}
-
 /* The file has blocks for the turn that begins, if space allows. */
 static void keep_ahead(struct store_lmdb *db)
 {
     MDB_envinfo info;
     MDB_stat stat;
-    if (mdb_env_info(db->env, &info) == 0 && mdb_env_stat(db->env, &stat) == 0) {
+    if (mdb_env_info(db->lmdb.env, &info) == 0 && mdb_env_stat(db->lmdb.env, &stat) == 0) {
         ahead_keep(&db->ahead, ((uint64_t)info.me_last_pgno + 1) * stat.ms_psize);
     }
 }
 
-enum err store_lmdb_begin(struct store_lmdb *db, struct store *store)
+/* The turns of the log are in no transaction any more: one was aborted. */
+static enum err batch_again(struct store_lmdb *db, struct store *store)
 {
-    assert(db->write.txn == NULL);
-    bool growth = !store_lmdb_low_space(db);
-    if (growth) {
-        keep_ahead(db);
+    if (wal_bytes(db->wal) == 0) {
+        return ERR_OK;
     }
-    enum err err = txn_begin(&db->write, db, 0);
-    if (err == ERR_OK) {
-        *store = (struct store){.ops = &write_ops, .ctx = &db->write, .growth = growth};
+    enum err err = wal_apply(db->wal, store);
+    if (err != ERR_OK) {
+        lmdb_txn_abort(&db->write);
     }
     return err;
+}
+
+enum err store_lmdb_begin(struct store_lmdb *db, struct store *store)
+{
+    if (db->write.txn == NULL) {
+        db->growth = !store_lmdb_low_space(db);
+        if (db->growth) {
+            keep_ahead(db);
+        }
+        enum err err = lmdb_txn_begin_write(&db->write, &db->lmdb, &db->store);
+        if (err == ERR_OK) {
+            err = batch_again(db, &db->store);
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    db->write.err = ERR_OK;
+    db->write.wrote = false;
+    db->write.wal = db->wal;
+    *store = db->store;
+    store->growth = db->growth;
+    return ERR_OK;
+}
+
+/* The turn that put nothing ends; the transaction does too unless other turns are in it. */
+static enum err end_unwritten(struct store_lmdb *db)
+{
+    enum err err = db->write.err;
+    if (err != ERR_OK || wal_bytes(db->wal) == 0) {
+        lmdb_txn_abort(&db->write);
+    }
+    return err;
+}
+
+enum err store_lmdb_log(struct store_lmdb *db, struct wal_range *range)
+{
+    assert(db->write.txn != NULL);
+    *range = (struct wal_range){.from = 0};
+    if (!db->write.wrote) {
+        return end_unwritten(db);
+    }
+    if (db->write.err != ERR_OK) {
+        enum err err = db->write.err;
+        store_lmdb_abort(db);
+        return err;
+    }
+    return wal_seal(db->wal, range) ? ERR_OK : ERR_NO_SPACE;
+}
+
+enum err store_lmdb_flush(struct store_lmdb *db, struct wal_range range)
+{
+    return wal_flush(db->wal, range);
+}
+
+uint64_t store_lmdb_replayed(const struct store_lmdb *db)
+{
+    return db->replayed;
+}
+
+size_t store_lmdb_logged(const struct store_lmdb *db)
+{
+    return wal_bytes(db->wal);
+}
+
+static struct slice wal_key(void)
+{
+    static const char key[] = "wal";
+    return slice_of(key, sizeof key - 1);
+}
+
+/* Notes up to which turn of the log the database has them, within the same transaction. */
+static enum err number_put(struct store_lmdb *db)
+{
+    uint8_t row[8];
+    struct writer w = writer_of(row, sizeof row);
+    writer_u64(&w, wal_last(db->wal));
+    return store_put(&db->store, STORE_META, wal_key(), writer_done(&w));
 }
 
 enum err store_lmdb_commit(struct store_lmdb *db, bool *wrote)
 {
     assert(db->write.txn != NULL);
-    *wrote = db->write.wrote;
-    if (db->write.wrote) {
-        return txn_commit(&db->write);
+    enum err err = ERR_OK;
+    wal_cancel(db->wal);
+    db->write.wal = NULL;
+    *wrote = db->write.wrote || wal_bytes(db->wal) > 0;
+    if (!*wrote) {
+        return end_unwritten(db);
     }
-    enum err err = db->write.err;
-    txn_abort(&db->write);
+    if (wal_last(db->wal) != db->number) {
+        err = number_put(db);
+    }
+    if (err != ERR_OK) {
+        lmdb_txn_abort(&db->write);
+        return err;
+    }
+    err = lmdb_txn_commit(&db->write);
+    if (err == ERR_OK) {
+        db->number = wal_last(db->wal);
+        wal_restart(db->wal);
+    }
     return err;
 }
 
 void store_lmdb_abort(struct store_lmdb *db)
 {
     assert(db->write.txn != NULL);
-    txn_abort(&db->write);
+    wal_cancel(db->wal);
+    if (db->write.wrote || db->write.err != ERR_OK || wal_bytes(db->wal) == 0) {
+        lmdb_txn_abort(&db->write);
+    }
 }
 
 enum err store_lmdb_read_begin(struct store_lmdb *db, struct store_lmdb_reader **reader,
@@ -340,103 +179,89 @@ enum err store_lmdb_read_begin(struct store_lmdb *db, struct store_lmdb_reader *
     if (r == NULL) {
         return ERR_NO_MEMORY;
     }
-    enum err err = txn_begin(&r->read, db, MDB_RDONLY);
+    enum err err = lmdb_txn_begin_read(&r->read, &db->lmdb, store);
     if (err != ERR_OK) {
         free(r);
         return err;
     }
-    *store = (struct store){.ops = &read_ops, .ctx = &r->read, .growth = false};
     *reader = r;
     return ERR_OK;
 }
 
 void store_lmdb_read_end(struct store_lmdb_reader *reader)
 {
-    txn_abort(&reader->read);
+    lmdb_txn_abort(&reader->read);
     free(reader);
 }
 
 bool store_lmdb_low_space(const struct store_lmdb *db)
 {
-    return ballast_low_space(db->dir, 0);
+    return ballast_low_space(db->lmdb.dir, 0);
 }
 
 void store_lmdb_ballast_drop(struct store_lmdb *db)
 {
-    ballast_drop(db->dir);
+    ballast_drop(db->lmdb.dir);
 }
 
 void store_lmdb_ballast_restore(struct store_lmdb *db)
 {
-    (void)ballast_make(db->dir);
-}
-
-/* Makes the names in dir durable: LMDB flushes its file, not the folder that names it. */
-static int dir_flush(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno;
-    }
-    int rc = fsync(fd) == 0 ? 0 : errno;
-    (void)close(fd);
-    return rc;
+    (void)ballast_make(db->lmdb.dir);
 }
 
 enum err store_lmdb_copy(struct store_lmdb *db, const char *name)
 {
     char path[PATH_MAX];
     MDB_envinfo info;
-    int rc = mdb_env_info(db->env, &info);
-    int n = snprintf(path, sizeof path, "%s/%s", db->dir, name);
+    int rc = mdb_env_info(db->lmdb.env, &info);
+    int n = snprintf(path, sizeof path, "%s/%s", db->lmdb.dir, name);
     if (rc != 0 || n < 0 || (size_t)n >= sizeof path) {
         return ERR_IO;
     }
     uint64_t bytes = ((uint64_t)info.me_last_pgno + 1) * (uint64_t)sysconf(_SC_PAGESIZE);
-    if (ballast_low_space(db->dir, bytes)) {
+    if (ballast_low_space(db->lmdb.dir, bytes)) {
         return ERR_DISK_FULL;
     }
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
-        return err_of(db, errno);
+        return lmdb_err(&db->lmdb, errno);
     }
-    rc = mdb_env_copyfd2(db->env, fd, 0);
+    rc = mdb_env_copyfd2(db->lmdb.env, fd, 0);
     if (rc == 0 && fsync(fd) != 0) {
         rc = errno;
     }
     (void)close(fd);
-    if (rc == 0) {
-        rc = dir_flush(db->dir);
-    } else {
+    if (rc != 0) {
         (void)unlink(path);
+        return lmdb_err(&db->lmdb, rc);
     }
-    return err_of(db, rc);
+    return dir_flush(db->lmdb.dir);
 }
 
 static int env_open(struct store_lmdb *db, size_t map_bytes)
 {
     mdb_filehandle_t fd = -1;
-    int rc = mdb_env_create(&db->env);
+    int rc = mdb_env_create(&db->lmdb.env);
     if (rc != 0) {
-        db->env = NULL;
+        db->lmdb.env = NULL;
         return rc;
     }
-    rc = mdb_env_set_maxdbs(db->env, STORE_TABLE_COUNT);
+    rc = mdb_env_set_maxdbs(db->lmdb.env, STORE_TABLE_COUNT);
     if (rc == 0) {
-        rc = mdb_env_set_maxreaders(db->env, LMDB_READERS);
+        rc = mdb_env_set_maxreaders(db->lmdb.env, LMDB_READERS);
     }
     if (rc == 0) {
-        rc = mdb_env_set_mapsize(db->env, map_bytes);
+        rc = mdb_env_set_mapsize(db->lmdb.env, map_bytes);
     }
     if (rc == 0) {
-        rc = mdb_env_open(db->env, db->dir, MDB_NOTLS, 0600);
+        rc = mdb_env_open(db->lmdb.env, db->lmdb.dir, MDB_NOTLS, 0600);
     }
     if (rc == 0) {
-        rc = mdb_env_get_fd(db->env, &fd);
+        rc = mdb_env_get_fd(db->lmdb.env, &fd);
     }
     if (rc == 0) {
         ahead_init(&db->ahead, fd);
-        rc = mdb_reader_check(db->env, NULL); /* slots of a process that was killed */
+        rc = mdb_reader_check(db->lmdb.env, NULL); /* slots of a process that was killed */
     }
     return rc;
 }
@@ -448,9 +273,9 @@ static int tables_open(struct store_lmdb *db, size_t *rows)
     for (int t = 0; t < STORE_TABLE_COUNT; t++) {
         const char *name = store_table_name((enum store_table)t);
         MDB_stat stat;
-        int rc = mdb_dbi_open(db->write.txn, name, MDB_CREATE, &db->tables[t]);
+        int rc = mdb_dbi_open(db->write.txn, name, MDB_CREATE, &db->lmdb.tables[t]);
         if (rc == 0) {
-            rc = mdb_stat(db->write.txn, db->tables[t], &stat);
+            rc = mdb_stat(db->write.txn, db->lmdb.tables[t], &stat);
         }
         if (rc != 0) {
             return rc;
@@ -464,7 +289,7 @@ static int tables_open(struct store_lmdb *db, size_t *rows)
 static enum err schema_check(struct store_lmdb *db, struct store *store, char writer[static 64])
 {
     size_t rows;
-    enum err err = err_of(db, tables_open(db, &rows));
+    enum err err = lmdb_err(&db->lmdb, tables_open(db, &rows));
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
     }
@@ -480,34 +305,71 @@ static enum err schema_check(struct store_lmdb *db, struct store *store, char wr
     return err;
 }
 
+/* Which turns of the log the database has. */
+static enum err number_get(struct store_lmdb *db)
+{
+    struct slice row;
+    enum err err = store_get(&db->store, STORE_META, wal_key(), &row);
+    if (err == ERR_OK) {
+        struct reader r = reader_of(row);
+        db->number = reader_u64(&r);
+        return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* Takes over the turns that only the log has. */
+static enum err replay(struct store_lmdb *db)
+{
+    enum err err = number_get(db);
+    if (err == ERR_OK) {
+        err = wal_read(db->wal, db->number, &db->replayed);
+    }
+    if (err == ERR_OK) {
+        err = wal_apply(db->wal, &db->store);
+    }
+    return err == ERR_OK && db->replayed > 0 ? number_put(db) : err;
+}
+
 static enum err tables_begin(struct store_lmdb *db, char writer[static 64])
 {
-    struct store store = {.ops = &write_ops, .ctx = &db->write, .growth = true};
-    enum err err = txn_begin(&db->write, db, 0); /* nothing ahead: it may not be ours to write to */
+    /* Nothing is kept ahead: it may not be ours to write to. */
+    enum err err = lmdb_txn_begin_write(&db->write, &db->lmdb, &db->store);
     if (err != ERR_OK) {
         return err;
     }
-    err = schema_check(db, &store, writer);
+    err = schema_check(db, &db->store, writer);
+    if (err == ERR_OK) {
+        err = replay(db);
+    }
     if (err != ERR_OK) {
-        txn_abort(&db->write); /* a newer database is left as it was */
+        lmdb_txn_abort(&db->write); /* a newer database is left as it was */
         return err;
     }
     /* Committed even when nothing was put: an abort would close the tables again. */
-    return txn_commit(&db->write);
+    err = lmdb_txn_commit(&db->write);
+    if (err == ERR_OK) {
+        db->number = wal_last(db->wal);
+        wal_restart(db->wal);
+    }
+    return err;
 }
 
 static enum err db_open(struct store_lmdb *db, size_t map_bytes, char writer[static 64])
 {
-    if (mkdir(db->dir, 0700) != 0 && errno != EEXIST) {
-        return err_of(db, errno);
+    if (mkdir(db->lmdb.dir, 0700) != 0 && errno != EEXIST) {
+        return lmdb_err(&db->lmdb, errno);
     }
-    (void)ballast_make(db->dir);
-    enum err err = err_of(db, env_open(db, map_bytes));
+    (void)ballast_make(db->lmdb.dir);
+    enum err err = lmdb_err(&db->lmdb, env_open(db, map_bytes));
+    if (err == ERR_OK) {
+        err = wal_open(&db->wal, db->lmdb.dir);
+    }
     if (err == ERR_OK) {
         err = tables_begin(db, writer);
     }
     if (err == ERR_OK) {
-        err = err_of(db, dir_flush(db->dir));
+        err = dir_flush(db->lmdb.dir);
     }
     return err;
 }
@@ -519,8 +381,8 @@ enum err store_lmdb_open(struct store_lmdb **out, const char *dir, size_t map_by
     if (db == NULL) {
         return ERR_NO_MEMORY;
     }
-    int n = snprintf(db->dir, sizeof db->dir, "%s", dir);
-    enum err err = n >= 0 && (size_t)n < sizeof db->dir ? ERR_OK : ERR_ARGUMENT;
+    int n = snprintf(db->lmdb.dir, sizeof db->lmdb.dir, "%s", dir);
+    enum err err = n >= 0 && (size_t)n < sizeof db->lmdb.dir ? ERR_OK : ERR_ARGUMENT;
     if (err == ERR_OK) {
         err = db_open(db, map_bytes, writer);
     }
@@ -537,9 +399,12 @@ void store_lmdb_close(struct store_lmdb *db)
     if (db == NULL) {
         return;
     }
-    assert(db->write.txn == NULL);
-    if (db->env != NULL) {
-        mdb_env_close(db->env);
+    if (db->write.txn != NULL) {
+        lmdb_txn_abort(&db->write); /* its turns are in the log */
     }
+    if (db->lmdb.env != NULL) {
+        mdb_env_close(db->lmdb.env);
+    }
+    wal_close(db->wal);
     free(db);
 }

@@ -16,3 +16,19 @@ void node_outputs_free(struct node_outputs *outs)
     }
     *outs = (struct node_outputs){.first = NULL};
 }
+
+void node_outputs_splice(struct node_outputs *to, struct node_outputs *from)
+{
+    if (from->first == NULL) {
+        return;
+    }
+    if (to->last != NULL) {
+        to->last->next = from->first;
+    } else {
+        to->first = from->first;
+    }
+    to->last = from->last;
+    to->count += from->count;
+    to->bytes += from->bytes;
+    *from = (struct node_outputs){.first = NULL};
+}

@@ -107,6 +107,8 @@ struct node_outputs {
     size_t bytes;
 };
 
+/* Moves all of `from` behind `to`. */
+void node_outputs_splice(struct node_outputs *to, struct node_outputs *from);
 /* Wipes and frees every output of the list. */
 void node_outputs_free(struct node_outputs *outs);
 

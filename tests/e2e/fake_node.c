@@ -36,17 +36,6 @@ struct node {
     bool unlocked;
 };
 
-void node_outputs_free(struct node_outputs *outs)
-{
-    while (outs->first != NULL) {
-        struct node_output *o = outs->first;
-        outs->first = o->next;
-        secret_wipe(o, sizeof *o + o->len);
-        free(o);
-    }
-    *outs = (struct node_outputs){0};
-}
-
 static struct node_output *output(struct node_outputs *outs, enum node_output_kind kind,
                                   struct slice data)
 {

@@ -68,7 +68,25 @@ START_TEST(a_step_is_an_eighth_of_what_is_used_within_bounds)
     ck_assert_uint_eq((uint64_t)file().st_size, (1 << 24) + (1 << 21));
     ck_assert_int_eq(ftruncate(FD, 1 << 26), 0); /* the database itself did so */
     ahead_keep(&A, 1 << 26);
+    ck_assert_uint_eq((uint64_t)file().st_size, 1 << 26); /* it grew by more than a step */
+    ahead_keep(&A, 1 << 26);
     ck_assert_uint_eq((uint64_t)file().st_size, (1 << 26) + AHEAD_MOST);
+    tear_down();
+}
+END_TEST
+
+START_TEST(a_file_that_grows_fast_is_not_written_twice)
+{
+    uint64_t used = 1 << 20;
+    set_up(0);
+    ck_assert_int_eq(ftruncate(FD, (off_t)used), 0);
+    ahead_keep(&A, used);
+    used += 2 * AHEAD_LEAST;
+    ck_assert_int_eq(ftruncate(FD, (off_t)used), 0);
+    ahead_keep(&A, used);
+    ck_assert_uint_eq((uint64_t)file().st_size, used);
+    ahead_keep(&A, used - 1); /* slower, or back at the start */
+    ck_assert_uint_gt((uint64_t)file().st_size, used);
     tear_down();
 }
 END_TEST
@@ -91,6 +109,7 @@ static void add(TCase *tc)
 {
     tcase_add_test(tc, the_file_is_lengthened_before_it_is_full_and_what_is_used_stays);
     tcase_add_test(tc, a_step_is_an_eighth_of_what_is_used_within_bounds);
+    tcase_add_test(tc, a_file_that_grows_fast_is_not_written_twice);
     tcase_add_test(tc, a_file_that_cannot_be_lengthened_is_left);
 }
 
