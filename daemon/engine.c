@@ -49,9 +49,9 @@ struct engine {
     struct forward_policy forward; /* what the next core is built with */
     struct engine_space space;
     struct flusher flusher;
-    uint64_t epoch;                 /* lives of the core before this one */
-    uint64_t batch_until;           /* monotonic ms at which what was logged is committed; 0: none */
-    uint64_t commit_us;             /* what the last commit took; 0: it had nothing to write */
+    uint64_t epoch;       /* lives of the core before this one */
+    uint64_t batch_until; /* monotonic ms at which what was logged is committed; 0: none */
+    uint64_t commit_us;   /* what the last commit took; 0: it had nothing to write */
     struct channel_company company; /* what the next turn waits for */
 };
 
@@ -119,8 +119,8 @@ static enum err turn_steps(struct engine *e, struct turn *turn, struct engine_in
 static bool to_be_seen(const struct node_outputs *outs)
 {
     const struct node_output *o = outs->first;
-    while (o != NULL && (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND ||
-                         o->kind == NODE_OUT_CLOSE)) {
+    while (o != NULL &&
+           (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND || o->kind == NODE_OUT_CLOSE)) {
         o = o->next;
     }
     return o != NULL;

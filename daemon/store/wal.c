@@ -11,27 +11,15 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <xxhash.h>
-
 #include "daemon/store/ahead.h"
 #include "daemon/store/dir.h"
-
-static const char magic[] = "petrel w"; /* and no NUL */
-
-enum {
-    WAL_MAGIC = sizeof magic - 1,
-    WAL_LIFE = 16,
-    WAL_SUM = 8, /* checksum of all that follows */
-    WAL_HEADER = WAL_SUM + WAL_MAGIC + 8 + 8 + WAL_LIFE, /* magic, number, bytes of changes, life */
-    WAL_PUT = 1,
-    WAL_DEL = 2,
-};
 
 struct wal {
     /* Whoever makes records. */
     uint8_t *buf;           /* WAL_CAPACITY bytes */
     size_t end;             /* of the sealed records; a multiple of WAL_BLOCK */
     size_t at;              /* of the record under construction; 0: there is none */
+    uint64_t count;         /* of the sealed records */
     bool spoilt;            /* a change did not fit into it */
     uint64_t last;          /* number of the last sealed record */
     uint64_t sum;           /* its checksum, with which that of the next one begins */
@@ -46,39 +34,20 @@ struct wal {
 
 /* --- records --- */
 
-/* XXH3-64 of a record with so many bytes of changes, behind the one whose checksum is seed. */
-static uint64_t checksum(uint64_t seed, const uint8_t *record, size_t changes)
+/* Where the next change goes; without any room in a record that is spoilt. */
+static struct writer change_begin(struct wal *w)
 {
-    return XXH3_64bits_withSeed(record + WAL_SUM, WAL_HEADER - WAL_SUM + changes, seed);
-}
-
-static size_t blocks(size_t bytes)
-{
-    return (bytes + WAL_BLOCK - 1) / WAL_BLOCK * WAL_BLOCK;
-}
-
-/* Where the next change goes. */
-static struct writer change_begin(struct wal *w, uint8_t kind, enum store_table t, struct slice key)
-{
-    const char *name = store_table_name(t);
     if (w->at == 0) {
         w->at = w->end + WAL_HEADER;
         w->spoilt = w->at > WAL_CAPACITY;
     }
-    struct writer out =
-        w->spoilt ? writer_of(NULL, 0) : writer_of(w->buf + w->at, WAL_CAPACITY - w->at);
-    writer_u8(&out, kind);
-    writer_u8(&out, (uint8_t)strlen(name));
-    writer_bytes(&out, name, strlen(name));
-    writer_u8(&out, (uint8_t)key.len);
-    writer_slice(&out, key);
-    return out;
+    return w->spoilt ? writer_of(NULL, 0) : writer_of(w->buf + w->at, WAL_CAPACITY - w->at);
 }
 
-static void change_end(struct wal *w, const struct writer *out)
+static void change_end(struct wal *w, const struct writer *change)
 {
-    if (out->err == ERR_OK) {
-        w->at += out->len;
+    if (change->err == ERR_OK) {
+        w->at += change->len;
     } else {
         w->spoilt = true;
     }
@@ -86,16 +55,16 @@ static void change_end(struct wal *w, const struct writer *out)
 
 void wal_put(struct wal *w, enum store_table t, struct slice key, struct slice value)
 {
-    struct writer out = change_begin(w, WAL_PUT, t, key);
-    writer_u32(&out, (uint32_t)value.len);
-    writer_slice(&out, value);
-    change_end(w, &out);
+    struct writer change = change_begin(w);
+    wal_change_put(&change, t, key, value);
+    change_end(w, &change);
 }
 
 void wal_del(struct wal *w, enum store_table t, struct slice key)
 {
-    struct writer out = change_begin(w, WAL_DEL, t, key);
-    change_end(w, &out);
+    struct writer change = change_begin(w);
+    wal_change_del(&change, t, key);
+    change_end(w, &change);
 }
 
 void wal_cancel(struct wal *w)
@@ -106,25 +75,18 @@ void wal_cancel(struct wal *w)
 bool wal_seal(struct wal *w, struct wal_range *range)
 {
     assert(w->at != 0);
-    size_t end = w->at;
-    size_t padded = blocks(end);
+    size_t changes = w->at - w->end - WAL_HEADER;
+    size_t size = wal_record_size(changes);
+    size_t at = w->at;
     w->at = 0;
-    if (w->spoilt || padded > WAL_CAPACITY) {
+    if (w->spoilt || w->end + size > WAL_CAPACITY) {
         return false;
     }
-    uint8_t *record = w->buf + w->end;
-    size_t changes = end - w->end - WAL_HEADER;
-    struct writer out = writer_of(record + WAL_SUM, WAL_HEADER - WAL_SUM);
-    writer_bytes(&out, magic, WAL_MAGIC);
-    writer_u64(&out, ++w->last);
-    writer_u64(&out, changes);
-    writer_bytes(&out, w->life, sizeof w->life);
-    w->sum = checksum(w->sum, record, changes);
-    struct writer sum = writer_of(record, WAL_SUM);
-    writer_u64(&sum, w->sum);
-    memset(w->buf + end, 0, padded - end);
-    *range = (struct wal_range){.from = w->end, .to = padded};
-    w->end = padded;
+    w->sum = wal_record_seal(w->buf + w->end, changes, ++w->last, w->life, w->sum);
+    memset(w->buf + at, 0, w->end + size - at);
+    *range = (struct wal_range){.from = w->end, .to = w->end + size};
+    w->end += size;
+    w->count++;
     return true;
 }
 
@@ -142,29 +104,11 @@ void wal_restart(struct wal *w)
 {
     assert(w->at == 0);
     w->end = 0;
+    w->count = 0;
     w->sum = 0;
 }
 
 /* --- what a start finds --- */
-
-/* The changes of the whole record at `at` that is number `number`; p is NULL when there is no such
- * record. */
-static struct slice record_at(const struct wal *w, size_t at, size_t have, uint64_t number,
-                              uint64_t seed, uint64_t *sum)
-{
-    const struct slice none = {.p = NULL};
-    struct reader r = reader_of(slice_of(w->buf + at, have - at));
-    *sum = reader_u64(&r);
-    bool ours = memcmp(reader_bytes(&r, WAL_MAGIC).p, magic, WAL_MAGIC) == 0;
-    uint64_t found = reader_u64(&r);
-    uint64_t changes = reader_u64(&r);
-    (void)reader_bytes(&r, WAL_LIFE);
-    if (r.err != ERR_OK || !ours || found != number || changes > reader_left(&r) ||
-        checksum(seed, w->buf + at, (size_t)changes) != *sum) {
-        return none;
-    }
-    return reader_bytes(&r, (size_t)changes);
-}
 
 /* Reads the beginning of the file. *have: bytes, a multiple of WAL_BLOCK. */
 static enum err file_read(struct wal *w, size_t *have)
@@ -192,68 +136,36 @@ enum err wal_read(struct wal *w, uint64_t after, uint64_t *count)
     size_t have;
     enum err err = file_read(w, &have);
     w->last = after;
-    w->end = 0;
-    w->sum = 0;
-    *count = 0;
+    wal_restart(w);
     while (err == ERR_OK && w->end < have) {
         uint64_t sum;
-        struct slice changes = record_at(w, w->end, have, w->last + 1, w->sum, &sum);
+        struct slice changes =
+            wal_record_open(slice_of(w->buf + w->end, have - w->end), w->last + 1, w->sum, &sum);
         if (changes.p == NULL) {
             break;
         }
-        w->end += blocks(WAL_HEADER + changes.len);
+        w->end += wal_record_size(changes.len);
         w->sum = sum;
         w->last++;
-        ++*count;
+        w->count++;
     }
+    *count = w->count;
     return err;
-}
-
-static enum err table_of(struct slice name, enum store_table *t)
-{
-    for (int i = 0; i < STORE_TABLE_COUNT; i++) {
-        const char *have = store_table_name((enum store_table)i);
-        if (slice_equal(name, slice_of(have, strlen(have)))) {
-            *t = (enum store_table)i;
-            return ERR_OK;
-        }
-    }
-    return ERR_CORRUPT;
-}
-
-static enum err change_apply(struct reader *r, struct store *store)
-{
-    enum store_table t = STORE_META;
-    uint8_t kind = reader_u8(r);
-    uint8_t name_len = reader_u8(r);
-    enum err err = table_of(reader_bytes(r, name_len), &t);
-    uint8_t key_len = reader_u8(r);
-    struct slice key = reader_bytes(r, key_len);
-    struct slice value = slice_of(NULL, 0);
-    if (kind == WAL_PUT) {
-        uint32_t len = reader_u32(r);
-        value = reader_bytes(r, len);
-    }
-    if (err != ERR_OK || r->err != ERR_OK || (kind != WAL_PUT && kind != WAL_DEL) ||
-        key.len > STORE_KEY) {
-        return ERR_CORRUPT;
-    }
-    err = kind == WAL_PUT ? store_put(store, t, key, value) : store_del(store, t, key);
-    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
 
 enum err wal_apply(const struct wal *w, struct store *store)
 {
+    uint64_t number = w->last - w->count;
+    uint64_t sum = 0;
     enum err err = ERR_OK;
-    for (size_t at = 0; at < w->end && err == ERR_OK;) {
-        struct reader head = reader_of(slice_of(w->buf + at, WAL_HEADER));
-        (void)reader_bytes(&head, WAL_SUM + WAL_MAGIC + 8);
-        size_t changes = (size_t)reader_u64(&head);
-        struct reader r = reader_of(slice_of(w->buf + at + WAL_HEADER, changes));
-        while (err == ERR_OK && reader_left(&r) > 0) {
-            err = change_apply(&r, store);
+    for (size_t at = 0; err == ERR_OK && at < w->end;) {
+        struct slice changes =
+            wal_record_open(slice_of(w->buf + at, w->end - at), ++number, sum, &sum);
+        if (changes.p == NULL) {
+            return ERR_BUG;
         }
-        at += blocks(WAL_HEADER + changes);
+        err = wal_changes_apply(changes, store);
+        at += wal_record_size(changes.len);
     }
     return err;
 }
@@ -317,6 +229,7 @@ enum err wal_flush(struct wal *w, struct wal_range range)
         if (w->failed == ERR_OK) {
             w->failed = dir_flush(w->dir);
         }
+        w->failed = w->failed == ERR_NOT_FOUND ? ERR_IO : w->failed; /* the folder is gone */
     }
     if (w->failed == ERR_OK) {
         ahead_keep(&w->ahead, range.to);

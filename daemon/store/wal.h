@@ -19,10 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/store.h"
+#include "daemon/store/wal_record.h"
 
 enum {
-    WAL_BLOCK = 4096,
     WAL_CAPACITY = 8 * 1024 * 1024, /* bytes of all records together */
 };
 

@@ -81,23 +81,12 @@ static void mem_end(void *ctx, bool keep)
     }
 }
 
-/* Both begin with the schema row. */
-static struct store_mem *mem_with_schema(void)
-{
-    struct store_mem *mem = store_mem_new();
-    struct store s;
-    store_mem_begin(mem, &s);
-    ck_assert_ok(store_schema_write(&s, STORE_SCHEMA));
-    ck_assert_ok(store_mem_commit(mem));
-    return mem;
-}
-
 START_TEST(random_transactions_agree_with_the_memory_store)
 {
     char dir[TMPDIR_PATH];
     tmpdir_make(dir);
     struct store_lmdb *db = open_db(dir, MAP_BYTES);
-    struct store_mem *mem = mem_with_schema();
+    struct store_mem *mem = store_mem_new();
     struct twin_side a = {.ctx = db, .begin = lmdb_begin, .end = lmdb_end};
     struct twin_side b = {.ctx = mem, .begin = mem_begin, .end = mem_end};
     ck_assert_uint_gt(twin_run(&a, &b, 11, 200), 5000);
@@ -112,12 +101,142 @@ START_TEST(random_transactions_agree_with_the_memory_store)
 }
 END_TEST
 
+/* Ends the turn in the log, flushed. */
+static void keep_in_log(struct store_lmdb *db)
+{
+    struct wal_range range;
+    ck_assert_ok(store_lmdb_log(db, &range));
+    if (range.to > range.from) {
+        ck_assert_ok(store_lmdb_flush(db, range));
+    }
+}
+
+/* Of the turns that are kept one in eight is committed. */
+static void mixed_end(void *ctx, bool keep)
+{
+    static unsigned n;
+    if (!keep) {
+        store_lmdb_abort(ctx);
+    } else if (n++ % 8 == 7) {
+        (void)commit(ctx);
+    } else {
+        keep_in_log(ctx);
+    }
+}
+
+START_TEST(logged_and_committed_turns_agree_with_the_memory_store)
+{
+    char dir[TMPDIR_PATH];
+    uint64_t replayed = 0;
+    tmpdir_make(dir);
+    struct store_lmdb *db = open_db(dir, MAP_BYTES);
+    struct store_mem *mem = store_mem_new();
+    struct twin_side a = {.ctx = db, .begin = lmdb_begin, .end = mixed_end};
+    struct twin_side b = {.ctx = mem, .begin = mem_begin, .end = mem_end};
+    for (unsigned life = 0; life < 12; life++) {
+        a.ctx = db;
+        ck_assert_uint_gt(twin_run(&a, &b, 100 + life, 30), 500);
+        store_lmdb_close(db); /* as good as a crash: what was not committed is in the log alone */
+        db = open_db(dir, MAP_BYTES);
+        replayed += store_lmdb_replayed(db);
+    }
+    ck_assert_uint_gt(replayed, 12);
+    a.ctx = db;
+    ck_assert_uint_gt(twin_run(&a, &b, 99, 10), 100);
+    store_lmdb_close(db);
+    store_mem_free(mem);
+    tmpdir_remove(dir);
+}
+END_TEST
+
+static bool has(struct store *s, const char *key)
+{
+    struct slice v;
+    return store_get(s, STORE_CONSUMER, unit_str(key), &v) == ERR_OK;
+}
+
+static void put_row(struct store *s, const char *key)
+{
+    ck_assert_ok(store_put(s, STORE_CONSUMER, unit_str(key), unit_str("v")));
+}
+
+static bool readers_see(struct store_lmdb *db, const char *key)
+{
+    struct store_lmdb_reader *reader;
+    struct store r;
+    ck_assert_ok(store_lmdb_read_begin(db, &reader, &r));
+    bool seen = has(&r, key);
+    store_lmdb_read_end(reader);
+    return seen;
+}
+
+START_TEST(a_logged_turn_is_seen_by_turns_at_once_and_by_readers_after_a_commit)
+{
+    char dir[TMPDIR_PATH];
+    bool wrote;
+    tmpdir_make(dir);
+    struct store_lmdb *db = open_db(dir, MAP_BYTES);
+    struct store s = begin(db);
+    put_row(&s, "a");
+    ck_assert_uint_eq(store_lmdb_logged(db), 0);
+    keep_in_log(db);
+    ck_assert_uint_gt(store_lmdb_logged(db), 0);
+    ck_assert(!readers_see(db, "a"));
+
+    s = begin(db); /* a turn that puts nothing leaves it as it is */
+    ck_assert(has(&s, "a"));
+    keep_in_log(db);
+    ck_assert(!readers_see(db, "a"));
+
+    s = begin(db); /* and committing such a one commits the others */
+    ck_assert_ok(store_lmdb_commit(db, &wrote));
+    ck_assert(wrote);
+    ck_assert(readers_see(db, "a"));
+    ck_assert_uint_eq(store_lmdb_logged(db), 0);
+    store_lmdb_close(db);
+    db = open_db(dir, MAP_BYTES);
+    ck_assert_uint_eq(store_lmdb_replayed(db), 0);
+    store_lmdb_close(db);
+    tmpdir_remove(dir);
+}
+END_TEST
+
+START_TEST(an_aborted_turn_takes_no_logged_one_with_it)
+{
+    char dir[TMPDIR_PATH];
+    struct wal_range range;
+    tmpdir_make(dir);
+    struct store_lmdb *db = open_db(dir, MAP_BYTES);
+    struct store s = begin(db);
+    put_row(&s, "a");
+    keep_in_log(db);
+    s = begin(db);
+    put_row(&s, "b");
+    ck_assert_ok(store_del(&s, STORE_CONSUMER, unit_str("a")));
+    store_lmdb_abort(db);
+    s = begin(db);
+    ck_assert(has(&s, "a"));
+    ck_assert(!has(&s, "b"));
+    put_row(&s, "c");
+    ck_assert_ok(store_lmdb_log(db, &range)); /* and is never flushed */
+    store_lmdb_close(db);
+
+    db = open_db(dir, MAP_BYTES);
+    ck_assert_uint_eq(store_lmdb_replayed(db), 1);
+    ck_assert(readers_see(db, "a"));
+    ck_assert(!readers_see(db, "b"));
+    ck_assert(!readers_see(db, "c"));
+    store_lmdb_close(db);
+    tmpdir_remove(dir);
+}
+END_TEST
+
 START_TEST(many_rows_split_and_merge_pages_like_the_memory_store)
 {
     char dir[TMPDIR_PATH];
     tmpdir_make(dir);
     struct store_lmdb *db = open_db(dir, MAP_BYTES);
-    struct store_mem *mem = mem_with_schema();
+    struct store_mem *mem = store_mem_new();
     struct store_key k;
     static const uint8_t value[300];
     for (uint64_t round = 0; round < 6; round++) {
@@ -406,9 +525,17 @@ START_TEST(a_full_map_fails_the_turn_and_nothing_else)
     uint64_t rows = 0;
     tmpdir_make(dir);
     struct store_lmdb *db = open_db(dir, 2 << 20);
+    struct store s = begin(db);
+    put_row(&s, "logged before");
+    keep_in_log(db);
     ck_assert_err(fill(db, &rows), ERR_MAP_FULL);
     ck_assert_uint_gt(rows, 100);
+    s = begin(db);
+    put_row(&s, "logged behind");
+    keep_in_log(db);
     check_goes_on(db, rows);
+    ck_assert(readers_see(db, "logged before"));
+    ck_assert(readers_see(db, "logged behind"));
     store_lmdb_close(db);
     tmpdir_remove(dir);
 }
@@ -517,6 +644,9 @@ END_TEST
 static void add(TCase *tc)
 {
     tcase_add_test(tc, random_transactions_agree_with_the_memory_store);
+    tcase_add_test(tc, logged_and_committed_turns_agree_with_the_memory_store);
+    tcase_add_test(tc, a_logged_turn_is_seen_by_turns_at_once_and_by_readers_after_a_commit);
+    tcase_add_test(tc, an_aborted_turn_takes_no_logged_one_with_it);
     tcase_add_test(tc, many_rows_split_and_merge_pages_like_the_memory_store);
     tcase_add_test(tc, a_turn_that_wrote_nothing_says_so);
     tcase_add_test(tc, append_refuses_a_key_that_is_not_the_largest);
