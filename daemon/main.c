@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,6 +247,10 @@ static enum err open_store(struct daemon *d)
     enum err err = store_lmdb_open(&d->db, path, map_bytes(), writer);
     if (err == ERR_SCHEMA_NEWER) {
         logger_log(&d->log, LOGGER_ERROR, "the database is newer", "written_by=\"%.64s\"", writer);
+    }
+    if (err == ERR_OK && store_lmdb_replayed(d->db) > 0) {
+        logger_log(&d->log, LOGGER_INFO, "turns taken from the log", "count=%" PRIu64,
+                   store_lmdb_replayed(d->db));
     }
     if (err == ERR_OK) {
         err = migrate_store(d->db);

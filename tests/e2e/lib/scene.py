@@ -10,6 +10,7 @@ from lib.needles import Needle, Search
 from lib.people import Identity, until
 from lib.views import (Link, Reader, Recorder, Still, copy_home, files_of, index_row, memory_image,
                        memory_is_ours_to_read, within_a_turn)
+from lib.world import preloaded
 
 ROUNDS = 6       # deposits of each contact that wait at one time,
 MANY = 30        # when a turn was not caught by then, or no image shows what one must
@@ -71,7 +72,8 @@ class Scene:
         return identity
 
     def relay(self, name):
-        relay = self.w.person(name, start=False, relay=True)
+        slow = preloaded(pathlib.Path(self.w.options.tools) / "libe2e_slow_turn.so")
+        relay = self.w.person(name, start=False, relay=True, environment=slow)
         relay.program = str(self.program)
         recorder = self.recorders[name] = Recorder()
         relay.configure("relay.forward_private = yes", f"relay.address = {recorder.address}")

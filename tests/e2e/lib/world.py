@@ -14,6 +14,12 @@ from lib.node import Died
 from lib.people import Checks, Failure, Person
 
 
+def preloaded(library):
+    """The environment of a daemon with this library under it."""
+    return {"LD_PRELOAD": str(library),
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
 class World:
     """What a story is given: a folder, people that end with it, checks that are counted."""
 
@@ -37,8 +43,7 @@ class World:
 
     def shifted(self, seconds):
         """The environment of a daemon whose clock is that far ahead, or behind."""
-        return {"LD_PRELOAD": self.options.shift, "PETREL_CLOCK_SHIFT": str(seconds),
-                "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        return {**preloaded(self.options.shift), "PETREL_CLOCK_SHIFT": str(seconds)}
 
     def three(self):
         """A relay, and two members of it who do not know each other."""
