@@ -137,20 +137,12 @@ static uint64_t deadline_us(uint64_t deadline)
     return (left < CHANNEL_WAIT_MS ? left : CHANNEL_WAIT_MS) * 1000;
 }
 
-/* How long to wait for more inputs although there are some. */
-static uint64_t company_us(const struct channel_company *company, size_t count)
-{
-    uint64_t now = company->until_us > 0 ? hostenv_mono_us() : 0;
-    return now < company->until_us && count < company->count ? company->until_us - now : 0;
-}
-
-bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline,
-                  const struct channel_company *company)
+bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline)
 {
     pthread_mutex_lock(&ch->mutex);
     while (!ch->stop) {
         bool due = todo->first != NULL || ch->in.first != NULL;
-        uint64_t us = due ? company_us(company, todo->count + ch->in.count) : deadline_us(deadline);
+        uint64_t us = due ? 0 : deadline_us(deadline);
         if (out_full(ch)) {
             us = (uint64_t)CHANNEL_WAIT_MS * 1000; /* channel_take signals */
         }
@@ -163,12 +155,4 @@ bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadl
     bool go = !ch->stop;
     pthread_mutex_unlock(&ch->mutex);
     return go;
-}
-
-size_t channel_waiting(struct channel *ch)
-{
-    pthread_mutex_lock(&ch->mutex);
-    size_t count = ch->in.count;
-    pthread_mutex_unlock(&ch->mutex);
-    return count;
 }

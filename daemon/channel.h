@@ -35,13 +35,6 @@ struct channel {
     bool stop;
 };
 
-/* What the engine waits for although there are inputs: until a moment, or until so many are there.
- */
-struct channel_company {
-    uint64_t until_us; /* hostenv_mono_us; 0: it does not wait */
-    size_t count;
-};
-
 /* *ch is all zero. */
 void channel_init(struct channel *ch, void (*wake)(void *ctx), void *wake_ctx);
 /* Wipes and frees what is in the queues; no other thread uses them any more. */
@@ -63,13 +56,10 @@ void channel_stop(struct channel *ch);
 
 /* The engine's side. */
 
-/* Sleeps until there are inputs (and the company is there) or deadline (Unix ms) has come, and room
- * for outputs; moves the inputs behind todo. false: channel_stop was called. */
-bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline,
-                  const struct channel_company *company);
-/* Inputs that wait. */
-size_t channel_waiting(struct channel *ch);
-/* Gives the outputs of a committed turn to the I/O thread. */
+/* Sleeps until there are inputs or deadline (Unix ms) has come, and room for outputs; moves the
+ * inputs behind todo. false: channel_stop was called. */
+bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline);
+/* Gives the outputs of a turn that is durable to the I/O thread. Also the flusher's. */
 void channel_release(struct channel *ch, struct node_outputs *outs);
 /* Frees inputs that are over and done with, and says so to a waiting I/O thread. */
 void channel_done(struct channel *ch, struct engine_inputs *done);

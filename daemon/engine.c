@@ -15,11 +15,8 @@
 #include "daemon/hostenv.h"
 
 enum {
-    ENGINE_SLOW_COMMIT_US = 2000, /* from here on a commit is worth waiting for company */
     ENGINE_BATCH_MS = 200,        /* turns are in the log alone for this long, */
     ENGINE_BATCH_BYTES = 6 << 20, /* or until they are so many bytes */
-    ENGINE_GATHER_SHARE = 4,      /* which takes this part of it at most, */
-    ENGINE_GATHER_US = 4000,      /* and not longer than this */
 };
 
 struct engine {
@@ -51,8 +48,6 @@ struct engine {
     struct flusher flusher;
     uint64_t epoch;       /* lives of the core before this one */
     uint64_t batch_until; /* monotonic ms at which what was logged is committed; 0: none */
-    uint64_t commit_us;   /* what the last commit took; 0: it had nothing to write */
-    struct channel_company company; /* what the next turn waits for */
 };
 
 /* --- a turn --- */
@@ -131,9 +126,7 @@ static enum err commit(struct engine *e)
 {
     bool wrote = false;
     bool failed = flusher_wait(&e->flusher) != ERR_OK;
-    uint64_t began = hostenv_mono_us();
     enum err err = store_lmdb_commit(e->config.db, &wrote);
-    e->commit_us = wrote ? hostenv_mono_us() - began : 0;
     if (err == ERR_OK) {
         e->batch_until = 0;
     }
@@ -157,7 +150,6 @@ static enum err turn_keep(struct engine *e, const struct node_outputs *outs,
                           struct wal_range *range)
 {
     *range = (struct wal_range){.from = 0};
-    e->commit_us = 0;
     enum err err = ERR_NO_SPACE;
     if (!to_be_committed(e, outs)) {
         err = store_lmdb_log(e->config.db, range);
@@ -411,20 +403,6 @@ static void turn_failed(struct engine *e, enum err err, enum engine_stage stage,
     channel_release(&e->channel, &outs);
 }
 
-/* Those that this turn answered are likely to ask again at once. Where a commit is slow they would
- * just miss the next one, and two halves would take turns, each with a commit of its own: so the
- * next turn waits a moment for as many as there were. docs/decisions/0007. */
-static void gather(struct engine *e, size_t inputs)
-{
-    e->company = (struct channel_company){.until_us = 0};
-    if (inputs < 2 || e->commit_us < ENGINE_SLOW_COMMIT_US) {
-        return;
-    }
-    uint64_t most = e->commit_us / ENGINE_GATHER_SHARE;
-    e->company.until_us = hostenv_mono_us() + (most < ENGINE_GATHER_US ? most : ENGINE_GATHER_US);
-    e->company.count = inputs + e->todo.count + channel_waiting(&e->channel);
-}
-
 static void turn(struct engine *e)
 {
     struct engine_inputs done = {0};
@@ -433,16 +411,13 @@ static void turn(struct engine *e)
     enum engine_stage stage;
     enum err err = turn_run(e, &done, &outs, &range, &stage);
     if (err != ERR_OK) {
-        e->company = (struct channel_company){.until_us = 0};
         turn_failed(e, err, stage, &done);
         return;
     }
-    size_t inputs = done.count;
     engine_fail_none(&e->fail, done.count, e->todo.first != NULL);
     adopt_roots(e, &done, &outs);
     flusher_put(&e->flusher, range, &outs);
     channel_done(&e->channel, &done);
-    gather(e, inputs);
 }
 
 /* First load; tells engine_start how it went. */
@@ -497,8 +472,7 @@ static void *engine_main(void *arg)
 {
     struct engine *e = arg;
     if (first_load(e)) {
-        while (engine_fatal(e) == ERR_OK &&
-               channel_wait(&e->channel, &e->todo, next_deadline(e), &e->company)) {
+        while (engine_fatal(e) == ERR_OK && channel_wait(&e->channel, &e->todo, next_deadline(e))) {
             turn(e);
         }
     }

@@ -27,7 +27,9 @@ struct flusher {
     pthread_cond_t done;
     struct node_outputs outs; /* of turns that are not durable yet */
     struct wal_range range;   /* the records that wait; empty: none */
-    bool busy;                /* the thread has some of them in hand */
+    uint64_t until_us; /* hostenv_mono_us until which they wait for company; 0: they do not */
+    size_t company;    /* outputs that it takes */
+    bool busy;         /* the thread has some of them in hand */
     bool stop;
     enum err err; /* why the log cannot be written; stays */
 };

@@ -38,6 +38,7 @@ void part_relay_replies(const uint8_t *data, size_t len);
 void part_route(const uint8_t *data, size_t len);
 void part_seal_row(const uint8_t *data, size_t len);
 void part_session_load(const uint8_t *data, size_t len);
+void part_wal(const uint8_t *data, size_t len);
 void part_words(const uint8_t *data, size_t len);
 
 #endif
