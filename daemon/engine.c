@@ -575,7 +575,7 @@ enum err engine_start(struct engine **out, const struct engine_config *config)
     }
     enum err err = engine_init(e, config);
     if (err == ERR_OK) {
-        err = flusher_start(&e->flusher, config->db, &e->channel);
+        err = flusher_start(&e->flusher, config->db, &e->channel, config->home);
     }
     if (err == ERR_OK && pthread_create(&e->thread, NULL, engine_main, e) != 0) {
         err = ERR_NO_MEMORY;

@@ -69,6 +69,7 @@ static void flush(struct flusher *f)
         node_outputs_splice(&outs, &f->outs);
         f->outs = outs;
     }
+    home_flush_waits(f->home, waits(f));
     pthread_cond_broadcast(&f->done);
 }
 
@@ -94,9 +95,11 @@ static void *flusher_main(void *arg)
     return NULL;
 }
 
-enum err flusher_start(struct flusher *f, struct store_lmdb *db, struct channel *channel)
+enum err flusher_start(struct flusher *f, struct store_lmdb *db, struct channel *channel,
+                       struct home *home)
 {
     f->db = db;
+    f->home = home;
     f->channel = channel;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
@@ -149,6 +152,7 @@ void flusher_put(struct flusher *f, struct wal_range range, struct node_outputs 
         f->range.to = range.to;
     }
     if (f->busy || waits(f)) {
+        home_flush_waits(f->home, true);
         node_outputs_splice(&f->outs, outs);
         pthread_cond_signal(&f->work);
     } else {
@@ -183,5 +187,6 @@ void flusher_release(struct flusher *f)
     pthread_mutex_lock(&f->mutex);
     channel_release(f->channel, &f->outs);
     f->range.from = f->range.to;
+    home_flush_waits(f->home, false);
     pthread_mutex_unlock(&f->mutex);
 }

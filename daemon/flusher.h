@@ -14,11 +14,13 @@
 #include <stdbool.h>
 
 #include "daemon/channel.h"
+#include "daemon/home.h"
 #include "daemon/store/store_lmdb.h"
 
 struct flusher {
     struct store_lmdb *db;   /* borrowed */
     struct channel *channel; /* borrowed */
+    struct home *home;       /* borrowed */
     pthread_t thread;
     bool running;
 
@@ -35,8 +37,8 @@ struct flusher {
 };
 
 /* *f is all zero. ERR_NO_MEMORY. */
-enum err flusher_start(struct flusher *f, struct store_lmdb *db,
-                       struct channel *channel) PETREL_MUST_USE;
+enum err flusher_start(struct flusher *f, struct store_lmdb *db, struct channel *channel,
+                       struct home *home) PETREL_MUST_USE;
 /* Flushes what waits and ends the thread. Idempotent. */
 void flusher_stop(struct flusher *f);
 /* After flusher_stop: frees what could not be flushed. */

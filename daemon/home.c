@@ -21,6 +21,7 @@ enum {
     HOME_HASH = 16, /* bytes of the home's path hash in the socket's name */
     HOME_WORD_TURN = 0,
     HOME_WORD_PID = 1,
+    HOME_WORD_FLUSH = 2,
 };
 
 static_assert(sizeof((struct sockaddr_un *)0)->sun_path == HOME_SOCKET, "sun_path");
@@ -161,6 +162,7 @@ static enum err lock_take(struct home *home)
     }
     home->page = page;
     word_set(home, HOME_WORD_TURN, 0);
+    word_set(home, HOME_WORD_FLUSH, 0);
     word_set(home, HOME_WORD_PID, (uint64_t)getpid());
     return ERR_OK;
 }
@@ -218,6 +220,11 @@ void home_turn_open(struct home *home)
 void home_turn_closed(struct home *home)
 {
     word_set(home, HOME_WORD_TURN, 0);
+}
+
+void home_flush_waits(struct home *home, bool waits)
+{
+    word_set(home, HOME_WORD_FLUSH, waits ? 1 : 0);
 }
 
 static void home_hash(const char *path, char hex[static 2 * HOME_HASH + 1])

@@ -3,13 +3,15 @@
  * home: the folder that everything of a node lives in: found, made, checked and locked.
  *
  * docs/protocol/08-at-rest.md, section 8.7. The lock file holds one mapped page: word 0 (u64,
- * native order) is 1 while a turn is open and survives SIGKILL, so that a kill test can read
- * whether the kill hit one; word 1 is the process id. The lock file is never unlinked.
+ * native order) is 1 while a turn is open, word 2 while logged turns wait for the disk; both
+ * survive SIGKILL, so that a kill test can read what the kill hit. Word 1 is the process id. The
+ * lock file is never unlinked.
  */
 #ifndef PETREL_DAEMON_HOME_H
 #define PETREL_DAEMON_HOME_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -40,6 +42,8 @@ const char *home_path(const struct home *home);
 /* Marks a turn as open, and as over after its commit or abort. */
 void home_turn_open(struct home *home);
 void home_turn_closed(struct home *home);
+/* Marks whether turns that are over wait for the disk. On any thread. */
+void home_flush_waits(struct home *home, bool waits);
 
 /* The path that the control socket is to be bound to: $XDG_RUNTIME_DIR/petrel/<hash of the home's
  * path>.sock, with the symbolic link <home>/control.sock to it, or <home>/control.sock itself when

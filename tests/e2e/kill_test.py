@@ -14,8 +14,8 @@ The moment: a message of the burst is drawn, then a time of at most AFTER_S afte
 acknowledgement. A coin decides whether that is the moment ("blind"), or whether the kill waits for
 the victim's next turn and then for a drawn time of at most INTO_S ("aimed": turns are short, and
 blind kills alone would seldom hit one). Whether a kill hit an open turn is read after it, in both
-cases, from word 0 of the killed process's lock file. The verdict prints both kinds apart. The seed
-repeats the choices, not the scheduling.
+cases, from the killed process's lock file; one that is over but not yet on disk counts as open. The
+verdict prints both kinds apart. The seed repeats the choices, not the scheduling.
 """
 import argparse
 import collections
@@ -257,6 +257,10 @@ class Story:
         share = hits / kills if kills else 0.0
         print(f"kills: {kills} {dict(self.kills)}; open turn: {hits} {dict(self.open_turns)}, "
               f"{100 * share:.0f} %; after the last reply of a burst: {self.idle}")
+        replayed = {node.name: node.replayed() for node in self.nodes}
+        print(f"turns that starts took from the log: {replayed}")
+        if not any(replayed.values()):
+            raise Failure("no start found a turn that was in the log alone")
         print("of these: " + ", ".join(f"{self.aims[k]} {k}" for k in
                                        ("blind", "blind that hit", "aimed", "aimed that hit")))
         if share < self.options.open_share:

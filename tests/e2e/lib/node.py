@@ -66,8 +66,9 @@ class Node:
             raise Died(f"{self.name} ended with {self.process.returncode}:\n{self.log_tail()}")
 
     def kill(self, into=None, patience=0.0):
-        """SIGKILL. Whether a turn was open at that moment: word 0 of the lock file's page. With
-        into, it waits at most patience seconds for a turn to open, and then into seconds."""
+        """SIGKILL. Whether a turn was open at that moment, or waited for the disk: words 0 and 2 of
+        the lock file's page. With into, it waits at most patience seconds for a turn to open, and
+        then into seconds."""
         self.must_live()
         if into is not None:
             self._wait_for_turn(time.monotonic() + patience)
@@ -78,7 +79,8 @@ class Node:
         self.process.wait()
         self.process = None
         with open(self.home / "lock", "rb") as lock:
-            return struct.unpack("=Q", lock.read(8))[0] == 1
+            turn, _, flush = struct.unpack("=3Q", lock.read(24))
+            return 1 in (turn, flush)
 
     def _wait_for_turn(self, deadline):
         with open(self.home / "lock", "rb") as lock, \
@@ -93,6 +95,11 @@ class Node:
         code = self.process.wait(timeout)
         self.process = None
         return code
+
+    def replayed(self):
+        """How many turns its starts so far have taken from the log."""
+        return sum(int(line.rsplit("count=", 1)[1]) for line in self.log.read_text().splitlines()
+                   if "turns taken from the log" in line)
 
     def terminate(self, how=signal.SIGTERM, timeout=60.0):
         """Sends a signal; the exit code."""

@@ -14,6 +14,7 @@ enum {
 
 static char DIR[TMPDIR_PATH];
 static struct store_lmdb *DB;
+static struct home *HOME;
 static struct channel CH;
 static struct flusher F;
 
@@ -26,11 +27,12 @@ static void set_up(void)
 {
     char writer[64];
     tmpdir_make(DIR);
+    ck_assert_ok(home_open(&HOME, DIR));
     ck_assert_ok(store_lmdb_open(&DB, DIR, MAP_BYTES, writer));
     CH = (struct channel){.wake = NULL};
     channel_init(&CH, wake, NULL);
     F = (struct flusher){.db = NULL};
-    ck_assert_ok(flusher_start(&F, DB, &CH));
+    ck_assert_ok(flusher_start(&F, DB, &CH, HOME));
 }
 
 static void tear_down(void)
@@ -39,6 +41,7 @@ static void tear_down(void)
     flusher_fini(&F);
     channel_fini(&CH);
     store_lmdb_close(DB);
+    home_close(HOME);
     tmpdir_remove(DIR);
 }
 

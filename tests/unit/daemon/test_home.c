@@ -102,11 +102,11 @@ END_TEST
 static uint64_t lock_word(const char *dir, int index)
 {
     char path[TMPDIR_PATH + 8];
-    uint64_t words[2];
+    uint64_t words[3];
     snprintf(path, sizeof path, "%s/lock", dir);
     FILE *f = fopen(path, "rb");
     ck_assert_ptr_nonnull(f);
-    ck_assert_uint_eq(fread(words, sizeof words[0], 2, f), 2);
+    ck_assert_uint_eq(fread(words, sizeof words[0], 3, f), 3);
     fclose(f);
     return words[index];
 }
@@ -124,8 +124,10 @@ static pid_t killed_child(const char *dir, bool in_turn)
             _exit(1);
         }
         home_turn_open(home);
+        home_flush_waits(home, true);
         if (!in_turn) {
             home_turn_closed(home);
+            home_flush_waits(home, false);
         }
         (void)!write(fds[1], "x", 1);
         for (;;) {
@@ -147,6 +149,7 @@ START_TEST(the_turn_marker_survives_a_kill_and_the_lock_does_not)
     tmpdir_make(dir);
     pid_t pid = killed_child(dir, true);
     ck_assert_uint_eq(lock_word(dir, 0), 1);
+    ck_assert_uint_eq(lock_word(dir, 2), 1);
     ck_assert_uint_eq(lock_word(dir, 1), (uint64_t)pid);
     (void)killed_child(dir, false);
     ck_assert_uint_eq(lock_word(dir, 0), 0);
