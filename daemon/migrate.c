@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "relay/item.h"
+
 static const struct migrate_step *step_from(const struct migrate_step *steps, size_t count,
                                             uint32_t version)
 {
@@ -84,8 +86,45 @@ static enum err to_schema_2(struct store *store)
     return ERR_OK;
 }
 
+/* A row of queue_fresh: arrival u64, then queue u32 | index row. */
+static enum err fresh_place(struct store *store, const struct store_row *fresh)
+{
+    struct reader key = reader_of(fresh->key);
+    struct reader value = reader_of(fresh->value);
+    uint64_t arrival = reader_u64(&key);
+    uint32_t queue = reader_u32(&value);
+    struct item_row row;
+    if (reader_end(&key) != ERR_OK || item_row_read(reader_rest(&value), &row) != ERR_OK) {
+        return ERR_CORRUPT;
+    }
+    enum err err = item_index_put(store, queue, arrival, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct store_key k = store_key_new();
+    store_key_u64(&k, arrival);
+    return store_del(store, STORE_QUEUE_FRESH, store_key_slice(&k));
+}
+
+/* Schema 3 has all index rows in queue_index. The rows of queue_fresh go there, 2,048 at most: the
+ * programs of schema 2 left no more. It also keeps out programs that do not know the write-ahead
+ * log and would miss what is only there. */
+static enum err to_schema_3(struct store *store)
+{
+    for (;;) {
+        struct store_row fresh;
+        enum err err = store_seek(store, STORE_QUEUE_FRESH, STORE_GE, slice_of(NULL, 0), &fresh);
+        if (err == ERR_OK) {
+            err = fresh_place(store, &fresh);
+        }
+        if (err != ERR_OK) {
+            return err == ERR_NOT_FOUND ? ERR_OK : err;
+        }
+    }
+}
+
 enum err migrate_store(struct store_lmdb *db)
 {
-    static const struct migrate_step steps[] = {{1, to_schema_2}};
+    static const struct migrate_step steps[] = {{1, to_schema_2}, {2, to_schema_3}};
     return migrate_run(db, steps, sizeof steps / sizeof steps[0], STORE_SCHEMA);
 }

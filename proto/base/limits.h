@@ -64,7 +64,6 @@ enum {
     LIMIT_SPENT_LRU = 4 * 1024 * 1024,      /* nonces held in memory, all queues together */
     LIMIT_QUEUE_DAYS = 30,                  /* longest lifetime class */
     LIMIT_QUEUE_SPENT = 1024 * 1024,        /* index rows (stored and spent) of one queue */
-    LIMIT_QUEUE_FRESH = 2048,               /* index rows, all queues, not at their place yet */
     LIMIT_QUEUE_CACHE = 16384,              /* queues without a reader that are held in memory */
     LIMIT_QUEUE_SWEEP_MS = 86400000,        /* spent rows are looked through this often */
     LIMIT_VOLATILE_BYTES = 4 * 1024 * 1024, /* volatile envelopes on their way, all queues */

@@ -24,8 +24,7 @@ struct relay_host *relay_host_new(const struct relay_host_config *config)
     }
     host->config = *config;
     relay_cache_init(&host->cache, config->spent_lru != 0 ? config->spent_lru : LIMIT_SPENT_LRU,
-                     &host->index, &host->removals);
-    item_index_init(&host->index, config->fresh_rows);
+                     &host->removals);
     return host;
 }
 
@@ -60,9 +59,6 @@ enum err relay_host_load(struct relay_host *host, struct turn *turn)
     }
     if (err == ERR_OK) {
         err = host_sweep_load(host, turn);
-    }
-    if (err == ERR_OK) {
-        err = item_index_load(&host->index, turn);
     }
     if (err == ERR_OK) {
         err = host_limits_load(host, turn);

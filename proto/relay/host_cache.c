@@ -204,11 +204,10 @@ static void shrink(struct relay_cache *c)
     }
 }
 
-void relay_cache_init(struct relay_cache *c, uint64_t limit, const struct item_index *index,
-                      const struct relay_removals *removals)
+void relay_cache_init(struct relay_cache *c, uint64_t limit, const struct relay_removals *removals)
 {
-    *c = (struct relay_cache){
-        .limit = limit > SIZE_MAX ? SIZE_MAX : (size_t)limit, .index = index, .removals = removals};
+    *c = (struct relay_cache){.limit = limit > SIZE_MAX ? SIZE_MAX : (size_t)limit,
+                              .removals = removals};
 }
 
 void relay_cache_fini(struct relay_cache *c)
@@ -321,7 +320,7 @@ static enum err scan(struct relay_cache *c, struct turn *turn, struct relay_queu
     q->bytes = 0;
     for (;;) {
         struct item_row row;
-        enum err err = item_index_next(c->index, turn, q->number, &arrival, &row);
+        enum err err = item_index_next(turn->store, q->number, &arrival, &row);
         if (err == ERR_NOT_FOUND) {
             break;
         }

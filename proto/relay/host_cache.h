@@ -16,7 +16,6 @@
 
 #include "base/limits.h"
 #include "crypto/prim.h"
-#include "relay/item_index.h"
 #include "relay/removals.h"
 #include "relay/spent.h"
 #include "relay/token.h"
@@ -81,12 +80,10 @@ struct relay_cache {
     size_t nonces;                         /* in all sets */
     size_t limit;                          /* of nonces */
     uint64_t salt;                         /* of the sets and maps */
-    const struct item_index *index;        /* of all queues; borrowed */
     const struct relay_removals *removals; /* whose queues are none any more; borrowed */
 };
 
-void relay_cache_init(struct relay_cache *c, uint64_t limit, const struct item_index *index,
-                      const struct relay_removals *removals);
+void relay_cache_init(struct relay_cache *c, uint64_t limit, const struct relay_removals *removals);
 void relay_cache_fini(struct relay_cache *c);
 
 /* In memory only; NULL otherwise. */

@@ -239,12 +239,12 @@ enum err host_member_find(struct turn *turn, const uint8_t begin[static RELAY_NA
 }
 
 /* Counts in one queue, from *arrival on, at most *rows. *arrival is 0 when it is through. */
-static enum err tally_queue(struct relay_host *host, struct turn *turn, uint32_t queue,
-                            uint64_t *arrival, unsigned *rows, struct relay_host_waiting *out)
+static enum err tally_queue(struct turn *turn, uint32_t queue, uint64_t *arrival, unsigned *rows,
+                            struct relay_host_waiting *out)
 {
     while (*rows > 0) {
         struct item_row row;
-        enum err err = item_index_next(&host->index, turn, queue, arrival, &row);
+        enum err err = item_index_next(turn->store, queue, arrival, &row);
         if (err != ERR_OK) {
             *arrival = 0;
             return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -287,7 +287,7 @@ enum err host_member_waiting(struct relay_host *host, struct turn *turn,
         if (err == ERR_OK) {
             out[*count] = (struct relay_host_waiting){.envelopes = 0};
             memcpy(out[*count].member, queue.member, sizeof queue.member);
-            err = tally_queue(host, turn, queue.number, &cursor->arrival, &rows, &out[*count]);
+            err = tally_queue(turn, queue.number, &cursor->arrival, &rows, &out[*count]);
         }
         secret_wipe(&queue, sizeof queue);
         if (err != ERR_OK) {

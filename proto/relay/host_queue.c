@@ -222,7 +222,7 @@ static enum err find_spent(struct relay_host *host, struct turn *turn, const str
         if (*arrival == 0) {
             return ERR_NOT_FOUND;
         }
-        enum err err = item_index_get(&host->index, turn, q->number, *arrival, row);
+        enum err err = item_index_get(turn->store, q->number, *arrival, row);
         if (err == ERR_NOT_FOUND) {
             continue; /* swept since */
         }
@@ -294,7 +294,7 @@ static enum err item_put(struct relay_host *host, struct turn *turn, const struc
         err = item_log_append(host->config.keys, turn, d->lifetime, arrival, &payload);
     }
     if (err == ERR_OK) {
-        err = item_index_add(&host->index, turn, q->number, arrival, &row);
+        err = item_index_put(turn->store, q->number, arrival, &row);
     }
     if (err == ERR_OK) {
         err = relay_cache_spend(&host->cache, q, a->nonce, arrival);
@@ -450,7 +450,7 @@ static enum err void_one(struct relay_host *host, struct turn *turn, struct rela
     row = (struct item_row){.state = ITEM_VOID,
                             .until = token_epoch_over(token_epoch(turn->env->now_ms))};
     memcpy(row.nonce, nonce, sizeof row.nonce);
-    err = item_index_add(&host->index, turn, q->number, arrival, &row);
+    err = item_index_put(turn->store, q->number, arrival, &row);
     if (err == ERR_OK) {
         err = relay_cache_spend(&host->cache, q, nonce, arrival);
     }
@@ -497,11 +497,10 @@ enum err host_queue_void(struct relay_host *host, struct turn *turn, const struc
     return err;
 }
 
-enum err host_item_done(struct relay_host *host, struct turn *turn, struct relay_queue *q,
-                        uint32_t number, uint64_t arrival)
+enum err host_item_done(struct turn *turn, struct relay_queue *q, uint32_t number, uint64_t arrival)
 {
     struct item_row row;
-    enum err err = item_index_get(&host->index, turn, number, arrival, &row);
+    enum err err = item_index_get(turn->store, number, arrival, &row);
     if (err == ERR_NOT_FOUND || (err == ERR_OK && row.state != ITEM_STORED)) {
         return ERR_OK;
     }
@@ -511,7 +510,7 @@ enum err host_item_done(struct relay_host *host, struct turn *turn, struct relay
     err = item_log_del(turn->store, row.lifetime, arrival);
     if (err == ERR_OK || err == ERR_NOT_FOUND) {
         row.state = ITEM_DONE;
-        err = item_index_set(&host->index, turn, number, arrival, &row);
+        err = item_index_put(turn->store, number, arrival, &row);
     }
     if (err == ERR_OK && q != NULL && q->scanned) {
         q->waiting--;
@@ -537,13 +536,13 @@ static enum err remove_items(struct turn *turn, uint32_t queue, unsigned *rows)
     while (*rows > 0) {
         uint64_t arrival = 0;
         struct item_row row;
-        enum err err = item_place_next(turn->store, false, &queue, &arrival, &row);
+        enum err err = item_index_next(turn->store, queue, &arrival, &row);
         if (err == ERR_OK && row.state == ITEM_STORED) {
             err = item_log_del(turn->store, row.lifetime, arrival);
             err = err == ERR_NOT_FOUND ? ERR_OK : err;
         }
         if (err == ERR_OK) {
-            err = item_place_del(turn->store, queue, arrival);
+            err = item_index_del(turn->store, queue, arrival);
         }
         if (err != ERR_OK) {
             return err;
@@ -562,9 +561,6 @@ enum err host_queue_remove(struct relay_host *host, struct turn *turn,
     uint32_t number = row.number;
     secret_wipe(&row, sizeof row);
     *done = false;
-    if (err == ERR_OK) {
-        err = item_index_settle(&host->index, turn);
-    }
     if (err == ERR_OK) {
         err = remove_items(turn, number, rows);
     }

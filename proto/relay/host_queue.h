@@ -49,7 +49,7 @@ enum err host_reader_next_push(struct relay_host *host, struct turn *turn,
 
 /* The payload of (queue, arrival) goes; its index row stays as spent. Nothing happens when it was
  * gone. q: the queue in memory, or NULL. */
-enum err host_item_done(struct relay_host *host, struct turn *turn, struct relay_queue *q,
-                        uint32_t number, uint64_t arrival) PETREL_MUST_USE;
+enum err host_item_done(struct turn *turn, struct relay_queue *q, uint32_t number,
+                        uint64_t arrival) PETREL_MUST_USE;
 
 #endif

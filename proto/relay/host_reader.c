@@ -130,7 +130,7 @@ static enum err ack(struct relay_host *host, struct turn *turn, const struct rel
     }
     while (q->acked < req->number) {
         uint64_t arrival = q->window[(q->acked + 1) % LIMIT_PUSH_WINDOW];
-        enum err err = host_item_done(host, turn, q, q->number, arrival);
+        enum err err = host_item_done(turn, q, q->number, arrival);
         if (err != ERR_OK) {
             return err;
         }
@@ -209,7 +209,7 @@ static enum err next_stored(struct relay_host *host, struct turn *turn, struct r
                             struct item_row *row, struct item_payload *payload)
 {
     for (;;) {
-        enum err err = item_index_next(&host->index, turn, q->number, &q->cursor, row);
+        enum err err = item_index_next(turn->store, q->number, &q->cursor, row);
         if (err != ERR_OK) {
             return err;
         }

@@ -47,7 +47,6 @@ struct relay_promises {
 
 struct relay_host {
     struct relay_host_config config;
-    struct item_index index;
     struct relay_cache cache;
     struct relay_card_state card;
     struct relay_promises promises;

@@ -114,7 +114,7 @@ static enum err sweep_log(struct relay_host *host, struct turn *turn, unsigned l
         }
         --*rows;
         struct relay_queue *q = relay_cache_by_number(&host->cache, payload.queue);
-        err = host_item_done(host, turn, q, payload.queue, arrival);
+        err = host_item_done(turn, q, payload.queue, arrival);
         if (err == ERR_OK) {
             /* Gone by now, unless its index row was: then it would stay at the head for ever. */
             err = item_log_del(turn->store, lifetime, arrival);
@@ -137,7 +137,7 @@ static enum err pass_row(struct relay_host *host, struct turn *turn, const struc
     if (q != NULL && q->scanned) {
         relay_cache_drop(&host->cache, q); /* it is scanned again when it is needed */
     }
-    return item_place_del(turn->store, host->pass_queue, host->pass_arrival);
+    return item_index_del(turn->store, host->pass_queue, host->pass_arrival);
 }
 
 static enum err sweep_index(struct relay_host *host, struct turn *turn, unsigned *rows)
@@ -147,10 +147,6 @@ static enum err sweep_index(struct relay_host *host, struct turn *turn, unsigned
         return ERR_OK;
     }
     if (!host->pass_runs) {
-        enum err err = item_index_settle(&host->index, turn);
-        if (err != ERR_OK) {
-            return err;
-        }
         host->pass_runs = true;
         host->pass_began = now;
         host->pass_queue = 0;
@@ -158,8 +154,7 @@ static enum err sweep_index(struct relay_host *host, struct turn *turn, unsigned
     }
     while (*rows > 0) {
         struct item_row row;
-        enum err err =
-            item_place_next(turn->store, true, &host->pass_queue, &host->pass_arrival, &row);
+        enum err err = item_index_walk(turn->store, &host->pass_queue, &host->pass_arrival, &row);
         if (err == ERR_NOT_FOUND) {
             host->pass_runs = false;
             host->pass_due = host->pass_began + LIMIT_QUEUE_SWEEP_MS;

@@ -20,7 +20,6 @@ struct relay_host_config {
     struct seal_keys *keys;        /* the node's; borrowed */
     bool registration_open;        /* members need no invite code */
     uint64_t spent_lru;            /* nonces held in memory at most */
-    size_t fresh_rows;             /* 0: LIMIT_QUEUE_FRESH; less in tests */
 };
 
 /* What the operator gives every queue. */

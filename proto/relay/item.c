@@ -6,8 +6,9 @@
 static_assert(4 + TOKEN_NONCE + ITEM_HASH + 8 == ITEM_ROW, "index row");
 
 enum {
-    PAYLOAD_HEAD = 4 + 8
-}; /* queue number u32 | deposit time u64 */
+    QUEUE_NUMBER = 4,     /* bytes at the beginning of an index key */
+    PAYLOAD_HEAD = 4 + 8, /* queue number u32 | deposit time u64 */
+};
 
 static struct store_key index_key(uint32_t queue, uint64_t arrival)
 {
@@ -32,7 +33,7 @@ static enum store_table log_table(unsigned lifetime)
     return tables[lifetime];
 }
 
-static enum err row_decode(struct slice value, struct item_row *row)
+enum err item_row_read(struct slice value, struct item_row *row)
 {
     struct reader r = reader_of(value);
     struct item_row got;
@@ -63,9 +64,9 @@ static void row_encode(struct writer *w, const struct item_row *row)
     writer_u64(w, row->until);
 }
 
-/* --- rows at their place --- */
+/* --- the index --- */
 
-enum err item_place_put(struct store *s, uint32_t queue, uint64_t arrival,
+enum err item_index_put(struct store *s, uint32_t queue, uint64_t arrival,
                         const struct item_row *row)
 {
     uint8_t buf[ITEM_ROW];
@@ -75,28 +76,28 @@ enum err item_place_put(struct store *s, uint32_t queue, uint64_t arrival,
     return store_put(s, STORE_QUEUE_INDEX, store_key_slice(&k), writer_done(&w));
 }
 
-enum err item_place_get(struct store *s, uint32_t queue, uint64_t arrival, struct item_row *row)
+enum err item_index_get(struct store *s, uint32_t queue, uint64_t arrival, struct item_row *row)
 {
     struct store_key k = index_key(queue, arrival);
     struct slice value;
     enum err err = store_get(s, STORE_QUEUE_INDEX, store_key_slice(&k), &value);
-    return err != ERR_OK ? err : row_decode(value, row);
+    return err != ERR_OK ? err : item_row_read(value, row);
 }
 
-enum err item_place_del(struct store *s, uint32_t queue, uint64_t arrival)
+enum err item_index_del(struct store *s, uint32_t queue, uint64_t arrival)
 {
     struct store_key k = index_key(queue, arrival);
     return store_del(s, STORE_QUEUE_INDEX, store_key_slice(&k));
 }
 
-enum err item_place_next(struct store *s, bool any_queue, uint32_t *queue, uint64_t *arrival,
-                         struct item_row *row)
+/* The first row above (*queue, *arrival) whose key begins with the same `same` bytes. */
+static enum err index_above(struct store *s, size_t same, uint32_t *queue, uint64_t *arrival,
+                            struct item_row *row)
 {
     struct store_key k = index_key(*queue, *arrival);
-    struct slice prefix = slice_of(k.b, any_queue ? 0 : 4);
     struct store_row found;
-    enum err err =
-        store_seek_prefix(s, STORE_QUEUE_INDEX, STORE_GT, store_key_slice(&k), prefix, &found);
+    enum err err = store_seek_prefix(s, STORE_QUEUE_INDEX, STORE_GT, store_key_slice(&k),
+                                     slice_of(k.b, same), &found);
     if (err != ERR_OK) {
         return err;
     }
@@ -106,7 +107,7 @@ enum err item_place_next(struct store *s, bool any_queue, uint32_t *queue, uint6
     if (reader_end(&r) != ERR_OK) {
         return ERR_CORRUPT;
     }
-    err = row_decode(found.value, row);
+    err = item_row_read(found.value, row);
     if (err == ERR_OK) {
         *queue = q;
         *arrival = a;
@@ -114,77 +115,14 @@ enum err item_place_next(struct store *s, bool any_queue, uint32_t *queue, uint6
     return err;
 }
 
-/* --- fresh rows --- */
-
-enum {
-    FRESH_ROW = 4 + ITEM_ROW
-}; /* queue u32 | row */
-
-static struct slice fresh_encode(uint8_t buf[static FRESH_ROW], uint32_t queue,
-                                 const struct item_row *row)
+enum err item_index_next(struct store *s, uint32_t queue, uint64_t *arrival, struct item_row *row)
 {
-    struct writer w = writer_of(buf, FRESH_ROW);
-    writer_u32(&w, queue);
-    row_encode(&w, row);
-    return writer_done(&w);
+    return index_above(s, QUEUE_NUMBER, &queue, arrival, row);
 }
 
-static enum err fresh_decode(struct slice value, uint32_t *queue, struct item_row *row)
+enum err item_index_walk(struct store *s, uint32_t *queue, uint64_t *arrival, struct item_row *row)
 {
-    struct reader r = reader_of(value);
-    uint32_t got = reader_u32(&r);
-    enum err err = row_decode(reader_rest(&r), row);
-    if (err == ERR_OK) {
-        *queue = got;
-    }
-    return err;
-}
-
-enum err item_fresh_append(struct store *s, uint64_t arrival, uint32_t queue,
-                           const struct item_row *row)
-{
-    uint8_t buf[FRESH_ROW];
-    struct store_key k = arrival_key(arrival);
-    return store_append(s, STORE_QUEUE_FRESH, store_key_slice(&k), fresh_encode(buf, queue, row));
-}
-
-enum err item_fresh_put(struct store *s, uint64_t arrival, uint32_t queue,
-                        const struct item_row *row)
-{
-    uint8_t buf[FRESH_ROW];
-    struct store_key k = arrival_key(arrival);
-    return store_put(s, STORE_QUEUE_FRESH, store_key_slice(&k), fresh_encode(buf, queue, row));
-}
-
-enum err item_fresh_get(struct store *s, uint64_t arrival, uint32_t *queue, struct item_row *row)
-{
-    struct store_key k = arrival_key(arrival);
-    struct slice value;
-    enum err err = store_get(s, STORE_QUEUE_FRESH, store_key_slice(&k), &value);
-    return err != ERR_OK ? err : fresh_decode(value, queue, row);
-}
-
-enum err item_fresh_next(struct store *s, uint64_t *arrival, uint32_t *queue, struct item_row *row)
-{
-    struct store_key k = arrival_key(*arrival);
-    struct store_row found;
-    enum err err = store_seek(s, STORE_QUEUE_FRESH, STORE_GT, store_key_slice(&k), &found);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct reader r = reader_of(found.key);
-    uint64_t a = reader_u64(&r);
-    err = reader_end(&r) == ERR_OK ? fresh_decode(found.value, queue, row) : ERR_CORRUPT;
-    if (err == ERR_OK) {
-        *arrival = a;
-    }
-    return err;
-}
-
-enum err item_fresh_del(struct store *s, uint64_t arrival)
-{
-    struct store_key k = arrival_key(arrival);
-    return store_del(s, STORE_QUEUE_FRESH, store_key_slice(&k));
+    return index_above(s, 0, queue, arrival, row);
 }
 
 /* --- payloads --- */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * item: one stored envelope at a relay: its payload in an arrival log (one log for each lifetime
- * class, key arrival u64, appended) and its narrow row, first among the fresh ones (arrival u64,
- * appended), then at its place in the queue index (queue u32 | arrival u64): relay/item_index.h.
- * docs/protocol/04-relay.md, section 11.
+ * class, key arrival u64, appended) and its narrow row in the queue index (queue u32 | arrival
+ * u64). docs/protocol/04-relay.md, section 11.
  *
  * The index is the spent table: the row outlives the payload. It is not sealed: a nonce is noise to
  * all but the queue's reader, the hash is of ciphertext, and the queue's number is tied to its key
@@ -41,27 +40,21 @@ struct item_row {
     uint64_t until; /* Unix ms; from then on a row without payload may be deleted */
 };
 
-/* Errors of all: ERR_NOT_FOUND where rows are read, else LOCAL. */
-enum err item_place_put(struct store *s, uint32_t queue, uint64_t arrival,
-                        const struct item_row *row) PETREL_MUST_USE;
-enum err item_place_get(struct store *s, uint32_t queue, uint64_t arrival,
-                        struct item_row *row) PETREL_MUST_USE;
-enum err item_place_del(struct store *s, uint32_t queue, uint64_t arrival) PETREL_MUST_USE;
-/* The first row of *queue, or with any_queue of it or a later one, above *arrival. */
-enum err item_place_next(struct store *s, bool any_queue, uint32_t *queue, uint64_t *arrival,
-                         struct item_row *row) PETREL_MUST_USE;
+/* What an index row says. ERR_CORRUPT. */
+enum err item_row_read(struct slice value, struct item_row *row) PETREL_MUST_USE;
 
-/* arrival is larger than all before. */
-enum err item_fresh_append(struct store *s, uint64_t arrival, uint32_t queue,
-                           const struct item_row *row) PETREL_MUST_USE;
-enum err item_fresh_put(struct store *s, uint64_t arrival, uint32_t queue,
+/* Errors of all: ERR_NOT_FOUND where a row has to be there, else LOCAL. */
+enum err item_index_put(struct store *s, uint32_t queue, uint64_t arrival,
                         const struct item_row *row) PETREL_MUST_USE;
-enum err item_fresh_get(struct store *s, uint64_t arrival, uint32_t *queue,
+enum err item_index_get(struct store *s, uint32_t queue, uint64_t arrival,
                         struct item_row *row) PETREL_MUST_USE;
-/* The first row above *arrival. */
-enum err item_fresh_next(struct store *s, uint64_t *arrival, uint32_t *queue,
+enum err item_index_del(struct store *s, uint32_t queue, uint64_t arrival) PETREL_MUST_USE;
+/* The first row of this queue above *arrival. */
+enum err item_index_next(struct store *s, uint32_t queue, uint64_t *arrival,
                          struct item_row *row) PETREL_MUST_USE;
-enum err item_fresh_del(struct store *s, uint64_t arrival) PETREL_MUST_USE;
+/* The first row of all queues above (*queue, *arrival). */
+enum err item_index_walk(struct store *s, uint32_t *queue, uint64_t *arrival,
+                         struct item_row *row) PETREL_MUST_USE;
 
 struct item_payload {
     uint32_t queue;

@@ -51,7 +51,7 @@ enum {
     X(JOIN_CODE, "join_code")     /* relay: hash of a single-use code */                           \
     X(QUEUE, "queue")             /* relay: hash of a queue key */                                 \
     X(QUEUE_INDEX, "queue_index") /* relay: queue u32 | arrival u64 */                             \
-    X(QUEUE_FRESH, "queue_fresh") /* relay: arrival u64: index rows of the last deposits */        \
+    X(QUEUE_FRESH, "queue_fresh") /* schema 2 only: index rows of last deposits; empty since */    \
     X(LOG_1H, "log_1h")           /* relay: arrival u64: payload of lifetime class 0 */            \
     X(LOG_1D, "log_1d")           /* class 1 */                                                    \
     X(LOG_7D, "log_7d")           /* class 2 */                                                    \

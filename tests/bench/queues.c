@@ -89,7 +89,7 @@ static void make_spent(struct writing *w, size_t count, uint64_t spent)
         for (uint64_t arrival = q + 1; arrival <= spent; arrival += count) {
             randombytes_buf(row.nonce, sizeof row.nonce);
             memcpy(row.hash, row.nonce, sizeof row.hash);
-            must(item_place_put(&w->store, q + 1, arrival, &row), "spent row");
+            must(item_index_put(&w->store, q + 1, arrival, &row), "spent row");
             if (++w->rows == QUEUES_ROWS) {
                 commit(w);
                 begin(w);

@@ -556,8 +556,8 @@ def a_newer_schema_is_refused_and_left_alone(w):
     tool = [pathlib.Path(w.options.tools) / "e2e_store", "schema"]
     database = alice.home / "db"
     was = subprocess.run([*tool, database], capture_output=True, check=True).stdout
-    w.checks.same("schema of this version", was, b"2\n")
-    subprocess.run([*tool, database, "3", "petreld 99.1"], check=True)
+    w.checks.same("schema of this version", was, b"3\n")
+    subprocess.run([*tool, database, "4", "petreld 99.1"], check=True)
     content = (database / "data.mdb").read_bytes()
     alice.launch()
     w.checks.same("exit code", alice.process.wait(PATIENCE), 1)
@@ -565,7 +565,7 @@ def a_newer_schema_is_refused_and_left_alone(w):
     w.checks.true("and why", "schema-newer" in alice.log_tail() and
                   "petreld 99.1" in alice.log_tail())
     w.checks.same("nothing was written", (database / "data.mdb").read_bytes() == content, True)
-    subprocess.run([*tool, database, "2", "petreld 0"], check=True)
+    subprocess.run([*tool, database, "3", "petreld 0"], check=True)
     alice.start()
     w.checks.same("and nothing was lost", alice.call("account.show")["id"], alice.id)
 

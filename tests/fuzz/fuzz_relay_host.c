@@ -223,8 +223,7 @@ static void set_up(struct world *w)
     w->config = (struct relay_host_config){.node_sk = &w->keys[0],
                                            .keys = seal_keys_new_node(node_key),
                                            .registration_open = true,
-                                           .spent_lru = 4,
-                                           .fresh_rows = 2};
+                                           .spent_lru = 4};
     assert(w->config.keys != NULL);
     for (uint8_t i = 0; i < 3; i++) {
         uint8_t seed[32] = {i};

@@ -59,8 +59,7 @@ void rig_init(struct relay_rig *r, uint64_t spent_lru)
                                            .node_sk = &r->node_sk,
                                            .keys = r->keys,
                                            .registration_open = true,
-                                           .spent_lru = spent_lru,
-                                           .fresh_rows = RIG_FRESH};
+                                           .spent_lru = spent_lru};
     rig_use_link(r, 1);
     renew(r);
 }
@@ -303,5 +302,5 @@ struct relay_admission rig_stamp(struct relay_rig *r, const struct sign_pk *targ
 
 size_t rig_index_rows(const struct relay_rig *r)
 {
-    return store_mem_count(r->mem, STORE_QUEUE_FRESH) + store_mem_count(r->mem, STORE_QUEUE_INDEX);
+    return store_mem_count(r->mem, STORE_QUEUE_INDEX);
 }

@@ -14,9 +14,6 @@
 #include "relay/record.h"
 #include "store/mem.h"
 
-enum {
-    RIG_FRESH = 3 /* fresh index rows at most: they are moved all the time */
-};
 #define RIG_NOW (UINT64_C(20000) * LIMIT_DAY_MS) /* the first day of epoch 625 */
 
 struct relay_rig {
@@ -79,7 +76,7 @@ enum err rig_push(struct relay_rig *r, struct queue_push *push, uint64_t *link);
 enum err rig_tick(struct relay_rig *r);
 /* Ticks until the deadline is not due any more. */
 void rig_settle(struct relay_rig *r);
-/* Rows of the index, wherever they lie. */
+/* Rows of the queue index. */
 size_t rig_index_rows(const struct relay_rig *r);
 /* Mines a stamp for target and payload. */
 struct relay_admission rig_stamp(struct relay_rig *r, const struct sign_pk *target,

@@ -8,7 +8,7 @@ from functools import partial
 
 from lib.needles import Needle, Search
 from lib.people import Identity, until
-from lib.views import (Link, Reader, Recorder, Still, copy_home, files_of, index_row, memory_image,
+from lib.views import (Link, Reader, Recorder, Still, copy_home, files_of, memory_image,
                        memory_is_ours_to_read, within_a_turn)
 from lib.world import preloaded
 
@@ -242,9 +242,8 @@ class Scene:
         found = {}
         for moment in self.moments:
             for table, key, _, value in self.rows[(moment.name, relay.name)]:
-                if table in ("queue_index", "queue_fresh"):
-                    nonce = index_row(table, value)[4:20]
-                    found[key[-8:]] = Needle(f"a nonce at {relay.name}", nonce)
+                if table == "queue_index":
+                    found[key[-8:]] = Needle(f"a nonce at {relay.name}", value[4:20])
         return list(found.values())
 
     def other(self, relay):

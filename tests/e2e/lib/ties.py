@@ -3,7 +3,7 @@
 
 Material is a list of bytes (rows, frames, opened requests) of one request or of one member."""
 from lib import mpack
-from lib.views import DEPOSIT, POP, REPLY, SEALED, index_row, opened_nonce
+from lib.views import DEPOSIT, POP, REPLY, SEALED, opened_nonce
 
 WIDTH = 8  # bytes in a row that make a tie
 KNOWN = 4  # bytes in a row that explain their place, when others have them too
@@ -65,8 +65,8 @@ class Requests:
             rows = self.scene.rows[(moment.name, self.relay.name)]
             logs = {key: value for table, key, _, value in rows if table.startswith("log_")}
             for table, key, _, value in rows:
-                if table in ("queue_index", "queue_fresh"):
-                    arrival, nonce = key[-8:], index_row(table, value)[4:20]
+                if table == "queue_index":
+                    arrival, nonce = key[-8:], value[4:20]
                     self._add(nonce, key + value)
                     if arrival in logs:
                         self._add(nonce, arrival + logs[arrival])

@@ -26,11 +26,6 @@ UNREADABLE = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
 ATTACH, DEPOSIT, POP, SEALED, REPLY = 18, 19, 24, 29, 128
 
 
-def index_row(table, value):
-    """A row of a queue's index; a fresh one has the queue's number before it."""
-    return value[4:] if table == "queue_fresh" else value
-
-
 class Still:
     """A process that is stopped meanwhile: what is seen of it belongs to one moment."""
 
