@@ -11,8 +11,8 @@ the outboxes are empty: every message whose sending was acknowledged is in the o
 exactly once and in order, and nothing else is.
 
 The moment: a message of the burst is drawn, then a time of at most AFTER_S after its
-acknowledgement. A coin decides whether that is the moment ("blind"), or whether the kill waits for
-the victim's next turn and then for a drawn time of at most INTO_S ("aimed": turns are short, and
+acknowledgement. A die decides whether that is the moment ("blind"), or whether the kill waits, in
+two cases of three, for the victim's next turn and then for a drawn time of at most INTO_S ("aimed": turns are short, and
 blind kills alone would seldom hit one). Whether a kill hit an open turn is read after it, in both
 cases, from the killed process's lock file; one that is over but not yet on disk counts as open. The
 verdict prints both kinds apart. The seed repeats the choices, not the scheduling.
@@ -35,7 +35,7 @@ from lib.control import Control, Lost, Refused, history, new_client_id  # noqa: 
 from lib.node import Died, Node  # noqa: E402
 
 AFTER_S = 0.02  # a kill comes at most this long after a reply that was drawn
-INTO_S = 0.001  # an aimed one at most this long after a turn was seen to be open
+INTO_S = 0.0002  # an aimed one at most this long after a turn was seen to be open
 AIM_S = 0.5  # and an open turn is waited for at most this long
 
 
@@ -182,7 +182,7 @@ class Story:
 
     def strike(self, streams, victim):
         time.sleep(self.random.uniform(0, AFTER_S))
-        kind = self.random.choice(("blind", "aimed"))
+        kind = self.random.choice(("blind", "aimed", "aimed"))
         into = self.random.uniform(0, INTO_S)
         in_flight = any(stream.is_alive() for stream in streams)
         hit = victim.kill(into if kind == "aimed" else None, AIM_S)
