@@ -270,8 +270,9 @@ static enum err open_node_keys(struct daemon *d)
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the node's key", err);
 }
 
-/* Whether it is being removed, and its files may be half destroyed. */
-static enum err is_erasing(struct daemon *d, uint32_t account, bool *erasing)
+/* Whether its files are to be opened: they may be half destroyed while it is being removed, and
+ * nobody's when a creation did not come to its turn. */
+static enum err account_stays(struct daemon *d, uint32_t account, bool *stays)
 {
     struct store_lmdb_reader *reader = NULL;
     struct store store;
@@ -283,7 +284,7 @@ static enum err is_erasing(struct daemon *d, uint32_t account, bool *erasing)
     }
     arena_init(&arena, LIMIT_TURN_ARENA);
     struct turn turn = {.env = &env, .store = &store, .arena = &arena};
-    err = node_account_erasing(&turn, account, erasing);
+    err = node_account_stays(&turn, account, stays);
     arena_fini(&arena);
     store_lmdb_read_end(reader);
     return err;
@@ -295,10 +296,9 @@ static enum err is_erasing(struct daemon *d, uint32_t account, bool *erasing)
 static enum err open_account(struct daemon *d, uint32_t account, uint8_t *passphrase)
 {
     size_t len = 0;
-    bool erasing = false;
-    enum err err = is_erasing(d, account, &erasing);
-    enum keyring_account kind =
-        erasing ? KEYRING_NONE : keyring_account_kind(d->home_path, account);
+    bool stays = false;
+    enum err err = account_stays(d, account, &stays);
+    enum keyring_account kind = stays ? keyring_account_kind(d->home_path, account) : KEYRING_NONE;
     if (kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
         err = read_passphrase(d->options.passphrase_fd, passphrase, &len);
         d->options.passphrase_fd = -1; /* it was for this one */

@@ -184,28 +184,59 @@ static enum err run_query(struct worker_job *job)
     return err;
 }
 
+/* R of the account root.account, out of its files. */
+static enum err root_open(struct worker_job *job, struct slice passphrase)
+{
+    enum err err = keyring_account_open(job->env->home, job->root.account, passphrase, job->root.r);
+    job->root.opened = true;
+    job->has_root = err == ERR_OK;
+    return err;
+}
+
 /* An erase file is only ever made when no row depends on an older one. */
+static enum err root_make(struct session *s, struct worker_job *job, struct slice passphrase)
+{
+    struct turn turn = {.env = &s->env, .store = &s->store, .arena = &s->arena};
+    bool another = false;
+    (void)control_get_bool(job->params, "another", &another);
+    enum err err = node_account_free(&turn, another, &job->root.account);
+    if (err == ERR_OK) {
+        err = keyring_account_create(job->env->home, job->root.account, passphrase, &s->env,
+                                     job->root.r);
+        job->has_root = err == ERR_OK;
+    }
+    return err == ERR_ACCOUNT_EXISTS ? ERR_OK : err; /* the core says so */
+}
+
+static bool is_open(const struct session *s, uint32_t account)
+{
+    for (size_t i = 0; i < s->nroots; i++) {
+        if (s->roots[i].account == account) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A call that has made its account already is answered by the core, which has to open the account
+ * for that. */
 static enum err run_create(struct worker_job *job)
 {
     struct session s;
     struct slice passphrase = {0};
-    bool another = false;
     if (control_get_str(job->params, "passphrase", &passphrase) && passphrase.len == 0) {
         return ERR_ARGUMENT;
     }
-    (void)control_get_bool(job->params, "another", &another);
     enum err err = session_begin(&s, job);
     if (err != ERR_OK) {
         return err;
     }
     struct turn turn = {.env = &s.env, .store = &s.store, .arena = &s.arena};
-    err = node_account_free(&turn, another, &job->root.account);
-    if (err == ERR_OK) {
-        err = keyring_account_create(job->env->home, job->root.account, passphrase, &s.env,
-                                     job->root.r);
-        job->has_root = err == ERR_OK;
-    } else if (err == ERR_ACCOUNT_EXISTS) {
-        err = ERR_OK; /* the core answers: a repeated client_id, or this error */
+    err = node_account_made(&turn, job->params, &job->root.account);
+    if (err == ERR_NOT_FOUND) {
+        err = root_make(&s, job, passphrase);
+    } else if (err == ERR_OK && passphrase.len > 0 && !is_open(&s, job->root.account)) {
+        err = root_open(job, passphrase);
     }
     session_end(&s);
     return err;
@@ -225,8 +256,7 @@ static enum err run_unlock(struct worker_job *job)
     struct turn turn = {.env = &s.env, .store = &s.store, .arena = &s.arena};
     err = node_account_named(&turn, job->params, &job->root.account);
     if (err == ERR_OK) {
-        err = keyring_account_open(job->env->home, job->root.account, passphrase, job->root.r);
-        job->has_root = err == ERR_OK;
+        err = root_open(job, passphrase);
     }
     session_end(&s);
     return err;

@@ -28,7 +28,7 @@ enum worker_kind {
     WORKER_QUERY,     /* method with params: result */
     WORKER_SUBSCRIBE, /* a consumer's cursor and the log's ends: first, last, cursor */
     WORKER_EVENTS,    /* events after cursor: result, first, last */
-    WORKER_CREATE,    /* account.create: root, unless there is an account already */
+    WORKER_CREATE,    /* account.create: root, unless the core needs none to answer */
     WORKER_UNLOCK,    /* account.unlock: root */
     WORKER_ERASE,     /* what opens account is destroyed */
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "node/command.h"
+#include "node/node.h"
 
 enum {
     CALL_RESULT = 4096, /* encoded result of any method here */
@@ -66,10 +67,10 @@ static const struct method *find_method(struct slice name)
 
 /* --- client_id --- */
 
-static struct store_key client_key(struct seal_keys *keys, struct slice client_id)
+static struct store_key client_key(uint32_t account, struct slice client_id)
 {
     struct store_key k = store_key_new();
-    store_key_u32(&k, seal_keys_account(keys));
+    store_key_u32(&k, account);
     store_key_bytes(&k, client_id.p, client_id.len);
     return k;
 }
@@ -84,7 +85,7 @@ static void call_hash(const struct node_input *input, uint8_t hash[CALL_HASH])
 static enum err recall(struct step *step, struct seal_keys *keys, struct slice client_id,
                        const uint8_t hash[CALL_HASH], struct slice *result)
 {
-    struct store_key k = client_key(keys, client_id);
+    struct store_key k = client_key(seal_keys_account(keys), client_id);
     struct slice plain;
     enum err err = seal_get(keys, step->turn, STORE_CLIENT_ID, store_key_slice(&k), &plain);
     if (err != ERR_OK) {
@@ -103,7 +104,7 @@ static enum err recall(struct step *step, struct seal_keys *keys, struct slice c
 static enum err remember(struct step *step, struct seal_keys *keys, struct slice client_id,
                          const uint8_t hash[CALL_HASH], struct slice result)
 {
-    struct store_key k = client_key(keys, client_id);
+    struct store_key k = client_key(seal_keys_account(keys), client_id);
     struct writer w = step_writer(step, CALL_HASH + result.len);
     writer_bytes(&w, hash, CALL_HASH);
     writer_slice(&w, result);
@@ -119,6 +120,38 @@ static enum err remember(struct step *step, struct seal_keys *keys, struct slice
     return err == ERR_OK ? store_put(step->turn->store, STORE_CLIENT_AGE, store_key_slice(&age),
                                      slice_of("", 1))
                          : err;
+}
+
+/* Whether this account, which stays, remembers a call of this client_id: ERR_OK or ERR_NOT_FOUND.
+ * That needs no key. */
+static enum err remembers(struct turn *turn, uint32_t account, struct slice client_id)
+{
+    struct store_key k = client_key(account, client_id);
+    struct slice sealed;
+    bool erasing;
+    enum err err = node_account_erasing(turn, account, &erasing);
+    if (err != ERR_OK || erasing) {
+        return err != ERR_OK ? err : ERR_NOT_FOUND;
+    }
+    return store_get(turn->store, STORE_CLIENT_ID, store_key_slice(&k), &sealed);
+}
+
+enum err node_account_made(struct turn *turn, struct slice params, uint32_t *number)
+{
+    struct step step = {.turn = turn};
+    struct slice client_id;
+    if (!params_bin(params, "client_id", 16, &client_id)) {
+        return ERR_NOT_FOUND; /* the core says so */
+    }
+    enum err err = account_row_after(&step, 0, number);
+    while (err == ERR_OK) {
+        err = remembers(turn, *number, client_id);
+        if (err != ERR_NOT_FOUND) {
+            return err;
+        }
+        err = account_row_after(&step, *number, number);
+    }
+    return err;
 }
 
 enum err command_tidy(struct step *step, bool *more)
@@ -194,6 +227,32 @@ static struct seal_keys *keeper(const struct call *c)
                                                                     : c->node->config.node_keys;
 }
 
+/* What a locked account remembers. With its root, account.create opens it again; a call that was
+ * another one, or another root, opens nothing. */
+static enum err recall_locked(const struct call *c, struct account *me, struct slice client_id,
+                              const uint8_t hash[CALL_HASH], struct slice *result)
+{
+    enum err err = remembers(c->step->turn, me->number, client_id);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (c->root == NULL || c->root->account != me->number) {
+        return ERR_ACCOUNT_LOCKED;
+    }
+    struct seal_keys *keys = seal_keys_new_account(me->number, c->root->r);
+    if (keys == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    err = seal_keys_load(keys, c->step->turn);
+    if (err == ERR_OK) {
+        err = recall(c->step, keys, client_id, hash, result);
+    } else if (err == ERR_CORRUPT) {
+        err = ERR_WRONG_KEY; /* it opens none of the account's keys */
+    }
+    seal_keys_free(keys);
+    return err == ERR_OK ? account_open(me, c->step, c->root->r) : err;
+}
+
 /* The remembered result. One that concerns no account is looked for with all: it may be what made
  * one. */
 static enum err recall_any(const struct call *c, const struct method *method,
@@ -204,11 +263,10 @@ static enum err recall_any(const struct call *c, const struct method *method,
     if (method->needs == NEEDS_ACCOUNT) {
         return err;
     }
-    const struct account *me = c->node->accounts;
-    for (; me != NULL && err == ERR_NOT_FOUND; me = me->next) {
-        if (me->keys != NULL) {
-            err = recall(c->step, me->keys, client_id, hash, result);
-        }
+    for (struct account *me = c->node->accounts; me != NULL && err == ERR_NOT_FOUND;
+         me = me->next) {
+        err = me->keys != NULL ? recall(c->step, me->keys, client_id, hash, result)
+                               : recall_locked(c, me, client_id, hash, result);
     }
     return err == ERR_NOT_FOUND
                ? recall(c->step, c->node->config.node_keys, client_id, hash, result)

@@ -55,8 +55,8 @@ enum err call_account_create(struct call *c)
     if (c->node->accounts != NULL && !another) {
         return ERR_ACCOUNT_EXISTS;
     }
-    if (c->root == NULL) {
-        return ERR_BUG;
+    if (c->root == NULL || c->root->opened) {
+        return ERR_NOT_NOW; /* the account that there was when the host looked has gone */
     }
     enum err err = given ? words_decode(words, seed, &wrong) : ERR_OK;
     if (err == ERR_OK && given && identity_is_here(c->node, seed)) {

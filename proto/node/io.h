@@ -19,6 +19,7 @@
 /* The root R of an account, which opens its rows (store/seal.h). Secret. */
 struct node_root {
     uint32_t account;
+    bool opened; /* out of files that were there: it makes no account */
     uint8_t r[SEAL_KEY];
 };
 

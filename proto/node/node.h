@@ -49,6 +49,10 @@ enum err node_query(struct turn *turn, const struct node_root *roots, size_t nro
 /* The smallest number that no account has, for account.create. another: also when there is an
  * account already, else ERR_ACCOUNT_EXISTS then. ERR_QUOTA: LIMIT_ACCOUNTS are there. LOCAL. */
 enum err node_account_free(struct turn *turn, bool another, uint32_t *number) PETREL_MUST_USE;
+/* The account that remembers the client_id of these parameters, open or not, for account.create:
+ * that one was made by this call, and needs no files. ERR_NOT_FOUND: none that stays. LOCAL. */
+enum err node_account_made(struct turn *turn, struct slice params,
+                           uint32_t *number) PETREL_MUST_USE;
 /* The account that parameters name: "account", or the first one. ERR_NO_ACCOUNT, ERR_BAD_TYPE
  * (out of range), LOCAL. */
 enum err node_account_named(struct turn *turn, struct slice params,
@@ -56,5 +60,7 @@ enum err node_account_named(struct turn *turn, struct slice params,
 
 /* Whether the account is being removed, and NODE_OUT_ERASE was said for it. */
 enum err node_account_erasing(struct turn *turn, uint32_t account, bool *erasing) PETREL_MUST_USE;
+/* Whether there is such an account (from 1), and what opens it is not to be destroyed. LOCAL. */
+enum err node_account_stays(struct turn *turn, uint32_t account, bool *stays) PETREL_MUST_USE;
 
 #endif

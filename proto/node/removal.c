@@ -92,6 +92,19 @@ enum err node_account_erasing(struct turn *turn, uint32_t account, bool *erasing
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+enum err node_account_stays(struct turn *turn, uint32_t account, bool *stays)
+{
+    struct step step = {.turn = turn};
+    uint32_t found = 0;
+    bool erasing = false;
+    enum err err = account_row_after(&step, account - 1, &found);
+    if (err == ERR_OK && found == account) {
+        err = node_account_erasing(turn, account, &erasing);
+    }
+    *stays = err == ERR_OK && found == account && !erasing;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* --- the two phases --- */
 
 /* From here on nothing opens what it had. */

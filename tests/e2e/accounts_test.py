@@ -4,10 +4,12 @@
 
 usage: accounts_test.py --bin FOLDER [STORY...]"""
 import pathlib
+import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from lib.control import Control, Refused, new_client_id  # noqa: E402
 from lib.homes import pipe_with  # noqa: E402
 from lib.people import Identity, until  # noqa: E402
 from lib.world import main  # noqa: E402
@@ -95,6 +97,88 @@ def a_broken_key_locks_no_other_account_out(w):
     w.checks.same("its number is given again", other.account, 2)
 
 
+def create_as(person, client_id, **params):
+    """account.create, as a client calls that draws the client_id once and may repeat."""
+    with Control(person.home) as control:
+        try:
+            return control.call("account.create", params, client_id)
+        except Refused as refusal:
+            return refusal.name
+
+
+def key_files(person):
+    return sorted(f.name for f in person.home.iterdir()
+                  if f.name.startswith(("account-", "erase-")))
+
+
+def a_creation_is_repeated_when_its_reply_was_lost(w):
+    """SIGKILL after the turn: the account is there, and locked when it has a passphrase."""
+    alice = w.person("alice")
+    for params in ({}, {"another": True}):
+        client_id = new_client_id()
+        made = create_as(alice, client_id, passphrase="correct horse", **params)
+        files = key_files(alice)
+        alice.kill()
+        alice.start()
+        accounts = accounts_of(alice)
+        w.checks.same("the new one", accounts[made["account"]], "locked")
+        w.checks.same("without the passphrase", create_as(alice, client_id, **params),
+                      "account-locked")
+        w.checks.same("with another one",
+                      create_as(alice, client_id, passphrase="wrong", **params), "wrong-key")
+        w.checks.same("accounts", accounts_of(alice), accounts)
+        w.checks.same("repeated",
+                      create_as(alice, client_id, passphrase="correct horse", **params), made)
+        w.checks.same("it is open", accounts_of(alice)[made["account"]], "open")
+        w.checks.same("once more", create_as(alice, client_id, **params), made)
+        w.checks.same("how many", len(accounts_of(alice)), len(accounts))
+        w.checks.same("the files", key_files(alice), files)
+    other = Identity(alice, "alice-2")
+    other.account = 2
+    w.checks.same("the one that was opened is asked", other.call("account.show")["id"], made["id"])
+
+
+def a_creation_is_repeated_beside_an_older_account_that_is_locked(w):
+    alice = w.person("alice").create(passphrase="correct horse")
+    client_id = new_client_id()
+    made = create_as(alice, client_id, another=True)
+    files = key_files(alice)
+    alice.kill()
+    alice.start()
+    w.checks.same("accounts", accounts_of(alice), {1: "locked", 2: "open"})
+    w.checks.same("repeated", create_as(alice, client_id, another=True), made)
+    w.checks.same("accounts", accounts_of(alice), {1: "locked", 2: "open"})
+    w.checks.same("the files", key_files(alice), files)
+
+
+def a_creation_is_repeated_when_there_are_only_its_files(w):
+    """SIGKILL before the turn: what it left is nobody's, and is replaced."""
+    alice = w.person("alice")
+    w.checks.same("SIGTERM ends it", alice.terminate(), 0)
+    before = alice.home.with_name("before")
+    shutil.copytree(alice.home, before, ignore=shutil.ignore_patterns("*.sock"))
+    alice.start()
+    client_id = new_client_id()
+    create_as(alice, client_id, passphrase="correct horse")
+    alice.kill()
+    orphan = (alice.home / "erase-1").read_bytes()
+    shutil.rmtree(alice.home)
+    before.rename(alice.home)
+    (alice.home / "erase-1").write_bytes(orphan)
+    with pipe_with(b"of no account\n") as fd:
+        alice.start(arguments=["--passphrase-fd", str(fd)], pass_fds=[fd])
+    w.checks.same("accounts", accounts_of(alice), {})
+    made = create_as(alice, client_id, passphrase="correct horse")
+    w.checks.same("its number", made["account"], 1)
+    w.checks.true("its file is another", (alice.home / "erase-1").read_bytes() != orphan)
+    alice.kill()
+    with pipe_with(b"correct horse\n") as fd:
+        alice.start(arguments=["--passphrase-fd", str(fd)], pass_fds=[fd])
+    w.checks.same("accounts", accounts_of(alice), {1: "open"})
+    w.checks.same("repeated", create_as(alice, client_id, passphrase="correct horse"), made)
+    w.checks.same("the files", key_files(alice), ["erase-1"])
+
+
 def two_relays(w):
     """Two relays that pass requests on to each other, and two members of the first."""
     relays = [w.person(name, relay=True, start=False) for name in ("relay", "other")]
@@ -145,6 +229,9 @@ def a_second_relay_takes_what_the_first_cannot(w):
 STORIES = [an_account_is_added_used_and_removed,
            an_account_with_a_passphrase_beside_one_without,
            a_broken_key_locks_no_other_account_out,
+           a_creation_is_repeated_when_its_reply_was_lost,
+           a_creation_is_repeated_beside_an_older_account_that_is_locked,
+           a_creation_is_repeated_when_there_are_only_its_files,
            an_account_moves_to_another_relay,
            a_second_relay_takes_what_the_first_cannot]
 

@@ -455,6 +455,14 @@ enum err node_account_free(struct turn *turn, bool another, uint32_t *number)
     return err == ERR_OK ? ERR_ACCOUNT_EXISTS : err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+enum err node_account_made(struct turn *turn, struct slice params, uint32_t *number)
+{
+    (void)turn;
+    (void)params;
+    (void)number;
+    return ERR_NOT_FOUND;
+}
+
 enum err node_account_named(struct turn *turn, struct slice params, uint32_t *number)
 {
     (void)turn;
@@ -468,6 +476,13 @@ enum err node_account_erasing(struct turn *turn, uint32_t account, bool *erasing
     (void)turn;
     (void)account;
     *erasing = false;
+    return ERR_OK;
+}
+
+enum err node_account_stays(struct turn *turn, uint32_t account, bool *stays)
+{
+    (void)turn;
+    *stays = account == 1;
     return ERR_OK;
 }
 

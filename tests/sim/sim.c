@@ -543,13 +543,22 @@ static const struct node_root *root_for(struct sim *sim, struct sim_node *n, con
 {
     struct store store;
     uint32_t account = 1;
+    bool creates = strcmp(method, "account.create") == 0;
+    if (!creates && strcmp(method, "account.unlock") != 0) {
+        return NULL;
+    }
     store_mem_read(n->mem, &store);
     struct turn turn = turn_of(sim, n, &store);
-    enum err err = strcmp(method, "account.create") == 0
-                       ? node_account_free(&turn, true, &account)
-                       : node_account_named(&turn, params, &account);
+    enum err err = creates ? node_account_made(&turn, params, &account)
+                           : node_account_named(&turn, params, &account);
+    bool opened = err == ERR_OK;
+    if (creates && err == ERR_NOT_FOUND) {
+        err = node_account_free(&turn, true, &account);
+    }
     arena_reset(&n->arena);
-    return err == ERR_OK ? &n->roots[account - 1] : &n->roots[0];
+    n->opened = n->roots[err == ERR_OK ? account - 1 : 0];
+    n->opened.opened = true;
+    return opened ? &n->opened : &n->roots[n->opened.account - 1];
 }
 
 enum err sim_call(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,

@@ -30,6 +30,7 @@ struct sim_node {
     struct seal_keys *node_keys;
     struct node_root roots[LIMIT_ACCOUNTS]; /* stand for the erase files, also of accounts that
                                                there are not yet */
+    struct node_root opened;                /* one of them, for a call that needs no new one */
     uint32_t account;                       /* that calls are about; 0: the first one */
     bool relay;
     bool asleep; /* its process does not run: no turns, and nobody reaches it */

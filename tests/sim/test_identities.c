@@ -274,26 +274,123 @@ START_TEST(links_of_a_removed_identity_are_closed)
 }
 END_TEST
 
+/* --- creation, repeated --- */
+
+static enum err create_as(struct people *p, struct sim_node *n, uint8_t call, const char *words)
+{
+    uint8_t bytes[512];
+    const uint8_t client_id[16] = {call};
+    struct writer w = writer_of(bytes, sizeof bytes);
+    n->account = 0;
+    sim_pair_true(&w, "another");
+    if (words != NULL) {
+        sim_pair_str(&w, "words", words);
+    }
+    return sim_call_as(&p->sim, n, "account.create", words != NULL ? 2 : 1, writer_done(&w),
+                       client_id);
+}
+
+static size_t accounts_on(const struct sim_node *n, bool open)
+{
+    size_t count = 0;
+    for (const struct account *me = n->node->accounts; me != NULL; me = me->next) {
+        count += !open || me->keys != NULL;
+    }
+    return count;
+}
+
+static void created_as(struct people *p, struct sim_node *n, uint8_t call, char id[static 80])
+{
+    ck_assert_ok(create_as(p, n, call, NULL));
+    ck_assert(sim_result_str(n, "id", id, 80));
+}
+
 START_TEST(there_are_so_many_identities_and_no_more)
 {
     struct people *p = people_new(146, 1);
     struct sim_node *n = p->person[0].n;
     for (unsigned i = 1; i < LIMIT_ACCOUNTS; i++) {
-        uint8_t bytes[16];
         uint64_t number = 0;
-        struct writer w = writer_of(bytes, sizeof bytes);
-        sim_pair_true(&w, "another");
-        ck_assert_ok(sim_call(&p->sim, n, "account.create", 1, writer_done(&w)));
+        ck_assert_ok(create_as(p, n, (uint8_t)i, NULL));
         ck_assert(sim_result_uint(n, "account", &number));
         ck_assert_uint_eq(number, i + 1);
     }
     ck_assert_err(people_call(p, n, "account.create", NULL), ERR_ACCOUNT_EXISTS);
+    ck_assert_ok(create_as(p, n, LIMIT_ACCOUNTS - 1, NULL)); /* the last one, repeated */
     sim_restart(&p->sim, n);
     n->account = LIMIT_ACCOUNTS;
     ck_assert_ok(people_query(p, n, "account.show", NULL));
     n->account = LIMIT_ACCOUNTS + 1;
     ck_assert_err(people_query(p, n, "account.show", NULL), ERR_NO_ACCOUNT);
     ck_assert_err(people_call(p, n, "relay.status", NULL), ERR_NO_ACCOUNT);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_creation_that_is_repeated_finds_its_identity)
+{
+    struct people *p = people_new(150, 1);
+    struct sim_node *n = p->person[0].n;
+    char first[80];
+    char again[80];
+    created_as(p, n, 1, first);
+    created_as(p, n, 1, again); /* while it is open */
+    ck_assert_str_eq(first, again);
+    n->locked = true;
+    sim_restart(&p->sim, n);
+    n->roots[1].r[0] ^= 1;
+    ck_assert_err(create_as(p, n, 1, NULL), ERR_WRONG_KEY);
+    n->roots[1].r[0] ^= 1;
+    ck_assert_err(create_as(p, n, 1, "other words"), ERR_CLIENT_ID_REUSED);
+    ck_assert_uint_eq(accounts_on(n, true), 0);
+    created_as(p, n, 1, again);
+    ck_assert_str_eq(first, again);
+    ck_assert_uint_eq(accounts_on(n, true), 1);
+    ck_assert_uint_eq(accounts_on(n, false), 2);
+    created_as(p, n, 2, again); /* another call makes another, whatever is locked */
+    ck_assert_str_ne(first, again);
+    ck_assert_uint_eq(accounts_on(n, false), 3);
+    people_free(p);
+}
+END_TEST
+
+/* What it gave lies under an identity's keys: it is not done a second time. */
+START_TEST(a_call_about_the_node_that_is_repeated_waits_for_a_locked_identity)
+{
+    struct people *p = people_new(151, 0);
+    const uint8_t client_id[16] = {1};
+    char code[80];
+    char again[80];
+    struct slice none = slice_of(NULL, 0);
+    ck_assert_ok(people_call(p, p->relay, "account.create", NULL));
+    ck_assert_ok(sim_call_as(&p->sim, p->relay, "relay.invite", 0, none, client_id));
+    ck_assert(sim_result_str(p->relay, "code", code, sizeof code));
+    p->relay->locked = true;
+    sim_restart(&p->sim, p->relay);
+    ck_assert_err(sim_call_as(&p->sim, p->relay, "relay.invite", 0, none, client_id),
+                  ERR_ACCOUNT_LOCKED);
+    ck_assert_ok(people_call(p, p->relay, "relay.invite", NULL));
+    ck_assert_ok(people_call(p, p->relay, "account.unlock", NULL));
+    ck_assert_ok(sim_call_as(&p->sim, p->relay, "relay.invite", 0, none, client_id));
+    ck_assert(sim_result_str(p->relay, "code", again, sizeof again));
+    ck_assert_str_eq(code, again);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_creation_repeated_after_a_removal_makes_a_new_identity)
+{
+    struct person *who[3];
+    struct people *p = three(152, who);
+    struct sim_node *n = who[0]->n;
+    char first[80];
+    char again[80];
+    created_as(p, n, 1, first);
+    struct person made = *who[0];
+    made.account = 3;
+    ck_assert_ok(remove_account(p, &made, true));
+    created_as(p, n, 1, again);
+    ck_assert_str_ne(first, again);
     people_free(p);
 }
 END_TEST
@@ -323,6 +420,9 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, no_identity_is_there_twice);
     tcase_add_test(tc, links_of_a_removed_identity_are_closed);
     tcase_add_test(tc, there_are_so_many_identities_and_no_more);
+    tcase_add_test(tc, a_creation_that_is_repeated_finds_its_identity);
+    tcase_add_test(tc, a_call_about_the_node_that_is_repeated_waits_for_a_locked_identity);
+    tcase_add_test(tc, a_creation_repeated_after_a_removal_makes_a_new_identity);
     tcase_add_test(tc, nothing_of_an_identity_that_goes_can_be_read);
 }
 

@@ -499,6 +499,21 @@ START_TEST(an_envelope_for_nobody_fits_in_a_turn)
 }
 END_TEST
 
+/* The account that a call made was removed while the host opened its file. */
+START_TEST(a_root_that_was_opened_makes_no_account)
+{
+    uint8_t bytes[16];
+    struct writer p = writer_of(bytes, sizeof bytes);
+    struct node_root root = h.root;
+    pack_str(&p, "another");
+    pack_bool(&p, true);
+    h.root.account = 2;
+    h.root.opened = true;
+    ck_assert_err(hostile_call(&h, "account.create", 1, writer_done(&p)), ERR_NOT_NOW);
+    h.root = root;
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
@@ -519,6 +534,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, a_push_that_fails_every_turn_does_not_block_the_queue);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
+    tcase_add_test(tc, a_root_that_was_opened_makes_no_account);
 }
 
 int main(void)
