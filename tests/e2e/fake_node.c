@@ -9,9 +9,11 @@
  *   message.send text "flood:N:B"   N frames of B bytes to the node that was dialled last
  *   message.send text "push:S"      a push of an envelope of bytes S to that node, where its step
  *                                   fails until the host says that it is to be skipped
+ *   contact.list                    FAKE_CONTACTS contacts in pages
  *   relay.use address HEX@HOST:PORT dials a node (64 hex digits), sends it a frame once open
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +24,11 @@
 #include "link/frame.h"
 #include "node/node.h"
 #include "relay/queue.h"
+
+enum {
+    FAKE_CONTACTS = 60,
+    FAKE_PAGE = 25,
+};
 
 struct node {
     struct node_config config;
@@ -486,6 +493,32 @@ enum err node_account_stays(struct turn *turn, uint32_t account, bool *stays)
     return ERR_OK;
 }
 
+/* Contacts 1 to FAKE_CONTACTS, FAKE_PAGE of them at a time. */
+static enum err contact_list(struct slice params, struct writer *w)
+{
+    uint64_t after = 0;
+    (void)control_get_uint(params, "after", &after);
+    bool more = after + FAKE_PAGE < FAKE_CONTACTS;
+    uint64_t end = more ? after + FAKE_PAGE : FAKE_CONTACTS;
+    pack_map(w, more ? 3 : 2);
+    pack_str(w, "contacts");
+    pack_array(w, (uint32_t)(end - after));
+    for (uint64_t i = after + 1; i <= end; i++) {
+        char id[32];
+        (void)snprintf(id, sizeof id, "contact-%u", (unsigned)i);
+        pack_map(w, 1);
+        pack_str(w, "id");
+        pack_str(w, id);
+    }
+    pack_str(w, "more");
+    pack_bool(w, more);
+    if (more) {
+        pack_str(w, "next");
+        pack_uint(w, end);
+    }
+    return w->err;
+}
+
 enum err node_query(struct turn *turn, const struct node_root *roots, size_t nroots,
                     struct slice method, struct slice params, struct writer *w)
 {
@@ -498,6 +531,9 @@ enum err node_query(struct turn *turn, const struct node_root *roots, size_t nro
     }
     if (nroots == 0) {
         return ERR_NO_ACCOUNT;
+    }
+    if (slice_equal(method, slice_of("contact.list", 12))) {
+        return contact_list(params, w);
     }
     pack_map(w, 1);
     pack_str(w, "id");

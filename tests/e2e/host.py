@@ -577,6 +577,12 @@ def petrelctl_keeps_its_word():
     assert r.returncode == 0 and json.loads(r.stdout)["id"] == "petrel1fake", r
     assert d.ctl("id").stdout == b"petrel1fake\n"
     assert json.loads(d.ctl("id", "--json").stdout)["id"] == "petrel1fake"
+    r = d.ctl("contacts")  # more than a page of them
+    assert [line.split()[0] for line in r.stdout.splitlines()] == \
+        [b"contact-%d" % i for i in range(1, 61)], r
+    r = d.ctl("--json", "contacts")
+    assert [json.loads(line)["id"] for line in r.stdout.splitlines()] == \
+        [f"contact-{i}" for i in range(1, 61)], r
     assert d.ctl("nonsense").returncode == 2
     assert d.ctl("send", "x").returncode == 2
     assert d.ctl("send", "x", "-", data=b"\xff\xfe").returncode == 2

@@ -9,6 +9,7 @@
 
 #include "node/core.h"
 #include "node/event.h"
+#include "node/params.h"
 #include "node/prekeys.h"
 #include "sim/people.h"
 
@@ -167,6 +168,72 @@ START_TEST(old_events_are_trimmed_and_the_newest_stays)
     sim_turn(&p->sim, a->n, range, &t);
     ck_assert_uint_ge(t.last, last); /* cursors never come twice */
     ck_assert_uint_ge(t.first, last);
+    people_free(p);
+}
+END_TEST
+
+/* --- a long list of contacts --- */
+
+enum {
+    MANY = 3000, /* contacts: more than a page holds */
+};
+
+/* Contacts that were never met; every tenth one waits for an answer, and is in no list of these. */
+static void many_contacts(void *ctx, struct turn *turn)
+{
+    struct person *who = ctx;
+    struct step step = {.turn = turn};
+    for (uint32_t i = 1; i <= MANY; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "contact %u", (unsigned)i);
+        struct contact_row row = {.number = i,
+                                  .state = i % 10 == 0 ? CONTACT_INCOMING : CONTACT_BLOCKED,
+                                  .created = 1,
+                                  .name = unit_str(name)};
+        env_random(turn->env, row.id.b, sizeof row.id.b);
+        ck_assert_ok(contact_row_put(&step, who->n->node->accounts->keys, &row));
+        arena_reset(turn->arena);
+    }
+}
+
+/* The next page begins with contact *i, and ends before what *i is then. Whether there is more. */
+static bool page(struct people *p, struct person *who, uint64_t *after, uint32_t *i)
+{
+    uint8_t bytes[32];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    sim_pair_uint(&w, "after", *after);
+    ck_assert_ok(sim_query(&p->sim, who->n, "contact.list", 1, writer_done(&w)));
+    struct reader r = reader_of(slice_of(who->n->reply, who->n->reply_len));
+    struct slice name;
+    (void)pack_read_map(&r, 3);
+    (void)pack_read_str(&r, 32);
+    uint32_t count = pack_read_array(&r, MANY);
+    ck_assert_uint_gt(count, 0);
+    for (; count > 0; count--, ++*i) {
+        char wanted[16];
+        *i += *i % 10 == 0;
+        (void)snprintf(wanted, sizeof wanted, "contact %u", (unsigned)*i);
+        struct reader item = r;
+        pack_skip(&r, 4);
+        ck_assert(params_str(reader_rest(&item), "name", &name));
+        ck_assert(slice_equal(name, unit_str(wanted)));
+    }
+    ck_assert_int_eq(r.err, ERR_OK);
+    return sim_result_uint(who->n, "next", after);
+}
+
+START_TEST(a_long_list_of_contacts_comes_in_pages)
+{
+    struct people *p = people_new(82, 1);
+    struct person *a = &p->person[0];
+    uint64_t after = 0;
+    uint32_t i = 1;
+    unsigned pages = 1;
+    sim_turn(&p->sim, a->n, many_contacts, a);
+    for (; page(p, a, &after, &i); pages++) {
+    }
+    ck_assert_uint_eq(i, MANY);
+    ck_assert_uint_gt(pages, 2);
     people_free(p);
 }
 END_TEST
@@ -358,6 +425,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_failed_call_is_not_remembered);
     tcase_add_test(tc, consumers_keep_their_cursors_and_never_go_back);
     tcase_add_test(tc, old_events_are_trimmed_and_the_newest_stays);
+    tcase_add_test(tc, a_long_list_of_contacts_comes_in_pages);
     tcase_add_test(tc, a_locked_account_waits_for_its_root);
     tcase_add_test(tc, without_an_account_calls_say_so);
     tcase_add_test(tc, with_a_full_disk_nothing_grows_and_later_everything_comes);
