@@ -11,9 +11,9 @@ the outboxes are empty: every message whose sending was acknowledged is in the o
 exactly once and in order, and nothing else is.
 
 The moment: a message of the burst is drawn, then a time of at most AFTER_S after its
-acknowledgement. A die decides whether that is the moment ("blind"), or whether the kill waits, in
-two cases of three, for the victim's next turn and then for a drawn time of at most INTO_S ("aimed": turns are short, and
-blind kills alone would seldom hit one). Whether a kill hit an open turn is read after it, in both
+acknowledgement. A coin decides whether that is the moment ("blind"), or whether the kill waits for
+a turn of the victim that is open and still is after a drawn time of at most INTO_S ("aimed": turns
+are short, and blind kills alone would seldom hit one). Whether a kill hit an open turn is read after it, in both
 cases, from the killed process's lock file; one that is over but not yet on disk counts as open. The
 verdict prints both kinds apart. The seed repeats the choices, not the scheduling.
 """
@@ -182,7 +182,7 @@ class Story:
 
     def strike(self, streams, victim):
         time.sleep(self.random.uniform(0, AFTER_S))
-        kind = self.random.choice(("blind", "aimed", "aimed"))
+        kind = self.random.choice(("blind", "aimed"))
         into = self.random.uniform(0, INTO_S)
         in_flight = any(stream.is_alive() for stream in streams)
         hit = victim.kill(into if kind == "aimed" else None, AIM_S)

@@ -15,6 +15,35 @@ class Died(Exception):
     """A daemon ended although nobody had asked it to."""
 
 
+class Still:
+    """A process that is stopped meanwhile: what is seen of it belongs to one moment."""
+
+    def __init__(self, node):
+        node.must_live()
+        self.name = node.name
+        self.pid = node.process.pid
+
+    def stop(self, timeout=60.0):
+        os.kill(self.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + timeout
+        while self._state() != "T":
+            if time.monotonic() > deadline:
+                raise Died(f"{self.name} does not stop")
+
+    def go_on(self):
+        os.kill(self.pid, signal.SIGCONT)
+
+    def __enter__(self):
+        self.stop()
+
+    def __exit__(self, *_):
+        self.go_on()
+
+    def _state(self):
+        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
+        return stat.rsplit(")", 1)[1].split()[0]
+
+
 class Node:
     def __init__(self, program, folder, name, arguments=()):
         self.program = str(program)
@@ -67,14 +96,11 @@ class Node:
 
     def kill(self, into=None, patience=0.0):
         """SIGKILL. Whether a turn was open at that moment, or waited for the disk: words 0 and 2 of
-        the lock file's page. With into, it waits at most patience seconds for a turn to open, and
-        then into seconds."""
+        the lock file's page. With into, it waits at most patience seconds for a turn in which the
+        process can be stopped, so many seconds after it was seen to be open."""
         self.must_live()
         if into is not None:
-            self._wait_for_turn(time.monotonic() + patience)
-            end = time.monotonic() + into
-            while time.monotonic() < end:
-                pass
+            self._stop_within_a_turn(time.monotonic() + patience, into)
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.process = None
@@ -82,11 +108,21 @@ class Node:
             turn, _, flush = struct.unpack("=3Q", lock.read(24))
             return 1 in (turn, flush)
 
-    def _wait_for_turn(self, deadline):
+    def _stop_within_a_turn(self, deadline, into):
+        closed = bytes(8)
+        still = Still(self)
         with open(self.home / "lock", "rb") as lock, \
                 mmap.mmap(lock.fileno(), 8, prot=mmap.PROT_READ) as page:
-            while page[:8] == bytes(8) and time.monotonic() < deadline:
-                pass
+            while time.monotonic() < deadline:
+                if page[:8] == closed:
+                    continue
+                end = time.monotonic() + into
+                while time.monotonic() < end:
+                    pass
+                still.stop()
+                if page[:8] != closed:
+                    return
+                still.go_on()
 
     def stop(self, timeout=60.0):
         """Asks it to end; its exit code."""

@@ -14,7 +14,8 @@ import threading
 import time
 
 from lib import mpack
-from lib.people import PATIENCE, Failure
+from lib.node import Still
+from lib.people import PATIENCE
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 HUGE = 64 << 30  # bytes of address space; only a sanitizer's shadow and the database's map have it
@@ -24,29 +25,6 @@ UNREADABLE = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
 
 # Frames (docs/protocol/03-link.md, section 3.5; 04-relay.md, section 4.1).
 ATTACH, DEPOSIT, POP, SEALED, REPLY = 18, 19, 24, 29, 128
-
-
-class Still:
-    """A process that is stopped meanwhile: what is seen of it belongs to one moment."""
-
-    def __init__(self, node):
-        node.must_live()
-        self.name = node.name
-        self.pid = node.process.pid
-
-    def __enter__(self):
-        os.kill(self.pid, signal.SIGSTOP)
-        deadline = time.monotonic() + PATIENCE
-        while self._state() != "T":
-            if time.monotonic() > deadline:
-                raise Failure(f"{self.name} does not stop")
-
-    def __exit__(self, *_):
-        os.kill(self.pid, signal.SIGCONT)
-
-    def _state(self):
-        stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii")
-        return stat.rsplit(")", 1)[1].split()[0]
 
 
 def within_a_turn(node, look):
