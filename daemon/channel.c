@@ -137,12 +137,21 @@ static uint64_t deadline_us(uint64_t deadline)
     return (left < CHANNEL_WAIT_MS ? left : CHANNEL_WAIT_MS) * 1000;
 }
 
-bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline)
+/* How long to sleep until the deadline or the alarm, whichever comes first. */
+static uint64_t sleep_us(uint64_t deadline, uint64_t alarm)
+{
+    uint64_t us = deadline_us(deadline);
+    uint64_t now = alarm > 0 ? hostenv_mono_ms() : 0;
+    uint64_t left = alarm > now ? (alarm - now) * 1000 : 0;
+    return alarm > 0 && left < us ? left : us;
+}
+
+bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline, uint64_t alarm)
 {
     pthread_mutex_lock(&ch->mutex);
     while (!ch->stop) {
         bool due = todo->first != NULL || ch->in.first != NULL;
-        uint64_t us = due ? 0 : deadline_us(deadline);
+        uint64_t us = due ? 0 : sleep_us(deadline, alarm);
         if (out_full(ch)) {
             us = (uint64_t)CHANNEL_WAIT_MS * 1000; /* channel_take signals */
         }

@@ -17,7 +17,7 @@
 #include "daemon/engine_input.h"
 
 struct channel {
-    void (*wake)(void *ctx); /* called by the engine's thread: outputs wait, or room is back */
+    void (*wake)(void *ctx); /* called by the engine's threads: outputs wait, or room is back */
     void *wake_ctx;
 
     /* I/O thread only */
@@ -56,9 +56,10 @@ void channel_stop(struct channel *ch);
 
 /* The engine's side. */
 
-/* Sleeps until there are inputs or deadline (Unix ms) has come, and room for outputs; moves the
- * inputs behind todo. false: channel_stop was called. */
-bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline);
+/* Sleeps until there are inputs, or deadline (Unix ms) or alarm (hostenv_mono_ms; 0: none) has
+ * come, and room for outputs; moves the inputs behind todo. false: channel_stop was called. */
+bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline,
+                  uint64_t alarm);
 /* Gives the outputs of a turn that is durable to the I/O thread. Also the flusher's. */
 void channel_release(struct channel *ch, struct node_outputs *outs);
 /* Frees inputs that are over and done with, and says so to a waiting I/O thread. */

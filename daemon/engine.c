@@ -47,6 +47,7 @@ struct engine {
     struct engine_space space;
     struct flusher flusher;
     uint64_t epoch;       /* lives of the core before this one */
+    bool log_failed;      /* and that was said */
     uint64_t batch_until; /* monotonic ms at which what was logged is committed; 0: none */
 };
 
@@ -125,12 +126,17 @@ static bool to_be_seen(const struct node_outputs *outs)
 static enum err commit(struct engine *e)
 {
     bool wrote = false;
-    bool failed = flusher_wait(&e->flusher) != ERR_OK;
+    enum err log_err = flusher_wait(&e->flusher);
+    if (log_err != ERR_OK && !e->log_failed) {
+        e->log_failed = true;
+        logger_log(e->config.log, LOGGER_ERROR, "the log cannot be written", "err=%s",
+                   err_name(log_err));
+    }
     enum err err = store_lmdb_commit(e->config.db, &wrote);
     if (err == ERR_OK) {
         e->batch_until = 0;
     }
-    if (err == ERR_OK && failed) {
+    if (err == ERR_OK && log_err != ERR_OK) {
         flusher_release(&e->flusher); /* durable in another way */
     }
     return err;
@@ -403,6 +409,15 @@ static void turn_failed(struct engine *e, enum err err, enum engine_stage stage,
     channel_release(&e->channel, &outs);
 }
 
+/* The outputs of a turn that went well. It may have to wait for a disk that hangs: the watchdog
+ * sees that as it sees a turn. */
+static void release(struct engine *e, struct wal_range range, struct node_outputs *outs)
+{
+    atomic_store(&e->turn_began, hostenv_mono_ms());
+    flusher_put(&e->flusher, range, outs);
+    atomic_store(&e->turn_began, 0);
+}
+
 static void turn(struct engine *e)
 {
     struct engine_inputs done = {0};
@@ -416,7 +431,7 @@ static void turn(struct engine *e)
     }
     engine_fail_none(&e->fail, done.count, e->todo.first != NULL);
     adopt_roots(e, &done, &outs);
-    flusher_put(&e->flusher, range, &outs);
+    release(e, range, &outs);
     channel_done(&e->channel, &done);
 }
 
@@ -441,30 +456,22 @@ static bool first_load(struct engine *e)
     return true;
 }
 
-/* When there is something to do without any input, Unix ms: for the core, or for the batch. */
-static uint64_t next_deadline(const struct engine *e)
-{
-    uint64_t deadline = node_deadline(e->node);
-    if (e->batch_until != 0) {
-        uint64_t now = hostenv_mono_ms();
-        uint64_t batch = hostenv_wall_ms() + (e->batch_until > now ? e->batch_until - now : 0);
-        deadline = batch < deadline ? batch : deadline;
-    }
-    return deadline;
-}
-
 /* At the end: what is in the log alone goes to the database, so that the next start finds nothing
  * to do. If that fails it will do it. */
 static void batch_end(struct engine *e)
 {
     struct store store;
-    if (e->batch_until != 0 && turn_begin(e, &store) == ERR_OK) {
-        enum err err = commit(e);
-        turn_end(e);
-        if (err != ERR_OK) {
-            logger_log(e->config.log, LOGGER_WARN, "the last turns are in the log alone", "err=%s",
-                       err_name(err));
-        }
+    if (e->batch_until == 0) {
+        return;
+    }
+    enum err err = turn_begin(e, &store);
+    if (err == ERR_OK) {
+        err = commit(e);
+    }
+    turn_end(e);
+    if (err != ERR_OK) {
+        logger_log(e->config.log, LOGGER_WARN, "the last turns are not in the database", "err=%s",
+                   err_name(err));
     }
 }
 
@@ -472,7 +479,8 @@ static void *engine_main(void *arg)
 {
     struct engine *e = arg;
     if (first_load(e)) {
-        while (engine_fatal(e) == ERR_OK && channel_wait(&e->channel, &e->todo, next_deadline(e))) {
+        while (engine_fatal(e) == ERR_OK &&
+               channel_wait(&e->channel, &e->todo, node_deadline(e->node), e->batch_until)) {
             turn(e);
         }
     }

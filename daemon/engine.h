@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * engine: the thread that owns the core. It takes what waits, runs it in one store transaction,
- * commits, and only then hands the outputs to the I/O thread.
+ * engine: the thread that owns the core. It takes what waits and runs it as one turn of the store;
+ * when the turn is durable its outputs go to the I/O thread.
  *
  * docs/architecture.md, "A turn is a transaction". Owns the thread, the core, and the channel
  * between the threads. Nothing of a failed turn gets out: the core is thrown away and built again
@@ -30,7 +30,7 @@ struct engine_config {
     struct logger *log;
     const struct node_root *roots; /* of the accounts that are open; copied */
     size_t nroots;
-    void (*wake)(void *ctx); /* called by the engine's thread: outputs wait, or room is back */
+    void (*wake)(void *ctx); /* called by the engine's threads: outputs wait, or room is back */
     void *wake_ctx;
 };
 

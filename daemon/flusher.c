@@ -31,8 +31,9 @@ static void gather(struct flusher *f, uint64_t took_us, size_t released)
 /* How long to wait although there is something to flush, us. */
 static uint64_t company_us(const struct flusher *f)
 {
-    uint64_t now = f->until_us > 0 && !f->stop ? hostenv_mono_us() : 0;
-    return now < f->until_us && f->outs.count < f->company ? f->until_us - now : 0;
+    bool alone = f->stop || f->hurry;
+    uint64_t now = f->until_us > 0 && !alone ? hostenv_mono_us() : 0;
+    return !alone && now < f->until_us && f->outs.count < f->company ? f->until_us - now : 0;
 }
 
 static void work_wait(struct flusher *f, uint64_t us)
@@ -68,6 +69,7 @@ static void flush(struct flusher *f)
         f->err = err; /* and what had been taken waits again, as the first */
         node_outputs_splice(&outs, &f->outs);
         f->outs = outs;
+        f->range.from = range.from;
     }
     home_flush_waits(f->home, waits(f));
     pthread_cond_broadcast(&f->done);
@@ -130,6 +132,7 @@ void flusher_fini(struct flusher *f)
     if (f->db == NULL) {
         return;
     }
+    flusher_stop(f);
     node_outputs_free(&f->outs);
     pthread_cond_destroy(&f->done);
     pthread_cond_destroy(&f->work);
@@ -164,11 +167,12 @@ void flusher_put(struct flusher *f, struct wal_range range, struct node_outputs 
 enum err flusher_wait(struct flusher *f)
 {
     pthread_mutex_lock(&f->mutex);
-    f->until_us = 0; /* nobody else will come */
+    f->hurry = true; /* nobody else will come */
     pthread_cond_signal(&f->work);
     while (f->busy || (waits(f) && f->err == ERR_OK)) {
         pthread_cond_wait(&f->done, &f->mutex);
     }
+    f->hurry = false;
     enum err err = f->err;
     pthread_mutex_unlock(&f->mutex);
     return err;

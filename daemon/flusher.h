@@ -31,6 +31,7 @@ struct flusher {
     struct wal_range range;   /* the records that wait; empty: none */
     uint64_t until_us; /* hostenv_mono_us until which they wait for company; 0: they do not */
     size_t company;    /* outputs that it takes */
+    bool hurry;        /* somebody waits for the flush: company would be in vain */
     bool busy;         /* the thread has some of them in hand */
     bool stop;
     enum err err; /* why the log cannot be written; stays */
@@ -41,7 +42,7 @@ enum err flusher_start(struct flusher *f, struct store_lmdb *db, struct channel 
                        struct home *home) PETREL_MUST_USE;
 /* Flushes what waits and ends the thread. Idempotent. */
 void flusher_stop(struct flusher *f);
-/* After flusher_stop: frees what could not be flushed. */
+/* Stops it, and frees what could not be flushed. */
 void flusher_fini(struct flusher *f);
 
 /* Releases outs when range, and all that was put before it, is durable; at once when range is empty

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ahead: keeps the database file longer than what is in use, by blocks that are written already.
- * A flush of a file that grew, or whose blocks are new, has to write the file system's own records
- * too and wait for them; one that overwrites has not.
+ * ahead: keeps a file, the database or its log, longer than what is in use, by blocks that are
+ * written already. A flush of a file that grew, or whose blocks are new, has to write the file
+ * system's own records too and wait for them; one that overwrites has not.
  *
  * docs/protocol/08-at-rest.md, sections 8.5 and 8.9. Not durable by itself and need not be: what is
  * lost in a crash was not in use. A thread of its user's at a time, between its writes.

@@ -27,7 +27,6 @@ struct store_lmdb {
     struct store store;    /* what works on write */
     struct lmdb_txn write; /* of this turn, and of those before it that are only in the log */
     struct wal *wal;
-    uint64_t number;   /* of the last turn of the log that the database has */
     uint64_t replayed; /* turns that the log had at the start, and the database had not */
     struct ahead ahead;
     bool growth; /* there was space when the transaction began */
@@ -87,6 +86,7 @@ enum err store_lmdb_begin(struct store_lmdb *db, struct store *store)
 static enum err end_unwritten(struct store_lmdb *db)
 {
     enum err err = db->write.err;
+    wal_cancel(db->wal);
     if (err != ERR_OK || wal_bytes(db->wal) == 0) {
         lmdb_txn_abort(&db->write);
     }
@@ -129,38 +129,33 @@ static struct slice wal_key(void)
     return slice_of(key, sizeof key - 1);
 }
 
-/* Notes up to which turn of the log the database has them, within the same transaction. */
-static enum err number_put(struct store_lmdb *db)
+/* Commits the transaction as the state that follows what it holds: with the next number, so that a
+ * record of the log fits this state and no other. It is gone on error. */
+static enum err state_commit(struct store_lmdb *db)
 {
     uint8_t row[8];
+    uint64_t number = wal_last(db->wal) + 1;
     struct writer w = writer_of(row, sizeof row);
-    writer_u64(&w, wal_last(db->wal));
-    return store_put(&db->store, STORE_META, wal_key(), writer_done(&w));
-}
-
-enum err store_lmdb_commit(struct store_lmdb *db, bool *wrote)
-{
-    assert(db->write.txn != NULL);
-    enum err err = ERR_OK;
-    wal_cancel(db->wal);
-    db->write.wal = NULL;
-    *wrote = db->write.wrote || wal_bytes(db->wal) > 0;
-    if (!*wrote) {
-        return end_unwritten(db);
-    }
-    if (wal_last(db->wal) != db->number) {
-        err = number_put(db);
-    }
+    writer_u64(&w, number);
+    enum err err = store_put(&db->store, STORE_META, wal_key(), writer_done(&w));
     if (err != ERR_OK) {
         lmdb_txn_abort(&db->write);
         return err;
     }
     err = lmdb_txn_commit(&db->write);
     if (err == ERR_OK) {
-        db->number = wal_last(db->wal);
-        wal_restart(db->wal);
+        wal_restart(db->wal, number);
     }
     return err;
+}
+
+enum err store_lmdb_commit(struct store_lmdb *db, bool *wrote)
+{
+    assert(db->write.txn != NULL);
+    wal_cancel(db->wal);
+    db->write.wal = NULL;
+    *wrote = db->write.wrote || wal_bytes(db->wal) > 0;
+    return *wrote ? state_commit(db) : end_unwritten(db);
 }
 
 void store_lmdb_abort(struct store_lmdb *db)
@@ -305,14 +300,15 @@ static enum err schema_check(struct store_lmdb *db, struct store *store, char wr
     return err;
 }
 
-/* Which turns of the log the database has. */
-static enum err number_get(struct store_lmdb *db)
+/* The number of the state that the database is in. */
+static enum err number_get(struct store_lmdb *db, uint64_t *number)
 {
     struct slice row;
     enum err err = store_get(&db->store, STORE_META, wal_key(), &row);
+    *number = 0;
     if (err == ERR_OK) {
         struct reader r = reader_of(row);
-        db->number = reader_u64(&r);
+        *number = reader_u64(&r);
         return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -321,14 +317,12 @@ static enum err number_get(struct store_lmdb *db)
 /* Takes over the turns that only the log has. */
 static enum err replay(struct store_lmdb *db)
 {
-    enum err err = number_get(db);
+    uint64_t number;
+    enum err err = number_get(db, &number);
     if (err == ERR_OK) {
-        err = wal_read(db->wal, db->number, &db->replayed);
+        err = wal_read(db->wal, number, &db->replayed);
     }
-    if (err == ERR_OK) {
-        err = wal_apply(db->wal, &db->store);
-    }
-    return err == ERR_OK && db->replayed > 0 ? number_put(db) : err;
+    return err == ERR_OK ? wal_apply(db->wal, &db->store) : err;
 }
 
 static enum err tables_begin(struct store_lmdb *db, char writer[static 64])
@@ -346,13 +340,7 @@ static enum err tables_begin(struct store_lmdb *db, char writer[static 64])
         lmdb_txn_abort(&db->write); /* a newer database is left as it was */
         return err;
     }
-    /* Committed even when nothing was put: an abort would close the tables again. */
-    err = lmdb_txn_commit(&db->write);
-    if (err == ERR_OK) {
-        db->number = wal_last(db->wal);
-        wal_restart(db->wal);
-    }
-    return err;
+    return state_commit(db);
 }
 
 static enum err db_open(struct store_lmdb *db, size_t map_bytes, char writer[static 64])
@@ -360,7 +348,6 @@ static enum err db_open(struct store_lmdb *db, size_t map_bytes, char writer[sta
     if (mkdir(db->lmdb.dir, 0700) != 0 && errno != EEXIST) {
         return lmdb_err(&db->lmdb, errno);
     }
-    (void)ballast_make(db->lmdb.dir);
     enum err err = lmdb_err(&db->lmdb, env_open(db, map_bytes));
     if (err == ERR_OK) {
         err = wal_open(&db->wal, db->lmdb.dir);
@@ -368,7 +355,12 @@ static enum err db_open(struct store_lmdb *db, size_t map_bytes, char writer[sta
     if (err == ERR_OK) {
         err = tables_begin(db, writer);
     }
+    if (err == ERR_DISK_FULL && db->wal != NULL) { /* what the log holds must be taken over */
+        ballast_drop(db->lmdb.dir);
+        err = tables_begin(db, writer);
+    }
     if (err == ERR_OK) {
+        (void)ballast_make(db->lmdb.dir);
         err = dir_flush(db->lmdb.dir);
     }
     return err;

@@ -100,9 +100,10 @@ size_t wal_bytes(const struct wal *w)
     return w->end;
 }
 
-void wal_restart(struct wal *w)
+void wal_restart(struct wal *w, uint64_t number)
 {
     assert(w->at == 0);
+    w->last = number;
     w->end = 0;
     w->count = 0;
     w->sum = 0;
@@ -110,13 +111,21 @@ void wal_restart(struct wal *w)
 
 /* --- what a start finds --- */
 
+/* Whether the last call failed because the file system takes O_DIRECT but not these addresses; then
+ * it is given up. */
+static bool direct_refused(int fd)
+{
+    int flags = errno == EINVAL ? fcntl(fd, F_GETFL) : -1;
+    return flags >= 0 && (flags & O_DIRECT) != 0 && fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
 /* Reads the beginning of the file. *have: bytes, a multiple of WAL_BLOCK. */
 static enum err file_read(struct wal *w, size_t *have)
 {
     size_t n = 0;
     while (w->fd >= 0 && n < WAL_CAPACITY) {
         ssize_t got = pread(w->fd, w->buf + n, WAL_CAPACITY - n, (off_t)n);
-        if (got < 0 && errno == EINTR) {
+        if (got < 0 && (errno == EINTR || direct_refused(w->fd))) {
             continue;
         }
         if (got < 0) {
@@ -135,8 +144,7 @@ enum err wal_read(struct wal *w, uint64_t after, uint64_t *count)
 {
     size_t have;
     enum err err = file_read(w, &have);
-    w->last = after;
-    wal_restart(w);
+    wal_restart(w, after);
     while (err == ERR_OK && w->end < have) {
         uint64_t sum;
         struct slice changes =
@@ -211,11 +219,11 @@ static enum err file_write(struct wal *w, struct wal_range range)
 {
     while (range.from < range.to) {
         ssize_t n = pwrite(w->fd, w->buf + range.from, range.to - range.from, (off_t)range.from);
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && (errno == EINTR || direct_refused(w->fd))) {
             continue;
         }
-        if (n < 0) {
-            return err_of_errno(errno);
+        if (n <= 0) {
+            return n == 0 ? ERR_IO : err_of_errno(errno);
         }
         range.from += (size_t)n;
     }

@@ -39,7 +39,7 @@ enum err wal_open(struct wal **out, const char *dir) PETREL_MUST_USE;
 /* NULL is fine. The file stays as it is. */
 void wal_close(struct wal *w);
 
-/* Takes the records behind number `after` from the file into the buffer, as far as they follow one
+/* Takes the records behind state `after` from the file into the buffer, as far as they follow one
  * another without a gap and are whole: what comes after the first that is not was never
  * acknowledged. Once, before any record is made. Returns how many there are. ERR_IO. */
 enum err wal_read(struct wal *w, uint64_t after, uint64_t *count) PETREL_MUST_USE;
@@ -61,12 +61,12 @@ bool wal_seal(struct wal *w, struct wal_range *range) PETREL_MUST_USE;
  * more, and every later flush gives the same. */
 enum err wal_flush(struct wal *w, struct wal_range range) PETREL_MUST_USE;
 
-/* Number of the last record that was sealed or read; 0: none yet. */
+/* Number of the state that was reached last: each record and each commit takes the next one. */
 uint64_t wal_last(const struct wal *w);
 /* Bytes of the records in the buffer. */
 size_t wal_bytes(const struct wal *w);
-/* The database holds all records: begins again at the start of the file. No flush may be under
- * way. */
-void wal_restart(struct wal *w);
+/* The database holds all records and was committed as the state with this number: begins again at
+ * the start of the file. No flush may be under way. */
+void wal_restart(struct wal *w, uint64_t number);
 
 #endif

@@ -21,7 +21,7 @@ from lib import mpack  # noqa: E402
 from lib.control import Control, Refused  # noqa: E402
 from lib.homes import pipe_with, tables  # noqa: E402
 from lib.people import PATIENCE, until  # noqa: E402
-from lib.world import main  # noqa: E402
+from lib.world import main, preloaded  # noqa: E402
 
 DAY = 24 * 3600
 
@@ -687,6 +687,29 @@ def a_repeated_call_changes_nothing(w):
                   Raw(alice.home).call("invite.create", {"client_id": cid[::-1]})[3], link)
 
 
+def a_log_that_cannot_be_written_is_told_and_loses_nothing(w):
+    broken = w.folder / "the log is broken"
+    library = pathlib.Path(w.options.tools) / "libe2e_fail_log.so"
+    relay = w.person("relay", relay=True,
+                     environment={**preloaded(library), "PETREL_FAIL_LOG": str(broken)})
+    alice, bob = (w.person(name).create(relay) for name in ("alice", "bob"))
+    alice.meet(bob)
+    alice.delivered(alice.send(bob, "before"))
+    bob.terminate()
+    broken.touch()
+    sent = [f"text {i}" for i in range(10)]
+    for text in sent:
+        alice.event_of("message.at-relay", message=alice.send(bob, text))
+    relay.kill()
+    told = relay.log.read_text().count("the log cannot be written")
+    w.checks.same("how often it was told", told, 1)
+    broken.unlink()
+    relay.start()
+    bob.start()
+    until("bob reads all", lambda: bob.texts(alice.id) == ["before", *sent])
+    w.checks.same("what he reads", bob.texts(alice.id), ["before", *sent])
+
+
 STORIES = [adding_by_id_goes_through_ones_own_relay,
            what_a_relay_signed_for_is_listed_until_it_arrives,
            a_relay_passes_on_what_its_policy_allows,
@@ -697,7 +720,8 @@ STORIES = [adding_by_id_goes_through_ones_own_relay,
            slow_and_dead_clients_block_nobody, a_passphrase_guards_the_account,
            every_exit_code_is_shown, one_home_one_daemon_and_clean_ends,
            a_newer_schema_is_refused_and_left_alone, the_configuration_is_checked,
-           the_service_manager_is_told, wrong_calls_have_names, a_repeated_call_changes_nothing]
+           the_service_manager_is_told, wrong_calls_have_names, a_repeated_call_changes_nothing,
+           a_log_that_cannot_be_written_is_told_and_loses_nothing]
 
 
 def options_of(parser):

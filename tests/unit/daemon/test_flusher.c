@@ -131,6 +131,31 @@ START_TEST(what_was_put_is_flushed_before_the_thread_ends)
 }
 END_TEST
 
+START_TEST(what_was_read_in_a_turn_that_is_not_durable_is_not_released)
+{
+    char path[TMPDIR_PATH + 8];
+    struct store s;
+    struct wal_range range;
+    struct node_outputs none = {.first = NULL};
+    bool wrote;
+    set_up();
+    snprintf(path, sizeof path, "%s/wal", DIR);
+    ck_assert_int_eq(mkdir(path, 0700), 0); /* where the file is to be */
+    ck_assert_ok(store_lmdb_begin(DB, &s));
+    ck_assert_ok(store_put(&s, STORE_CONSUMER, unit_str("k"), unit_str("v")));
+    ck_assert_ok(store_lmdb_log(DB, &range));
+    flusher_put(&F, range, &none); /* a turn without outputs */
+    ck_assert_err(flusher_wait(&F), ERR_IO);
+    idle_turn(1);
+    check_released(1, 0);
+    ck_assert_ok(store_lmdb_begin(DB, &s));
+    ck_assert_ok(store_lmdb_commit(DB, &wrote));
+    flusher_release(&F);
+    check_released(1, 1);
+    tear_down();
+}
+END_TEST
+
 START_TEST(nothing_is_released_that_the_log_could_not_take)
 {
     char path[TMPDIR_PATH + 8];
@@ -162,6 +187,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, outputs_are_released_in_the_order_of_turns_when_they_are_durable);
     tcase_add_test(tc, what_changed_nothing_is_released_at_once);
     tcase_add_test(tc, what_was_put_is_flushed_before_the_thread_ends);
+    tcase_add_test(tc, what_was_read_in_a_turn_that_is_not_durable_is_not_released);
     tcase_add_test(tc, nothing_is_released_that_the_log_could_not_take);
 }
 

@@ -116,16 +116,17 @@ START_TEST(a_record_that_the_database_has_is_left)
     ck_assert_ok(wal_flush(W, turn(1)));
     ck_assert_uint_eq(wal_last(W), 1);
     ck_assert_uint_gt(wal_bytes(W), 0);
-    wal_restart(W); /* the database has turn 1 */
+    wal_restart(W, 2); /* the database has turn 1, as state 2 */
     ck_assert_uint_eq(wal_bytes(W), 0);
-    ck_assert_uint_eq(wal_last(W), 1);
+    ck_assert_uint_eq(wal_last(W), 2);
     struct wal_range second = turn(2);
     ck_assert_uint_eq(second.from, 0);
-    ck_assert_uint_eq(reopen(1), 0); /* a crash before it was flushed: turn 1 is in the file */
+    ck_assert_uint_eq(reopen(2), 0); /* a crash before it was flushed: turn 1 is in the file */
     second = turn(2);
     ck_assert_ok(wal_flush(W, second));
-    ck_assert_uint_eq(reopen(1), 1);
-    ck_assert_uint_eq(reopen(2), 0);
+    ck_assert_uint_eq(reopen(2), 1);
+    ck_assert_uint_eq(reopen(1), 0); /* it follows state 2 and no other */
+    ck_assert_uint_eq(reopen(3), 0);
     tear_down();
 }
 END_TEST
