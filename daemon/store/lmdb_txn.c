@@ -72,19 +72,21 @@ static struct slice slice_of_val(const MDB_val *v)
     return slice_of(v->mv_data, v->mv_size);
 }
 
+/* Puts the table's cursor on the row with this key. */
+static int find(struct lmdb_txn *x, enum store_table t, struct slice key, MDB_cursor **c,
+                MDB_val *v)
+{
+    MDB_val k = val_of(key);
+    int rc = key.len > 0 ? cursor_of(x, t, c) : MDB_NOTFOUND;
+    return rc == 0 ? mdb_cursor_get(*c, &k, v, MDB_SET) : rc;
+}
+
 static enum err txn_get(void *ctx, enum store_table t, struct slice key, struct slice *value)
 {
     struct lmdb_txn *x = ctx;
     MDB_cursor *c;
-    MDB_val k = val_of(key);
     MDB_val v;
-    if (key.len == 0) {
-        return ERR_NOT_FOUND;
-    }
-    int rc = cursor_of(x, t, &c);
-    if (rc == 0) {
-        rc = mdb_cursor_get(c, &k, &v, MDB_SET);
-    }
+    int rc = find(x, t, key, &c, &v);
     if (rc == 0) {
         *value = slice_of_val(&v);
     }
@@ -175,15 +177,8 @@ static enum err txn_del(void *ctx, enum store_table t, struct slice key)
 {
     struct lmdb_txn *x = ctx;
     MDB_cursor *c;
-    MDB_val k = val_of(key);
     MDB_val v;
-    if (key.len == 0) {
-        return ERR_NOT_FOUND;
-    }
-    int rc = cursor_of(x, t, &c);
-    if (rc == 0) {
-        rc = mdb_cursor_get(c, &k, &v, MDB_SET);
-    }
+    int rc = find(x, t, key, &c, &v);
     if (rc == 0 && x->wal != NULL) {
         wal_del(x->wal, t, key); /* before its page moves, with which the key may go */
     }
