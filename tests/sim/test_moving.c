@@ -373,17 +373,22 @@ START_TEST(a_route_that_comes_late_is_not_taken)
 }
 END_TEST
 
+/* who invites, then moves to a relay that is new; a day goes by. */
+static void invite_and_move(struct people *p, struct person *who, char link[INVITE_TEXT])
+{
+    people_invite(p, who, link);
+    use(p, sim_add(&p->sim, true), who, false);
+    ck_assert(people_until(p, ready, who, HOUR));
+    sim_settle(&p->sim, DAY);
+}
+
 START_TEST(an_invitation_lives_on_while_its_maker_moves)
 {
     struct people *p = people_new_apart(152, 2);
     struct person *a = &p->person[0];
     struct person *b = &p->person[1];
     char link[INVITE_TEXT];
-    people_invite(p, a, link);
-    struct sim_node *other = sim_add(&p->sim, true);
-    use(p, other, a, false);
-    ck_assert(people_until(p, ready, a, HOUR));
-    sim_settle(&p->sim, DAY);
+    invite_and_move(p, a, link);
     ck_assert_uint_eq(people_members(p, a->relay), 1); /* where the invitation leads to */
     people_add(p, b, link);                            /* a day later: it is good for a week */
     people_wait_state(p, b, a, "accepted");
@@ -471,11 +476,7 @@ START_TEST(a_new_invitation_helps_where_the_old_one_is_dead)
     struct person *a = &p->person[0];
     struct person *b = &p->person[1];
     char link[INVITE_TEXT];
-    people_invite(p, a, link);
-    struct sim_node *other = sim_add(&p->sim, true);
-    use(p, other, a, false);
-    ck_assert(people_until(p, ready, a, HOUR));
-    sim_settle(&p->sim, DAY);
+    invite_and_move(p, a, link);
     people_add(p, b, link);
     sim_settle(&p->sim, HOUR);
     people_invite(p, a, link); /* of the new relay */

@@ -5,22 +5,15 @@
  */
 #include <string.h>
 
-#include "lib/unit.h"
+#include "lib/row_rig.h"
 #include "node/evidence.h"
-#include "store/mem.h"
 
 enum {
     CONTACT = 7,
 };
 
 struct rig {
-    struct unit_env env;
-    struct arena arena;
-    struct store_mem *mem;
-    struct store store;
-    struct turn turn;
-    struct step step;
-    struct seal_keys *keys;
+    struct row_rig rows;
     struct contact_row contact;
     struct outbox_row entry; /* at the relay, with a receipt that verifies */
     uint8_t envelope[1024];
@@ -33,12 +26,13 @@ static void sign(struct rig *rig, const struct sign_sk *relay)
 {
     uint8_t hash[RECEIPT_HASH];
     uint8_t leaf[1][RECEIPT_HASH];
-    struct receipt receipt = {.until_ms = 5000000, .time_ms = rig->env.env.now_ms};
+    struct receipt receipt = {.until_ms = 5000000, .time_ms = rig->rows.env.env.now_ms};
     struct receipt_tree tree;
     struct writer w = writer_of(rig->receipt, sizeof rig->receipt);
     prim_blake2b(hash, sizeof hash, slice_of(NULL, 0), "", &rig->entry.envelope, 1);
     receipt_leaf(leaf[0], &receipt, &rig->contact.queue, hash);
-    ck_assert_ok(receipt_tree_make(&tree, &rig->arena, (const uint8_t(*)[RECEIPT_HASH])leaf, 1));
+    ck_assert_ok(
+        receipt_tree_make(&tree, &rig->rows.arena, (const uint8_t(*)[RECEIPT_HASH])leaf, 1));
     ck_assert_ok(receipt_tree_sign(&tree, receipt.time_ms, relay, receipt.sig));
     receipt_tree_path(&tree, 0, &receipt);
     receipt_write(&w, &receipt);
@@ -47,20 +41,11 @@ static void sign(struct rig *rig, const struct sign_sk *relay)
 
 static void set_up(struct rig *rig)
 {
-    static const uint8_t root[SEAL_KEY] = {1};
     static const uint8_t seed[32] = {2};
     const struct content content = {.type = CONTENT_TEXT, .id = {9}, .text = unit_str("hello")};
     struct sign_sk relay;
     memset(rig, 0, sizeof *rig);
-    unit_env_init(&rig->env, 1, 1000000);
-    arena_init(&rig->arena, LIMIT_TURN_ARENA);
-    rig->mem = store_mem_new();
-    store_mem_strict(rig->mem, true);
-    store_mem_begin(rig->mem, &rig->store);
-    rig->turn = (struct turn){.env = &rig->env.env, .store = &rig->store, .arena = &rig->arena};
-    rig->step = (struct step){.turn = &rig->turn};
-    rig->keys = seal_keys_new_account(ROW_ACCOUNT, root);
-    ck_assert_ok(seal_keys_create(rig->keys, &rig->turn));
+    row_rig_init(&rig->rows);
     struct writer w = writer_of(rig->content, sizeof rig->content);
     ck_assert_ok(content_encode(&w, &content));
     rig->contact = (struct contact_row){.number = CONTACT,
@@ -74,24 +59,21 @@ static void set_up(struct rig *rig)
                                      .content = writer_done(&w),
                                      .envelope = slice_of(rig->envelope, sizeof rig->envelope),
                                      .session = {4},
-                                     .at_relay_ms = rig->env.env.now_ms};
+                                     .at_relay_ms = rig->rows.env.env.now_ms};
     memcpy(rig->contact.session_id[1], rig->entry.session, SESSION_T);
     sign(rig, &relay);
 }
 
-static void tear_down(struct rig *rig)
+static enum err note(struct rig *rig, uint64_t order, enum err why)
 {
-    store_mem_abort(rig->mem);
-    store_mem_free(rig->mem);
-    seal_keys_free(rig->keys);
-    arena_fini(&rig->arena);
+    return evidence_note(&rig->rows.step, rig->rows.keys, &rig->contact, order, &rig->entry, why);
 }
 
 static unsigned count(struct rig *rig, struct evidence *last)
 {
     struct evidence at = {.made = 0};
     unsigned n = 0;
-    while (evidence_next(&rig->step, rig->keys, &at) == ERR_OK) {
+    while (evidence_next(&rig->rows.step, rig->rows.keys, &at) == ERR_OK) {
         *last = at;
         n++;
     }
@@ -104,9 +86,9 @@ START_TEST(what_an_entry_shows_comes_back_and_verifies)
     struct evidence e = {.made = 0};
     struct receipt receipt;
     set_up(&rig);
-    ck_assert_ok(evidence_note(&rig.step, rig.keys, &rig.contact, 12, &rig.entry, ERR_EXPIRED));
+    ck_assert_ok(note(&rig, 12, ERR_EXPIRED));
     ck_assert_uint_eq(count(&rig, &e), 1);
-    ck_assert_uint_eq(e.made, rig.env.env.now_ms);
+    ck_assert_uint_eq(e.made, rig.rows.env.env.now_ms);
     ck_assert_uint_eq(rig.entry.evidence_ms, e.made);
     ck_assert_uint_eq(e.contact, CONTACT);
     ck_assert_uint_eq(e.order, 12);
@@ -119,7 +101,7 @@ START_TEST(what_an_entry_shows_comes_back_and_verifies)
     e.envelope[31] ^= 1;
     ck_assert_err(receipt_verify_hash(&receipt, &e.relay.node_id, &e.queue, e.envelope),
                   ERR_BAD_SIGNATURE);
-    tear_down(&rig);
+    row_rig_fini(&rig.rows);
 }
 END_TEST
 
@@ -155,11 +137,11 @@ START_TEST(nothing_is_kept_that_no_relay_signed_or_that_nobody_would_acknowledge
             break;
         }
         ck_assert_err(evidence_of(&rig.contact, 1, &rig.entry, &e), ERR_NOT_FOUND);
-        ck_assert_ok(evidence_note(&rig.step, rig.keys, &rig.contact, 1, &rig.entry, ERR_EXPIRED));
+        ck_assert_ok(note(&rig, 1, ERR_EXPIRED));
         ck_assert_uint_eq(count(&rig, &e), 0);
         ck_assert_uint_eq(rig.entry.evidence_ms, 0);
     }
-    tear_down(&rig);
+    row_rig_fini(&rig.rows);
 }
 END_TEST
 
@@ -172,7 +154,7 @@ START_TEST(who_speaks_soon_after_a_receipt_may_not_have_looked_yet)
     ck_assert_uint_eq(evidence_heard_ms(&rig.contact, &rig.entry), 0);
     rig.contact.spoke_ms++;
     ck_assert_uint_eq(evidence_heard_ms(&rig.contact, &rig.entry), rig.contact.spoke_ms);
-    tear_down(&rig);
+    row_rig_fini(&rig.rows);
 }
 END_TEST
 
@@ -182,20 +164,20 @@ START_TEST(the_first_receipt_stays_and_an_acknowledgement_takes_it_away)
     struct evidence e = {.made = 0};
     set_up(&rig);
     rig.contact.spoke_ms = rig.entry.at_relay_ms + LIMIT_DAY_MS;
-    ck_assert_ok(evidence_note(&rig.step, rig.keys, &rig.contact, 1, &rig.entry, ERR_OK));
+    ck_assert_ok(note(&rig, 1, ERR_OK));
     uint64_t made = rig.entry.evidence_ms;
-    rig.env.env.now_ms += LIMIT_DAY_MS;
+    rig.rows.env.env.now_ms += LIMIT_DAY_MS;
     rig.entry.receipt = slice_of(NULL, 0);
-    ck_assert_ok(evidence_note(&rig.step, rig.keys, &rig.contact, 1, &rig.entry, ERR_EXPIRED));
+    ck_assert_ok(note(&rig, 1, ERR_EXPIRED));
     ck_assert_uint_eq(count(&rig, &e), 1);
     ck_assert_uint_eq(e.made, made);
     ck_assert_uint_eq(e.heard_ms, rig.contact.spoke_ms);
     ck_assert_uint_eq(e.given_up, ERR_EXPIRED);
     ck_assert_uint_gt(e.receipt.len, 0);
-    ck_assert_ok(evidence_drop(&rig.step, rig.keys, CONTACT, 1, &rig.entry));
+    ck_assert_ok(evidence_drop(&rig.rows.step, rig.rows.keys, CONTACT, 1, &rig.entry));
     ck_assert_uint_eq(count(&rig, &e), 0);
-    ck_assert_ok(evidence_drop(&rig.step, rig.keys, CONTACT, 1, &rig.entry));
-    tear_down(&rig);
+    ck_assert_ok(evidence_drop(&rig.rows.step, rig.rows.keys, CONTACT, 1, &rig.entry));
+    row_rig_fini(&rig.rows);
 }
 END_TEST
 
@@ -205,7 +187,7 @@ static unsigned trim(struct rig *rig)
     unsigned times = 0;
     bool more = true;
     while (more) {
-        ck_assert_ok(evidence_trim(&rig->step, rig->keys, &more));
+        ck_assert_ok(evidence_trim(&rig->rows.step, rig->rows.keys, &more));
         times++;
     }
     return times;
@@ -216,27 +198,26 @@ START_TEST(the_oldest_go_when_they_are_too_many_or_too_old)
     struct rig rig;
     struct evidence e = {.made = 0};
     set_up(&rig);
-    const uint64_t start = rig.env.env.now_ms;
+    const uint64_t start = rig.rows.env.env.now_ms;
     const unsigned many = LIMIT_EVIDENCE_ROWS + LIMIT_SWEEP_ROWS + 3;
     for (unsigned i = 0; i < many; i++) {
-        struct arena_mark mark = arena_mark(&rig.arena);
-        rig.env.env.now_ms = start + i;
+        struct arena_mark mark = arena_mark(&rig.rows.arena);
+        rig.rows.env.env.now_ms = start + i;
         rig.entry.evidence_ms = 0;
-        ck_assert_ok(
-            evidence_note(&rig.step, rig.keys, &rig.contact, i + 1, &rig.entry, ERR_EXPIRED));
-        arena_rewind(&rig.arena, mark);
+        ck_assert_ok(note(&rig, i + 1, ERR_EXPIRED));
+        arena_rewind(&rig.rows.arena, mark);
     }
     ck_assert_uint_eq(count(&rig, &e), many);
     ck_assert_uint_eq(trim(&rig), 2);
     ck_assert_uint_eq(count(&rig, &e), LIMIT_EVIDENCE_ROWS);
     ck_assert_uint_eq(e.order, many);
-    rig.env.env.now_ms = start + many - 11 + LIMIT_EVIDENCE_DAYS * LIMIT_DAY_MS;
+    rig.rows.env.env.now_ms = start + many - 11 + LIMIT_EVIDENCE_DAYS * LIMIT_DAY_MS;
     ck_assert_uint_ge(trim(&rig), 1);
     ck_assert_uint_eq(count(&rig, &e), 10);
-    rig.env.env.now_ms = start; /* a clock that went back makes nothing old */
+    rig.rows.env.env.now_ms = start; /* a clock that went back makes nothing old */
     ck_assert_uint_eq(trim(&rig), 1);
     ck_assert_uint_eq(count(&rig, &e), 10);
-    tear_down(&rig);
+    row_rig_fini(&rig.rows);
 }
 END_TEST
 

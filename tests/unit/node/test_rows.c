@@ -5,48 +5,15 @@
 #include <string.h>
 
 #include "base/pack.h"
-#include "lib/unit.h"
+#include "lib/row_rig.h"
 #include "node/bundle.h"
 #include "node/core.h"
 #include "node/params.h"
-#include "store/mem.h"
-
-struct rig {
-    struct unit_env env;
-    struct arena arena;
-    struct store_mem *mem;
-    struct store store;
-    struct turn turn;
-    struct step step;
-    struct seal_keys *keys;
-};
-
-static void set_up(struct rig *rig)
-{
-    static const uint8_t root[SEAL_KEY] = {1};
-    unit_env_init(&rig->env, 1, 1000000);
-    arena_init(&rig->arena, LIMIT_TURN_ARENA);
-    rig->mem = store_mem_new();
-    store_mem_strict(rig->mem, true);
-    store_mem_begin(rig->mem, &rig->store);
-    rig->turn = (struct turn){.env = &rig->env.env, .store = &rig->store, .arena = &rig->arena};
-    rig->step = (struct step){.turn = &rig->turn};
-    rig->keys = seal_keys_new_account(ROW_ACCOUNT, root);
-    ck_assert_ok(seal_keys_create(rig->keys, &rig->turn));
-}
-
-static void tear_down(struct rig *rig)
-{
-    store_mem_abort(rig->mem);
-    store_mem_free(rig->mem);
-    seal_keys_free(rig->keys);
-    arena_fini(&rig->arena);
-}
 
 START_TEST(a_contact_comes_back_as_it_went)
 {
     static const uint8_t relay[32] = {9};
-    struct rig rig;
+    struct row_rig rig;
     struct contact_row in = {.number = 7,
                              .id = {{1, 2, 3}},
                              .state = CONTACT_BLOCKED,
@@ -68,7 +35,7 @@ START_TEST(a_contact_comes_back_as_it_went)
     const uint8_t seed[32] = {3};
     struct sign_sk sk;
     prim_sign_keypair(&in.queue_relay.node_id, &sk, seed);
-    set_up(&rig);
+    row_rig_init(&rig);
     ck_assert_ok(contact_row_put(&rig.step, rig.keys, &in));
     ck_assert_ok(contact_row_get(&rig.step, rig.keys, 7, &out));
     ck_assert_uint_eq(out.number, 7);
@@ -91,15 +58,15 @@ START_TEST(a_contact_comes_back_as_it_went)
     ck_assert_err(contact_row_next(&rig.step, rig.keys, 7, &out), ERR_NOT_FOUND);
     in.id.b[0]++;
     ck_assert_err(contact_row_find(&rig.step, rig.keys, &in.id, &number), ERR_NOT_FOUND);
-    tear_down(&rig);
+    row_rig_fini(&rig);
 }
 END_TEST
 
 START_TEST(a_row_that_is_out_of_form_is_corrupt)
 {
     static const char *const rows[] = {"", "\x80", "\xc0", "\x81\x00\x01", "\x90"};
-    struct rig rig;
-    set_up(&rig);
+    struct row_rig rig;
+    row_rig_init(&rig);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct store_key k = store_key_new();
         struct contact_row out = {.minted = 77};
@@ -109,19 +76,19 @@ START_TEST(a_row_that_is_out_of_form_is_corrupt)
                               SEAL_BUCKET_ACCOUNT, slice_of(rows[i], strlen(rows[i]))));
         ck_assert_err(contact_row_get(&rig.step, rig.keys, 9, &out), ERR_CORRUPT);
     }
-    tear_down(&rig);
+    row_rig_fini(&rig);
 }
 END_TEST
 
 START_TEST(entries_are_found_by_contact_and_order)
 {
-    struct rig rig;
+    struct row_rig rig;
     struct outbox_row in = {.content = unit_str("x")};
     struct outbox_row out;
     uint64_t order = 0;
     uint64_t count;
     uint32_t contact;
-    set_up(&rig);
+    row_rig_init(&rig);
     ck_assert_ok(outbox_row_put(&rig.step, rig.keys, 2, 5, &in));
     ck_assert_ok(outbox_row_put(&rig.step, rig.keys, 2, 9, &in));
     ck_assert_ok(outbox_row_put(&rig.step, rig.keys, 4, 1, &in));
@@ -137,20 +104,20 @@ START_TEST(entries_are_found_by_contact_and_order)
     ck_assert_uint_eq(count, 3);
     ck_assert_ok(outbox_row_del(&rig.step, rig.keys, 2, 5));
     ck_assert_err(outbox_row_get(&rig.step, rig.keys, 2, 5, &out), ERR_NOT_FOUND);
-    tear_down(&rig);
+    row_rig_fini(&rig);
 }
 END_TEST
 
 START_TEST(tokens_are_taken_oldest_first)
 {
-    struct rig rig;
+    struct row_rig rig;
     uint8_t tokens[3 * ROW_TOKEN];
     uint8_t token[ROW_TOKEN];
     uint64_t count;
     for (size_t i = 0; i < sizeof tokens; i++) {
         tokens[i] = (uint8_t)(i / ROW_TOKEN);
     }
-    set_up(&rig);
+    row_rig_init(&rig);
     ck_assert_err(token_row_take(&rig.step, rig.keys, 1, token), ERR_NOT_FOUND);
     ck_assert_ok(token_row_add(&rig.step, rig.keys, 1, slice_of(tokens, sizeof tokens)));
     ck_assert_ok(token_row_count(&rig.step, rig.keys, 1, &count));
@@ -161,7 +128,7 @@ START_TEST(tokens_are_taken_oldest_first)
     }
     ck_assert_ok(token_row_count(&rig.step, rig.keys, 1, &count));
     ck_assert_uint_eq(count, 0);
-    tear_down(&rig);
+    row_rig_fini(&rig);
 }
 END_TEST
 
@@ -210,8 +177,8 @@ END_TEST
 
 START_TEST(delays_double_up_to_an_hour_with_jitter)
 {
-    struct rig rig;
-    set_up(&rig);
+    struct row_rig rig;
+    row_rig_init(&rig);
     uint64_t full = LIMIT_RETRY_FIRST_MS;
     for (uint32_t n = 1; n < 40; n++) {
         uint64_t d = work_backoff(&rig.step, n);
@@ -220,7 +187,7 @@ START_TEST(delays_double_up_to_an_hour_with_jitter)
         full = full * 2 > LIMIT_RETRY_MAX_MS ? LIMIT_RETRY_MAX_MS : full * 2;
     }
     ck_assert_uint_le(work_backoff(&rig.step, UINT32_MAX), LIMIT_RETRY_MAX_MS);
-    tear_down(&rig);
+    row_rig_fini(&rig);
 }
 END_TEST
 
