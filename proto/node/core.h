@@ -25,6 +25,7 @@
 #define PETREL_NODE_CORE_H
 
 #include "node/cards.h"
+#include "node/contact_rows.h"
 #include "node/device.h"
 #include "node/homes.h"
 #include "node/io.h"

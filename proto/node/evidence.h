@@ -10,8 +10,8 @@
 #ifndef PETREL_NODE_EVIDENCE_H
 #define PETREL_NODE_EVIDENCE_H
 
+#include "node/contact_rows.h"
 #include "node/content.h"
-#include "node/rows.h"
 #include "relay/receipt.h"
 
 struct evidence {

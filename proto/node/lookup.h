@@ -5,7 +5,7 @@
 #ifndef PETREL_NODE_LOOKUP_H
 #define PETREL_NODE_LOOKUP_H
 
-#include "node/rows.h"
+#include "node/contact_rows.h"
 
 enum {
     LOOKUP_PREFIX = 7 + 8, /* shortest beginning of an ID: "petrel1" and 8 characters */

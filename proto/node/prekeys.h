@@ -6,8 +6,9 @@
 #ifndef PETREL_NODE_PREKEYS_H
 #define PETREL_NODE_PREKEYS_H
 
-#include "node/rows.h"
+#include "node/step.h"
 #include "pair/prekey.h"
+#include "store/seal.h"
 
 enum err prekeys_get(struct step *step, struct seal_keys *keys, uint8_t kind, uint32_t id,
                      struct prekey_secret *secret) PETREL_MUST_USE;

@@ -15,6 +15,7 @@
 #include "node/node.h"
 #include "node/params.h"
 #include "node/removal.h"
+#include "node/rows.h"
 #include "node/way.h"
 
 enum {

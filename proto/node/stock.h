@@ -13,7 +13,7 @@
 #ifndef PETREL_NODE_STOCK_H
 #define PETREL_NODE_STOCK_H
 
-#include "node/rows.h"
+#include "node/contact_rows.h"
 
 /* Tokens that the contact may still hold. */
 uint32_t stock_out(struct contact_row *row, uint64_t now_ms);

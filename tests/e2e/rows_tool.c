@@ -17,6 +17,7 @@
 #include "daemon/hostenv.h"
 #include "daemon/keyring.h"
 #include "daemon/store/store_lmdb.h"
+#include "node/contact_rows.h"
 #include "node/home_keys.h"
 #include "relay/sealed.h"
 

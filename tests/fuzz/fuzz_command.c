@@ -3,7 +3,8 @@
  * fuzz_command: any bytes as the parameters of any call or query (method u8 | parameters), without
  * the checks that the control socket makes before; no call may fail a turn.
  * decodes: proto/node/command.c proto/node/query.c proto/node/params.c proto/node/lookup.c
- * decodes: proto/node/event.c proto/node/rows.c proto/node/content.c proto/node/invite.c
+ * decodes: proto/node/event.c proto/node/rows.c proto/node/contact_rows.c
+ * decodes: proto/node/content.c proto/node/invite.c
  */
 #include <stdlib.h>
 #include <string.h>

@@ -8,6 +8,7 @@
 #define PETREL_TESTS_LIB_HOSTILE_H
 
 #include "lib/unit.h"
+#include "node/contact_rows.h"
 #include "node/device.h"
 #include "node/node.h"
 #include "node/rows.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows, bundle, params, work: layouts that come back as they went, and what is out of form.
+ * rows, contact_rows, bundle, params, work: layouts that come back as they went, and what is out of
+ * form.
  */
 #include <string.h>
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/row_kind.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum err row_put(struct step *step, struct seal_keys *keys, const struct row_kind *kind,
+                 const struct store_key *key, uint8_t bucket, const void *row)
+{
+    size_t cap = 1024;
+    for (size_t i = 0; i < kind->nfields; i++) {
+        const struct field *field = &kind->fields[i];
+        if (field->kind == FIELD_SLICE) {
+            size_t len = ((const struct slice *)fields_member(field, row))->len;
+            assert(len <= field->size); /* a row that nobody could read again */
+            cap += len;
+        }
+    }
+    struct writer w = step_writer(step, cap);
+    fields_write(&w, kind->fields, kind->nfields, row);
+    if (w.err != ERR_OK) {
+        return w.cap == 0 ? ERR_NO_MEMORY : ERR_BUG;
+    }
+    return seal_put(keys, step->turn, kind->table, store_key_slice(key), bucket, writer_done(&w));
+}
+
+enum err row_get(struct step *step, struct seal_keys *keys, const struct row_kind *kind,
+                 const struct store_key *key, void *row)
+{
+    struct slice plain;
+    enum err err = seal_get(keys, step->turn, kind->table, store_key_slice(key), &plain);
+    if (err != ERR_OK) {
+        return err;
+    }
+    memset(row, 0, kind->size);
+    return fields_read(plain, kind->fields, kind->nfields, row);
+}
+
+enum err row_seek(struct step *step, struct seal_keys *keys, enum store_table t,
+                  enum store_seek how, const struct store_key *key, struct store_row *found)
+{
+    struct store_key prefix = store_key_new();
+    store_key_u32(&prefix, seal_keys_account(keys));
+    return store_seek_prefix(step->turn->store, t, how, store_key_slice(key),
+                             store_key_slice(&prefix), found);
+}
