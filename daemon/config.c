@@ -276,7 +276,9 @@ void config_print(const struct config *config, FILE *out)
 void config_forward_policy(const struct config *config, struct forward_policy *policy)
 {
     static const enum forward_mode modes[] = {FORWARD_OPEN, FORWARD_ALLOW, FORWARD_DENY};
-    policy->mode = modes[config_choice(config, CONFIG_KEY_FORWARD)];
+    size_t mode = (size_t)config_choice(config, CONFIG_KEY_FORWARD);
+    assert(mode < sizeof modes / sizeof modes[0]); /* config_set has looked */
+    policy->mode = modes[mode];
     policy->private_hosts = config_bool(config, CONFIG_KEY_FORWARD_PRIVATE);
     policy->count = 0;
     for (size_t i = 0; i < config->nrules; i++) {

@@ -436,7 +436,7 @@ enum err node_account_named(struct turn *turn, struct slice params, uint32_t *nu
 static enum err open_keys(struct query *q, const struct node_root *roots, size_t nroots)
 {
     uint32_t number;
-    bool removing;
+    bool removing = false;
     enum err err = node_account_named(q->step.turn, q->params, &number);
     if (err == ERR_OK) {
         err = removal_noted(&q->step, number, &removing);
