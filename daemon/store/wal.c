@@ -19,10 +19,10 @@ struct wal {
     uint8_t *buf;           /* WAL_CAPACITY bytes */
     size_t end;             /* of the sealed records; a multiple of WAL_BLOCK */
     size_t at;              /* of the record under construction; 0: there is none */
-    uint64_t count;         /* of the sealed records */
     bool spoilt;            /* a change did not fit into it */
-    uint64_t last;          /* number of the last sealed record */
-    uint64_t sum;           /* its checksum, with which that of the next one begins */
+    uint64_t count;         /* of the sealed records */
+    uint64_t last;          /* number of the state that the last of them, or a commit, led to */
+    uint64_t sum;           /* checksum of the last of them, with which that of the next begins */
     uint8_t life[WAL_LIFE]; /* random: tells records of this opening from those of others */
 
     /* Whoever flushes. */

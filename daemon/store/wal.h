@@ -41,7 +41,7 @@ void wal_close(struct wal *w);
 
 /* Takes the records behind state `after` from the file into the buffer, as far as they follow one
  * another without a gap and are whole: what comes after the first that is not was never
- * acknowledged. Once, before any record is made. Returns how many there are. ERR_IO. */
+ * acknowledged. Before any record is made. Returns how many there are. ERR_IO. */
 enum err wal_read(struct wal *w, uint64_t after, uint64_t *count) PETREL_MUST_USE;
 /* Makes the changes of all records in the buffer in *store, the oldest first. ERR_CORRUPT for what
  * this program did not write; else the store's errors. */

@@ -14,7 +14,6 @@
 #include "store/seal.h"
 
 enum {
-    ROW_CONTACT_MAX = 16384, /* largest encoded contact, bytes */
     ROW_TOKEN = 32,
     ROW_RECEIPT = 1024,
 };
