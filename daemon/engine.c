@@ -125,14 +125,13 @@ static bool to_be_seen(const struct node_outputs *outs)
 /* Commits all that there is: this turn, and the logged ones before it. */
 static enum err commit(struct engine *e)
 {
-    bool wrote = false;
     enum err log_err = flusher_wait(&e->flusher);
     if (log_err != ERR_OK && !e->log_failed) {
         e->log_failed = true;
         logger_log(e->config.log, LOGGER_ERROR, "the log cannot be written", "err=%s",
                    err_name(log_err));
     }
-    enum err err = store_lmdb_commit(e->config.db, &wrote);
+    enum err err = store_lmdb_commit(e->config.db);
     if (err == ERR_OK) {
         e->batch_until = 0;
     }
@@ -200,15 +199,15 @@ static enum err turn_run(struct engine *e, struct engine_inputs *done, struct no
     return err;
 }
 
-static bool reply_failed(const struct node_outputs *outs, const struct node_input *command)
+/* Whether the core took the R that came with the command for its account's. */
+static bool root_taken(const struct node_outputs *outs, const struct node_input *command)
 {
-    for (const struct node_output *o = outs->first; o != NULL; o = o->next) {
-        if (o->kind == NODE_OUT_REPLY && o->client == command->u.command.client &&
-            o->id == command->u.command.id) {
-            return o->err != ERR_OK;
-        }
+    const struct node_output *o = outs->first;
+    while (o != NULL && !(o->kind == NODE_OUT_REPLY && o->client == command->u.command.client &&
+                          o->id == command->u.command.id)) {
+        o = o->next;
     }
-    return false;
+    return o != NULL && o->account == command->u.command.root->account;
 }
 
 static void root_forget(struct engine *e, uint32_t account)
@@ -240,14 +239,14 @@ static void forget_erased(struct engine *e, const struct node_outputs *outs)
     }
 }
 
-/* After a commit: the R of an account.create or account.unlock that went well is the account's. */
+/* After a commit: the R with which the core made or opened an account is the account's. */
 static void adopt_roots(struct engine *e, const struct engine_inputs *done,
                         const struct node_outputs *outs)
 {
     pthread_mutex_lock(&e->mutex);
     for (const struct engine_input *i = done->first; i != NULL; i = i->next) {
         if (i->node.kind == NODE_COMMAND && i->node.u.command.root != NULL &&
-            !reply_failed(outs, &i->node)) {
+            root_taken(outs, &i->node)) {
             root_adopt(e, &i->root);
         }
     }
@@ -301,13 +300,20 @@ static void outputs_append(struct node_outputs *outs, struct node_output *o)
     outs->bytes += o->len;
 }
 
-static void append_close_all(struct engine *e, struct node_outputs *outs)
+/* Without such an output the core and the I/O thread would disagree for ever. */
+static struct node_output *output_new(enum node_output_kind kind)
 {
     struct node_output *o = calloc(1, sizeof *o);
     if (o == NULL) {
-        abort(); /* without this output the core and the I/O thread would disagree for ever */
+        abort();
     }
-    o->kind = NODE_OUT_CLOSE;
+    o->kind = kind;
+    return o;
+}
+
+static void append_close_all(struct engine *e, struct node_outputs *outs)
+{
+    struct node_output *o = output_new(NODE_OUT_CLOSE);
     o->link = ENGINE_ALL_LINKS;
     o->err = ERR_LINK_CLOSED;
     o->cursor = e->epoch;
@@ -317,14 +323,11 @@ static void append_close_all(struct engine *e, struct node_outputs *outs)
 static void append_error_reply(struct node_outputs *outs, const struct engine_input *input,
                                enum err err)
 {
-    struct node_output *o = calloc(1, sizeof *o);
-    if (o != NULL) {
-        o->kind = NODE_OUT_REPLY;
-        o->client = input->node.u.command.client;
-        o->id = input->node.u.command.id;
-        o->err = err;
-        outputs_append(outs, o);
-    }
+    struct node_output *o = output_new(NODE_OUT_REPLY);
+    o->client = input->node.u.command.client;
+    o->id = input->node.u.command.id;
+    o->err = err;
+    outputs_append(outs, o);
 }
 
 static size_t live_inputs(const struct engine *e, const struct engine_inputs *done)

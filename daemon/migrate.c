@@ -35,7 +35,6 @@ static enum err version_read(struct store_lmdb *db, uint32_t *version)
 static enum err step_run(struct store_lmdb *db, const struct migrate_step *step)
 {
     struct store store;
-    bool wrote;
     enum err err = store_lmdb_begin(db, &store);
     if (err != ERR_OK) {
         return err;
@@ -48,7 +47,7 @@ static enum err step_run(struct store_lmdb *db, const struct migrate_step *step)
         store_lmdb_abort(db);
         return err;
     }
-    return store_lmdb_commit(db, &wrote);
+    return store_lmdb_commit(db);
 }
 
 /* A copy of the database as it was, for somebody who must go back. Without space there is none. */

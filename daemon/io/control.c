@@ -19,7 +19,6 @@ enum {
 struct control {
     struct control_shared shared; /* what its clients need */
     uv_pipe_t listener;
-    uint64_t next_number; /* of clients */
 };
 
 /* Whether the process at the other end runs under our user, or root. */
@@ -59,7 +58,7 @@ static void on_client(uv_stream_t *server, int status)
     }
     client->handle.data = client;
     client->control = &control->shared;
-    client->number = control->next_number++;
+    client->number = control->shared.next_number++;
     client->scan = control_scan_new();
     client->next = control->shared.clients;
     control->shared.clients = client;
@@ -72,14 +71,14 @@ static void on_client(uv_stream_t *server, int status)
     client_admit(client);
 }
 
-static void on_reply(struct control *control, const struct node_output *o)
+static void on_reply(struct control_shared *control, const struct node_output *o)
 {
-    if (control->shared.account_busy && o->client == control->shared.account_client &&
-        o->id == control->shared.account_id) {
-        control_call_account_over(&control->shared);
+    struct slice result = slice_of(o->data, o->len);
+    if (o->client == control->account_call) {
+        control_call_account_over(control, o->err, o->retry_after_ms, result);
+    } else {
+        control_client_reply(control, o->client, o->id, o->err, o->retry_after_ms, result);
     }
-    control_client_reply(&control->shared, o->client, o->id, o->err, o->retry_after_ms,
-                         slice_of(o->data, o->len));
 }
 
 /* The core goes on when nothing can open the account any more; after a failure it asks again at the
@@ -125,7 +124,7 @@ static void on_event(struct control_shared *control, const struct node_output *o
 void control_output(struct control *control, const struct node_output *o)
 {
     if (o->kind == NODE_OUT_REPLY) {
-        on_reply(control, o);
+        on_reply(&control->shared, o);
     } else if (o->kind == NODE_OUT_EVENT) {
         on_event(&control->shared, o);
     } else if (o->kind == NODE_OUT_ERASE) {
@@ -160,7 +159,7 @@ enum err control_new(struct control **out, const struct control_config *config, 
     control->shared.stop = config->stop;
     control->shared.stop_ctx = config->stop_ctx;
     control->shared.drained = control_events_pull;
-    control->next_number = 1;
+    control->shared.next_number = 1;
     if (uv_pipe_init(config->worker.uv, &control->listener, 0) < 0) {
         free(control);
         return ERR_NO_MEMORY;

@@ -136,9 +136,12 @@ static enum err params_without_passphrase(struct slice params, struct writer *w)
     return r.err != ERR_OK ? r.err : w->err;
 }
 
-void control_call_account_over(struct control_shared *control)
+void control_call_account_over(struct control_shared *control, enum err err,
+                               uint32_t retry_after_ms, struct slice result)
 {
-    control->account_busy = false;
+    control->account_call = 0;
+    control_client_reply(control, control->account_client, control->account_id, err, retry_after_ms,
+                         result);
 }
 
 /* The keyring has spoken: the rest is a turn. */
@@ -153,7 +156,7 @@ static void on_account(struct worker_job *job)
     if (err == ERR_OK) {
         struct writer w = writer_of(params, job->params.len + 1);
         err = params_without_passphrase(job->params, &w);
-        if (err == ERR_OK && !command_put(control, job->client, job->id, job->method,
+        if (err == ERR_OK && !command_put(control, control->account_call, job->id, job->method,
                                           writer_done(&w), job->has_root ? &job->root : NULL)) {
             err = ERR_NO_MEMORY;
         }
@@ -161,23 +164,25 @@ static void on_account(struct worker_job *job)
     }
     free(params);
     if (err != ERR_OK) {
-        control_call_account_over(control);
-        control_client_reply(control, job->client, job->id, err, 0, slice_of(NULL, 0));
+        control_call_account_over(control, err, 0, slice_of(NULL, 0));
     }
     worker_job_free(job);
 }
 
+/* Only one of them is open at a time, whoever calls: the keyring's files and the account's rows
+ * change together. The core knows the call by a number of its own, since a client may give two
+ * calls the same one. */
 static void call_account(struct control_client *client, const struct control_message *m,
                          const struct control_method *method, enum worker_kind kind)
 {
     struct control_shared *control = client->control;
-    if (control->account_busy || (kind == WORKER_CREATE && control->erasing > 0)) {
+    if (control->account_call != 0 || (kind == WORKER_CREATE && control->erasing > 0)) {
         control_client_error(client, m->id, ERR_BACKPRESSURE, ACCOUNT_RETRY_MS, slice_of(NULL, 0));
         return;
     }
     struct worker_job *job = call_job(client, m, kind, method->name, on_account);
     if (job != NULL) {
-        control->account_busy = true;
+        control->account_call = control->next_number++;
         control->account_client = client->number;
         control->account_id = m->id;
         worker_start(job);

@@ -13,7 +13,8 @@
 
 /* m points into the client's input; what outlives this function is copied. */
 void control_call(struct control_client *client, const struct control_message *m);
-/* The account call that was under way has its reply. */
-void control_call_account_over(struct control_shared *control);
+/* The reply to the account call that was under way, for the client whose it was. */
+void control_call_account_over(struct control_shared *control, enum err err,
+                               uint32_t retry_after_ms, struct slice result);
 
 #endif

@@ -208,18 +208,22 @@ static enum err root_make(struct session *s, struct worker_job *job, struct slic
     return err == ERR_ACCOUNT_EXISTS ? ERR_OK : err; /* the core says so */
 }
 
-static bool is_open(const struct session *s, uint32_t account)
+/* A call that has made its account already is answered by the core. A passphrase must be the
+ * account's, open or not; the core opens it with that. */
+static enum err root_again(struct worker_job *job, struct slice passphrase)
 {
-    for (size_t i = 0; i < s->nroots; i++) {
-        if (s->roots[i].account == account) {
-            return true;
-        }
+    if (passphrase.len == 0) {
+        return ERR_OK;
     }
-    return false;
+    enum err err = root_open(job, passphrase);
+    if (err == ERR_OK &&
+        keyring_account_kind(job->env->home, job->root.account) == KEYRING_KEY_FILE) {
+        err = ERR_WRONG_KEY; /* it has none */
+    }
+    job->has_root = err == ERR_OK;
+    return err;
 }
 
-/* A call that has made its account already is answered by the core, which has to open the account
- * for that. */
 static enum err run_create(struct worker_job *job)
 {
     struct session s;
@@ -235,8 +239,8 @@ static enum err run_create(struct worker_job *job)
     err = node_account_made(&turn, job->params, &job->root.account);
     if (err == ERR_NOT_FOUND) {
         err = root_make(&s, job, passphrase);
-    } else if (err == ERR_OK && passphrase.len > 0 && !is_open(&s, job->root.account)) {
-        err = root_open(job, passphrase);
+    } else if (err == ERR_OK) {
+        err = root_again(job, passphrase);
     }
     session_end(&s);
     return err;

@@ -149,13 +149,13 @@ static enum err state_commit(struct store_lmdb *db)
     return err;
 }
 
-enum err store_lmdb_commit(struct store_lmdb *db, bool *wrote)
+enum err store_lmdb_commit(struct store_lmdb *db)
 {
     assert(db->write.txn != NULL);
     wal_cancel(db->wal);
     db->write.wal = NULL;
-    *wrote = db->write.wrote || wal_bytes(db->wal) > 0;
-    return *wrote ? state_commit(db) : end_unwritten(db);
+    bool changes = db->write.wrote || wal_bytes(db->wal) > 0;
+    return changes ? state_commit(db) : end_unwritten(db);
 }
 
 void store_lmdb_abort(struct store_lmdb *db)
@@ -340,7 +340,8 @@ static enum err tables_begin(struct store_lmdb *db, char writer[static 64])
         lmdb_txn_abort(&db->write); /* a newer database is left as it was */
         return err;
     }
-    return state_commit(db);
+    /* Without a change the state is the one that was, and a full disk is no obstacle. */
+    return db->write.wrote ? state_commit(db) : lmdb_txn_commit(&db->write);
 }
 
 static enum err db_open(struct store_lmdb *db, size_t map_bytes, char writer[static 64])

@@ -37,10 +37,10 @@ void store_lmdb_close(struct store_lmdb *db);
  * out may be given to put and del, a value that was handed out not to put. */
 enum err store_lmdb_begin(struct store_lmdb *db, struct store *store) PETREL_MUST_USE;
 /* Commits this turn, and those before it that were logged, with fsync. A turn that put and deleted
- * nothing costs none when there are no others. *wrote says which. No flush of the log may be under
- * way. On error this turn is gone, and the logged ones wait for the next begin: ERR_MAP_FULL,
- * ERR_DISK_FULL, ERR_IO. */
-enum err store_lmdb_commit(struct store_lmdb *db, bool *wrote) PETREL_MUST_USE;
+ * nothing costs none when there are no others. No flush of the log may be under way. On error this
+ * turn is gone, and the logged ones wait for the next begin: ERR_MAP_FULL, ERR_DISK_FULL, ERR_IO.
+ */
+enum err store_lmdb_commit(struct store_lmdb *db) PETREL_MUST_USE;
 /* Ends this turn as a record of the log, which is durable after store_lmdb_flush of *range. An
  * empty range: it put nothing. ERR_NO_SPACE: the log has no room, the turn is still open. Other
  * errors: this turn is gone. */

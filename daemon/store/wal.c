@@ -131,12 +131,13 @@ static enum err file_read(struct wal *w, size_t *have)
         if (got < 0) {
             return ERR_IO;
         }
-        if (got == 0) {
-            break;
+        size_t whole = (size_t)got / WAL_BLOCK * WAL_BLOCK;
+        if (whole == 0) {
+            break; /* the end, or a block that was cut short */
         }
-        n += (size_t)got;
+        n += whole; /* O_DIRECT wants that too */
     }
-    *have = n / WAL_BLOCK * WAL_BLOCK;
+    *have = n;
     return ERR_OK;
 }
 

@@ -229,7 +229,7 @@ static struct seal_keys *keeper(const struct call *c)
 
 /* What a locked account remembers. With its root, account.create opens it again; a call that was
  * another one, or another root, opens nothing. */
-static enum err recall_locked(const struct call *c, struct account *me, struct slice client_id,
+static enum err recall_locked(struct call *c, struct account *me, struct slice client_id,
                               const uint8_t hash[CALL_HASH], struct slice *result)
 {
     enum err err = remembers(c->step->turn, me->number, client_id);
@@ -250,14 +250,16 @@ static enum err recall_locked(const struct call *c, struct account *me, struct s
         err = ERR_WRONG_KEY; /* it opens none of the account's keys */
     }
     seal_keys_free(keys);
-    return err == ERR_OK ? account_open(me, c->step, c->root->r) : err;
+    if (err == ERR_NOT_FOUND) {
+        return ERR_CORRUPT; /* it has the row, and lacks what opens it */
+    }
+    return err == ERR_OK ? call_account_open(c, me) : err;
 }
 
 /* The remembered result. One that concerns no account is looked for with all: it may be what made
  * one. */
-static enum err recall_any(const struct call *c, const struct method *method,
-                           struct slice client_id, const uint8_t hash[CALL_HASH],
-                           struct slice *result)
+static enum err recall_any(struct call *c, const struct method *method, struct slice client_id,
+                           const uint8_t hash[CALL_HASH], struct slice *result)
 {
     enum err err = recall(c->step, keeper(c), client_id, hash, result);
     if (method->needs == NEEDS_ACCOUNT) {
@@ -326,5 +328,6 @@ enum err command_run(struct node *node, struct step *step, const struct node_inp
     if (err_class(err) == ERR_CLASS_LOCAL && err != ERR_DISK_FULL && err != ERR_WRONG_KEY) {
         return err;
     }
-    return step_reply(step, input->u.command.client, input->u.command.id, err, result);
+    return step_reply(step, input->u.command.client, input->u.command.id, err,
+                      err == ERR_OK ? c.opened : 0, result);
 }

@@ -18,6 +18,7 @@ struct call {
     struct step *step;
     struct slice params;
     const struct node_root *root; /* account.create and account.unlock */
+    uint32_t opened;              /* the account that root has opened; 0: none */
     struct writer out;            /* the result map */
 };
 
@@ -26,6 +27,8 @@ enum {
 };
 
 /* command_account.c */
+/* Opens a locked account with the call's root. */
+enum err call_account_open(struct call *c, struct account *me);
 enum err call_account_create(struct call *c);
 enum err call_account_unlock(struct call *c);
 enum err call_account_list(struct call *c);

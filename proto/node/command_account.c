@@ -44,6 +44,12 @@ static bool identity_is_here(const struct node *node, const uint8_t seed[static 
     return here;
 }
 
+enum err call_account_open(struct call *c, struct account *me)
+{
+    c->opened = me->number;
+    return account_open(me, c->step, c->root->r);
+}
+
 enum err call_account_create(struct call *c)
 {
     struct slice words = slice_of(NULL, 0);
@@ -52,10 +58,13 @@ enum err call_account_create(struct call *c)
     bool another = false;
     bool given = params_str(c->params, "words", &words);
     (void)params_bool(c->params, "another", &another);
+    if (c->root != NULL && c->root->opened) {
+        return ERR_NOT_NOW; /* the account that this call had made has gone */
+    }
     if (c->node->accounts != NULL && !another) {
         return ERR_ACCOUNT_EXISTS;
     }
-    if (c->root == NULL || c->root->opened) {
+    if (c->root == NULL) {
         return ERR_NOT_NOW; /* the account that there was when the host looked has gone */
     }
     enum err err = given ? words_decode(words, seed, &wrong) : ERR_OK;
@@ -64,6 +73,7 @@ enum err call_account_create(struct call *c)
     }
     if (err == ERR_OK) {
         err = account_create(c->node, c->step, c->root, given ? seed : NULL, &c->me);
+        c->opened = c->root->account;
     }
     secret_wipe(seed, sizeof seed);
     return err == ERR_OK ? account_result(c, true) : err;
@@ -77,9 +87,8 @@ enum err call_account_unlock(struct call *c)
     }
     enum err err = ERR_OK;
     if (me->keys == NULL) {
-        err = c->root == NULL || c->root->account != me->number
-                  ? ERR_ACCOUNT_LOCKED
-                  : account_open(me, c->step, c->root->r);
+        err = c->root == NULL || c->root->account != me->number ? ERR_ACCOUNT_LOCKED
+                                                                : call_account_open(c, me);
         if (err == ERR_CORRUPT && me->keys == NULL) {
             err = ERR_WRONG_KEY; /* it opens none of the account's keys */
         }

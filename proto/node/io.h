@@ -89,7 +89,7 @@ struct node_output {
     uint32_t id;             /* REPLY */
     uint32_t retry_after_ms; /* REPLY with err: when it may be worth trying again; 0: not said */
     uint64_t cursor;         /* EVENT */
-    uint32_t account;        /* EVENT, ERASE */
+    uint32_t account;        /* EVENT, ERASE; REPLY: which one the command's root opened; 0: none */
     struct {
         struct sign_pk node_id; /* whose relay this must be */
         struct dh_sk link_key;  /* our static for this link; wipe after use */

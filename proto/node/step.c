@@ -77,7 +77,7 @@ enum err step_connect(struct step *step, uint64_t link, const struct address *to
     return ERR_OK;
 }
 
-enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err err,
+enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err err, uint32_t opened,
                     struct slice result)
 {
     size_t len = err == ERR_OK ? result.len : 0;
@@ -88,6 +88,7 @@ enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err er
     out->client = client;
     out->id = id;
     out->err = err;
+    out->account = opened;
     if (len > 0) {
         memcpy(out->data, result.p, len);
     }

@@ -31,8 +31,9 @@ enum err step_close(struct step *step, uint64_t link, enum err reason) PETREL_MU
 /* public_only: the host refuses addresses that are not public. */
 enum err step_connect(struct step *step, uint64_t link, const struct address *to,
                       const struct dh_sk *link_key, bool public_only) PETREL_MUST_USE;
-/* result: an encoded map; ignored when err is not ERR_OK. */
-enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err err,
+/* opened: the account that the command's root opened, or 0. result: an encoded map; ignored when
+ * err is not ERR_OK. */
+enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err err, uint32_t opened,
                     struct slice result) PETREL_MUST_USE;
 enum err step_event(struct step *step, uint32_t account, uint64_t cursor) PETREL_MUST_USE;
 enum err step_erase(struct step *step, uint32_t account) PETREL_MUST_USE;

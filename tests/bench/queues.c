@@ -44,8 +44,7 @@ static void begin(struct writing *w)
 
 static void commit(struct writing *w)
 {
-    bool wrote;
-    must(store_lmdb_commit(w->db, &wrote), "commit");
+    must(store_lmdb_commit(w->db), "commit");
     arena_reset(&w->arena);
 }
 

@@ -131,6 +131,8 @@ def a_creation_is_repeated_when_its_reply_was_lost(w):
                       create_as(alice, client_id, passphrase="correct horse", **params), made)
         w.checks.same("it is open", accounts_of(alice)[made["account"]], "open")
         w.checks.same("once more", create_as(alice, client_id, **params), made)
+        w.checks.same("with another passphrase, though it is open",
+                      create_as(alice, client_id, passphrase="wrong", **params), "wrong-key")
         w.checks.same("how many", len(accounts_of(alice)), len(accounts))
         w.checks.same("the files", key_files(alice), files)
     other = Identity(alice, "alice-2")
@@ -147,6 +149,9 @@ def a_creation_is_repeated_beside_an_older_account_that_is_locked(w):
     alice.start()
     w.checks.same("accounts", accounts_of(alice), {1: "locked", 2: "open"})
     w.checks.same("repeated", create_as(alice, client_id, another=True), made)
+    w.checks.same("with a passphrase, where it has none",
+                  create_as(alice, client_id, another=True, passphrase="correct horse"),
+                  "wrong-key")
     w.checks.same("accounts", accounts_of(alice), {1: "locked", 2: "open"})
     w.checks.same("the files", key_files(alice), files)
 
@@ -177,6 +182,30 @@ def a_creation_is_repeated_when_there_are_only_its_files(w):
     w.checks.same("accounts", accounts_of(alice), {1: "open"})
     w.checks.same("repeated", create_as(alice, client_id, passphrase="correct horse"), made)
     w.checks.same("the files", key_files(alice), ["erase-1"])
+
+
+def one_creation_at_a_time_whatever_its_number(w):
+    """A client gives each of its calls the same number. Argon2id takes half a second: enough for
+    the others to be answered while the first creation runs."""
+    alice = w.person("alice")
+    with Control(alice.home) as control:
+        create = {"passphrase": "correct horse", "another": True}
+        control.ask(7, "account.create", {**create, "client_id": new_client_id()})
+        for _ in range(3):
+            control.ask(7, "account.list", {})
+            accounts = control.answer()[3]
+            w.checks.same("no account yet", accounts, {"accounts": []})
+            control.ask(7, "account.create", {**create, "client_id": new_client_id()})
+            w.checks.same("the second is put off", control.answer()[2]["name"], "busy")
+        made = control.answer()
+        w.checks.same("the first one's number and error", made[:3], [1, 7, None])
+        control.ask(7, "account.create", {**create, "client_id": new_client_id()})
+        w.checks.same("then another one", control.answer()[3]["account"], 2)
+    alice.kill()
+    alice.start()
+    for number in (1, 2):
+        w.checks.same("it opens", alice.call("account.unlock", account=number,
+                                             passphrase="correct horse")["account"], number)
 
 
 def two_relays(w):
@@ -232,6 +261,7 @@ STORIES = [an_account_is_added_used_and_removed,
            a_creation_is_repeated_when_its_reply_was_lost,
            a_creation_is_repeated_beside_an_older_account_that_is_locked,
            a_creation_is_repeated_when_there_are_only_its_files,
+           one_creation_at_a_time_whatever_its_number,
            an_account_moves_to_another_relay,
            a_second_relay_takes_what_the_first_cannot]
 

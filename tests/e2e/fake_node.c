@@ -316,6 +316,7 @@ static enum err command(struct node *node, struct turn *turn, const struct node_
     o->client = input->u.command.client;
     o->id = input->u.command.id;
     o->err = answer;
+    o->account = input->u.command.root != NULL ? input->u.command.root->account : 0;
     return err;
 }
 

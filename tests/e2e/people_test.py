@@ -687,15 +687,28 @@ def a_repeated_call_changes_nothing(w):
                   Raw(alice.home).call("invite.create", {"client_id": cid[::-1]})[3], link)
 
 
-def a_log_that_cannot_be_written_is_told_and_loses_nothing(w):
-    broken = w.folder / "the log is broken"
-    library = pathlib.Path(w.options.tools) / "libe2e_fail_log.so"
-    relay = w.person("relay", relay=True,
-                     environment={**preloaded(library), "PETREL_FAIL_LOG": str(broken)})
+def relay_with_a_bad_disk(w, **switches):
+    """A relay whose disk fails while (or once, when) the file of a switch is there; two members, the
+    second of whom sleeps."""
+    library = pathlib.Path(w.options.tools) / "libe2e_fail_disk.so"
+    relay = w.person("relay", relay=True, environment={
+        **preloaded(library), **{name: str(path) for name, path in switches.items()}})
     alice, bob = (w.person(name).create(relay) for name in ("alice", "bob"))
     alice.meet(bob)
     alice.delivered(alice.send(bob, "before"))
     bob.terminate()
+    return relay, alice, bob
+
+
+def all_arrive(w, alice, bob, sent):
+    bob.start()
+    until("bob reads all", lambda: len(bob.texts(alice.id)) >= len(sent))
+    w.checks.same("what he reads", bob.texts(alice.id), sent)
+
+
+def a_log_that_cannot_be_written_is_told_and_loses_nothing(w):
+    broken = w.folder / "the log is broken"
+    relay, alice, bob = relay_with_a_bad_disk(w, PETREL_FAIL_LOG=broken)
     broken.touch()
     sent = [f"text {i}" for i in range(10)]
     for text in sent:
@@ -705,9 +718,25 @@ def a_log_that_cannot_be_written_is_told_and_loses_nothing(w):
     w.checks.same("how often it was told", told, 1)
     broken.unlink()
     relay.start()
-    bob.start()
-    until("bob reads all", lambda: bob.texts(alice.id) == ["before", *sent])
-    w.checks.same("what he reads", bob.texts(alice.id), ["before", *sent])
+    all_arrive(w, alice, bob, ["before", *sent])
+
+
+def a_commit_that_fails_takes_no_acknowledged_message_with_it(w):
+    """The turns that were acknowledged before it are in the log, and go to the next one."""
+    failing = w.folder / "the next commit fails"
+    relay, alice, bob = relay_with_a_bad_disk(w, PETREL_FAIL_COMMIT=failing)
+    sent = []
+    for times in range(1, 4):
+        failing.touch()
+        while failing.exists():
+            sent.append(f"text {len(sent)}")
+            alice.event_of("message.at-relay", message=alice.send(bob, sent[-1]))
+        until("the failure is told",
+              lambda times=times: relay.log.read_text().count("at=commit") == times)
+    w.checks.true("it was not the same daemon's end", relay.status()["relay"])
+    relay.kill()
+    relay.start()
+    all_arrive(w, alice, bob, ["before", *sent])
 
 
 STORIES = [adding_by_id_goes_through_ones_own_relay,
@@ -721,7 +750,8 @@ STORIES = [adding_by_id_goes_through_ones_own_relay,
            every_exit_code_is_shown, one_home_one_daemon_and_clean_ends,
            a_newer_schema_is_refused_and_left_alone, the_configuration_is_checked,
            the_service_manager_is_told, wrong_calls_have_names, a_repeated_call_changes_nothing,
-           a_log_that_cannot_be_written_is_told_and_loses_nothing]
+           a_log_that_cannot_be_written_is_told_and_loses_nothing,
+           a_commit_that_fails_takes_no_acknowledged_message_with_it]
 
 
 def options_of(parser):

@@ -75,18 +75,28 @@ class Control:
         number = self.next_id
         self.next_id += 1
         try:
-            self.socket.sendall(mpack.pack([0, number, method, [params]]))
+            self.ask(number, method, params)
             while True:
-                message = self._receive()
-                if message[0] == 2:
-                    self.events.append(message[2][0])
-                elif message[0] == 1 and message[1] == number:
+                message = self.answer()
+                if message[1] == number:
                     if message[2] is not None:
                         raise Refused(method, message[2])
                     return message[3]
         except OSError as error:
             self.close()
             raise Lost(f"{method}: {error}") from error
+
+    def ask(self, number, method, params):
+        """Sends a call under this number and does not wait for its reply."""
+        self.socket.sendall(mpack.pack([0, number, method, [params]]))
+
+    def answer(self):
+        """The next reply, [1, number, error, result]; what comes before it is kept in events."""
+        while True:
+            message = self._receive()
+            if message[0] == 1:
+                return message
+            self.events.append(message[2][0])
 
     def wait_event(self, wanted, timeout):
         """The next event for which wanted(event) holds, out of order with others, or None."""

@@ -137,7 +137,6 @@ START_TEST(what_was_read_in_a_turn_that_is_not_durable_is_not_released)
     struct store s;
     struct wal_range range;
     struct node_outputs none = {.first = NULL};
-    bool wrote;
     set_up();
     snprintf(path, sizeof path, "%s/wal", DIR);
     ck_assert_int_eq(mkdir(path, 0700), 0); /* where the file is to be */
@@ -149,7 +148,7 @@ START_TEST(what_was_read_in_a_turn_that_is_not_durable_is_not_released)
     idle_turn(1);
     check_released(1, 0);
     ck_assert_ok(store_lmdb_begin(DB, &s));
-    ck_assert_ok(store_lmdb_commit(DB, &wrote));
+    ck_assert_ok(store_lmdb_commit(DB));
     flusher_release(&F);
     check_released(1, 1);
     tear_down();
@@ -159,7 +158,6 @@ END_TEST
 START_TEST(nothing_is_released_that_the_log_could_not_take)
 {
     char path[TMPDIR_PATH + 8];
-    bool wrote;
     struct store s;
     set_up();
     snprintf(path, sizeof path, "%s/wal", DIR);
@@ -173,7 +171,7 @@ START_TEST(nothing_is_released_that_the_log_could_not_take)
     ck_assert_err(flusher_wait(&F), ERR_IO);
 
     ck_assert_ok(store_lmdb_begin(DB, &s));
-    ck_assert_ok(store_lmdb_commit(DB, &wrote));
+    ck_assert_ok(store_lmdb_commit(DB));
     flusher_release(&F);
     check_released(1, 3);
     idle_turn(4);

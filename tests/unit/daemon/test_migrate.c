@@ -68,10 +68,9 @@ static struct store_lmdb *open_schema(const char *dir, uint32_t version)
 {
     struct store_lmdb *db = open_db(dir);
     struct store s;
-    bool wrote;
     ck_assert_ok(store_lmdb_begin(db, &s));
     ck_assert_ok(store_schema_write(&s, version));
-    ck_assert_ok(store_lmdb_commit(db, &wrote));
+    ck_assert_ok(store_lmdb_commit(db));
     return db;
 }
 
@@ -137,12 +136,11 @@ START_TEST(every_older_schema_becomes_this_one_and_keeps_its_rows)
 {
     char dir[TMPDIR_PATH];
     struct store s;
-    bool wrote;
     tmpdir_make(dir);
     struct store_lmdb *db = open_schema(dir, 1);
     ck_assert_ok(store_lmdb_begin(db, &s));
     ck_assert_ok(store_put(&s, STORE_CONSUMER, unit_str("step"), unit_str("none")));
-    ck_assert_ok(store_lmdb_commit(db, &wrote));
+    ck_assert_ok(store_lmdb_commit(db));
     ck_assert_ok(migrate_store(db));
     check_row(db, "none", STORE_SCHEMA);
     store_lmdb_close(db);
@@ -202,7 +200,6 @@ static struct store_lmdb *open_second(const char *dir, uint64_t placed, uint64_t
 {
     struct store_lmdb *db = open_schema(dir, 2);
     struct store s;
-    bool wrote;
     ck_assert_ok(store_lmdb_begin(db, &s));
     for (uint64_t arrival = 1; arrival <= placed; arrival++) {
         struct item_row row = row_of(arrival);
@@ -211,7 +208,7 @@ static struct store_lmdb *open_second(const char *dir, uint64_t placed, uint64_t
     for (uint64_t arrival = placed + 1; arrival <= placed + fresh; arrival++) {
         put_fresh(&s, arrival);
     }
-    ck_assert_ok(store_lmdb_commit(db, &wrote));
+    ck_assert_ok(store_lmdb_commit(db));
     return db;
 }
 
@@ -299,14 +296,13 @@ START_TEST(a_damaged_row_of_schema_2_is_corrupt_and_nothing_moves)
     static const uint8_t last[] = {255, 255, 255, 255, 255, 255, 255, 255, 255};
     char dir[TMPDIR_PATH];
     struct store s;
-    bool wrote;
     ck_assert_uint_eq(sizeof damaged / sizeof damaged[0], FRESH_DAMAGES);
     tmpdir_make(dir);
     struct store_lmdb *db = open_second(dir, FRESH_PLACED, 10);
     ck_assert_ok(store_lmdb_begin(db, &s));
     ck_assert_ok(
         store_append(&s, STORE_QUEUE_FRESH, slice_of(last, damaged[_i].key), damaged[_i].value));
-    ck_assert_ok(store_lmdb_commit(db, &wrote));
+    ck_assert_ok(store_lmdb_commit(db));
     ck_assert_err(migrate_store(db), ERR_CORRUPT);
     check_second(db, 2, FRESH_PLACED, 11);
     store_lmdb_close(db);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/store/store_lmdb.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
 #include <sched.h>
@@ -22,6 +23,9 @@
 
 enum {
     MAP_BYTES = 1 << 30,
+    NO_DISK = 77, /* exit code: no small file system to be had */
+    FULL_START_TURNS = 50,
+    FULL_START_ROWS = 30, /* a turn: together more than the database's file has kept ahead */
 };
 
 static struct store_lmdb *open_db(const char *dir, size_t map_bytes)
@@ -39,11 +43,9 @@ static struct store begin(struct store_lmdb *db)
     return s;
 }
 
-static bool commit(struct store_lmdb *db)
+static void commit(struct store_lmdb *db)
 {
-    bool wrote;
-    ck_assert_ok(store_lmdb_commit(db, &wrote));
-    return wrote;
+    ck_assert_ok(store_lmdb_commit(db));
 }
 
 static struct slice key_of(struct store_key *k, uint64_t v)
@@ -173,7 +175,6 @@ static bool readers_see(struct store_lmdb *db, const char *key)
 START_TEST(a_logged_turn_is_seen_by_turns_at_once_and_by_readers_after_a_commit)
 {
     char dir[TMPDIR_PATH];
-    bool wrote;
     tmpdir_make(dir);
     struct store_lmdb *db = open_db(dir, MAP_BYTES);
     struct store s = begin(db);
@@ -189,8 +190,7 @@ START_TEST(a_logged_turn_is_seen_by_turns_at_once_and_by_readers_after_a_commit)
     ck_assert(!readers_see(db, "a"));
 
     s = begin(db); /* and committing such a one commits the others */
-    ck_assert_ok(store_lmdb_commit(db, &wrote));
-    ck_assert(wrote);
+    ck_assert_ok(store_lmdb_commit(db));
     ck_assert(readers_see(db, "a"));
     ck_assert_uint_eq(store_lmdb_logged(db), 0);
     store_lmdb_close(db);
@@ -243,7 +243,7 @@ START_TEST(a_log_fits_the_database_that_it_was_written_for_and_no_other)
     ck_assert_ok(store_lmdb_copy(db, "old.mdb"));
     struct store s = begin(db);
     put_row(&s, "committed");
-    ck_assert(commit(db));
+    commit(db);
     s = begin(db);
     put_row(&s, "logged");
     keep_in_log(db);
@@ -294,7 +294,7 @@ START_TEST(many_rows_split_and_merge_pages_like_the_memory_store)
             }
         }
         ck_assert_uint_gt(twin_compare(&a, &b), 1000);
-        ck_assert(commit(db));
+        commit(db);
         ck_assert_ok(store_mem_commit(mem));
     }
     store_lmdb_close(db);
@@ -303,20 +303,38 @@ START_TEST(many_rows_split_and_merge_pages_like_the_memory_store)
 }
 END_TEST
 
-START_TEST(a_turn_that_wrote_nothing_says_so)
+/* The number of the database's state. */
+static uint64_t state(struct store_lmdb *db)
+{
+    struct store s = begin(db);
+    struct slice row;
+    ck_assert_ok(store_get(&s, STORE_META, unit_str("wal"), &row));
+    struct reader r = reader_of(row);
+    uint64_t number = reader_u64(&r);
+    store_lmdb_abort(db);
+    return number;
+}
+
+START_TEST(a_turn_or_a_start_that_wrote_nothing_commits_nothing)
 {
     char dir[TMPDIR_PATH];
     struct store_row row;
     tmpdir_make(dir);
     struct store_lmdb *db = open_db(dir, MAP_BYTES);
+    uint64_t before = state(db);
     struct store s = begin(db);
     ck_assert(s.growth);
     ck_assert_ok(store_seek(&s, STORE_META, STORE_GE, slice_of(NULL, 0), &row));
     ck_assert_err(store_del(&s, STORE_META, unit_str("none")), ERR_NOT_FOUND);
-    ck_assert(!commit(db));
+    commit(db);
+    ck_assert_uint_eq(state(db), before);
     s = begin(db);
     ck_assert_ok(store_put(&s, STORE_META, unit_str("a"), unit_str("1")));
-    ck_assert(commit(db));
+    commit(db);
+    ck_assert_uint_eq(state(db), before + 1);
+    store_lmdb_close(db);
+    db = open_db(dir, MAP_BYTES);
+    ck_assert_uint_eq(state(db), before + 1);
     store_lmdb_close(db);
     tmpdir_remove(dir);
 }
@@ -335,7 +353,7 @@ START_TEST(append_refuses_a_key_that_is_not_the_largest)
     ck_assert_err(store_append(&s, STORE_LOG_1D, key_of(&k, 1000), unit_str("x")), ERR_BUG);
     ck_assert_err(store_append(&s, STORE_LOG_1D, key_of(&k, 7), unit_str("x")), ERR_BUG);
     ck_assert_ok(store_append(&s, STORE_LOG_1D, key_of(&k, 1001), unit_str("x")));
-    ck_assert(commit(db));
+    commit(db);
     store_lmdb_close(db);
     tmpdir_remove(dir);
 }
@@ -498,7 +516,7 @@ START_TEST(a_kill_in_the_middle_of_a_turn_leaves_only_committed_rows)
     }
     ck_assert_uint_eq(n, 20);
     ck_assert_ok(store_append(&s, STORE_EVENT, key_of(&k, 20), unit_str("goes on")));
-    ck_assert(commit(db));
+    commit(db);
     store_lmdb_close(db);
     tmpdir_remove(dir);
 }
@@ -511,7 +529,6 @@ static enum err fill(struct store_lmdb *db, uint64_t *rows)
     struct store_key k;
     for (;;) {
         struct store s;
-        bool wrote;
         enum err err = store_lmdb_begin(db, &s);
         for (uint64_t i = 0; i < 16 && err == ERR_OK; i++) {
             err = store_append(&s, STORE_LOG_1D, key_of(&k, *rows + i),
@@ -521,7 +538,7 @@ static enum err fill(struct store_lmdb *db, uint64_t *rows)
             store_lmdb_abort(db);
             return err;
         }
-        err = store_lmdb_commit(db, &wrote);
+        err = store_lmdb_commit(db);
         if (err != ERR_OK) {
             return err;
         }
@@ -545,11 +562,11 @@ static void check_goes_on(struct store_lmdb *db, uint64_t rows)
         for (uint64_t j = i; j < i + 8; j++) {
             ck_assert_ok(store_del(&s, STORE_LOG_1D, key_of(&k, j)));
         }
-        ck_assert(commit(db));
+        commit(db);
     }
     s = begin(db);
     ck_assert_ok(store_append(&s, STORE_LOG_1D, key_of(&k, rows), unit_str("again")));
-    ck_assert(commit(db));
+    commit(db);
 }
 
 START_TEST(a_full_map_fails_the_turn_and_nothing_else)
@@ -629,13 +646,10 @@ static bool small_disk(const char *dir)
            mount("petrel-test", dir, "tmpfs", 0, "size=96m,mode=0700") == 0;
 }
 
-/* Exit codes: 0 all held, 77 no file system to be had, else (an assertion) something failed. */
+/* A story's exit code: 0 all held, else (an assertion) something failed. */
 static int disk_full_story(const char *dir)
 {
     uint64_t rows = 0;
-    if (!small_disk(dir)) {
-        return 77;
-    }
     struct store_lmdb *db = open_db(dir, MAP_BYTES);
     ck_assert(ballast_whole(dir));
     struct store s = begin(db);
@@ -654,23 +668,86 @@ static int disk_full_story(const char *dir)
     return 0;
 }
 
-START_TEST(a_full_disk_fails_the_turn_and_the_ballast_lets_it_delete)
+/* Leaves no byte of the disk free. */
+static void fill_disk(const char *dir)
+{
+    static const uint8_t bytes[4096] = {1};
+    char path[TMPDIR_PATH + 16];
+    snprintf(path, sizeof path, "%s/filling", dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    ck_assert_int_ge(fd, 0);
+    while (write(fd, bytes, sizeof bytes) > 0) {
+    }
+    ck_assert_int_eq(errno, ENOSPC);
+    close(fd);
+}
+
+static int full_start_story(const char *dir)
+{
+    static const uint8_t value[4096] = {2};
+    struct store_lmdb *db = open_db(dir, MAP_BYTES);
+    for (uint64_t turn = 0; turn < FULL_START_TURNS; turn++) {
+        struct store_key k;
+        struct wal_range range;
+        struct store s = begin(db);
+        for (uint64_t i = 0; i < FULL_START_ROWS; i++) {
+            ck_assert_ok(store_put(&s, STORE_EVENT, key_of(&k, turn * FULL_START_ROWS + i),
+                                   slice_of(value, sizeof value)));
+        }
+        ck_assert_ok(store_lmdb_log(db, &range));
+        ck_assert_ok(store_lmdb_flush(db, range));
+    }
+    store_lmdb_close(db);
+    fill_disk(dir);
+    db = open_db(dir, MAP_BYTES);
+    ck_assert(!ballast_whole(dir)); /* it was needed */
+    ck_assert_uint_eq(store_lmdb_replayed(db), FULL_START_TURNS);
+    struct store s = begin(db);
+    struct slice row;
+    struct store_key k;
+    for (uint64_t i = 0; i < FULL_START_TURNS * FULL_START_ROWS; i++) {
+        ck_assert_ok(store_get(&s, STORE_EVENT, key_of(&k, i), &row));
+        ck_assert(slice_equal(row, slice_of(value, sizeof value)));
+    }
+    store_lmdb_abort(db);
+    uint64_t before = state(db);
+    store_lmdb_close(db);
+    fill_disk(dir);
+    db = open_db(dir, MAP_BYTES); /* with nothing to take over it needs no room */
+    ck_assert_uint_eq(state(db), before);
+    store_lmdb_close(db);
+    return 0;
+}
+
+/* Runs a story that has a small disk in a process of its own. */
+static void on_small_disk(int (*story)(const char *dir), const char *name)
 {
     char dir[TMPDIR_PATH];
     int status;
     tmpdir_make(dir);
     pid_t pid = fork();
     if (pid == 0) {
-        _exit(disk_full_story(dir));
+        _exit(small_disk(dir) ? story(dir) : NO_DISK);
     }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 77) {
-        fprintf(stderr, "SKIPPED a_full_disk_...: no mount namespace here\n");
+    if (WEXITSTATUS(status) == NO_DISK) {
+        fprintf(stderr, "SKIPPED %s: no mount namespace here\n", name);
     } else {
         ck_assert_int_eq(WEXITSTATUS(status), 0);
     }
     tmpdir_remove(dir);
+}
+
+START_TEST(a_full_disk_fails_the_turn_and_the_ballast_lets_it_delete)
+{
+    on_small_disk(disk_full_story, "a_full_disk_fails_the_turn_...");
+}
+END_TEST
+
+START_TEST(a_start_on_a_full_disk_takes_over_what_the_log_holds)
+{
+    on_small_disk(full_start_story, "a_start_on_a_full_disk_...");
 }
 END_TEST
 
@@ -682,7 +759,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, an_aborted_turn_takes_no_logged_one_with_it);
     tcase_add_test(tc, a_log_fits_the_database_that_it_was_written_for_and_no_other);
     tcase_add_test(tc, many_rows_split_and_merge_pages_like_the_memory_store);
-    tcase_add_test(tc, a_turn_that_wrote_nothing_says_so);
+    tcase_add_test(tc, a_turn_or_a_start_that_wrote_nothing_commits_nothing);
     tcase_add_test(tc, append_refuses_a_key_that_is_not_the_largest);
     tcase_add_test(tc, a_reader_keeps_its_snapshot_and_cannot_write);
     tcase_add_test(tc, a_newer_schema_is_refused_by_the_name_of_its_writer);
@@ -692,6 +769,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_full_map_fails_the_turn_and_nothing_else);
     tcase_add_test(tc, the_ballast_is_really_allocated_dropped_and_restored);
     tcase_add_test(tc, a_full_disk_fails_the_turn_and_the_ballast_lets_it_delete);
+    tcase_add_test(tc, a_start_on_a_full_disk_takes_over_what_the_log_holds);
 }
 
 int main(void)

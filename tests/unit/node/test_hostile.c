@@ -510,6 +510,8 @@ START_TEST(a_root_that_was_opened_makes_no_account)
     h.root.account = 2;
     h.root.opened = true;
     ck_assert_err(hostile_call(&h, "account.create", 1, writer_done(&p)), ERR_NOT_NOW);
+    /* also where there is another one, and a second was not asked for */
+    ck_assert_err(hostile_call(&h, "account.create", 0, slice_of(NULL, 0)), ERR_NOT_NOW);
     h.root = root;
 }
 END_TEST
