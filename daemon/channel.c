@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/channel.h"
 
-#include <time.h>
-
 #include "daemon/hostenv.h"
 
 enum {
@@ -11,14 +9,10 @@ enum {
 
 void channel_init(struct channel *ch, void (*wake)(void *ctx), void *wake_ctx)
 {
-    pthread_condattr_t attr;
     ch->wake = wake;
     ch->wake_ctx = wake_ctx;
     pthread_mutex_init(&ch->mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&ch->cond, &attr);
-    pthread_condattr_destroy(&attr);
+    hostenv_cond_init(&ch->cond);
 }
 
 void channel_fini(struct channel *ch)
@@ -53,8 +47,8 @@ void channel_flush(struct channel *ch)
     }
     pthread_mutex_lock(&ch->mutex);
     engine_input_splice(&ch->in, &ch->batch);
-    pthread_cond_signal(&ch->cond);
     pthread_mutex_unlock(&ch->mutex);
+    pthread_cond_signal(&ch->cond); /* who wakes wants the mutex */
 }
 
 static bool in_above(struct channel *ch, size_t items, size_t bytes)
@@ -74,12 +68,20 @@ bool channel_full(struct channel *ch)
     return atomic_load(&ch->paused);
 }
 
+static bool out_full(const struct channel *ch)
+{
+    return ch->out.count >= LIMIT_CHANNEL_ITEMS || ch->out.bytes >= LIMIT_CHANNEL_BYTES;
+}
+
 void channel_take(struct channel *ch, struct node_outputs *outs)
 {
     pthread_mutex_lock(&ch->mutex);
+    bool waited_for = out_full(ch);
     node_outputs_splice(outs, &ch->out);
-    pthread_cond_signal(&ch->cond);
     pthread_mutex_unlock(&ch->mutex);
+    if (waited_for) {
+        pthread_cond_signal(&ch->cond);
+    }
 }
 
 void channel_links_closed(struct channel *ch, uint64_t epoch)
@@ -114,21 +116,6 @@ void channel_done(struct channel *ch, struct engine_inputs *done)
     }
 }
 
-static bool out_full(const struct channel *ch)
-{
-    return ch->out.count >= LIMIT_CHANNEL_ITEMS || ch->out.bytes >= LIMIT_CHANNEL_BYTES;
-}
-
-static void cond_wait_us(struct channel *ch, uint64_t us)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + us % 1000000 * 1000;
-    until.tv_sec += (time_t)(us / 1000000 + ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
-    pthread_cond_timedwait(&ch->cond, &ch->mutex, &until);
-}
-
 /* How long to sleep until deadline; 0: it has passed. */
 static uint64_t deadline_us(uint64_t deadline)
 {
@@ -158,7 +145,7 @@ bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadl
         if (us == 0) {
             break;
         }
-        cond_wait_us(ch, us);
+        hostenv_cond_wait_us(&ch->cond, &ch->mutex, us);
     }
     engine_input_splice(todo, &ch->in);
     bool go = !ch->stop;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/flusher.h"
 
-#include <time.h>
-
 #include "base/limits.h"
 #include "daemon/hostenv.h"
 
@@ -34,16 +32,6 @@ static uint64_t company_us(const struct flusher *f)
     bool alone = f->stop || f->hurry;
     uint64_t now = f->until_us > 0 && !alone ? hostenv_mono_us() : 0;
     return !alone && now < f->until_us && f->outs.count < f->company ? f->until_us - now : 0;
-}
-
-static void work_wait(struct flusher *f, uint64_t us)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    uint64_t ns = (uint64_t)until.tv_nsec + us * 1000;
-    until.tv_sec += (time_t)(ns / 1000000000);
-    until.tv_nsec = (long)(ns % 1000000000);
-    pthread_cond_timedwait(&f->work, &f->mutex, &until);
 }
 
 /* One round: all that waits, with one flush. The mutex is held, except during it. */
@@ -83,7 +71,7 @@ static void *flusher_main(void *arg)
         if (waits(f) && f->err == ERR_OK) {
             uint64_t us = company_us(f);
             if (us > 0) {
-                work_wait(f, us);
+                hostenv_cond_wait_us(&f->work, &f->mutex, us);
             } else {
                 flush(f);
             }
@@ -103,13 +91,9 @@ enum err flusher_start(struct flusher *f, struct store_lmdb *db, struct channel 
     f->db = db;
     f->home = home;
     f->channel = channel;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&f->mutex, NULL);
-    pthread_cond_init(&f->work, &attr);
+    hostenv_cond_init(&f->work);
     pthread_cond_init(&f->done, NULL);
-    pthread_condattr_destroy(&attr);
     f->running = pthread_create(&f->thread, NULL, flusher_main, f) == 0;
     return f->running ? ERR_OK : ERR_NO_MEMORY;
 }
@@ -154,14 +138,17 @@ void flusher_put(struct flusher *f, struct wal_range range, struct node_outputs 
         f->range.from = f->range.to > f->range.from ? f->range.from : range.from;
         f->range.to = range.to;
     }
-    if (f->busy || waits(f)) {
+    bool later = f->busy || waits(f);
+    if (later) {
         home_flush_waits(f->home, true);
         node_outputs_splice(&f->outs, outs);
-        pthread_cond_signal(&f->work);
     } else {
         channel_release(f->channel, outs);
     }
     pthread_mutex_unlock(&f->mutex);
+    if (later) {
+        pthread_cond_signal(&f->work); /* who wakes wants the mutex */
+    }
 }
 
 enum err flusher_wait(struct flusher *f)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hostenv: this machine's clocks and randomness, as the struct env that sans-I/O code is handed.
- * docs/architecture.md, "The house".
+ * hostenv: this machine's clocks, waits by them, and randomness, as the struct env that sans-I/O
+ * code is handed. docs/architecture.md, "The house".
  *
  * Owns nothing. Any thread; a pool is its owner's thread's alone.
  */
 #ifndef PETREL_DAEMON_HOSTENV_H
 #define PETREL_DAEMON_HOSTENV_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,10 @@ uint64_t hostenv_wall_ms(void);
 uint64_t hostenv_mono_ms(void);
 /* The same clock in us. */
 uint64_t hostenv_mono_us(void);
+/* A condition whose timed waits go by that clock; the other one waits for it for at most so long,
+ * and may return earlier. The caller holds the mutex. */
+void hostenv_cond_init(pthread_cond_t *cond);
+void hostenv_cond_wait_us(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t us);
 /* now_ms: Unix ms. The randomness is libsodium's. */
 struct env hostenv_at(uint64_t now_ms);
 

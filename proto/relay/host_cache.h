@@ -44,6 +44,7 @@ struct relay_queue {
     struct sign_pk key;
     uint32_t number; /* in the store's keys */
     struct token_key k;
+    struct token_kept kept;    /* of k */
     uint8_t member[SEAL_NAME]; /* whose it is */
 
     bool scanned;     /* what follows is known */

@@ -69,8 +69,10 @@ static enum err pop_admit(struct relay_host *host, struct turn *turn, const stru
     if (pop->admission.stamp) {
         return err == ERR_OK ? ERR_OK : ERR_BAD_TOKEN;
     }
-    enum err admitted = token_check(err == ERR_OK ? &row->k : &nobody, &pop->record,
+    struct token_kept kept = {.there = false};
+    enum err admitted = token_check(err == ERR_OK ? &row->k : &nobody, &kept, &pop->record,
                                     turn->env->now_ms, &pop->admission.token, &a->epoch);
+    secret_wipe(&kept, sizeof kept);
     return err == ERR_OK && admitted == ERR_OK ? ERR_OK : refuse_alike(turn, row);
 }
 

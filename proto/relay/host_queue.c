@@ -117,26 +117,34 @@ enum looked_at {
     LOOKED_FOR_ROW, /* there is none */
 };
 
+/* What a deposit's token is checked with. */
+struct door {
+    struct token_key k;
+    struct token_kept nothing; /* where a queue that is not in memory keeps it: for this once */
+    struct token_kept *kept;
+    bool known;
+    enum looked_at looked;
+};
+
 /* The token key of a queue, from memory or its row: no more than that is looked at, so that who has
  * no token cannot make the relay walk an index. An unknown queue, and one that is being removed,
- * has a key, too: it costs the same check, and *known is false. */
-static enum err token_key_of(struct relay_host *host, struct turn *turn, const struct sign_pk *key,
-                             struct token_key *k, bool *known, enum looked_at *looked)
+ * has a key, too: it costs the same check, and is not known. */
+static enum err door_of(struct relay_host *host, struct turn *turn, const struct sign_pk *key,
+                        struct door *door)
 {
-    const struct relay_queue *q = relay_cache_by_key(&host->cache, key);
+    struct relay_queue *q = relay_cache_by_key(&host->cache, key);
     struct relay_queue_row row;
-    memset(k, 0, sizeof *k);
-    *known = q != NULL;
-    *looked = LOOKED_AT_MEMORY;
+    *door = (struct door){.known = q != NULL, .looked = LOOKED_AT_MEMORY};
+    door->kept = q != NULL ? &q->kept : &door->nothing;
     if (q != NULL) {
-        *k = q->k;
+        door->k = q->k;
         return ERR_OK;
     }
     enum err err = relay_queue_row_get(host->config.keys, turn, key, &row);
-    *looked = err == ERR_OK ? LOOKED_AT_ROW : LOOKED_FOR_ROW;
+    door->looked = err == ERR_OK ? LOOKED_AT_ROW : LOOKED_FOR_ROW;
     if (err == ERR_OK) {
-        *known = !relay_removals_has(&host->removals, row.member);
-        *k = row.k;
+        door->known = !relay_removals_has(&host->removals, row.member);
+        door->k = row.k;
         secret_wipe(&row, sizeof row);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -166,16 +174,17 @@ static enum err refuse_alike(struct relay_host *host, struct turn *turn, const s
 static enum err check_token(struct relay_host *host, struct turn *turn,
                             const struct queue_deposit *d, uint64_t *until)
 {
-    struct token_key k;
-    bool known;
-    enum looked_at looked;
+    struct door door;
     uint32_t epoch = 0;
-    enum err err = token_key_of(host, turn, &d->queue, &k, &known, &looked);
+    enum err err = door_of(host, turn, &d->queue, &door);
     if (err != ERR_OK) {
         return err;
     }
-    err = token_check(&k, &d->queue, turn->env->now_ms, &d->admission.token, &epoch);
-    secret_wipe(&k, sizeof k);
+    err =
+        token_check(&door.k, door.kept, &d->queue, turn->env->now_ms, &d->admission.token, &epoch);
+    bool known = door.known;
+    enum looked_at looked = door.looked;
+    secret_wipe(&door, sizeof door);
     *until = token_epoch_over(epoch);
     return known && err == ERR_OK ? ERR_OK : refuse_alike(host, turn, &d->queue, looked);
 }

@@ -10,8 +10,7 @@
 static_assert(TOKEN_NONCE + TOKEN_TAG == TOKEN, "nonce | tag");
 
 enum {
-    SIV_PART = 8,      /* bytes of each half of the nonce */
-    TOKEN_K_EPOCH = 32 /* bytes of k_epoch */
+    SIV_PART = 8, /* bytes of each half of the nonce */
 };
 
 static const uint64_t EPOCH_MS = LIMIT_TOKEN_EPOCH_DAYS * LIMIT_DAY_MS;
@@ -67,19 +66,24 @@ static void siv_crypt(uint8_t out[static SIV_PART], const struct token_siv_key *
     secret_wipe(stream, sizeof stream);
 }
 
-/* tag = BLAKE2b-128(k_epoch, "petrel/1 token" | target | nonce). */
-static void token_tag(uint8_t out[static TOKEN_TAG], const struct token_key *k, uint32_t epoch,
-                      const struct sign_pk *target, const uint8_t nonce[static TOKEN_NONCE])
+static void token_derive(struct token_kept *out, const struct token_key *k, uint32_t epoch)
 {
     uint8_t e[4];
     be32(e, epoch);
-    struct slice epoch_part = slice_of(e, sizeof e);
-    uint8_t k_epoch[TOKEN_K_EPOCH];
-    prim_blake2b(k_epoch, sizeof k_epoch, slice_of(k->b, sizeof k->b), "petrel/1 token epoch",
-                 &epoch_part, 1);
+    struct slice part = slice_of(e, sizeof e);
+    prim_blake2b(out->k_epoch, sizeof out->k_epoch, slice_of(k->b, sizeof k->b),
+                 "petrel/1 token epoch", &part, 1);
+    out->there = true;
+    out->epoch = epoch;
+}
+
+/* tag = BLAKE2b-128(k_epoch, "petrel/1 token" | target | nonce). */
+static void token_tag(uint8_t out[static TOKEN_TAG], const struct token_kept *kept,
+                      const struct sign_pk *target, const uint8_t nonce[static TOKEN_NONCE])
+{
     struct slice parts[2] = {slice_of(target->b, sizeof target->b), slice_of(nonce, TOKEN_NONCE)};
-    prim_blake2b(out, TOKEN_TAG, slice_of(k_epoch, sizeof k_epoch), "petrel/1 token", parts, 2);
-    secret_wipe(k_epoch, sizeof k_epoch);
+    prim_blake2b(out, TOKEN_TAG, slice_of(kept->k_epoch, sizeof kept->k_epoch), "petrel/1 token",
+                 parts, 2);
 }
 
 void token_nonce(const struct token_siv_key *siv, uint32_t contact, uint32_t counter,
@@ -97,8 +101,11 @@ void token_mint(const struct token_key *k, const struct token_siv_key *siv,
                 const struct sign_pk *target, uint32_t contact, uint32_t counter, uint32_t epoch,
                 struct token *out)
 {
+    struct token_kept kept;
     token_nonce(siv, contact, counter, out->b);
-    token_tag(out->b + TOKEN_NONCE, k, epoch, target, out->b);
+    token_derive(&kept, k, epoch);
+    token_tag(out->b + TOKEN_NONCE, &kept, target, out->b);
+    secret_wipe(&kept, sizeof kept);
 }
 
 enum err token_open_nonce(const struct token_siv_key *siv, const uint8_t nonce[static TOKEN_NONCE],
@@ -120,23 +127,38 @@ enum err token_open_nonce(const struct token_siv_key *siv, const uint8_t nonce[s
     return err;
 }
 
-enum err token_check(const struct token_key *k, const struct sign_pk *target, uint64_t now_ms,
-                     const struct token *token, uint32_t *epoch)
+static bool token_fits(const struct token_kept *kept, const struct sign_pk *target,
+                       const struct token *token)
+{
+    uint8_t tag[TOKEN_TAG];
+    token_tag(tag, kept, target, token->b);
+    bool fits = prim_equal(tag, token->b + TOKEN_NONCE, TOKEN_TAG);
+    secret_wipe(tag, sizeof tag);
+    CT_PUBLIC(&fits, sizeof fits);
+    return fits;
+}
+
+enum err token_check(const struct token_key *k, struct token_kept *kept,
+                     const struct sign_pk *target, uint64_t now_ms, const struct token *token,
+                     uint32_t *epoch)
 {
     uint32_t now = token_epoch(now_ms);
-    uint32_t before = now > 0 ? now - 1 : 0;
-    uint8_t tag[2][TOKEN_TAG];
-    token_tag(tag[0], k, now, target, token->b);
-    token_tag(tag[1], k, before, target, token->b);
-    /* Both are always made and compared: the time says nothing about which one fitted. */
-    bool is_now = prim_equal(tag[0], token->b + TOKEN_NONCE, TOKEN_TAG);
-    bool is_before = prim_equal(tag[1], token->b + TOKEN_NONCE, TOKEN_TAG);
-    secret_wipe(tag, sizeof tag);
-    CT_PUBLIC(&is_now, sizeof is_now);
-    CT_PUBLIC(&is_before, sizeof is_before);
-    if (!is_now && !is_before) {
-        return ERR_BAD_TOKEN;
+    /* Also where nothing is kept: a token that is wrong makes the same work for every target. */
+    if (token_fits(kept, target, token) && kept->there && kept->epoch == now) {
+        *epoch = now;
+        return ERR_OK;
     }
-    *epoch = is_now ? now : before;
-    return ERR_OK;
+    struct token_kept both[2];
+    token_derive(&both[0], k, now);
+    token_derive(&both[1], k, now > 0 ? now - 1 : 0);
+    bool is_now = token_fits(&both[0], target, token);
+    bool is_before = token_fits(&both[1], target, token);
+    if (is_now) {
+        *kept = both[0];
+    }
+    if (is_now || is_before) {
+        *epoch = both[is_now ? 0 : 1].epoch;
+    }
+    secret_wipe(both, sizeof both);
+    return is_now || is_before ? ERR_OK : ERR_BAD_TOKEN;
 }

@@ -11,6 +11,7 @@
 #ifndef PETREL_RELAY_TOKEN_H
 #define PETREL_RELAY_TOKEN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -21,6 +22,7 @@ enum {
     TOKEN = 32,
     TOKEN_NONCE = 16, /* SIV: tag 8 | ciphertext 8 */
     TOKEN_TAG = 16,
+    TOKEN_K_EPOCH = 32,
 };
 
 struct token {
@@ -28,6 +30,11 @@ struct token {
 };
 struct token_key { /* k: shared by reader and relay, one for each queue or record; random */
     uint8_t b[32];
+};
+struct token_kept { /* what a relay keeps of a token key for its next check; zeros: nothing yet */
+    bool there;
+    uint32_t epoch;
+    uint8_t k_epoch[TOKEN_K_EPOCH];
 };
 struct token_siv_key { /* the reader's alone, one for each queue or record; random */
     uint8_t b[32];
@@ -50,9 +57,11 @@ void token_mint(const struct token_key *k, const struct token_siv_key *siv,
 enum err token_open_nonce(const struct token_siv_key *siv, const uint8_t nonce[static TOKEN_NONCE],
                           uint32_t *contact, uint32_t *counter) PETREL_MUST_USE;
 
-/* Relay: whether the tag is right for the epoch of now or the one before; epoch says which.
- * Constant time in k and the tag. ERR_BAD_TOKEN. */
-enum err token_check(const struct token_key *k, const struct sign_pk *target, uint64_t now_ms,
-                     const struct token *token, uint32_t *epoch) PETREL_MUST_USE;
+/* Relay: whether the tag is right for the epoch of now or the one before; epoch says which. kept
+ * belongs to k and to nothing else; a token of its epoch costs a quarter. A wrong token costs the
+ * same, whatever is kept. Constant time in k and the tag. ERR_BAD_TOKEN. */
+enum err token_check(const struct token_key *k, struct token_kept *kept,
+                     const struct sign_pk *target, uint64_t now_ms, const struct token *token,
+                     uint32_t *epoch) PETREL_MUST_USE;
 
 #endif

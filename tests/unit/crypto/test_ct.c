@@ -116,6 +116,7 @@ START_TEST(token_minted_checked_and_opened)
     const struct sign_pk target = {{3}};
     const uint64_t now = 40 * EPOCH_MS;
     struct token token;
+    struct token_kept kept = {.there = false};
     uint32_t epoch = 0;
     uint32_t contact = 0;
     uint32_t counter = 0;
@@ -123,9 +124,11 @@ START_TEST(token_minted_checked_and_opened)
     SECRET(siv.b, sizeof siv.b);
     token_mint(&key, &siv, &target, 11, 12, token_epoch(now), &token);
     reveal(&token, sizeof token);
-    ck_assert_ok(token_check(&key, &target, now, &token, &epoch));
+    ck_assert_ok(token_check(&key, &kept, &target, now, &token, &epoch));
     ck_assert_uint_eq(epoch, token_epoch(now));
-    ck_assert_ok(token_check(&key, &target, now + EPOCH_MS, &token, &epoch));
+    ck_assert(kept.there); /* a secret as k is, for the next check */
+    ck_assert_ok(token_check(&key, &kept, &target, now, &token, &epoch));
+    ck_assert_ok(token_check(&key, &kept, &target, now + EPOCH_MS, &token, &epoch));
     ck_assert_ok(token_open_nonce(&siv, token.b, &contact, &counter));
     reveal(&contact, sizeof contact);
     reveal(&counter, sizeof counter);
@@ -133,7 +136,7 @@ START_TEST(token_minted_checked_and_opened)
     ck_assert_uint_eq(counter, 12);
 
     token.b[TOKEN - 1] ^= 1;
-    ck_assert_err(token_check(&key, &target, now, &token, &epoch), ERR_BAD_TOKEN);
+    ck_assert_err(token_check(&key, &kept, &target, now, &token, &epoch), ERR_BAD_TOKEN);
     token.b[0] ^= 1;
     ck_assert_err(token_open_nonce(&siv, token.b, &contact, &counter), ERR_DECRYPT);
 }

@@ -230,6 +230,7 @@ static void set_up(void)
     ck_assert_ok(rig_leave(&R, 1));
     rig_restart(&R);
     ck_assert_ok(rig_put(&R, QUEUE_WARM, 2, 1));
+    ck_assert_ok(rig_put(&R, QUEUE_WARM, 3, 1)); /* now the epoch's key is kept */
     ck_assert_ok(rig_attach(&R, QUEUE_READ, NULL));
 }
 
@@ -307,9 +308,19 @@ START_TEST(a_deposit_is_refused_with_the_same_work_whatever_there_is)
     }
     ck_assert_uint_eq(first.store[GET][STORE_QUEUE], 1);
     ck_assert_uint_eq(first.seals, 1);
-    ck_assert_uint_eq(first.hashes, 6); /* envelope, name, two tags with their epochs' keys */
+    ck_assert_uint_eq(first.hashes, 7); /* envelope, name, two epochs' keys, three tags */
     printf("deposit: %u cases, %u hashes of %zu bytes, %u seals over %zu bytes\n",
            (unsigned)NDEPOSITS, first.hashes, first.hashed, first.seals, first.sealed);
+}
+END_TEST
+
+/* That something was kept shows in a good deposit. */
+START_TEST(a_good_deposit_costs_less_where_one_came_before)
+{
+    struct work cold = work_of(RELAY_QUEUE_DEPOSIT, deposit_of(QUEUE_COLD, GOOD), ERR_OK);
+    struct work warm = work_of(RELAY_QUEUE_DEPOSIT, deposit_of(QUEUE_WARM, GOOD), ERR_OK);
+    ck_assert_uint_eq(warm.compares, cold.compares - 2);
+    ck_assert_uint_le(warm.hashes, cold.hashes - 4);
 }
 END_TEST
 
@@ -423,6 +434,7 @@ static void add(TCase *tc)
 {
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, a_deposit_is_refused_with_the_same_work_whatever_there_is);
+    tcase_add_test(tc, a_good_deposit_costs_less_where_one_came_before);
     tcase_add_test(tc, a_pop_is_refused_with_the_same_work_whatever_there_is);
     tcase_add_test(tc, a_stamp_below_the_general_price_is_refused_before_anything_is_looked_up);
     tcase_add_test(tc, a_granted_request_counts_otherwise);
