@@ -30,18 +30,23 @@ static enum err account_result(struct call *c, bool words)
     return err;
 }
 
-/* Whether an open account of this node has this identity already. */
-static bool identity_is_here(const struct node *node, const uint8_t seed[static WORDS_SEED])
+/* An identity is on a node once. Whose a locked account is cannot be told, and it might be this. */
+static enum err identity_is_new(const struct node *node, const uint8_t seed[static WORDS_SEED])
 {
     struct sign_pk id;
     struct sign_sk sk;
-    bool here = false;
+    enum err err = ERR_OK;
     prim_sign_keypair(&id, &sk, seed);
     secret_wipe(&sk, sizeof sk);
     for (const struct account *me = node->accounts; me != NULL; me = me->next) {
-        here |= me->keys != NULL && memcmp(me->id.b, id.b, sizeof id.b) == 0;
+        if (me->keys != NULL && memcmp(me->id.b, id.b, sizeof id.b) == 0) {
+            return ERR_EXISTS;
+        }
+        if (me->keys == NULL && !me->removing) {
+            err = ERR_ACCOUNT_LOCKED;
+        }
     }
-    return here;
+    return err;
 }
 
 enum err call_account_open(struct call *c, struct account *me)
@@ -68,8 +73,8 @@ enum err call_account_create(struct call *c)
         return ERR_NOT_NOW; /* the account that there was when the host looked has gone */
     }
     enum err err = given ? words_decode(words, seed, &wrong) : ERR_OK;
-    if (err == ERR_OK && given && identity_is_here(c->node, seed)) {
-        err = ERR_EXISTS;
+    if (err == ERR_OK && given) {
+        err = identity_is_new(c->node, seed);
     }
     if (err == ERR_OK) {
         err = account_create(c->node, c->step, c->root, given ? seed : NULL, &c->me);

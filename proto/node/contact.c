@@ -78,6 +78,16 @@ enum err contact_new_session(struct account *me, struct step *step, struct conta
     return err;
 }
 
+enum err contact_list_known(struct step *step, const struct contact_row *row,
+                            struct device_list **list)
+{
+    *list = arena_alloc(step->turn->arena, sizeof **list);
+    if (*list == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    return device_list_open(row->list, &row->id, *list) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+}
+
 /* A restored account begins with version 1 again, but later: either one makes a list newer. */
 enum err contact_list_age(struct step *step, const struct contact_row *row, struct slice list_bytes,
                           const struct device_list *list, unsigned device, enum list_age *age)
@@ -86,12 +96,10 @@ enum err contact_list_age(struct step *step, const struct contact_row *row, stru
     if (row->list.len == 0 || slice_equal(row->list, list_bytes)) {
         return ERR_OK;
     }
-    struct device_list *known = arena_alloc(step->turn->arena, sizeof *known);
-    if (known == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    if (device_list_open(row->list, &row->id, known) != ERR_OK) {
-        return ERR_CORRUPT;
+    struct device_list *known;
+    enum err err = contact_list_known(step, row, &known);
+    if (err != ERR_OK) {
+        return err;
     }
     if (list->version > known->version || list->created_ms > known->created_ms) {
         return ERR_OK;

@@ -206,6 +206,9 @@ enum list_age {
     LIST_OLDER,
     LIST_REVOKED, /* older, and this device of it is no longer in the known one */
 };
+/* The device list that is known of a contact (it has one), opened, in the turn's arena. LOCAL. */
+enum err contact_list_known(struct step *step, const struct contact_row *row,
+                            struct device_list **list) PETREL_MUST_USE;
 enum err contact_list_age(struct step *step, const struct contact_row *row, struct slice list_bytes,
                           const struct device_list *list, unsigned device,
                           enum list_age *age) PETREL_MUST_USE;

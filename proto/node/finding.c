@@ -54,12 +54,10 @@ static enum err not_older(struct step *step, const struct contact_row *row,
     if (row->list.len == 0) {
         return ERR_OK;
     }
-    struct device_list *known = arena_alloc(step->turn->arena, sizeof *known);
-    if (known == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    if (device_list_open(row->list, &row->id, known) != ERR_OK) {
-        return ERR_CORRUPT;
+    struct device_list *known;
+    enum err err = contact_list_known(step, row, &known);
+    if (err != ERR_OK) {
+        return err;
     }
     bool older = descriptor->list_version < known->version &&
                  descriptor->created_ms < known->created_ms; /* a restored account begins anew */

@@ -253,6 +253,15 @@ START_TEST(no_identity_is_there_twice)
     sim_pair_str(&w, "words", words);
     sim_pair_true(&w, "another");
     ck_assert_err(sim_call(&p->sim, a->n, "account.create", 2, writer_done(&w)), ERR_EXISTS);
+    a->n->locked = true; /* and then it cannot be told whether it is there */
+    sim_restart(&p->sim, a->n);
+    ck_assert_err(sim_call(&p->sim, a->n, "account.create", 2, writer_done(&w)),
+                  ERR_ACCOUNT_LOCKED);
+    ck_assert_ok(people_call(p, a->n, "account.unlock", NULL));
+    ck_assert_err(sim_call(&p->sim, a->n, "account.create", 2, writer_done(&w)), ERR_EXISTS);
+    ck_assert_ok(remove_account(p, a, true));
+    ck_assert(people_until(p, gone, a, HOUR));
+    ck_assert_ok(sim_call(&p->sim, a->n, "account.create", 2, writer_done(&w)));
     people_free(p);
 }
 END_TEST
