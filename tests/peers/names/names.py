@@ -336,6 +336,10 @@ def content(c):
     return pack(m)
 
 
+def batch(contents):
+    return contents[0] if len(contents) == 1 else pack(contents)
+
+
 # --- the cases: inputs as they are in the files, outputs recomputed -------------------------------
 
 
@@ -445,6 +449,9 @@ def cases():
             a_content(1, "Hello"), a_content(1, "x" * 300, conversation=draw("group")),
             a_content(1, "caf\u00e9 \U0001F426", reply_to=draw("reply", 16), expires=1790086400000),
             a_content(64, ""), a_content(64, "It is me"), a_content(65, None)],
+        "batch.json": [{"contents": [content(a_content(1, f"text {i}")) for i in range(n)]}
+                       for n in (1, 2, 15, 16, 32)] +
+                      [{"contents": [content(a_content(1, "x" * n)) for n in (200, 300, 1000)]}],
     }
 
 
@@ -458,6 +465,7 @@ OUTPUTS = {
     "descriptor.json": lambda c: descriptor(c["seed"], c),
     "invite.json": invite_out,
     "content.json": lambda c: {"encoded": content(c)},
+    "batch.json": lambda c: {"encoded": batch(c["contents"])},
 }
 
 # In the files bytes are lower-case hex; integers that may pass 2^53 are
@@ -524,6 +532,8 @@ def seeds():
         yield "descriptor", item(c)
     for c in made["content.json"]:
         yield "content", content(c)
+    for c in made["batch.json"]:
+        yield "content", c["encoded"]
     yield "content", pack({0: 77, 1: bytes(16), 2: 1, 4: [1, "two", {3: b"4"}], 9: 0})
     for c in made["words.json"]:
         yield "words", c["words"].encode()

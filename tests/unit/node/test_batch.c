@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "lib/data.h"
 #include "lib/unit.h"
 #include "node/content.h"
 
@@ -112,6 +113,39 @@ START_TEST(reading_is_strict)
 }
 END_TEST
 
+START_TEST(own_vectors_hold)
+{
+    json_t *cases = data_vectors("batch");
+    size_t i;
+    json_t *c;
+    json_array_foreach(cases, i, c)
+    {
+        static uint8_t encoded[2 * LIMIT_ENVELOPE];
+        const json_t *contents = json_object_get(c, "contents");
+        struct batch b = {.count = json_array_size(contents)};
+        struct batch got;
+        size_t used = 0;
+        ck_assert_uint_le(b.count, LIMIT_BATCH);
+        for (size_t k = 0; k < b.count; k++) {
+            const char *hex = json_string_value(json_array_get(contents, k));
+            ck_assert_ptr_nonnull(hex);
+            b.content[k] = slice_of(part + used, unit_hex(hex, part + used, sizeof part - used));
+            used += b.content[k].len;
+        }
+        struct slice want = data_hex(c, "encoded", encoded, sizeof encoded);
+        struct writer w = writer_of(bytes, sizeof bytes);
+        ck_assert_ok(batch_write(&w, &b));
+        ck_assert(slice_equal(writer_done(&w), want));
+        ck_assert_ok(batch_read(want, &got));
+        ck_assert_uint_eq(got.count, b.count);
+        for (size_t k = 0; k < b.count; k++) {
+            ck_assert(slice_equal(got.content[k], b.content[k]));
+        }
+    }
+    json_decref(cases);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_test(tc, two_to_all_are_read_back_in_order);
@@ -119,6 +153,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, what_is_no_array_is_one_content_whatever_it_is);
     tcase_add_test(tc, what_must_not_be_sent_is_not_written);
     tcase_add_test(tc, reading_is_strict);
+    tcase_add_test(tc, own_vectors_hold);
 }
 
 int main(void)
