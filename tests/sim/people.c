@@ -192,6 +192,16 @@ void people_say(struct people *p, struct person *from, struct person *to, const 
     ck_assert_ok(people_send(p, from, to, text));
 }
 
+void people_chat(struct people *p, struct person *a, struct person *b, unsigned n,
+                 uint64_t pause_ms)
+{
+    for (unsigned i = 0; i < n; i++) {
+        people_say(p, a, b, "a ", i);
+        people_say(p, b, a, "b ", i);
+        sim_settle(&p->sim, sim_random(&p->sim, pause_ms));
+    }
+}
+
 enum err people_send(struct people *p, struct person *from, struct person *to, const char *text)
 {
     return people_call(p, people_as(from), "message.send", "contact", to->id, "text", text, NULL);

@@ -66,6 +66,9 @@ void people_quiet(struct people *p, uint64_t ms);
 /* Sends "<prefix><i>". */
 void people_say(struct people *p, struct person *from, struct person *to, const char *prefix,
                 unsigned i);
+/* Both say "a <i>" and "b <i>" in turn, n times, with pauses of up to pause_ms. */
+void people_chat(struct people *p, struct person *a, struct person *b, unsigned n,
+                 uint64_t pause_ms);
 enum err people_send(struct people *p, struct person *from, struct person *to, const char *text);
 /* The state that who gives this contact: "" when there is none. */
 const char *people_state(struct people *p, struct person *who, struct person *of);

@@ -365,6 +365,21 @@ static void restart(struct sim *sim, struct sim_node *n)
     node_make(sim, n);
 }
 
+enum sim_fate sim_mischief(struct sim *sim, uint8_t *frame, size_t len)
+{
+    switch (sim_random(sim, 4)) {
+    case 0:
+        return SIM_CUT;
+    case 1:
+        return SIM_TWICE;
+    case 2:
+        return SIM_DROP;
+    default:
+        frame[sim_random(sim, len)] ^= (uint8_t)(1U << sim_random(sim, 8));
+        return SIM_PASS;
+    }
+}
+
 void sim_restart(struct sim *sim, struct sim_node *n)
 {
     stop(sim, n);

@@ -83,6 +83,8 @@ struct sim_node *sim_add(struct sim *sim, bool relay);
 /* The next put of this node but k - 1 fails, once; the node restarts. */
 void sim_crash_at(struct sim_node *n, uint64_t k);
 
+/* A fate of a relay that lies: the frame is cut off, doubled, dropped, or has a bit changed. */
+enum sim_fate sim_mischief(struct sim *sim, uint8_t *frame, size_t len);
 /* Ends the process of n, as with SIGKILL, and starts it again (unless asleep). */
 void sim_restart(struct sim *sim, struct sim_node *n);
 /* Ends its process until sim_wake. */

@@ -286,11 +286,7 @@ START_TEST(delays_lose_and_double_nothing)
         struct people *p = people_two(seed, true, &a, &b);
         p->sim.fate = delay;
         p->sim.fate_ctx = &delayed;
-        for (unsigned i = 0; i < 10; i++) {
-            people_say(p, a, b, "a ", i);
-            people_say(p, b, a, "b ", i);
-            sim_settle(&p->sim, sim_random(&p->sim, MINUTE));
-        }
+        people_chat(p, a, b, 10, MINUTE);
         sim_settle(&p->sim, HOUR);
         p->sim.fate = NULL;
         people_quiet(p, 2 * (uint64_t)DAY);
@@ -344,11 +340,7 @@ START_TEST(swapped_requests_and_answers_lose_and_double_nothing)
         s = (struct swap){.kind = kinds[i]};
         p->sim.fate = exchange;
         p->sim.fate_ctx = &s;
-        for (unsigned k = 0; k < 10; k++) {
-            people_say(p, a, b, "a ", k);
-            people_say(p, b, a, "b ", k);
-            sim_settle(&p->sim, sim_random(&p->sim, MINUTE));
-        }
+        people_chat(p, a, b, 10, MINUTE);
         ck_assert_uint_gt(s.swapped, 5);
         p->sim.fate = NULL;
         people_quiet(p, 2 * (uint64_t)DAY);
@@ -367,17 +359,7 @@ static enum sim_fate lie(void *ctx, struct sim *sim, const struct sim_node *from
     if ((!from->relay && !to->relay) || sim_random(sim, 8) != 0) {
         return SIM_PASS;
     }
-    switch (sim_random(sim, 4)) {
-    case 0:
-        return SIM_CUT;
-    case 1:
-        return SIM_TWICE;
-    case 2:
-        return SIM_DROP;
-    default:
-        p[sim_random(sim, len)] ^= (uint8_t)(1U << sim_random(sim, 8));
-        return SIM_PASS;
-    }
+    return sim_mischief(sim, p, len);
 }
 
 START_TEST(relays_that_lie_lose_nothing_for_good_and_double_nothing)
@@ -387,11 +369,7 @@ START_TEST(relays_that_lie_lose_nothing_for_good_and_double_nothing)
         struct person *b;
         struct people *p = people_two(seed, true, &a, &b);
         p->sim.fate = lie;
-        for (unsigned i = 0; i < 15; i++) {
-            people_say(p, a, b, "a ", i);
-            people_say(p, b, a, "b ", i);
-            sim_settle(&p->sim, sim_random(&p->sim, 5000));
-        }
+        people_chat(p, a, b, 15, 5000);
         p->sim.fate = NULL;
         people_quiet(p, 3 * (uint64_t)DAY);
         ck_assert_uint_eq(people_messages(p, b, a, "received", NULL), 15);
@@ -632,11 +610,7 @@ START_TEST(crashes_lose_and_double_nothing)
     struct person *b;
     struct people *p = people_two(113, true, &a, &b);
     p->sim.crash_one_in = 10;
-    for (unsigned i = 0; i < 20; i++) {
-        people_say(p, a, b, "a ", i);
-        people_say(p, b, a, "b ", i);
-        sim_settle(&p->sim, sim_random(&p->sim, 5000));
-    }
+    people_chat(p, a, b, 20, 5000);
     p->sim.crash_one_in = 0;
     people_quiet(p, 2 * (uint64_t)DAY);
     heard(p, a, b, 20);

@@ -135,17 +135,7 @@ static enum sim_fate lie(void *ctx, struct sim *sim, const struct sim_node *from
     if (from != relay || sim_random(sim, 6) != 0) {
         return SIM_PASS;
     }
-    switch (sim_random(sim, 4)) {
-    case 0:
-        return SIM_CUT;
-    case 1:
-        return SIM_TWICE;
-    case 2:
-        return SIM_DROP;
-    default:
-        p[sim_random(sim, len)] ^= (uint8_t)(1U << sim_random(sim, 8));
-        return SIM_PASS;
-    }
+    return sim_mischief(sim, p, len);
 }
 
 START_TEST(a_relay_that_lies_loses_nothing_for_good_and_doubles_nothing)
@@ -156,11 +146,7 @@ START_TEST(a_relay_that_lies_loses_nothing_for_good_and_doubles_nothing)
         struct people *p = people_two(seed, false, &a, &b);
         p->sim.fate = lie;
         p->sim.fate_ctx = p->relay;
-        for (unsigned i = 0; i < 20; i++) {
-            people_say(p, a, b, "a ", i);
-            people_say(p, b, a, "b ", i);
-            sim_settle(&p->sim, sim_random(&p->sim, 5000));
-        }
+        people_chat(p, a, b, 20, 5000);
         p->sim.fate = NULL;
         /* What was changed under way is lost at the relay: the sender deposits it after a day. */
         people_quiet(p, 3 * (uint64_t)DAY);
