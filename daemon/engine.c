@@ -438,11 +438,20 @@ static void turn(struct engine *e)
     channel_done(&e->channel, &done);
 }
 
-/* First load; tells engine_start how it went. */
+/* First load; tells engine_start how it went. On a disk that others filled meanwhile the ballast is
+ * its room. */
 static bool first_load(struct engine *e)
 {
     struct node_outputs outs = {0};
     enum err err = core_load(e, &outs);
+    if (err == ERR_DISK_FULL) {
+        engine_space_full(&e->space, e->config.db);
+        node_outputs_free(&outs);
+        outs = (struct node_outputs){0};
+        node_free(e->node);
+        e->node = NULL;
+        err = core_load(e, &outs);
+    }
     if (err == ERR_OK) {
         node_identity(e->node, &e->id, e->sk);
     }

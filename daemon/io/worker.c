@@ -216,6 +216,9 @@ static enum err root_again(struct worker_job *job, struct slice passphrase)
         return ERR_OK;
     }
     enum err err = root_open(job, passphrase);
+    if (err == ERR_NO_ACCOUNT) {
+        err = ERR_NOT_NOW; /* its files are being destroyed */
+    }
     if (err == ERR_OK &&
         keyring_account_kind(job->env->home, job->root.account) == KEYRING_KEY_FILE) {
         err = ERR_WRONG_KEY; /* it has none */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -133,18 +134,20 @@ static struct slice wal_key(void)
  * record of the log fits this state and no other. It is gone on error. */
 static enum err state_commit(struct store_lmdb *db)
 {
-    uint8_t row[8];
-    uint64_t number = wal_last(db->wal) + 1;
+    uint8_t row[16];
+    struct wal_state state = {.number = wal_last(db->wal) + 1};
+    bool drawn = getrandom(&state.seed, sizeof state.seed, 0) == (ssize_t)sizeof state.seed;
     struct writer w = writer_of(row, sizeof row);
-    writer_u64(&w, number);
-    enum err err = store_put(&db->store, STORE_META, wal_key(), writer_done(&w));
+    writer_u64(&w, state.number);
+    writer_u64(&w, state.seed);
+    enum err err = drawn ? store_put(&db->store, STORE_META, wal_key(), writer_done(&w)) : ERR_IO;
     if (err != ERR_OK) {
         lmdb_txn_abort(&db->write);
         return err;
     }
     err = lmdb_txn_commit(&db->write);
     if (err == ERR_OK) {
-        wal_restart(db->wal, number);
+        wal_restart(db->wal, state);
     }
     return err;
 }
@@ -300,15 +303,16 @@ static enum err schema_check(struct store_lmdb *db, struct store *store, char wr
     return err;
 }
 
-/* The number of the state that the database is in. */
-static enum err number_get(struct store_lmdb *db, uint64_t *number)
+/* The state that the database is in. */
+static enum err state_get(struct store_lmdb *db, struct wal_state *state)
 {
     struct slice row;
     enum err err = store_get(&db->store, STORE_META, wal_key(), &row);
-    *number = 0;
+    *state = (struct wal_state){.number = 0};
     if (err == ERR_OK) {
         struct reader r = reader_of(row);
-        *number = reader_u64(&r);
+        state->number = reader_u64(&r);
+        state->seed = row.len > 8 ? reader_u64(&r) : 0; /* the first programs had none */
         return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -317,10 +321,10 @@ static enum err number_get(struct store_lmdb *db, uint64_t *number)
 /* Takes over the turns that only the log has. */
 static enum err replay(struct store_lmdb *db)
 {
-    uint64_t number;
-    enum err err = number_get(db, &number);
+    struct wal_state state;
+    enum err err = state_get(db, &state);
     if (err == ERR_OK) {
-        err = wal_read(db->wal, number, &db->replayed);
+        err = wal_read(db->wal, state, &db->replayed);
     }
     return err == ERR_OK ? wal_apply(db->wal, &db->store) : err;
 }

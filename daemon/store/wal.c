@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/store/ahead.h"
@@ -22,6 +23,7 @@ struct wal {
     bool spoilt;            /* a change did not fit into it */
     uint64_t count;         /* of the sealed records */
     uint64_t last;          /* number of the state that the last of them, or a commit, led to */
+    uint64_t seed;          /* with which the checksum of the first of them begins */
     uint64_t sum;           /* checksum of the last of them, with which that of the next begins */
     uint8_t life[WAL_LIFE]; /* random: tells records of this opening from those of others */
 
@@ -100,13 +102,13 @@ size_t wal_bytes(const struct wal *w)
     return w->end;
 }
 
-void wal_restart(struct wal *w, uint64_t number)
+void wal_restart(struct wal *w, struct wal_state state)
 {
     assert(w->at == 0);
-    w->last = number;
+    w->last = state.number;
     w->end = 0;
     w->count = 0;
-    w->sum = 0;
+    w->seed = w->sum = state.seed;
 }
 
 /* --- what a start finds --- */
@@ -119,29 +121,39 @@ static bool direct_refused(int fd)
     return flags >= 0 && (flags & O_DIRECT) != 0 && fcntl(fd, F_SETFL, flags & ~O_DIRECT) == 0;
 }
 
-/* Reads the beginning of the file. *have: bytes, a multiple of WAL_BLOCK. */
-static enum err file_read(struct wal *w, size_t *have)
+/* Bytes of the file's whole blocks, as far as they can be a log's. */
+static enum err file_size(const struct wal *w, size_t *bytes)
 {
-    size_t n = 0;
-    while (w->fd >= 0 && n < WAL_CAPACITY) {
-        ssize_t got = pread(w->fd, w->buf + n, WAL_CAPACITY - n, (off_t)n);
-        if (got < 0 && (errno == EINTR || direct_refused(w->fd))) {
-            continue;
-        }
-        if (got < 0) {
-            return ERR_IO;
-        }
-        size_t whole = (size_t)got / WAL_BLOCK * WAL_BLOCK;
-        if (whole == 0) {
-            break; /* the end, or a block that was cut short */
-        }
-        n += whole; /* O_DIRECT wants that too */
+    struct stat st;
+    *bytes = 0;
+    if (w->fd >= 0 && fstat(w->fd, &st) != 0) {
+        return ERR_IO;
     }
-    *have = n;
+    if (w->fd >= 0) {
+        uint64_t size = (uint64_t)st.st_size < WAL_CAPACITY ? (uint64_t)st.st_size : WAL_CAPACITY;
+        *bytes = (size_t)size / WAL_BLOCK * WAL_BLOCK;
+    }
     return ERR_OK;
 }
 
-enum err wal_read(struct wal *w, uint64_t after, uint64_t *count)
+/* Reads the beginning of the file. *have: bytes, a multiple of WAL_BLOCK. */
+static enum err file_read(struct wal *w, size_t *have)
+{
+    enum err err = file_size(w, have);
+    size_t n = 0;
+    while (err == ERR_OK && n < *have) {
+        ssize_t got = pread(w->fd, w->buf + n, *have - n, (off_t)n);
+        if (got < 0 && (errno == EINTR || direct_refused(w->fd))) {
+            continue;
+        }
+        size_t whole = got > 0 ? (size_t)got / WAL_BLOCK * WAL_BLOCK : 0;
+        err = whole > 0 ? ERR_OK : ERR_IO; /* less than a block would be the end of the log */
+        n += whole;                        /* O_DIRECT wants that too */
+    }
+    return err;
+}
+
+enum err wal_read(struct wal *w, struct wal_state after, uint64_t *count)
 {
     size_t have;
     enum err err = file_read(w, &have);
@@ -165,7 +177,7 @@ enum err wal_read(struct wal *w, uint64_t after, uint64_t *count)
 enum err wal_apply(const struct wal *w, struct store *store)
 {
     uint64_t number = w->last - w->count;
-    uint64_t sum = 0;
+    uint64_t sum = w->seed;
     enum err err = ERR_OK;
     for (size_t at = 0; err == ERR_OK && at < w->end;) {
         struct slice changes =

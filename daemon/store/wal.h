@@ -27,6 +27,13 @@ enum {
 
 struct wal;
 
+/* Of the database: what the first record follows. */
+struct wal_state {
+    uint64_t number; /* each record and each commit takes the next one */
+    uint64_t seed;   /* random, another one for each commit: a copy that is put back, and goes on in
+                        another way, has other records */
+};
+
 /* What is to be written: bytes `from` to `to` of the buffer. */
 struct wal_range {
     size_t from;
@@ -41,8 +48,9 @@ void wal_close(struct wal *w);
 
 /* Takes the records behind state `after` from the file into the buffer, as far as they follow one
  * another without a gap and are whole: what comes after the first that is not was never
- * acknowledged. Before any record is made. Returns how many there are. ERR_IO. */
-enum err wal_read(struct wal *w, uint64_t after, uint64_t *count) PETREL_MUST_USE;
+ * acknowledged. Before any record is made. *count: how many there are. ERR_IO, also when a read
+ * stops before the end of the file. */
+enum err wal_read(struct wal *w, struct wal_state after, uint64_t *count) PETREL_MUST_USE;
 /* Makes the changes of all records in the buffer in *store, the oldest first. ERR_CORRUPT for what
  * this program did not write; else the store's errors. */
 enum err wal_apply(const struct wal *w, struct store *store) PETREL_MUST_USE;
@@ -61,12 +69,12 @@ bool wal_seal(struct wal *w, struct wal_range *range) PETREL_MUST_USE;
  * more, and every later flush gives the same. */
 enum err wal_flush(struct wal *w, struct wal_range range) PETREL_MUST_USE;
 
-/* Number of the state that was reached last: each record and each commit takes the next one. */
+/* Number of the state that was reached last. */
 uint64_t wal_last(const struct wal *w);
 /* Bytes of the records in the buffer. */
 size_t wal_bytes(const struct wal *w);
-/* The database holds all records and was committed as the state with this number: begins again at
- * the start of the file. No flush may be under way. */
-void wal_restart(struct wal *w, uint64_t number);
+/* The database holds all records and was committed as this state: begins again at the start of the
+ * file. No flush may be under way. */
+void wal_restart(struct wal *w, struct wal_state state);
 
 #endif

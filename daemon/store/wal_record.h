@@ -24,7 +24,7 @@ void wal_change_put(struct writer *w, enum store_table t, struct slice key, stru
 void wal_change_del(struct writer *w, enum store_table t, struct slice key);
 
 /* Writes the header of a record before so many bytes of changes, which are in place. before: the
- * checksum of the record before it in the file, 0 for the first. Returns its own. */
+ * checksum of the record before it in the file, for the first the state's seed. Returns its own. */
 uint64_t wal_record_seal(uint8_t *record, size_t changes, uint64_t number,
                          const uint8_t life[static WAL_LIFE], uint64_t before);
 /* The changes of the record that bytes begin with, borrowed, if it is whole, has this number and

@@ -42,7 +42,7 @@ static enum err identity_is_new(const struct node *node, const uint8_t seed[stat
         if (me->keys != NULL && memcmp(me->id.b, id.b, sizeof id.b) == 0) {
             return ERR_EXISTS;
         }
-        if (me->keys == NULL && !me->removing) {
+        if (me->keys == NULL && !me->removed) {
             err = ERR_ACCOUNT_LOCKED;
         }
     }

@@ -87,6 +87,13 @@ enum err host_queue_register(struct relay_host *host, struct turn *turn,
 
 /* --- deposit --- */
 
+/* Where a queue's token key was found. */
+enum looked_at {
+    LOOKED_AT_MEMORY,
+    LOOKED_AT_ROW,
+    LOOKED_FOR_ROW, /* there is none */
+};
+
 /* What the relay has found out about an admitted deposit. */
 struct admitted {
     struct relay_queue *q;
@@ -94,6 +101,8 @@ struct admitted {
     uint8_t hash[32];           /* of the envelope */
     uint64_t until;             /* when the spent row may go */
     unsigned bits;              /* a stamp's */
+    bool short_check;           /* of the token: what was kept fitted */
+    enum looked_at looked;      /* a token's */
 };
 
 /* Comes before the queue is looked up: who has not paid the general price gets the same answer for
@@ -109,13 +118,6 @@ static enum err check_stamp(struct relay_host *host, const struct turn *turn,
     *told = (uint8_t)price_general(PRICE_DEPOSIT);
     return stamp_check(&goal, d->admission.stamp_nonce, *told, turn->env->now_ms);
 }
-
-/* Where a queue's token key was found. */
-enum looked_at {
-    LOOKED_AT_MEMORY,
-    LOOKED_AT_ROW,
-    LOOKED_FOR_ROW, /* there is none */
-};
 
 /* What a deposit's token is checked with. */
 struct door {
@@ -172,7 +174,7 @@ static enum err refuse_alike(struct relay_host *host, struct turn *turn, const s
 }
 
 static enum err check_token(struct relay_host *host, struct turn *turn,
-                            const struct queue_deposit *d, uint64_t *until)
+                            const struct queue_deposit *d, struct admitted *a)
 {
     struct door door;
     uint32_t epoch = 0;
@@ -180,13 +182,15 @@ static enum err check_token(struct relay_host *host, struct turn *turn,
     if (err != ERR_OK) {
         return err;
     }
+    bool was_kept = door.kept->there && door.kept->epoch == token_epoch(turn->env->now_ms);
     err =
         token_check(&door.k, door.kept, &d->queue, turn->env->now_ms, &d->admission.token, &epoch);
     bool known = door.known;
-    enum looked_at looked = door.looked;
+    a->looked = door.looked;
+    a->short_check = was_kept && epoch == door.kept->epoch;
     secret_wipe(&door, sizeof door);
-    *until = token_epoch_over(epoch);
-    return known && err == ERR_OK ? ERR_OK : refuse_alike(host, turn, &d->queue, looked);
+    a->until = token_epoch_over(epoch);
+    return known && err == ERR_OK ? ERR_OK : refuse_alike(host, turn, &d->queue, a->looked);
 }
 
 static enum err admit(struct relay_host *host, struct turn *turn, const struct queue_deposit *d,
@@ -195,8 +199,8 @@ static enum err admit(struct relay_host *host, struct turn *turn, const struct q
     prim_blake2b(a->hash, sizeof a->hash, slice_of(NULL, 0), "", &d->envelope, 1);
     const uint8_t *nonce = d->admission.stamp ? a->hash + ITEM_HASH : d->admission.token.b;
     memcpy(a->nonce, nonce, sizeof a->nonce);
-    enum err err = d->admission.stamp ? check_stamp(host, turn, d, a, told)
-                                      : check_token(host, turn, d, &a->until);
+    enum err err =
+        d->admission.stamp ? check_stamp(host, turn, d, a, told) : check_token(host, turn, d, a);
     if (err != ERR_OK) {
         return err;
     }
@@ -241,9 +245,23 @@ static enum err find_spent(struct relay_host *host, struct turn *turn, const str
     }
 }
 
+/* A voided token is one that never was, and its refusal no quicker. */
+static enum err refuse_void(struct relay_host *host, struct turn *turn,
+                            const struct queue_deposit *d, const struct admitted *a)
+{
+    if (d->admission.stamp) {
+        return ERR_BAD_TOKEN;
+    }
+    if (a->short_check) {
+        token_check_rest(&a->q->k, &d->queue, turn->env->now_ms, &d->admission.token);
+    }
+    return refuse_alike(host, turn, &d->queue, a->looked);
+}
+
 /* Whether the nonce was used before: ERR_NOT_FOUND if not, ERR_OK with what became of it if it
- * was for the same bytes, else ERR_TOKEN_SPENT. A voided token is one that never was. */
-static enum err check_spent(struct relay_host *host, struct turn *turn, const struct admitted *a,
+ * was for the same bytes, else ERR_TOKEN_SPENT. */
+static enum err check_spent(struct relay_host *host, struct turn *turn,
+                            const struct queue_deposit *d, const struct admitted *a,
                             enum queue_outcome *outcome, uint64_t *until)
 {
     struct item_row row;
@@ -253,7 +271,7 @@ static enum err check_spent(struct relay_host *host, struct turn *turn, const st
         return err;
     }
     if (row.state == ITEM_VOID) {
-        return ERR_BAD_TOKEN;
+        return refuse_void(host, turn, d, a);
     }
     *outcome = row.state == ITEM_PUSHED ? QUEUE_PUSHED : QUEUE_STORED;
     return memcmp(row.hash, a->hash, sizeof row.hash) == 0
@@ -402,7 +420,7 @@ static enum err deposit(struct relay_host *host, struct turn *turn, const struct
     if (err != ERR_OK) {
         return err;
     }
-    err = check_spent(host, turn, &a, &rep->outcome, &until);
+    err = check_spent(host, turn, d, &a, &rep->outcome, &until);
     if (err == ERR_OK && rep->outcome == QUEUE_STORED) {
         return host_receipt_promise(host, turn, peer, &d->queue, a.hash, until);
     }

@@ -138,16 +138,10 @@ static bool token_fits(const struct token_kept *kept, const struct sign_pk *targ
     return fits;
 }
 
-enum err token_check(const struct token_key *k, struct token_kept *kept,
-                     const struct sign_pk *target, uint64_t now_ms, const struct token *token,
-                     uint32_t *epoch)
+static enum err check_anew(const struct token_key *k, struct token_kept *kept,
+                           const struct sign_pk *target, uint32_t now, const struct token *token,
+                           uint32_t *epoch)
 {
-    uint32_t now = token_epoch(now_ms);
-    /* Also where nothing is kept: a token that is wrong makes the same work for every target. */
-    if (token_fits(kept, target, token) && kept->there && kept->epoch == now) {
-        *epoch = now;
-        return ERR_OK;
-    }
     struct token_kept both[2];
     token_derive(&both[0], k, now);
     token_derive(&both[1], k, now > 0 ? now - 1 : 0);
@@ -161,4 +155,26 @@ enum err token_check(const struct token_key *k, struct token_kept *kept,
     }
     secret_wipe(both, sizeof both);
     return is_now || is_before ? ERR_OK : ERR_BAD_TOKEN;
+}
+
+enum err token_check(const struct token_key *k, struct token_kept *kept,
+                     const struct sign_pk *target, uint64_t now_ms, const struct token *token,
+                     uint32_t *epoch)
+{
+    uint32_t now = token_epoch(now_ms);
+    /* Also where nothing is kept: a token that is wrong makes the same work for every target. */
+    if (token_fits(kept, target, token) && kept->there && kept->epoch == now) {
+        *epoch = now;
+        return ERR_OK;
+    }
+    return check_anew(k, kept, target, now, token, epoch);
+}
+
+void token_check_rest(const struct token_key *k, const struct sign_pk *target, uint64_t now_ms,
+                      const struct token *token)
+{
+    struct token_kept kept = {.there = false};
+    uint32_t epoch;
+    (void)check_anew(k, &kept, target, token_epoch(now_ms), token, &epoch);
+    secret_wipe(&kept, sizeof kept);
 }

@@ -2,7 +2,7 @@
  *
  * fail_disk: for LD_PRELOAD under a daemon. While the file $PETREL_FAIL_LOG is there, its
  * write-ahead log cannot be written. When the file $PETREL_FAIL_COMMIT is there, the next flush of
- * its database fails, and the file goes.
+ * its database fails, and the file goes; when $PETREL_FULL_COMMIT is, as on a full disk.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -59,13 +59,22 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
     return pwrite64(fd, bytes, len, at);
 }
 
+/* Whether the file that a variable names was there; it is not any more. */
+static bool take(const char *variable)
+{
+    const char *file = getenv(variable);
+    return file != NULL && unlink(file) == 0;
+}
+
 int fdatasync(int fd)
 {
     static flush *real;
-    const char *file = getenv("PETREL_FAIL_COMMIT");
-    if (file != NULL && is_file(fd, "/data.mdb") && unlink(file) == 0) {
-        errno = EIO;
-        return -1;
+    if (is_file(fd, "/data.mdb")) {
+        int e = take("PETREL_FAIL_COMMIT") ? EIO : take("PETREL_FULL_COMMIT") ? ENOSPC : 0;
+        if (e != 0) {
+            errno = e;
+            return -1;
+        }
     }
     if (real == NULL) {
         *(void **)&real = next("fdatasync");

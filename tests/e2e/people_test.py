@@ -687,12 +687,16 @@ def a_repeated_call_changes_nothing(w):
                   Raw(alice.home).call("invite.create", {"client_id": cid[::-1]})[3], link)
 
 
-def relay_with_a_bad_disk(w, **switches):
-    """A relay whose disk fails while (or once, when) the file of a switch is there; two members, the
-    second of whom sleeps."""
+def bad_disk(w, **switches):
+    """The environment of a daemon whose disk fails while (or once, when) the file of a switch is
+    there."""
     library = pathlib.Path(w.options.tools) / "libe2e_fail_disk.so"
-    relay = w.person("relay", relay=True, environment={
-        **preloaded(library), **{name: str(path) for name, path in switches.items()}})
+    return {**preloaded(library), **{name: str(path) for name, path in switches.items()}}
+
+
+def relay_with_a_bad_disk(w, **switches):
+    """A relay, and two members, the second of whom sleeps."""
+    relay = w.person("relay", relay=True, environment=bad_disk(w, **switches))
     alice, bob = (w.person(name).create(relay) for name in ("alice", "bob"))
     alice.meet(bob)
     alice.delivered(alice.send(bob, "before"))
@@ -739,6 +743,25 @@ def a_commit_that_fails_takes_no_acknowledged_message_with_it(w):
     all_arrive(w, alice, bob, ["before", *sent])
 
 
+def a_start_on_a_full_disk_gives_the_ballast_up_for_what_the_core_writes(w):
+    """The relay comes up a month later, and sweeps what has expired before anything else."""
+    full = w.folder / "the disk is full"
+    relay, alice, bob = relay_with_a_bad_disk(w, PETREL_FULL_COMMIT=full)
+    for i in range(10):
+        alice.event_of("message.at-relay", message=alice.send(bob, f"text {i}"))
+    alice.terminate()
+    relay.terminate()
+    full.touch()
+    shifted = w.shifted(40 * DAY)
+    relay.environment = {**shifted, **bad_disk(w, PETREL_FULL_COMMIT=full)}
+    relay.environment["LD_PRELOAD"] += " " + shifted["LD_PRELOAD"]
+    relay.start()
+    w.checks.same("its commit failed once", full.exists(), False)
+    w.checks.same("and not in a turn", relay.log.read_text().count("turn failed"), 0)
+    ballast = relay.home / "db" / "ballast"
+    until("the ballast is there again", lambda: relay.status()["relay"] and ballast.exists())
+
+
 STORIES = [adding_by_id_goes_through_ones_own_relay,
            what_a_relay_signed_for_is_listed_until_it_arrives,
            a_relay_passes_on_what_its_policy_allows,
@@ -751,7 +774,8 @@ STORIES = [adding_by_id_goes_through_ones_own_relay,
            a_newer_schema_is_refused_and_left_alone, the_configuration_is_checked,
            the_service_manager_is_told, wrong_calls_have_names, a_repeated_call_changes_nothing,
            a_log_that_cannot_be_written_is_told_and_loses_nothing,
-           a_commit_that_fails_takes_no_acknowledged_message_with_it]
+           a_commit_that_fails_takes_no_acknowledged_message_with_it,
+           a_start_on_a_full_disk_gives_the_ballast_up_for_what_the_core_writes]
 
 
 def options_of(parser):

@@ -87,6 +87,13 @@ static bool gone(struct people *p, void *ctx)
     return account_find(who->n->node, who->account) == NULL;
 }
 
+static bool none_left(struct people *p, void *ctx)
+{
+    struct sim_node *n = ctx;
+    (void)p;
+    return n->node->accounts == NULL;
+}
+
 static enum err remove_account(struct people *p, struct person *who, bool now)
 {
     uint8_t bytes[16];
@@ -259,8 +266,13 @@ START_TEST(no_identity_is_there_twice)
                   ERR_ACCOUNT_LOCKED);
     ck_assert_ok(people_call(p, a->n, "account.unlock", NULL));
     ck_assert_err(sim_call(&p->sim, a->n, "account.create", 2, writer_done(&w)), ERR_EXISTS);
-    ck_assert_ok(remove_account(p, a, true));
-    ck_assert(people_until(p, gone, a, HOUR));
+    /* Nor while it waits for its relay to hear that it goes: until then it can be unlocked. */
+    sim_sleep(&p->sim, a->relay);
+    ck_assert_ok(remove_account(p, a, false));
+    sim_restart(&p->sim, a->n);
+    ck_assert_err(sim_call(&p->sim, a->n, "account.create", 2, writer_done(&w)),
+                  ERR_ACCOUNT_LOCKED);
+    ck_assert(people_until(p, none_left, a->n, 3 * (uint64_t)DAY));
     ck_assert_ok(sim_call(&p->sim, a->n, "account.create", 2, writer_done(&w)));
     people_free(p);
 }

@@ -231,6 +231,18 @@ START_TEST(an_aborted_turn_takes_no_logged_one_with_it)
 }
 END_TEST
 
+/* The number of the database's state. */
+static uint64_t state(struct store_lmdb *db)
+{
+    struct store s = begin(db);
+    struct slice row;
+    ck_assert_ok(store_get(&s, STORE_META, unit_str("wal"), &row));
+    struct reader r = reader_of(row);
+    uint64_t number = reader_u64(&r);
+    store_lmdb_abort(db);
+    return number;
+}
+
 START_TEST(a_log_fits_the_database_that_it_was_written_for_and_no_other)
 {
     char dir[TMPDIR_PATH];
@@ -258,6 +270,42 @@ START_TEST(a_log_fits_the_database_that_it_was_written_for_and_no_other)
     ck_assert_int_eq(unlink(path), 0); /* or a new database is made beside it */
     db = open_db(dir, MAP_BYTES);
     ck_assert_uint_eq(store_lmdb_replayed(db), 0);
+    ck_assert(!readers_see(db, "logged"));
+    store_lmdb_close(db);
+    tmpdir_remove(dir);
+}
+END_TEST
+
+/* The numbers fit, and what was done since was something else. */
+START_TEST(a_log_does_not_fit_a_copy_that_went_on_in_another_way)
+{
+    char dir[TMPDIR_PATH];
+    char old[TMPDIR_PATH + 16];
+    char path[TMPDIR_PATH + 16];
+    tmpdir_make(dir);
+    snprintf(old, sizeof old, "%s/old.mdb", dir);
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    struct store_lmdb *db = open_db(dir, MAP_BYTES);
+    ck_assert_ok(store_lmdb_copy(db, "old.mdb"));
+    struct store s = begin(db);
+    put_row(&s, "committed");
+    commit(db);
+    s = begin(db);
+    put_row(&s, "logged");
+    keep_in_log(db);
+    uint64_t logged = state(db);
+    store_lmdb_close(db);
+
+    ck_assert_int_eq(rename(old, path), 0);
+    db = open_db(dir, MAP_BYTES);
+    s = begin(db);
+    put_row(&s, "another");
+    commit(db);
+    ck_assert_uint_eq(state(db), logged);
+    store_lmdb_close(db);
+    db = open_db(dir, MAP_BYTES);
+    ck_assert_uint_eq(store_lmdb_replayed(db), 0);
+    ck_assert(readers_see(db, "another"));
     ck_assert(!readers_see(db, "logged"));
     store_lmdb_close(db);
     tmpdir_remove(dir);
@@ -302,18 +350,6 @@ START_TEST(many_rows_split_and_merge_pages_like_the_memory_store)
     tmpdir_remove(dir);
 }
 END_TEST
-
-/* The number of the database's state. */
-static uint64_t state(struct store_lmdb *db)
-{
-    struct store s = begin(db);
-    struct slice row;
-    ck_assert_ok(store_get(&s, STORE_META, unit_str("wal"), &row));
-    struct reader r = reader_of(row);
-    uint64_t number = reader_u64(&r);
-    store_lmdb_abort(db);
-    return number;
-}
 
 START_TEST(a_turn_or_a_start_that_wrote_nothing_commits_nothing)
 {
@@ -758,6 +794,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_logged_turn_is_seen_by_turns_at_once_and_by_readers_after_a_commit);
     tcase_add_test(tc, an_aborted_turn_takes_no_logged_one_with_it);
     tcase_add_test(tc, a_log_fits_the_database_that_it_was_written_for_and_no_other);
+    tcase_add_test(tc, a_log_does_not_fit_a_copy_that_went_on_in_another_way);
     tcase_add_test(tc, many_rows_split_and_merge_pages_like_the_memory_store);
     tcase_add_test(tc, a_turn_or_a_start_that_wrote_nothing_commits_nothing);
     tcase_add_test(tc, append_refuses_a_key_that_is_not_the_largest);

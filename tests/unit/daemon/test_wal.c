@@ -20,11 +20,13 @@ enum {
 static char DIR[TMPDIR_PATH];
 static char PATH[TMPDIR_PATH + 8];
 static struct wal *W;
+static uint64_t SEED; /* of the database's state */
 
 static void set_up(void)
 {
     tmpdir_make(DIR);
     snprintf(PATH, sizeof PATH, "%s/wal", DIR);
+    SEED = 0;
     ck_assert_ok(wal_open(&W, DIR));
 }
 
@@ -40,7 +42,7 @@ static uint64_t reopen(uint64_t after)
     uint64_t count = 0;
     wal_close(W);
     ck_assert_ok(wal_open(&W, DIR));
-    ck_assert_ok(wal_read(W, after, &count));
+    ck_assert_ok(wal_read(W, (struct wal_state){.number = after, .seed = SEED}, &count));
     ck_assert_uint_eq(wal_last(W), after + count);
     return count;
 }
@@ -116,7 +118,8 @@ START_TEST(a_record_that_the_database_has_is_left)
     ck_assert_ok(wal_flush(W, turn(1)));
     ck_assert_uint_eq(wal_last(W), 1);
     ck_assert_uint_gt(wal_bytes(W), 0);
-    wal_restart(W, 2); /* the database has turn 1, as state 2 */
+    wal_restart(
+        W, (struct wal_state){.number = 2, .seed = SEED}); /* the database has turn 1, as state 2 */
     ck_assert_uint_eq(wal_bytes(W), 0);
     ck_assert_uint_eq(wal_last(W), 2);
     struct wal_range second = turn(2);
@@ -127,6 +130,26 @@ START_TEST(a_record_that_the_database_has_is_left)
     ck_assert_uint_eq(reopen(2), 1);
     ck_assert_uint_eq(reopen(1), 0); /* it follows state 2 and no other */
     ck_assert_uint_eq(reopen(3), 0);
+    tear_down();
+}
+END_TEST
+
+/* Another database may have come to a state of the same number. */
+START_TEST(a_record_that_follows_another_seed_is_left)
+{
+    uint64_t none;
+    set_up();
+    SEED = 5;
+    ck_assert_ok(wal_read(W, (struct wal_state){.number = 7, .seed = SEED}, &none));
+    ck_assert_uint_eq(none, 0);
+    ck_assert_ok(wal_flush(W, turn(1)));
+    ck_assert_ok(wal_flush(W, turn(2)));
+    ck_assert_uint_eq(reopen(7), 2);
+    check_state(2);
+    SEED = 6;
+    ck_assert_uint_eq(reopen(7), 0);
+    SEED = 5;
+    ck_assert_uint_eq(reopen(7), 2);
     tear_down();
 }
 END_TEST
@@ -358,6 +381,7 @@ static void add(TCase *tc)
 {
     tcase_add_test(tc, what_was_flushed_is_found_and_nothing_else);
     tcase_add_test(tc, a_record_that_the_database_has_is_left);
+    tcase_add_test(tc, a_record_that_follows_another_seed_is_left);
     tcase_add_test(tc, a_file_that_was_cut_gives_the_turns_before_the_cut);
     tcase_add_test(tc, a_sector_that_never_reached_the_disk_ends_the_log_there);
     tcase_add_test(tc, a_record_of_an_earlier_life_never_follows_a_new_one);

@@ -314,6 +314,23 @@ START_TEST(a_deposit_is_refused_with_the_same_work_whatever_there_is)
 }
 END_TEST
 
+/* A voided token has a right tag; but for one look at the index more its refusal is as another's.
+ */
+START_TEST(a_voided_token_is_refused_with_no_less_work)
+{
+    ck_assert_ok(rig_void(&R, QUEUE_READ, 77, 1));
+    for (unsigned i = 0; i < 2; i++) { /* with nothing kept, and with the epoch's key */
+        struct work forged =
+            work_of(RELAY_QUEUE_DEPOSIT, deposit_of(QUEUE_READ, FORGED), ERR_BAD_TOKEN);
+        struct work voided =
+            work_of(RELAY_QUEUE_DEPOSIT, deposit_of(QUEUE_READ, GOOD), ERR_BAD_TOKEN);
+        ck_assert_uint_eq(voided.store[GET][STORE_QUEUE_INDEX], 1);
+        voided.store[GET][STORE_QUEUE_INDEX] = 0;
+        same_work(&voided, &forged, "voided");
+    }
+}
+END_TEST
+
 /* That something was kept shows in a good deposit. */
 START_TEST(a_good_deposit_costs_less_where_one_came_before)
 {
@@ -434,6 +451,7 @@ static void add(TCase *tc)
 {
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, a_deposit_is_refused_with_the_same_work_whatever_there_is);
+    tcase_add_test(tc, a_voided_token_is_refused_with_no_less_work);
     tcase_add_test(tc, a_good_deposit_costs_less_where_one_came_before);
     tcase_add_test(tc, a_pop_is_refused_with_the_same_work_whatever_there_is);
     tcase_add_test(tc, a_stamp_below_the_general_price_is_refused_before_anything_is_looked_up);
