@@ -243,14 +243,12 @@ static uint64_t state(struct store_lmdb *db)
     return number;
 }
 
-START_TEST(a_log_fits_the_database_that_it_was_written_for_and_no_other)
+/* A row is committed and another one logged; then somebody puts a copy from before both back as
+ * data, and leaves the log. Gives the number of the state that the log follows. */
+static uint64_t log_and_put_back(const char *dir, const char *data)
 {
-    char dir[TMPDIR_PATH];
     char old[TMPDIR_PATH + 16];
-    char path[TMPDIR_PATH + 16];
-    tmpdir_make(dir);
     snprintf(old, sizeof old, "%s/old.mdb", dir);
-    snprintf(path, sizeof path, "%s/data.mdb", dir);
     struct store_lmdb *db = open_db(dir, MAP_BYTES);
     ck_assert_ok(store_lmdb_copy(db, "old.mdb"));
     struct store s = begin(db);
@@ -259,10 +257,20 @@ START_TEST(a_log_fits_the_database_that_it_was_written_for_and_no_other)
     s = begin(db);
     put_row(&s, "logged");
     keep_in_log(db);
+    uint64_t logged = state(db);
     store_lmdb_close(db);
+    ck_assert_int_eq(rename(old, data), 0);
+    return logged;
+}
 
-    ck_assert_int_eq(rename(old, path), 0); /* somebody puts the copy back, and leaves the log */
-    db = open_db(dir, MAP_BYTES);
+START_TEST(a_log_fits_the_database_that_it_was_written_for_and_no_other)
+{
+    char dir[TMPDIR_PATH];
+    char path[TMPDIR_PATH + 16];
+    tmpdir_make(dir);
+    snprintf(path, sizeof path, "%s/data.mdb", dir);
+    (void)log_and_put_back(dir, path);
+    struct store_lmdb *db = open_db(dir, MAP_BYTES);
     ck_assert_uint_eq(store_lmdb_replayed(db), 0);
     ck_assert(!readers_see(db, "committed"));
     ck_assert(!readers_see(db, "logged"));
@@ -280,25 +288,12 @@ END_TEST
 START_TEST(a_log_does_not_fit_a_copy_that_went_on_in_another_way)
 {
     char dir[TMPDIR_PATH];
-    char old[TMPDIR_PATH + 16];
     char path[TMPDIR_PATH + 16];
     tmpdir_make(dir);
-    snprintf(old, sizeof old, "%s/old.mdb", dir);
     snprintf(path, sizeof path, "%s/data.mdb", dir);
+    uint64_t logged = log_and_put_back(dir, path);
     struct store_lmdb *db = open_db(dir, MAP_BYTES);
-    ck_assert_ok(store_lmdb_copy(db, "old.mdb"));
     struct store s = begin(db);
-    put_row(&s, "committed");
-    commit(db);
-    s = begin(db);
-    put_row(&s, "logged");
-    keep_in_log(db);
-    uint64_t logged = state(db);
-    store_lmdb_close(db);
-
-    ck_assert_int_eq(rename(old, path), 0);
-    db = open_db(dir, MAP_BYTES);
-    s = begin(db);
     put_row(&s, "another");
     commit(db);
     ck_assert_uint_eq(state(db), logged);
