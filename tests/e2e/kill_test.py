@@ -16,6 +16,9 @@ a turn of the victim that is open and still is after a drawn time of at most INT
 are short, and blind kills alone would seldom hit one). Whether a kill hit an open turn is read after it, in both
 cases, from the killed process's lock file; one that is over but not yet on disk counts as open. The
 verdict prints both kinds apart. The seed repeats the choices, not the scheduling.
+
+Some start must find turns that were in a daemon's log alone. When none of the kills came at such a
+moment, the relay is killed in further bursts until one did, at most MORE times.
 """
 import argparse
 import collections
@@ -36,6 +39,8 @@ from lib.node import Died, Node  # noqa: E402
 
 AFTER_S = 0.02  # a kill comes at most this long after a reply that was drawn
 INTO_S = 0.0002  # an aimed one at most this long after a turn was seen to be open
+MORE = 20
+BURST = 16  # messages each way in a further burst
 AIM_S = 0.5  # and an open turn is waited for at most this long
 
 
@@ -205,9 +210,19 @@ class Story:
             there = self.share(messages, k, rounds + 1)
             back = self.share(answers, k, rounds + 1)
             victim = self.random.choice(self.nodes) if k < rounds else None
-            self.round(list(self.texts("alice", *there)), list(self.texts("bob", *back)), victim)
-            for node in self.nodes:
-                node.must_live()
+            self.burst(there, back, victim)
+        for k in range(MORE):
+            if not rounds or any(self.replayed().values()):
+                return
+            self.burst((messages + BURST * k, BURST), (answers + BURST * k, BURST), self.relay)
+
+    def burst(self, there, back, victim):
+        self.round(list(self.texts("alice", *there)), list(self.texts("bob", *back)), victim)
+        for node in self.nodes:
+            node.must_live()
+
+    def replayed(self):
+        return {node.name: node.replayed() for node in self.nodes}
 
     @staticmethod
     def share(total, k, parts):
@@ -257,7 +272,7 @@ class Story:
         share = hits / kills if kills else 0.0
         print(f"kills: {kills} {dict(self.kills)}; open turn: {hits} {dict(self.open_turns)}, "
               f"{100 * share:.0f} %; after the last reply of a burst: {self.idle}")
-        replayed = {node.name: node.replayed() for node in self.nodes}
+        replayed = self.replayed()
         print(f"turns that starts took from the log: {replayed}")
         if not any(replayed.values()):
             raise Failure("no start found a turn that was in the log alone")
