@@ -77,7 +77,7 @@ enum err_class {
     X(EXISTS, 308, STATE, "already-exists", "it exists already")                                   \
     X(BACKPRESSURE, 309, STATE, "busy", "too much is under way; try again")                        \
     X(UNKNOWN_REQUEST, 310, STATE, "unknown-request", "no such contact request")                   \
-    X(INVITE_USED, 311, STATE, "invite-used", "this invitation was used before")                   \
+    X(INVITE_USED, 311, STATE, "invite-used", "somebody else used this invitation")                \
     X(AMBIGUOUS, 312, STATE, "ambiguous", "more than one fits")                                    \
     X(NOT_RELAY, 313, STATE, "not-a-relay", "this node does not act as a relay")                   \
     X(EVENTS_TRIMMED, 314, STATE, "events-trimmed", "events before this cursor are gone")          \

@@ -230,7 +230,7 @@
     EVENT("session.reset", "contact: the other side was restored; a new session began")            \
     EVENT("request.received", "contact, text: somebody asks to be a contact")                      \
     EVENT("contact.accepted", "contact: the other side answered; messages flow")                   \
-    EVENT("contact.failed", "contact, error: could not be found or reached, and why")              \
+    EVENT("contact.failed", "contact, error: what is wrong with it or its invitation")             \
     EVENT("invite.misused", "a used invitation was presented again")                               \
     EVENT("relay.ready", "relay: queue and key bundle are in place")                               \
     EVENT("relay.left",                                                                            \

@@ -140,6 +140,7 @@ static enum err invited_again(struct call *c, struct contact_row *row,
         return contact_row_put(c->step, c->me->keys, row);
     }
     row->invite = link->invite;
+    row->alarmed = 0;
     enum err err = contact_restart(c->me, c->step, work, row);
     row->pop_token = link->pop_token;
     if (err == ERR_OK) {

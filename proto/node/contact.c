@@ -172,10 +172,11 @@ static enum err contact_event(struct account *me, struct step *step, const struc
     return event_commit(step, me->keys, &event);
 }
 
-/* "You are a contact": the answer to a request, and a word that says nothing to one. */
-static enum err say_accepted(struct account *me, struct step *step, uint32_t number)
+/* Content without a body, for the node of a contact. Each says "you are a contact" to who asked,
+ * and CONTENT_ACCEPT nothing to who is one. */
+static enum err say(struct account *me, struct step *step, uint32_t number, enum content_type type)
 {
-    struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
+    struct content content = {.type = type, .sent_ms = step_now(step)};
     env_random(step->turn->env, content.id, sizeof content.id);
     struct writer w = step_writer(step, CONTENT_OVERHEAD);
     uint64_t order;
@@ -193,7 +194,7 @@ enum err contact_announce(struct account *me, struct step *step)
         err = contact_row_next(step, me->keys, row.number, &row);
         if (err == ERR_OK && row.state == CONTACT_ACCEPTED && row.told != route.mark &&
             contact_row_slot(&row) >= 0) {
-            err = say_accepted(me, step, row.number);
+            err = say(me, step, row.number, CONTENT_ACCEPT);
         }
         arena_rewind(step->turn->arena, at);
     }
@@ -203,12 +204,28 @@ enum err contact_announce(struct account *me, struct step *step)
 enum err contact_accept(struct account *me, struct step *step, struct contact_row *row)
 {
     bool news = row->state != CONTACT_ACCEPTED;
+    enum content_type answer = row->untold != 0 ? CONTENT_INVITE_USED : CONTENT_ACCEPT;
     row->state = CONTACT_ACCEPTED;
+    row->untold = 0;
     enum err err = contact_row_put(step, me->keys, row);
     if (err == ERR_OK && news) {
         err = contact_event(me, step, row, "contact.accepted", ERR_OK);
     }
-    return err == ERR_OK ? say_accepted(me, step, row->number) : err;
+    return err == ERR_OK ? say(me, step, row->number, answer) : err;
+}
+
+enum err contact_tell_used(struct account *me, struct step *step, uint32_t number)
+{
+    struct contact_row row;
+    enum err err = contact_row_get(step, me->keys, number, &row);
+    if (err == ERR_OK && row.state == CONTACT_ACCEPTED) {
+        err = say(me, step, number, CONTENT_INVITE_USED);
+    } else if (err == ERR_OK) {
+        row.untold = 1;
+        err = contact_row_put(step, me->keys, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
 }
 
 enum err contact_requests(struct account *me, struct step *step, uint64_t *count)
@@ -229,6 +246,16 @@ enum err contact_alarm(struct account *me, struct step *step, const struct conta
                        enum err trouble)
 {
     return contact_event(me, step, row, "contact.failed", trouble);
+}
+
+enum err contact_invite_alarm(struct account *me, struct step *step, struct contact_row *row)
+{
+    if (row->invite.len == 0 || row->alarmed != 0) {
+        return ERR_OK;
+    }
+    row->alarmed = 1;
+    enum err err = contact_row_put(step, me->keys, row);
+    return err == ERR_OK ? contact_alarm(me, step, row, ERR_INVITE_USED) : err;
 }
 
 enum err contact_failed(struct account *me, struct step *step, struct work *work,

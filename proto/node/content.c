@@ -19,9 +19,15 @@ static size_t text_max(uint32_t type)
     return type == CONTENT_TEXT ? LIMIT_TEXT : LIMIT_REQUEST_TEXT;
 }
 
+/* Types that say all there is to say. */
+static bool is_bare(uint32_t type)
+{
+    return type == CONTENT_ACCEPT || type == CONTENT_INVITE_USED;
+}
+
 bool content_known(uint32_t type)
 {
-    return is_text(type) || type == CONTENT_ACCEPT;
+    return is_text(type) || is_bare(type);
 }
 
 /* Whether body is exactly one value in form, or nothing. */
@@ -41,7 +47,7 @@ static enum err check(const struct content *c)
         return ERR_ARGUMENT;
     }
     if (!is_text(c->type)) {
-        bool fits = c->text.len == 0 && (c->type != CONTENT_ACCEPT || c->body.len == 0);
+        bool fits = c->text.len == 0 && (!is_bare(c->type) || c->body.len == 0);
         return fits && body_valid(c->body) ? ERR_OK : ERR_ARGUMENT;
     }
     if (c->text.len > text_max(c->type)) {
@@ -120,7 +126,7 @@ static void read_body(struct reader *r, struct content *out)
 {
     if (is_text(out->type)) {
         out->text = pack_read_str(r, text_max(out->type));
-    } else if (out->type == CONTENT_ACCEPT) {
+    } else if (is_bare(out->type)) {
         reader_fail(r, ERR_MALFORMED);
     } else {
         out->body = read_value(r);

@@ -31,8 +31,9 @@ enum content_type {
     CONTENT_GROUP = 12,
     CONTENT_CALL = 13,
     /* From 64 on: between the nodes, never shown in a history. */
-    CONTENT_REQUEST = 64, /* body: str, 0 .. LIMIT_REQUEST_TEXT bytes: may I be a contact? */
-    CONTENT_ACCEPT = 65,  /* no body: you are one */
+    CONTENT_REQUEST = 64,     /* body: str, 0 .. LIMIT_REQUEST_TEXT bytes: may I be a contact? */
+    CONTENT_ACCEPT = 65,      /* no body: you are one */
+    CONTENT_INVITE_USED = 66, /* no body: your invitation was used by somebody else as well */
     CONTENT_TYPE_MAX = 65535,
 };
 

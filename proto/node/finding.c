@@ -296,10 +296,10 @@ static enum err invite_used(struct account *me, struct step *step, struct work *
     enum err err = token_row_take(step, me->keys, row->number, deposit);
     secret_wipe(deposit, sizeof deposit);
     if (err == ERR_OK || err == ERR_NOT_FOUND) {
-        err = contact_alarm(me, step, row, ERR_INVITE_USED);
+        err = contact_row_put(step, me->keys, row);
     }
     work_wake(work);
-    return err == ERR_OK ? contact_row_put(step, me->keys, row) : err;
+    return err == ERR_OK ? contact_invite_alarm(me, step, row) : err;
 }
 
 /* What a refused pop means. */

@@ -214,28 +214,45 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
                          : err;
 }
 
-/* An invitation of ours was used: once it makes a contact, by somebody else as well it is an alarm.
- * Who used it may begin anew with it, when an answer was lost. */
+/* An invitation of ours was used by somebody else before: our clients hear of it, and both who used
+ * it, since nobody knows which of them was meant. Each may begin anew with it. */
+static enum err invite_misuse(struct arrival *a, struct newcomer *n)
+{
+    bool known = n->invite.misuser != 0;
+    uint32_t number = a->row.number;
+    if (n->invite.contact == number || n->invite.misuser == number) {
+        return ERR_OK;
+    }
+    n->invite.misuser = number;
+    a->row.untold = 1;
+    enum err err = invite_row_put(a->step, a->me->keys, n->intro.invite_id, &n->invite);
+    if (err == ERR_OK && !known) {
+        err = contact_tell_used(a->me, a->step, n->invite.contact);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct event event = event_begin(a->step, "invite.misused", 256);
+    char id[ID_TEXT];
+    id_encode(a->row.id.b, id);
+    event_text(&event, "contact", id);
+    return event_commit(a->step, a->me->keys, &event);
+}
+
+/* An invitation of ours was used: once it makes a contact, by somebody else as well it is an
+ * alarm. */
 static enum err invite_use(struct arrival *a, struct newcomer *n)
 {
-    bool first = !n->invite.used;
     bool open = step_now(a->step) < n->invite.expires;
-    if (!first && n->invite.contact == a->row.number) {
-        return ERR_OK; /* the same person asks again, with a new session */
-    }
-    if (!first) {
-        struct event event = event_begin(a->step, "invite.misused", 256);
-        char id[ID_TEXT];
-        id_encode(a->row.id.b, id);
-        event_text(&event, "contact", id);
-        return event_commit(a->step, a->me->keys, &event);
+    if (n->invite.used) {
+        return invite_misuse(a, n);
     }
     uint32_t number = n->invite.contact; /* that its tokens were made for */
     n->invite.used = true;
     n->invite.contact = a->row.number;
     memcpy(n->invite.session, session_id(a->s), SESSION_T);
     enum err err = invite_row_put(a->step, a->me->keys, n->intro.invite_id, &n->invite);
-    if (err == ERR_OK && first && open) {
+    if (err == ERR_OK && open) {
         a->row.invited = true;
     }
     if (err == ERR_OK && a->row.number == number && a->row.minted == 0) {

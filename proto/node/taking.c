@@ -108,6 +108,9 @@ static enum err take_one(struct arrival *a, struct slice bytes)
             work_wake(work); /* messages that waited for this */
         }
     }
+    if (content.type == CONTENT_INVITE_USED) {
+        return contact_invite_alarm(a->me, a->step, &a->row);
+    }
     return content.type >= CONTENT_REQUEST ? ERR_OK : take_message(a, bytes, &content);
 }
 

@@ -314,6 +314,11 @@ def an_invitation_makes_one_contact(w):
     w.checks.same("but it was used", event["data"]["error"], "invite-used")
     w.checks.same("her contacts", [c["id"] for c in alice.call("contact.list")["contacts"]],
                   [bob.id])
+    alice.event_of("invite.misused", contact=carol.id)
+    event = bob.event_of("contact.failed", contact=alice.id)
+    w.checks.same("he hears that it was not his alone", event["data"]["error"], "invite-used")
+    w.checks.same("she asks like anybody else", [r["id"] for r in alice.lines("requests")],
+                  [carol.id])
 
 
 def what_is_mistyped_is_named(w):

@@ -63,8 +63,9 @@ static void theft_begin(struct theft *t, uint64_t seed, unsigned use)
     steal(t->p, t->link, use, t->stolen);
 }
 
-/* The thief was first. Whatever of it was used, the rightful one hears of it when a token of theirs
- * is gone, and the inviter when the secret comes twice; who has only tokens is no contact. */
+/* The thief was first. Whatever of it was used, the rightful one hears of it: when a token of
+ * theirs is gone, or when the inviter answers. The inviter does when the secret comes twice, and
+ * then the thief is told what everybody is who used it; who has only tokens is no contact. */
 START_TEST(an_invitation_that_was_stolen_before_its_use_alarms)
 {
     for (unsigned use = 1; use <= USE_ALL; use++) {
@@ -80,6 +81,7 @@ START_TEST(an_invitation_that_was_stolen_before_its_use_alarms)
         ck_assert_msg(people_events(t.p, t.inviter, "invite.misused") == secret, "use %u", use);
         ck_assert_msg(people_events(t.p, t.rightful, "contact.failed") == (use != USE_SECRET),
                       "use %u", use);
+        ck_assert_msg(people_events(t.p, t.thief, "contact.failed") == secret, "use %u", use);
         /* The inviter can still put it right. */
         if (secret) {
             ck_assert_ok(
@@ -88,12 +90,15 @@ START_TEST(an_invitation_that_was_stolen_before_its_use_alarms)
                 people_call(t.p, t.inviter->n, "request.accept", "contact", t.rightful->id, NULL));
         }
         people_wait_state(t.p, t.rightful, t.inviter, "accepted");
+        sim_settle(&t.p->sim, HOUR);
+        ck_assert_msg(people_events(t.p, t.rightful, "contact.failed") == 1, "use %u", use);
         people_free(t.p);
     }
 }
 END_TEST
 
-/* The thief was second: a contact of nobody, at most a request like any other's. */
+/* The thief was second: a contact of nobody, at most a request like any other's; and who was first
+ * hears that somebody else has the invitation. */
 START_TEST(an_invitation_that_was_stolen_after_its_use_gives_nothing)
 {
     for (unsigned use = 1; use <= USE_ALL; use++) {
@@ -106,7 +111,7 @@ START_TEST(an_invitation_that_was_stolen_after_its_use_gives_nothing)
         sim_settle(&t.p->sim, 2 * HOUR);
         ck_assert_str_eq(people_state(t.p, t.inviter, t.thief), secret ? "incoming" : "");
         ck_assert_msg(people_events(t.p, t.inviter, "invite.misused") == secret, "use %u", use);
-        ck_assert_uint_eq(people_events(t.p, t.rightful, "contact.failed"), 0);
+        ck_assert_msg(people_events(t.p, t.rightful, "contact.failed") == secret, "use %u", use);
         ck_assert_str_eq(people_state(t.p, t.inviter, t.rightful), "accepted");
         people_free(t.p);
     }

@@ -82,12 +82,20 @@ START_TEST(both_may_ask_each_other_at_once)
 }
 END_TEST
 
-START_TEST(an_invitation_is_used_twice_and_both_sides_hear_of_it)
+static void tell_first(void *ctx, struct turn *turn)
 {
-    struct people *p = people_new(30, 3);
+    struct person *a = ctx;
+    struct step step = {.turn = turn};
+    ck_assert_ok(contact_tell_used(a->n->node->accounts, &step, 1));
+}
+
+START_TEST(an_invitation_is_used_twice_and_all_sides_hear_of_it)
+{
+    struct people *p = people_new(30, 4);
     struct person *a = &p->person[0];
     struct person *b = &p->person[1];
     struct person *c = &p->person[2];
+    struct person *d = &p->person[3];
     char link[INVITE_TEXT];
     people_invite(p, a, link);
     people_add(p, b, link);
@@ -102,6 +110,21 @@ START_TEST(an_invitation_is_used_twice_and_both_sides_hear_of_it)
     ck_assert_str_eq(people_state(p, c, a), "requested");
     ck_assert_uint_eq(people_events(p, c, "contact.failed"), 1);
     ck_assert_str_eq(people_state(p, a, b), "accepted");
+    ck_assert_uint_eq(people_events(p, b, "contact.failed"), 1);
+    /* Once: not when c, who got no answer, asks anew, not when a third one comes, and not when a's
+     * node says it again. */
+    sim_settle(&p->sim, 3 * (uint64_t)DAY);
+    ck_assert_uint_eq(people_events(p, a, "invite.misused"), 1);
+    people_add(p, d, link);
+    people_wait_state(p, a, d, "incoming");
+    ck_assert_uint_eq(people_events(p, a, "invite.misused"), 2);
+    sim_turn(&p->sim, a->n, tell_first, a);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_events(p, b, "contact.failed"), 1);
+    ck_assert_ok(people_call(p, a->n, "request.accept", "contact", c->id, NULL));
+    people_wait_state(p, c, a, "accepted");
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_events(p, c, "contact.failed"), 1);
     people_free(p);
 }
 END_TEST
@@ -258,7 +281,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_request_by_id_waits_until_it_is_accepted);
     tcase_add_test(tc, a_request_can_be_blocked_and_says_nothing_more);
     tcase_add_test(tc, both_may_ask_each_other_at_once);
-    tcase_add_test(tc, an_invitation_is_used_twice_and_both_sides_hear_of_it);
+    tcase_add_test(tc, an_invitation_is_used_twice_and_all_sides_hear_of_it);
     tcase_add_test(tc, a_thief_of_an_invitation_who_pays_a_stamp_raises_the_alarm);
     tcase_add_test(tc, an_expired_invitation_is_refused_by_who_was_invited);
     tcase_add_test(tc, an_invitation_that_expires_on_its_way_becomes_a_request);

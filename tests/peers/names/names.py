@@ -448,7 +448,8 @@ def cases():
         "content.json": [
             a_content(1, "Hello"), a_content(1, "x" * 300, conversation=draw("group")),
             a_content(1, "caf\u00e9 \U0001F426", reply_to=draw("reply", 16), expires=1790086400000),
-            a_content(64, ""), a_content(64, "It is me"), a_content(65, None)],
+            a_content(64, ""), a_content(64, "It is me"), a_content(65, None),
+            a_content(66, None)],
         "batch.json": [{"contents": [content(a_content(1, f"text {i}")) for i in range(n)]}
                        for n in (1, 2, 15, 16, 32)] +
                       [{"contents": [content(a_content(1, "x" * n)) for n in (200, 300, 1000)]}],

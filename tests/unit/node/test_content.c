@@ -66,6 +66,8 @@ START_TEST(request_and_accept_are_read_back)
     goes_through(&c);
     c = some_content(CONTENT_ACCEPT, slice_of(NULL, 0));
     goes_through(&c);
+    c.type = CONTENT_INVITE_USED;
+    goes_through(&c);
 }
 END_TEST
 
@@ -106,6 +108,8 @@ START_TEST(what_must_not_be_sent_is_not_encoded)
     ck_assert_err(encode(&c), ERR_ARGUMENT);
     c = some_content(CONTENT_ACCEPT, slice_of(NULL, 0));
     c.body = LITERAL("\x01");
+    ck_assert_err(encode(&c), ERR_ARGUMENT);
+    c.type = CONTENT_INVITE_USED;
     ck_assert_err(encode(&c), ERR_ARGUMENT);
     c = some_content(77, slice_of(NULL, 0));
     c.body = LITERAL("\x01\x02"); /* two values */
@@ -171,6 +175,10 @@ START_TEST(decoding_is_strict)
     pack_bin(&w, "x", 1);
     ck_assert_err(decode(&w), ERR_MALFORMED);
     begin(&w, 4, CONTENT_ACCEPT);
+    pack_uint(&w, 4);
+    pack_nil(&w);
+    ck_assert_err(decode(&w), ERR_MALFORMED);
+    begin(&w, 4, CONTENT_INVITE_USED);
     pack_uint(&w, 4);
     pack_nil(&w);
     ck_assert_err(decode(&w), ERR_MALFORMED);

@@ -396,6 +396,21 @@ START_TEST(an_invitation_alarms_when_two_people_use_it)
 }
 END_TEST
 
+START_TEST(who_was_not_asked_by_an_invitation_of_theirs_raises_no_alarm_about_one)
+{
+    struct stranger s;
+    stranger_init(&h, &s);
+    request(&s);
+    hostile_push(&h, stranger_seal(&h, &s, CONTENT_INVITE_USED, ""));
+    ck_assert_ok(h.turn);
+    accept(&s);
+    hostile_push(&h, stranger_seal(&h, &s, CONTENT_INVITE_USED, ""));
+    ck_assert_ok(h.turn);
+    ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 0);
+    stranger_fini(&s);
+}
+END_TEST
+
 START_TEST(a_used_or_late_invitation_is_no_way_around_the_limit_of_requests)
 {
     uint8_t used[INVITE_SECRET];
@@ -533,6 +548,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_price_above_the_cap_is_not_paid);
     tcase_add_test(tc, a_relay_puts_nobody_off_for_more_than_an_hour);
     tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
+    tcase_add_test(tc, who_was_not_asked_by_an_invitation_of_theirs_raises_no_alarm_about_one);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, a_push_that_fails_every_turn_does_not_block_the_queue);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
