@@ -139,6 +139,10 @@ static enum err invited_again(struct call *c, struct contact_row *row,
         work_wake(work);
         return contact_row_put(c->step, c->me->keys, row);
     }
+    if (slice_equal(row->invite, link->invite)) {
+        /* Its tokens may be spent, by us. */
+        return contact_restart(c->me, c->step, work, row);
+    }
     row->invite = link->invite;
     row->alarmed = 0;
     enum err err = contact_restart(c->me, c->step, work, row);

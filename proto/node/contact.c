@@ -9,6 +9,7 @@
 #include "node/content.h"
 #include "node/core.h"
 #include "node/event.h"
+#include "node/invite.h"
 #include "node/route.h"
 
 /* A free slot, else that of a session which nobody answered, else that of the largest T: it is sent
@@ -172,16 +173,28 @@ static enum err contact_event(struct account *me, struct step *step, const struc
     return event_commit(step, me->keys, &event);
 }
 
-/* Content without a body, for the node of a contact. Each says "you are a contact" to who asked,
- * and CONTENT_ACCEPT nothing to who is one. */
-static enum err say(struct account *me, struct step *step, uint32_t number, enum content_type type)
+static enum err say(struct account *me, struct step *step, uint32_t number, struct content *content)
 {
-    struct content content = {.type = type, .sent_ms = step_now(step)};
-    env_random(step->turn->env, content.id, sizeof content.id);
+    content->sent_ms = step_now(step);
+    env_random(step->turn->env, content->id, sizeof content->id);
     struct writer w = step_writer(step, CONTENT_OVERHEAD);
     uint64_t order;
-    enum err err = content_encode(&w, &content);
+    enum err err = content_encode(&w, content);
     return err == ERR_OK ? outbox_add(me, step, number, writer_done(&w), false, &order) : err;
+}
+
+/* "You are a contact": the answer to a request, and a word that says nothing to one. */
+static enum err say_accepted(struct account *me, struct step *step, uint32_t number)
+{
+    return say(me, step, number, &(struct content){.type = CONTENT_ACCEPT});
+}
+
+/* The same, and that somebody else used the invitation by which they asked. */
+static enum err say_misused(struct account *me, struct step *step, const struct contact_row *row)
+{
+    struct content content = {.type = CONTENT_INVITE_USED};
+    memcpy(content.invite, row->misused.p, sizeof content.invite);
+    return say(me, step, row->number, &content);
 }
 
 enum err contact_announce(struct account *me, struct step *step)
@@ -194,7 +207,7 @@ enum err contact_announce(struct account *me, struct step *step)
         err = contact_row_next(step, me->keys, row.number, &row);
         if (err == ERR_OK && row.state == CONTACT_ACCEPTED && row.told != route.mark &&
             contact_row_slot(&row) >= 0) {
-            err = say(me, step, row.number, CONTENT_ACCEPT);
+            err = say_accepted(me, step, row.number);
         }
         arena_rewind(step->turn->arena, at);
     }
@@ -204,25 +217,29 @@ enum err contact_announce(struct account *me, struct step *step)
 enum err contact_accept(struct account *me, struct step *step, struct contact_row *row)
 {
     bool news = row->state != CONTACT_ACCEPTED;
-    enum content_type answer = row->untold != 0 ? CONTENT_INVITE_USED : CONTENT_ACCEPT;
     row->state = CONTACT_ACCEPTED;
-    row->untold = 0;
     enum err err = contact_row_put(step, me->keys, row);
     if (err == ERR_OK && news) {
         err = contact_event(me, step, row, "contact.accepted", ERR_OK);
     }
-    return err == ERR_OK ? say(me, step, row->number, answer) : err;
+    if (err != ERR_OK) {
+        return err;
+    }
+    return row->misused.len == INVITE_ID ? say_misused(me, step, row)
+                                         : say_accepted(me, step, row->number);
 }
 
-enum err contact_tell_used(struct account *me, struct step *step, uint32_t number)
+enum err contact_misused(struct account *me, struct step *step, uint32_t number,
+                         const uint8_t id[INVITE_ID])
 {
     struct contact_row row;
     enum err err = contact_row_get(step, me->keys, number, &row);
-    if (err == ERR_OK && row.state == CONTACT_ACCEPTED) {
-        err = say(me, step, number, CONTENT_INVITE_USED);
-    } else if (err == ERR_OK) {
-        row.untold = 1;
+    if (err == ERR_OK && !slice_equal(row.misused, slice_of(id, INVITE_ID))) {
+        row.misused = slice_of(id, INVITE_ID);
         err = contact_row_put(step, me->keys, &row);
+        if (err == ERR_OK && row.state == CONTACT_ACCEPTED) {
+            err = say_misused(me, step, &row);
+        }
     }
     secret_wipe(&row, sizeof row);
     return err;
@@ -248,9 +265,15 @@ enum err contact_alarm(struct account *me, struct step *step, const struct conta
     return contact_event(me, step, row, "contact.failed", trouble);
 }
 
-enum err contact_invite_alarm(struct account *me, struct step *step, struct contact_row *row)
+enum err contact_invite_alarm(struct account *me, struct step *step, struct contact_row *row,
+                              const uint8_t *id)
 {
-    if (row->invite.len == 0 || row->alarmed != 0) {
+    uint8_t own[INVITE_ID];
+    if (row->invite.len != INVITE_SECRET || row->alarmed != 0) {
+        return ERR_OK;
+    }
+    invite_id(row->invite.p, own);
+    if (id != NULL && memcmp(id, own, sizeof own) != 0) {
         return ERR_OK;
     }
     row->alarmed = 1;

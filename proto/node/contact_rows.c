@@ -56,7 +56,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(43, FIELD_LATER, contact_row, failed, 0),
     FIELD(44, FIELD_LATER, contact_row, queues_ms, 0),
     FIELD(45, FIELD_LATER, contact_row, heard_count, 0),
-    FIELD(46, FIELD_LATER, contact_row, untold, 0),
+    FIELD(46, FIELD_SLICE, contact_row, misused, INVITE_ID),
     FIELD(47, FIELD_LATER, contact_row, alarmed, 0),
 };
 

@@ -46,8 +46,8 @@ struct contact_row {
     struct slice pop_token; /* of the invitation, or empty */
     struct slice pop_nonce; /* committed before the first pop; empty: none yet */
     bool invited;           /* they came by an invitation of ours */
-    uint64_t untold;        /* 1: somebody else used that invitation too, and they do not know */
-    uint64_t alarmed;       /* 1: clients were told that somebody else used theirs */
+    struct slice misused;   /* id of one of ours that they and somebody else used, or empty */
+    uint64_t alarmed;       /* 1: clients were told that somebody else used theirs, invite */
     /* Where their queue is. */
     bool has_queue;
     struct address queue_relay;

@@ -14,20 +14,25 @@ static bool is_text(uint32_t type)
     return type == CONTENT_TEXT || type == CONTENT_REQUEST;
 }
 
+static bool needs_body(uint32_t type)
+{
+    return is_text(type) || type == CONTENT_INVITE_USED;
+}
+
 static size_t text_max(uint32_t type)
 {
     return type == CONTENT_TEXT ? LIMIT_TEXT : LIMIT_REQUEST_TEXT;
 }
 
-/* Types that say all there is to say. */
-static bool is_bare(uint32_t type)
+/* Types whose body has members of their own in struct content, or that have none. */
+static bool is_bodyless(uint32_t type)
 {
     return type == CONTENT_ACCEPT || type == CONTENT_INVITE_USED;
 }
 
 bool content_known(uint32_t type)
 {
-    return is_text(type) || is_bare(type);
+    return is_text(type) || is_bodyless(type);
 }
 
 /* Whether body is exactly one value in form, or nothing. */
@@ -47,7 +52,7 @@ static enum err check(const struct content *c)
         return ERR_ARGUMENT;
     }
     if (!is_text(c->type)) {
-        bool fits = c->text.len == 0 && (!is_bare(c->type) || c->body.len == 0);
+        bool fits = c->text.len == 0 && (!is_bodyless(c->type) || c->body.len == 0);
         return fits && body_valid(c->body) ? ERR_OK : ERR_ARGUMENT;
     }
     if (c->text.len > text_max(c->type)) {
@@ -62,6 +67,9 @@ static void body_write(struct writer *w, const struct content *c)
     if (is_text(c->type)) {
         pack_uint(w, 4);
         pack_str_slice(w, c->text);
+    } else if (c->type == CONTENT_INVITE_USED) {
+        pack_uint(w, 4);
+        pack_bin(w, c->invite, sizeof c->invite);
     } else if (c->body.len > 0) {
         pack_uint(w, 4);
         writer_slice(w, c->body);
@@ -76,7 +84,7 @@ enum err content_encode(struct writer *w, const struct content *content)
         return err;
     }
     struct writer at = *w;
-    bool has_body = is_text(c->type) || c->body.len > 0;
+    bool has_body = needs_body(c->type) || c->body.len > 0;
     pack_map(&at,
              3u + (c->conversation.len > 0) + has_body + c->has_reply_to + (c->expires_ms != 0));
     pack_uint(&at, 0);
@@ -126,7 +134,9 @@ static void read_body(struct reader *r, struct content *out)
 {
     if (is_text(out->type)) {
         out->text = pack_read_str(r, text_max(out->type));
-    } else if (is_bare(out->type)) {
+    } else if (out->type == CONTENT_INVITE_USED) {
+        pack_read_bin_exact(r, out->invite, sizeof out->invite);
+    } else if (out->type == CONTENT_ACCEPT) {
         reader_fail(r, ERR_MALFORMED);
     } else {
         out->body = read_value(r);
@@ -175,8 +185,8 @@ enum err content_decode(struct slice bytes, struct content *out)
     while (pack_fields_next(&f)) {
         read_field(&r, &f, &c);
     }
-    /* A text or request has a body; whatever else is its type's own business. */
-    pack_fields_require(&f, is_text(c.type) ? 0x17 : 0x07);
+    /* Whether another type has a body is its own business. */
+    pack_fields_require(&f, needs_body(c.type) ? 0x17 : 0x07);
     if (c.type == 0 || (c.type == CONTENT_TEXT && c.text.len == 0)) {
         reader_fail(&r, ERR_MALFORMED);
     }

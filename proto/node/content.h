@@ -14,6 +14,7 @@
 
 #include "base/limits.h"
 #include "base/pack.h"
+#include "node/invite.h"
 
 enum content_type {
     CONTENT_TEXT = 1, /* body: str, 1 .. LIMIT_TEXT bytes */
@@ -33,7 +34,7 @@ enum content_type {
     /* From 64 on: between the nodes, never shown in a history. */
     CONTENT_REQUEST = 64,     /* body: str, 0 .. LIMIT_REQUEST_TEXT bytes: may I be a contact? */
     CONTENT_ACCEPT = 65,      /* no body: you are one */
-    CONTENT_INVITE_USED = 66, /* no body: your invitation was used by somebody else as well */
+    CONTENT_INVITE_USED = 66, /* body: bin INVITE_ID: somebody else used it too */
     CONTENT_TYPE_MAX = 65535,
 };
 
@@ -49,6 +50,7 @@ struct content {
     uint64_t sent_ms;          /* Unix ms, the author's clock */
     struct slice conversation; /* empty: the one-to-one conversation */
     struct slice text;         /* TEXT and REQUEST: UTF-8; empty for other types */
+    uint8_t invite[INVITE_ID]; /* INVITE_USED: which invitation */
     struct slice body;         /* other types: one encoded msgpack value, or empty */
     bool has_reply_to;
     uint8_t reply_to[CONTENT_ID];

@@ -185,12 +185,14 @@ uint64_t removal_deadline(const struct account *me);
 /* Tells clients what is wrong with this contact, and goes on. */
 enum err contact_alarm(struct account *me, struct step *step, const struct contact_row *row,
                        enum err trouble) PETREL_MUST_USE;
-/* Somebody else used the invitation of theirs by which we asked: tells clients, once. Puts row. */
-enum err contact_invite_alarm(struct account *me, struct step *step,
-                              struct contact_row *row) PETREL_MUST_USE;
+/* Somebody else used the invitation of theirs by which we asked, or, with an id, the one that it
+ * names, if that is it: tells clients, once. Puts row. */
+enum err contact_invite_alarm(struct account *me, struct step *step, struct contact_row *row,
+                              const uint8_t *id) PETREL_MUST_USE;
 /* This contact used an invitation of ours that somebody else used too: tells its node, at once or,
  * since nothing goes out to who was not accepted, with the answer to its request. */
-enum err contact_tell_used(struct account *me, struct step *step, uint32_t number) PETREL_MUST_USE;
+enum err contact_misused(struct account *me, struct step *step, uint32_t number,
+                         const uint8_t id[INVITE_ID]) PETREL_MUST_USE;
 /* Gives up until the user does something or the node starts, and tells clients, unless they were
  * told just that already and the user has done nothing since. Puts row. */
 enum err contact_failed(struct account *me, struct step *step, struct work *work,

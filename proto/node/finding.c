@@ -299,7 +299,7 @@ static enum err invite_used(struct account *me, struct step *step, struct work *
         err = contact_row_put(step, me->keys, row);
     }
     work_wake(work);
-    return err == ERR_OK ? contact_invite_alarm(me, step, row) : err;
+    return err == ERR_OK ? contact_invite_alarm(me, step, row, NULL) : err;
 }
 
 /* What a refused pop means. */

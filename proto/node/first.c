@@ -216,19 +216,17 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
 
 /* An invitation of ours was used by somebody else before: our clients hear of it, and both who used
  * it, since nobody knows which of them was meant. Each may begin anew with it. */
-static enum err invite_misuse(struct arrival *a, struct newcomer *n)
+static enum err invite_misuse(struct arrival *a, const struct newcomer *n)
 {
-    bool known = n->invite.misuser != 0;
-    uint32_t number = a->row.number;
-    if (n->invite.contact == number || n->invite.misuser == number) {
+    struct slice which = arena_copy(a->step->turn->arena, slice_of(n->intro.invite_id, INVITE_ID));
+    if (which.p == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (n->invite.contact == a->row.number || slice_equal(a->row.misused, which)) {
         return ERR_OK;
     }
-    n->invite.misuser = number;
-    a->row.untold = 1;
-    enum err err = invite_row_put(a->step, a->me->keys, n->intro.invite_id, &n->invite);
-    if (err == ERR_OK && !known) {
-        err = contact_tell_used(a->me, a->step, n->invite.contact);
-    }
+    a->row.misused = which;
+    enum err err = contact_misused(a->me, a->step, n->invite.contact, n->intro.invite_id);
     if (err != ERR_OK) {
         return err;
     }

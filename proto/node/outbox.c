@@ -515,7 +515,7 @@ static enum err token_spent(struct account *me, struct step *step, const struct 
     struct contact_row row;
     enum err err = contact_row_get(step, me->keys, work->contact, &row);
     if (err == ERR_OK && row.heard == 0) {
-        err = contact_invite_alarm(me, step, &row);
+        err = contact_invite_alarm(me, step, &row, NULL);
     }
     secret_wipe(&row, sizeof row);
     return err;

@@ -50,7 +50,6 @@ static const struct field INVITE_FIELDS[] = {
     FIELD(2, FIELD_U32, invite_row, contact, 0),
     FIELD(3, FIELD_BOOL, invite_row, used, 0),
     FIELD(4, FIELD_FIXED, invite_row, session, SESSION_T),
-    FIELD(5, FIELD_LATER, invite_row, misuser, 0),
 };
 
 static const struct row_kind ACCOUNT_ROW = ROW_KIND(STORE_ACCOUNT, ACCOUNT_FIELDS, account_row);

@@ -75,7 +75,6 @@ struct invite_row {
     uint32_t contact; /* number that its tokens were minted for; once used, who used it */
     bool used;
     uint8_t session[SESSION_T]; /* of the session that used it */
-    uint64_t misuser;           /* contact number of who used it too, last; 0: nobody */
 };
 
 /* Each get gives ERR_NOT_FOUND, ERR_CORRUPT or another LOCAL error. */

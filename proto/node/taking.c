@@ -109,7 +109,7 @@ static enum err take_one(struct arrival *a, struct slice bytes)
         }
     }
     if (content.type == CONTENT_INVITE_USED) {
-        return contact_invite_alarm(a->me, a->step, &a->row);
+        return contact_invite_alarm(a->me, a->step, &a->row, content.invite);
     }
     return content.type >= CONTENT_REQUEST ? ERR_OK : take_message(a, bytes, &content);
 }

@@ -329,6 +329,8 @@ def content(c):
         m[3] = c["conversation"]
     if c["text"] is not None:
         m[4] = c["text"]
+    if c["type"] == 66:
+        m[4] = c["invite"]
     if c["reply_to"]:
         m[5] = c["reply_to"]
     if c["expires"]:
@@ -449,7 +451,7 @@ def cases():
             a_content(1, "Hello"), a_content(1, "x" * 300, conversation=draw("group")),
             a_content(1, "caf\u00e9 \U0001F426", reply_to=draw("reply", 16), expires=1790086400000),
             a_content(64, ""), a_content(64, "It is me"), a_content(65, None),
-            a_content(66, None)],
+            a_content(66, None, invite=draw("invite", 16))],
         "batch.json": [{"contents": [content(a_content(1, f"text {i}")) for i in range(n)]}
                        for n in (1, 2, 15, 16, 32)] +
                       [{"contents": [content(a_content(1, "x" * n)) for n in (200, 300, 1000)]}],

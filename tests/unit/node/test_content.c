@@ -24,6 +24,7 @@ static void same(const struct content *a, const struct content *b)
     ck_assert_uint_eq(a->sent_ms, b->sent_ms);
     ck_assert(slice_equal(a->conversation, b->conversation));
     ck_assert(slice_equal(a->text, b->text));
+    ck_assert_mem_eq(a->invite, b->invite, INVITE_ID);
     ck_assert(slice_equal(a->body, b->body));
     ck_assert(a->has_reply_to == b->has_reply_to);
     ck_assert_mem_eq(a->reply_to, b->reply_to, CONTENT_ID);
@@ -67,6 +68,7 @@ START_TEST(request_and_accept_are_read_back)
     c = some_content(CONTENT_ACCEPT, slice_of(NULL, 0));
     goes_through(&c);
     c.type = CONTENT_INVITE_USED;
+    memset(c.invite, 7, sizeof c.invite);
     goes_through(&c);
 }
 END_TEST
@@ -180,7 +182,9 @@ START_TEST(decoding_is_strict)
     ck_assert_err(decode(&w), ERR_MALFORMED);
     begin(&w, 4, CONTENT_INVITE_USED);
     pack_uint(&w, 4);
-    pack_nil(&w);
+    pack_bin(&w, "0123456789abcde", INVITE_ID - 1);
+    ck_assert_err(decode(&w), ERR_MALFORMED);
+    begin(&w, 3, CONTENT_INVITE_USED);
     ck_assert_err(decode(&w), ERR_MALFORMED);
     begin(&w, 4, 77); /* an empty conversation */
     pack_uint(&w, 3);
@@ -229,6 +233,9 @@ static void data_content(const json_t *c, uint8_t *bytes, struct content *out)
     if (!json_is_null(json_object_get(c, "text"))) {
         const char *text = data_text(c, "text");
         out->text = slice_of(text, strlen(text));
+    }
+    if (out->type == CONTENT_INVITE_USED) {
+        data_bytes(c, "invite", out->invite, INVITE_ID);
     }
 }
 
