@@ -21,6 +21,7 @@ static const struct command COMMANDS[] = {
      cmd_verify},
     {"send", "send CONTACT TEXT|-", "send a message; - reads it from standard input", cmd_send},
     {"history", "history CONTACT [--limit N] [--before ORDER]", "show messages", cmd_history},
+    {"delete", "delete CONTACT ORDER", "delete a message here", cmd_delete},
     {"events", "events [--as NAME [--ack]] [--since CURSOR] [--count N] [--no-follow]",
      "print events as they come", cmd_events},
     {"relay use", "relay use ADDRESS [--code CODE] [--second]",

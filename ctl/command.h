@@ -49,6 +49,7 @@ int cmd_contacts(struct ctl *ctl, int argc, char **argv);
 int cmd_verify(struct ctl *ctl, int argc, char **argv);
 int cmd_send(struct ctl *ctl, int argc, char **argv);
 int cmd_history(struct ctl *ctl, int argc, char **argv);
+int cmd_delete(struct ctl *ctl, int argc, char **argv);
 int cmd_events(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_use(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_leave(struct ctl *ctl, int argc, char **argv);

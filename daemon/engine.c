@@ -76,7 +76,7 @@ static void turn_end(struct engine *e)
 static bool input_stale(const struct engine *e, const struct engine_input *input)
 {
     bool of_link = input->node.kind != NODE_COMMAND && input->node.kind != NODE_POLICY &&
-                   input->node.kind != NODE_ERASED;
+                   input->node.kind != NODE_ERASED && input->node.kind != NODE_ROOTED;
     return of_link && input->epoch != e->epoch;
 }
 
@@ -210,6 +210,17 @@ static bool root_taken(const struct node_outputs *outs, const struct node_input 
     return o != NULL && o->account == command->u.command.root->account;
 }
 
+/* Whether the core wrapped the account's keys under this root. */
+static bool root_kept(const struct node_outputs *outs, const struct node_root *root)
+{
+    const struct node_output *o = outs->first;
+    while (o != NULL && !(o->kind == NODE_OUT_ROOT_KEEP && o->account == root->account &&
+                          o->generation == root->generation)) {
+        o = o->next;
+    }
+    return o != NULL;
+}
+
 static void root_forget(struct engine *e, uint32_t account)
 {
     size_t i = 0;
@@ -239,7 +250,8 @@ static void forget_erased(struct engine *e, const struct node_outputs *outs)
     }
 }
 
-/* After a commit: the R with which the core made or opened an account is the account's. */
+/* After a commit: the R with which the core made or opened an account, or under which it wrapped
+ * its keys, is the account's. */
 static void adopt_roots(struct engine *e, const struct engine_inputs *done,
                         const struct node_outputs *outs)
 {
@@ -247,6 +259,9 @@ static void adopt_roots(struct engine *e, const struct engine_inputs *done,
     for (const struct engine_input *i = done->first; i != NULL; i = i->next) {
         if (i->node.kind == NODE_COMMAND && i->node.u.command.root != NULL &&
             root_taken(outs, &i->node)) {
+            root_adopt(e, &i->root);
+        }
+        if (i->node.kind == NODE_ROOTED && root_kept(outs, &i->root)) {
             root_adopt(e, &i->root);
         }
     }

@@ -62,6 +62,17 @@ struct engine_input *engine_input_erased(uint32_t account)
     return input;
 }
 
+struct engine_input *engine_input_rooted(const struct node_root *root, enum err err)
+{
+    struct engine_input *input = input_new(NODE_ROOTED, 0, 0);
+    if (input != NULL) {
+        input->root = *root;
+        input->node.u.rooted.root = &input->root;
+        input->node.u.rooted.err = err;
+    }
+    return input;
+}
+
 struct engine_input *engine_input_policy(const struct forward_policy *policy)
 {
     struct engine_input *input = input_new(NODE_POLICY, 0, sizeof *policy);
@@ -75,7 +86,7 @@ struct engine_input *engine_input_policy(const struct forward_policy *policy)
 void engine_input_free(struct engine_input *input)
 {
     if (input != NULL) {
-        if (input->node.kind == NODE_COMMAND) { /* recovery words, texts, R */
+        if (input->node.kind == NODE_COMMAND || input->node.kind == NODE_ROOTED) {
             secret_wipe(input, input->bytes);
         }
         free(input);

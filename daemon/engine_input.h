@@ -3,8 +3,8 @@
  * engine_input: one input on its way to the core, with its bytes behind it, and lists of them.
  * docs/architecture.md, "A turn is a transaction".
  *
- * An input belongs to one list, thread and transaction at a time; nothing here locks. Commands are
- * wiped before they are freed: they hold recovery words, texts, R.
+ * An input belongs to one list, thread and transaction at a time; nothing here locks. Those that
+ * hold recovery words, texts, R are wiped before they are freed.
  */
 #ifndef PETREL_DAEMON_ENGINE_INPUT_H
 #define PETREL_DAEMON_ENGINE_INPUT_H
@@ -20,7 +20,7 @@ struct engine_input {
     uint64_t epoch; /* life of the core in which its link was opened; set by channel_put */
     size_t bytes;   /* what it counts for in the queue */
     struct node_input node;
-    struct node_root root;               /* for node.u.command.root */
+    struct node_root root;               /* for node.u.command.root and node.u.rooted.root */
     alignas(max_align_t) uint8_t data[]; /* frame; method and params; policy */
 };
 
@@ -31,6 +31,7 @@ struct engine_input *engine_input_frame(uint64_t link, struct slice frame);
 struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct slice method,
                                           struct slice params, const struct node_root *root);
 struct engine_input *engine_input_erased(uint32_t account);
+struct engine_input *engine_input_rooted(const struct node_root *root, enum err err);
 struct engine_input *engine_input_policy(const struct forward_policy *policy);
 /* Wipes and frees an input that is in no list. NULL is fine. */
 void engine_input_free(struct engine_input *input);

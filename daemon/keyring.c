@@ -256,11 +256,10 @@ static enum err secret_create(const char *home, uint32_t account, struct slice p
 
 enum err keyring_account_create_at(const char *home, uint32_t account, struct slice passphrase,
                                    const struct env *env, struct keyring_cost cost,
-                                   uint8_t root[static SEAL_KEY])
+                                   struct keyring_root *root)
 {
     struct erase_file f = {.account = account};
-    uint8_t secret[SEAL_KEY];
-    uint8_t fresh[SEAL_KEY];
+    struct keyring_root fresh = {.generation = 1};
     uint8_t nonce[PRIM_AEAD_NONCE];
     uint8_t bytes[ERASE_FILE];
     char name[KEYRING_NAME];
@@ -271,25 +270,24 @@ enum err keyring_account_create_at(const char *home, uint32_t account, struct sl
     f.kdf.ops = passphrase.len > 0 ? cost.ops : 0;
     f.kdf.mem_kib = passphrase.len > 0 ? cost.mem_kib : 0;
     env_random(env, f.kdf.salt, sizeof f.kdf.salt);
-    env_random(env, fresh, sizeof fresh);
+    env_random(env, fresh.r, sizeof fresh.r);
     env_random(env, nonce, sizeof nonce);
-    enum err err = secret_create(home, account, passphrase, env, &f.kdf, secret);
+    enum err err = secret_create(home, account, passphrase, env, &f.kdf, fresh.secret);
     if (err == ERR_OK) {
-        erase_slot_seal(&f, 0, 1, secret, nonce, fresh);
+        erase_slot_seal(&f, 0, fresh.generation, fresh.secret, nonce, fresh.r);
         erase_encode(bytes, &f);
         erase_name(name, account);
         err = file_write(home, name, slice_of(bytes, sizeof bytes));
     }
     if (err == ERR_OK) {
-        memcpy(root, fresh, sizeof fresh);
+        *root = fresh;
     }
-    secret_wipe(secret, sizeof secret);
-    secret_wipe(fresh, sizeof fresh);
+    secret_wipe(&fresh, sizeof fresh);
     return err;
 }
 
 enum err keyring_account_create(const char *home, uint32_t account, struct slice passphrase,
-                                const struct env *env, uint8_t root[static SEAL_KEY])
+                                const struct env *env, struct keyring_root *root)
 {
     struct keyring_cost cost = {
         .ops = crypto_pwhash_argon2id_OPSLIMIT_MODERATE,
@@ -300,54 +298,145 @@ enum err keyring_account_create(const char *home, uint32_t account, struct slice
 
 /* Tries the credential, then the key file: either may be the one that R was sealed under. */
 static enum err key_file_open(const char *home, const struct erase_file *f, unsigned slot,
-                              uint8_t root[static SEAL_KEY])
+                              struct keyring_root *root)
 {
-    uint8_t secret[SEAL_KEY];
     char name[KEYRING_NAME];
-    enum err err = credential_read("account.key", secret);
+    enum err err = credential_read("account.key", root->secret);
     if (err == ERR_OK) {
-        err = erase_slot_open(f, slot, secret, root);
+        err = erase_slot_open(f, slot, root->secret, root->r);
     }
     if (err == ERR_NOT_FOUND || err == ERR_WRONG_KEY) {
         key_name(name, f->account);
-        err = file_read(home, name, true, secret, sizeof secret);
+        err = file_read(home, name, true, root->secret, sizeof root->secret);
         if (err == ERR_OK) {
-            err = erase_slot_open(f, slot, secret, root);
+            err = erase_slot_open(f, slot, root->secret, root->r);
         }
     }
-    secret_wipe(secret, sizeof secret);
     return err == ERR_NOT_FOUND ? ERR_WRONG_KEY : err;
 }
 
 static enum err passphrase_open(struct slice passphrase, const struct erase_file *f, unsigned slot,
-                                uint8_t root[static SEAL_KEY])
+                                struct keyring_root *root)
 {
-    uint8_t secret[SEAL_KEY];
     if (passphrase.len == 0 || passphrase.len > LIMIT_PASSPHRASE) {
         return ERR_WRONG_KEY;
     }
-    enum err err = passphrase_secret(&f->kdf, passphrase, secret);
-    if (err == ERR_OK) {
-        err = erase_slot_open(f, slot, secret, root);
+    enum err err = passphrase_secret(&f->kdf, passphrase, root->secret);
+    return err == ERR_OK ? erase_slot_open(f, slot, root->secret, root->r) : err;
+}
+
+/* The slot with this generation; -1: none. */
+static int slot_of(const struct erase_file *f, uint64_t generation)
+{
+    for (int i = 0; i < ERASE_SLOTS; i++) {
+        if (f->slots[i].generation == generation) {
+            return i;
+        }
     }
-    secret_wipe(secret, sizeof secret);
-    return err;
+    return -1;
 }
 
 enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
-                              uint8_t root[static SEAL_KEY])
+                              uint32_t generation, struct keyring_root *root)
 {
     struct erase_file f;
     enum err err = erase_load(home, account, &f);
     if (err == ERR_OK) {
-        unsigned slot = (unsigned)erase_newest(&f); /* decode refuses a file without one */
+        int wanted = slot_of(&f, generation);
+        /* Decode refuses a file without a slot. A wrong key is told first. */
+        unsigned slot = (unsigned)(wanted >= 0 ? wanted : erase_newest(&f));
         err = f.kdf.kind == ERASE_KDF_ARGON2ID ? passphrase_open(passphrase, &f, slot, root)
                                                : key_file_open(home, &f, slot, root);
+        err = err == ERR_OK && wanted < 0 ? ERR_ROLLBACK : err;
+        root->generation = generation;
     }
     if (err != ERR_OK) {
-        secret_wipe(root, SEAL_KEY);
+        secret_wipe(root, sizeof *root);
     }
     return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
+}
+
+/* Writes one slot of the file in place, as it is in f. */
+static enum err slot_write(const char *home, const struct erase_file *f, unsigned slot)
+{
+    char name[KEYRING_NAME];
+    char path[PATH_MAX];
+    uint8_t bytes[ERASE_FILE];
+    off_t at = (off_t)ERASE_BLOCK * (off_t)(1 + slot);
+    erase_name(name, f->account);
+    erase_encode(bytes, f);
+    enum err err = path_of(path, home, name);
+    int fd = err == ERR_OK ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (fd < 0) {
+        return err == ERR_OK ? ERR_IO : err;
+    }
+    if (lseek(fd, at, SEEK_SET) != at) {
+        err = ERR_IO;
+    }
+    if (err == ERR_OK) {
+        err = write_all(fd, bytes + at, ERASE_BLOCK);
+    }
+    if (err == ERR_OK && fsync(fd) != 0) {
+        err = err_of_errno(errno);
+    }
+    (void)close(fd);
+    return err;
+}
+
+/* The file, and which slot has this generation. */
+static enum err slot_find(const char *home, uint32_t account, uint32_t generation,
+                          struct erase_file *f, unsigned *slot)
+{
+    enum err err = erase_load(home, account, f);
+    int found = err == ERR_OK ? slot_of(f, generation) : -1;
+    *slot = (unsigned)(found < 0 ? 0 : found);
+    if (err == ERR_OK && found < 0) {
+        err = ERR_CORRUPT;
+    }
+    return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
+}
+
+enum err keyring_root_put(const char *home, uint32_t account, const struct env *env,
+                          const struct keyring_root *root)
+{
+    struct erase_file f;
+    unsigned slot;
+    uint8_t nonce[PRIM_AEAD_NONCE];
+    enum err err = slot_find(home, account, root->generation - 1, &f, &slot);
+    if (err != ERR_OK) {
+        return err;
+    }
+    env_random(env, nonce, sizeof nonce);
+    erase_slot_seal(&f, 1 - slot, root->generation, root->secret, nonce, root->r);
+    return slot_write(home, &f, 1 - slot);
+}
+
+/* Whether a slot's block has anything in it, also what does not count as a root. */
+static enum err slot_used(const char *home, uint32_t account, unsigned slot, bool *used)
+{
+    static const uint8_t zeros[ERASE_BLOCK];
+    char name[KEYRING_NAME];
+    uint8_t bytes[ERASE_FILE];
+    erase_name(name, account);
+    enum err err = file_read(home, name, false, bytes, sizeof bytes);
+    *used = memcmp(bytes + (size_t)ERASE_BLOCK * (1 + slot), zeros, sizeof zeros) != 0;
+    return err;
+}
+
+enum err keyring_root_keep(const char *home, uint32_t account, uint32_t generation)
+{
+    struct erase_file f;
+    unsigned slot;
+    bool used = false;
+    enum err err = slot_find(home, account, generation, &f, &slot);
+    if (err == ERR_OK) {
+        err = slot_used(home, account, 1 - slot, &used);
+    }
+    if (err != ERR_OK || !used) {
+        return err;
+    }
+    f.slots[1 - slot] = (struct erase_slot){.generation = 0};
+    return slot_write(home, &f, 1 - slot);
 }
 
 /* Overwrites the file in place, as far as the file system does that, and removes it. */

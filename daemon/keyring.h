@@ -27,13 +27,18 @@ enum keyring_account {
     KEYRING_PASSPHRASE, /* needs a passphrase */
 };
 enum keyring_account keyring_account_kind(const char *home, uint32_t account);
+/* What an erase file was opened to. Secret: wipe it after use. */
+struct keyring_root {
+    uint32_t generation;
+    uint8_t r[SEAL_KEY];
+    uint8_t secret[SEAL_KEY]; /* what R is sealed under: out of the passphrase, or the key file */
+};
 /* Draws R, writes the erase file (generation 1) under the passphrase, or under a new key file when
  * passphrase is empty (or under the credential account.key, where the system has handed one in),
  * everything with fsync. Replaces an orphan of a creation that never committed; the caller knows
  * that no account row exists. random: fills R and salts. */
 enum err keyring_account_create(const char *home, uint32_t account, struct slice passphrase,
-                                const struct env *env,
-                                uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;
+                                const struct env *env, struct keyring_root *root) PETREL_MUST_USE;
 /* What a passphrase costs to try. keyring_account_create takes libsodium's MODERATE. */
 struct keyring_cost {
     uint32_t ops;     /* passes */
@@ -42,13 +47,21 @@ struct keyring_cost {
 /* As keyring_account_create, at another cost: for tests. */
 enum err keyring_account_create_at(const char *home, uint32_t account, struct slice passphrase,
                                    const struct env *env, struct keyring_cost cost,
-                                   uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;
-/* Opens R. ERR_WRONG_KEY (also: the key file is not there, or a passphrase is needed and none was
- * given), ERR_NO_ACCOUNT, ERR_CORRUPT, ERR_CONFIG (others may read the key file), ERR_IO,
- * ERR_NO_MEMORY. root is wiped on error. Argon2id takes a while: not on the
- * I/O or the engine thread, except at start. */
+                                   struct keyring_root *root) PETREL_MUST_USE;
+/* Opens R of this generation, which is the one that the store names. ERR_ROLLBACK: the file has
+ * others only, so the store is of another time. ERR_WRONG_KEY (also: the key file is not there, or
+ * a passphrase is needed and none was given), ERR_NO_ACCOUNT, ERR_CORRUPT, ERR_CONFIG (others may
+ * read the key file), ERR_IO, ERR_NO_MEMORY. root is wiped on error. Argon2id takes a while: not on
+ * the I/O or the engine thread, except at start. */
 enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
-                              uint8_t root[static SEAL_KEY]) PETREL_MUST_USE;
+                              uint32_t generation, struct keyring_root *root) PETREL_MUST_USE;
+/* Puts root into the slot of the erase file that the generation before it is not in, with fsync.
+ * ERR_CORRUPT: that one is in none. ERR_NO_ACCOUNT, ERR_IO, ERR_DISK_FULL. */
+enum err keyring_root_put(const char *home, uint32_t account, const struct env *env,
+                          const struct keyring_root *root) PETREL_MUST_USE;
+/* Overwrites the slot that this generation is not in, with fsync; nothing when it is empty. Errors
+ * as keyring_root_put. */
+enum err keyring_root_keep(const char *home, uint32_t account, uint32_t generation) PETREL_MUST_USE;
 
 /* Destroys what opens the account: overwrites and removes its erase file and its key file, with
  * fsync. Files that are not there are fine; a credential is not ours to destroy. ERR_CONFIG,

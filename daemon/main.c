@@ -271,8 +271,9 @@ static enum err open_node_keys(struct daemon *d)
 }
 
 /* Whether its files are to be opened: they may be half destroyed while it is being removed, and
- * nobody's when a creation did not come to its turn. */
-static enum err account_stays(struct daemon *d, uint32_t account, bool *stays)
+ * nobody's when a creation did not come to its turn. *generation: of the root that the store
+ * wants. */
+static enum err account_stays(struct daemon *d, uint32_t account, bool *stays, uint32_t *generation)
 {
     struct store_lmdb_reader *reader = NULL;
     struct store store;
@@ -285,8 +286,28 @@ static enum err account_stays(struct daemon *d, uint32_t account, bool *stays)
     arena_init(&arena, LIMIT_TURN_ARENA);
     struct turn turn = {.env = &env, .store = &store, .arena = &arena};
     err = node_account_stays(&turn, account, stays);
+    if (err == ERR_OK && *stays) {
+        err = node_account_root(&turn, account, generation);
+        err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+    }
     arena_fini(&arena);
     store_lmdb_read_end(reader);
+    return err;
+}
+
+static enum err root_read(struct daemon *d, uint32_t account, struct slice passphrase,
+                          uint32_t generation)
+{
+    struct keyring_root opened;
+    struct node_root *root = &d->roots[d->nroots];
+    enum err err = keyring_account_open(d->home_path, account, passphrase, generation, &opened);
+    if (err == ERR_OK) {
+        *root = (struct node_root){.account = account, .generation = generation};
+        memcpy(root->r, opened.r, sizeof root->r);
+        memcpy(root->secret, opened.secret, sizeof root->secret);
+        d->nroots++;
+    }
+    secret_wipe(&opened, sizeof opened);
     return err;
 }
 
@@ -297,18 +318,17 @@ static enum err open_account(struct daemon *d, uint32_t account, uint8_t *passph
 {
     size_t len = 0;
     bool stays = false;
-    enum err err = account_stays(d, account, &stays);
+    uint32_t generation = 0;
+    enum err err = account_stays(d, account, &stays, &generation);
     enum keyring_account kind = stays ? keyring_account_kind(d->home_path, account) : KEYRING_NONE;
     if (kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
         err = read_passphrase(d->options.passphrase_fd, passphrase, &len);
         d->options.passphrase_fd = -1; /* it was for this one */
     }
     if (err == ERR_OK && (kind == KEYRING_KEY_FILE || len > 0)) {
-        struct node_root *root = &d->roots[d->nroots];
-        err = keyring_account_open(d->home_path, account, slice_of(passphrase, len), root->r);
-        root->account = account;
-        d->nroots += err == ERR_OK;
-        if (kind == KEYRING_KEY_FILE && (err == ERR_CORRUPT || err == ERR_WRONG_KEY)) {
+        err = root_read(d, account, slice_of(passphrase, len), generation);
+        if (err == ERR_ROLLBACK ||
+            (kind == KEYRING_KEY_FILE && (err == ERR_CORRUPT || err == ERR_WRONG_KEY))) {
             logger_log(&d->log, LOGGER_ERROR, "an account stays locked",
                        "account=%u err=%s reason=\"%s\"", (unsigned)account, err_name(err),
                        err_message(err));

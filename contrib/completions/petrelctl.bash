@@ -46,7 +46,7 @@ _petrelctl() {
             $("${COMP_WORDS[0]}" help --list 2>/dev/null | cut -d ' ' -f 1 | sort -u)"
     else
         case ${said[0]} in
-        block | verify | send | history)
+        block | verify | send | history | delete)
             [ ${#said[@]} != 1 ] || words=$(_petrelctl_contacts)
             ;;
         relay)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * message: send, history.
+ * message: send, history, delete.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -137,4 +137,20 @@ int cmd_history(struct ctl *ctl, int argc, char **argv)
         print_message(item);
     }
     return EXIT_OK;
+}
+
+int cmd_delete(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    uint64_t order = 0;
+    int rc = args_command(NULL, 0, &argc, argv, 2, 2, ctl->usage);
+    rc = rc == EXIT_OK ? args_number("ORDER", argv[1], &order) : rc;
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    client_text(ctl->client, "contact", argv[0]);
+    client_uint(ctl->client, "order", order);
+    rc = client_call(ctl->client, "message.delete", ctl->args->json, &result);
+    return rc == EXIT_OK && ctl->args->json ? json_print(result) : rc;
 }

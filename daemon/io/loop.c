@@ -43,7 +43,8 @@ static void take_outputs(struct loop *loop)
             tcp_close_all(loop->tcp, o->err);
             engine_links_closed(loop->engine, o->cursor);
         } else if (o->kind == NODE_OUT_REPLY || o->kind == NODE_OUT_EVENT ||
-                   o->kind == NODE_OUT_ERASE) {
+                   o->kind == NODE_OUT_ERASE || o->kind == NODE_OUT_ROOT ||
+                   o->kind == NODE_OUT_ROOT_KEEP) {
             control_output(loop->control, o);
         } else {
             tcp_output(loop->tcp, o);

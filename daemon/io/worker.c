@@ -62,16 +62,38 @@ struct session {
     size_t nroots;
 };
 
+/* Whether the roots are those that the transaction sees. */
+static bool roots_fit(struct session *s)
+{
+    struct turn turn = {.env = &s->env, .store = &s->store, .arena = &s->arena};
+    for (size_t i = 0; i < s->nroots; i++) {
+        uint32_t generation;
+        enum err err = node_account_root(&turn, s->roots[i].account, &generation);
+        if (err == ERR_OK && generation != s->roots[i].generation) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum err session_begin(struct session *s, const struct worker_job *job)
 {
     memset(s, 0, sizeof *s);
     s->env = hostenv_at(hostenv_wall_ms());
-    enum err err = store_lmdb_read_begin(job->env->db, &s->reader, &s->store);
-    if (err == ERR_OK) {
-        arena_init(&s->arena, LIMIT_TURN_ARENA);
+    for (;;) {
+        enum err err = store_lmdb_read_begin(job->env->db, &s->reader, &s->store);
+        if (err != ERR_OK) {
+            return err;
+        }
         s->nroots = engine_roots(job->env->engine, s->roots);
+        if (roots_fit(s)) {
+            arena_init(&s->arena, LIMIT_TURN_ARENA);
+            return ERR_OK;
+        }
+        /* The engine has committed another root and not told it yet, or the other way round: in a
+         * moment they agree. */
+        store_lmdb_read_end(s->reader);
     }
-    return err;
 }
 
 static void session_end(struct session *s)
@@ -184,12 +206,33 @@ static enum err run_query(struct worker_job *job)
     return err;
 }
 
-/* R of the account root.account, out of its files. */
-static enum err root_open(struct worker_job *job, struct slice passphrase)
+static void root_take(struct worker_job *job, struct keyring_root *root)
 {
-    enum err err = keyring_account_open(job->env->home, job->root.account, passphrase, job->root.r);
+    job->root.generation = root->generation;
+    memcpy(job->root.r, root->r, sizeof job->root.r);
+    memcpy(job->root.secret, root->secret, sizeof job->root.secret);
+    job->has_root = true;
+}
+
+/* R of the account root.account, out of its files. */
+static enum err root_open(struct session *s, struct worker_job *job, struct slice passphrase)
+{
+    struct keyring_root root;
+    uint32_t generation;
+    struct turn turn = {.env = &s->env, .store = &s->store, .arena = &s->arena};
+    enum err err = node_account_root(&turn, job->root.account, &generation);
+    if (err == ERR_NOT_FOUND) {
+        return ERR_NO_ACCOUNT; /* its rows go already */
+    }
+    if (err == ERR_OK) {
+        err =
+            keyring_account_open(job->env->home, job->root.account, passphrase, generation, &root);
+    }
     job->root.opened = true;
-    job->has_root = err == ERR_OK;
+    if (err == ERR_OK) {
+        root_take(job, &root);
+    }
+    secret_wipe(&root, sizeof root);
     return err;
 }
 
@@ -200,22 +243,25 @@ static enum err root_make(struct session *s, struct worker_job *job, struct slic
     bool another = false;
     (void)control_get_bool(job->params, "another", &another);
     enum err err = node_account_free(&turn, another, &job->root.account);
+    struct keyring_root root;
     if (err == ERR_OK) {
-        err = keyring_account_create(job->env->home, job->root.account, passphrase, &s->env,
-                                     job->root.r);
-        job->has_root = err == ERR_OK;
+        err = keyring_account_create(job->env->home, job->root.account, passphrase, &s->env, &root);
+        if (err == ERR_OK) {
+            root_take(job, &root);
+        }
     }
+    secret_wipe(&root, sizeof root);
     return err == ERR_ACCOUNT_EXISTS ? ERR_OK : err; /* the core says so */
 }
 
 /* A call that has made its account already is answered by the core. A passphrase must be the
  * account's, open or not; the core opens it with that. */
-static enum err root_again(struct worker_job *job, struct slice passphrase)
+static enum err root_again(struct session *s, struct worker_job *job, struct slice passphrase)
 {
     if (passphrase.len == 0) {
         return ERR_OK;
     }
-    enum err err = root_open(job, passphrase);
+    enum err err = root_open(s, job, passphrase);
     if (err == ERR_NO_ACCOUNT) {
         err = ERR_NOT_NOW; /* its files are being destroyed */
     }
@@ -243,7 +289,7 @@ static enum err run_create(struct worker_job *job)
     if (err == ERR_NOT_FOUND) {
         err = root_make(&s, job, passphrase);
     } else if (err == ERR_OK) {
-        err = root_again(job, passphrase);
+        err = root_again(&s, job, passphrase);
     }
     session_end(&s);
     return err;
@@ -263,7 +309,7 @@ static enum err run_unlock(struct worker_job *job)
     struct turn turn = {.env = &s.env, .store = &s.store, .arena = &s.arena};
     err = node_account_named(&turn, job->params, &job->root.account);
     if (err == ERR_OK) {
-        err = root_open(job, passphrase);
+        err = root_open(&s, job, passphrase);
     }
     session_end(&s);
     return err;
@@ -285,6 +331,29 @@ static enum err run_erase(struct worker_job *job)
     return err == ERR_OK && erasing ? keyring_account_erase(job->env->home, job->account) : err;
 }
 
+/* What seals the account's roots is known as long as it is open. */
+static enum err run_root(struct worker_job *job)
+{
+    struct node_root roots[LIMIT_ACCOUNTS];
+    struct keyring_root root = {.generation = job->root.generation};
+    struct env env = hostenv_at(hostenv_wall_ms());
+    size_t n = engine_roots(job->env->engine, roots);
+    size_t i = 0;
+    while (i < n && roots[i].account != job->root.account) {
+        i++;
+    }
+    enum err err = i < n ? ERR_OK : ERR_ACCOUNT_LOCKED;
+    if (err == ERR_OK) {
+        memcpy(job->root.secret, roots[i].secret, sizeof job->root.secret);
+        memcpy(root.secret, roots[i].secret, sizeof root.secret);
+        memcpy(root.r, job->root.r, sizeof root.r);
+        err = keyring_root_put(job->env->home, job->root.account, &env, &root);
+    }
+    secret_wipe(roots, sizeof roots);
+    secret_wipe(&root, sizeof root);
+    return err;
+}
+
 static void on_work(uv_work_t *req)
 {
     struct worker_job *job = req->data;
@@ -302,6 +371,12 @@ static void on_work(uv_work_t *req)
         break;
     case WORKER_ERASE:
         job->err = run_erase(job);
+        break;
+    case WORKER_ROOT:
+        job->err = run_root(job);
+        break;
+    case WORKER_KEEP:
+        job->err = keyring_root_keep(job->env->home, job->root.account, job->root.generation);
         break;
     }
 }

@@ -31,6 +31,8 @@ enum worker_kind {
     WORKER_CREATE,    /* account.create: root, unless the core needs none to answer */
     WORKER_UNLOCK,    /* account.unlock: root */
     WORKER_ERASE,     /* what opens account is destroyed */
+    WORKER_ROOT,      /* root is put beside the one in use */
+    WORKER_KEEP,      /* of root.account, only root.generation is kept */
 };
 
 struct worker_job {
@@ -51,8 +53,9 @@ struct worker_job {
     uint64_t first; /* oldest cursor of the event log */
     uint64_t last;  /* newest */
     struct node_root root;
-    bool has_root; /* WORKER_CREATE, WORKER_UNLOCK: root is for the core */
-    size_t size;   /* of the whole block */
+    bool has_root;           /* WORKER_CREATE, WORKER_UNLOCK: root is for the core */
+    struct worker_job *next; /* of those that wait for one another */
+    size_t size;             /* of the whole block */
     uint8_t data[];
 };
 

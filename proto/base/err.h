@@ -82,6 +82,7 @@ enum err_class {
     X(NOT_RELAY, 313, STATE, "not-a-relay", "this node does not act as a relay")                   \
     X(EVENTS_TRIMMED, 314, STATE, "events-trimmed", "events before this cursor are gone")          \
     X(CLIENT_ID_REUSED, 315, STATE, "client-id-reused", "client_id was used for another call")     \
+    X(UNKNOWN_MESSAGE, 316, STATE, "unknown-message", "no such message")                           \
     X(ARGUMENT, 400, CALLER, "bad-argument", "an argument is not valid")                           \
     X(UNKNOWN_METHOD, 401, CALLER, "unknown-method", "there is no such method")                    \
     X(UNKNOWN_PARAM, 402, CALLER, "unknown-parameter", "the method has no such parameter")         \

@@ -35,6 +35,7 @@
     METHOD("request.accept", TURN, ACCOUNT, true, 1)                                               \
     METHOD("message.send", TURN, ACCOUNT, true, 1)                                                 \
     METHOD("message.history", QUERY, ACCOUNT, false, 1)                                            \
+    METHOD("message.delete", TURN, ACCOUNT, true, 1)                                               \
     METHOD("event.subscribe", HOST, ACCOUNT, false, 1)                                             \
     METHOD("event.ack", TURN, ACCOUNT, false, 1)                                                   \
     METHOD("relay.use", TURN, ACCOUNT, true, 1)                                                    \
@@ -71,6 +72,8 @@
     PARAM("message.history", "contact", STR, true)                                                 \
     PARAM("message.history", "before", UINT, false)                                                \
     PARAM("message.history", "limit", UINT, false)                                                 \
+    PARAM("message.delete", "contact", STR, true)                                                  \
+    PARAM("message.delete", "order", UINT, true)                                                   \
     PARAM("event.subscribe", "name", STR, false)                                                   \
     PARAM("event.subscribe", "since", UINT, false)                                                 \
     PARAM("event.ack", "name", STR, true)                                                          \
@@ -163,6 +166,7 @@
            "waiting, at-relay, delivered or failed; received when theirs")                         \
     RESULT("message.history[]", "type", STR, "text, or unknown-N")                                 \
     RESULT("message.history[]", "text", STR, "the text")                                           \
+    RESULT("message.delete", "order", UINT, "its place in the history, which none gets again")     \
     RESULT("event.subscribe", "cursor", UINT, "the newest cursor; events follow as notifications") \
     RESULT("event.subscribe", "start", UINT, "the cursor behind which the stream begins")          \
     RESULT("relay.use", "relay", STR, "the relay's node ID")                                       \
@@ -221,7 +225,9 @@
 
 /* Events are notifications [2, "event", [map]]: cursor, type, time, account, data. */
 #define CONTROL_EVENTS(EVENT)                                                                      \
-    EVENT("message.received", "contact, message, order, text: a message arrived")                  \
+    EVENT("message.received",                                                                      \
+          "contact, message, order, text: a message arrived; no text: it was deleted since")       \
+    EVENT("message.deleted", "contact, order: it was deleted here")                                \
     EVENT("message.at-relay", "contact, message: the recipient's relay has it on disk")            \
     EVENT("message.delivered", "contact, message: the recipient's device has it on disk")          \
     EVENT("message.failed", "contact, message, error: given up, and why")                          \

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "node/core.h"
 #include "node/device.h"
+#include "node/node.h"
 
 void account_identity(const struct account_row *row, struct sign_pk *pk, struct sign_sk *sk)
 {
@@ -66,6 +67,7 @@ void account_close(struct account *me)
 {
     work_drop_all(me);
     cards_fini(&me->cards);
+    forget_free(me);
     seal_keys_free(me->keys);
     me->keys = NULL;
 }
@@ -166,6 +168,7 @@ enum err account_create(struct node *node, struct step *step, const struct node_
     enum err err = create(node, step, root, &row, keys, me);
     if (err == ERR_OK) {
         account_adopt(*me, &row, keys);
+        err = forget_load(*me, step);
     } else {
         seal_keys_free(keys);
     }
@@ -175,9 +178,14 @@ enum err account_create(struct node *node, struct step *step, const struct node_
 
 /* --- loading --- */
 
-enum err account_open(struct account *me, struct step *step, const uint8_t *root)
+enum err account_open(struct account *me, struct step *step, const struct node_root *root)
 {
-    struct seal_keys *keys = seal_keys_new_account(me->number, root);
+    uint32_t generation;
+    if (seal_root_named(step->turn->store, me->number, &generation) == ERR_OK &&
+        generation != root->generation) {
+        return ERR_ROLLBACK;
+    }
+    struct seal_keys *keys = seal_keys_new_account(me->number, root->r);
     if (keys == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -192,18 +200,14 @@ enum err account_open(struct account *me, struct step *step, const uint8_t *root
     }
     account_adopt(me, &row, keys);
     secret_wipe(&row, sizeof row);
-    err = home_load(me, step);
-    return err == ERR_OK && !me->removing ? outbox_load(me, step) : err;
-}
-
-static const uint8_t *root_of(uint32_t account, const struct node_root *roots, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (roots[i].account == account) {
-            return roots[i].r;
-        }
+    err = forget_load(me, step);
+    if (err == ERR_OK) {
+        err = step_root_keep(step, me->number, seal_root(keys));
     }
-    return NULL;
+    if (err == ERR_OK) {
+        err = home_load(me, step);
+    }
+    return err == ERR_OK && !me->removing ? outbox_load(me, step) : err;
 }
 
 enum err accounts_load(struct node *node, struct step *step, const struct node_root *roots,
@@ -212,7 +216,7 @@ enum err accounts_load(struct node *node, struct step *step, const struct node_r
     uint32_t number = 0;
     enum err err = account_row_after(step, 0, &number);
     while (err == ERR_OK) {
-        const uint8_t *root = root_of(number, roots, nroots);
+        const struct node_root *root = account_root(step->turn->store, number, roots, nroots);
         struct account *me = account_add(node, number);
         err = me == NULL ? ERR_NO_MEMORY : removal_load(me, step);
         if (err == ERR_OK && root != NULL && !me->removed) {
@@ -244,4 +248,9 @@ enum err account_next_contact(struct account *me, struct step *step, uint32_t *n
     }
     secret_wipe(&row, sizeof row);
     return err;
+}
+
+enum err node_account_root(struct turn *turn, uint32_t account, uint32_t *generation)
+{
+    return seal_root_named(turn->store, account, generation);
 }

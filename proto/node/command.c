@@ -43,6 +43,7 @@ static const struct method METHODS[] = {
     {"contact.verify", call_contact_verify, NEEDS_ACCOUNT, true, false},
     {"request.accept", call_request_accept, NEEDS_ACCOUNT, true, true},
     {"message.send", call_message_send, NEEDS_ACCOUNT, true, true},
+    {"message.delete", call_message_delete, NEEDS_ACCOUNT, true, false},
     {"event.ack", call_event_ack, NEEDS_ACCOUNT, false, false},
     {"relay.use", call_relay_use, NEEDS_ACCOUNT, true, true},
     {"relay.leave", call_relay_leave, NEEDS_ACCOUNT, true, false},
@@ -323,9 +324,10 @@ enum err command_run(struct node *node, struct step *step, const struct node_inp
     if (err == ERR_OK) {
         err = run(&c, input, method, &result);
     }
-    /* A full disk and a wrong key are the caller's to hear; any other LOCAL error fails the turn.
-     */
-    if (err_class(err) == ERR_CLASS_LOCAL && err != ERR_DISK_FULL && err != ERR_WRONG_KEY) {
+    /* A full disk and what does not open an account are the caller's to hear; any other LOCAL error
+     * fails the turn. */
+    if (err_class(err) == ERR_CLASS_LOCAL && err != ERR_DISK_FULL && err != ERR_WRONG_KEY &&
+        err != ERR_ROLLBACK) {
         return err;
     }
     return step_reply(step, input->u.command.client, input->u.command.id, err,

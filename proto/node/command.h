@@ -42,6 +42,7 @@ enum err call_contact_block(struct call *c);
 enum err call_contact_verify(struct call *c);
 enum err call_request_accept(struct call *c);
 enum err call_message_send(struct call *c);
+enum err call_message_delete(struct call *c);
 enum err call_event_ack(struct call *c);
 
 /* command_relay.c */

@@ -52,7 +52,7 @@ static enum err identity_is_new(const struct node *node, const uint8_t seed[stat
 enum err call_account_open(struct call *c, struct account *me)
 {
     c->opened = me->number;
-    return account_open(me, c->step, c->root->r);
+    return account_open(me, c->step, c->root);
 }
 
 enum err call_account_create(struct call *c)

@@ -340,6 +340,49 @@ enum err call_message_send(struct call *c)
     return err;
 }
 
+/* A message that waits is not sent. What a relay has, or may have, stays in the outbox until it is
+ * acknowledged: it would have to be sealed again after a new session. */
+static enum err unsend(struct call *c, uint32_t contact, uint64_t order)
+{
+    struct outbox_row entry;
+    enum err err = outbox_row_get(c->step, c->me->keys, contact, order, &entry);
+    if (err == ERR_OK && entry.state == OUTBOX_WAITING) {
+        err = outbox_row_del(c->step, c->me->keys, contact, order);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err call_message_delete(struct call *c)
+{
+    struct contact_row row;
+    uint64_t order = 0;
+    (void)params_uint(c->params, "order", &order);
+    enum err err = named_contact(c, &row);
+    if (err == ERR_OK) {
+        err = message_row_del(c->step, c->me->keys, row.number, order);
+        err = err == ERR_NOT_FOUND ? ERR_UNKNOWN_MESSAGE : err;
+    }
+    if (err == ERR_OK) {
+        err = unsend(c, row.number, order);
+    }
+    if (err == ERR_OK && row.deleted < order) {
+        row.deleted = order;
+        err = contact_row_put(c->step, c->me->keys, &row);
+    }
+    if (err == ERR_OK) {
+        char id[ID_TEXT];
+        struct event event = event_begin(c->step, "message.deleted", 256);
+        id_encode(row.id.b, id);
+        event_text(&event, "contact", id);
+        event_uint(&event, "order", order);
+        err = event_commit(c->step, c->me->keys, &event);
+    }
+    secret_wipe(&row, sizeof row);
+    pack_map(&c->out, 1);
+    result_uint(&c->out, "order", order);
+    return err;
+}
+
 enum err call_event_ack(struct call *c)
 {
     struct slice name = slice_of(NULL, 0);

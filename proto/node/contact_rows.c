@@ -58,6 +58,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(45, FIELD_LATER, contact_row, heard_count, 0),
     FIELD(46, FIELD_SLICE, contact_row, misused, INVITE_ID),
     FIELD(47, FIELD_LATER, contact_row, alarmed, 0),
+    FIELD(48, FIELD_LATER, contact_row, deleted, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -91,6 +92,12 @@ static const struct field VOIDING_FIELDS[] = {
     FIELD(3, FIELD_SLICE, voiding_row, held, HELD_MAX),
 };
 
+enum {
+    /* Messages of one conversation that share a bucket: when one of them is deleted, the others are
+     * sealed again. docs/decisions/0015. */
+    MESSAGE_GROUP = 512,
+};
+
 static const struct row_kind CONTACT_ROW = ROW_KIND(STORE_CONTACT, CONTACT_FIELDS, contact_row);
 static const struct row_kind OUTBOX_ROW = ROW_KIND(STORE_OUTBOX, OUTBOX_FIELDS, outbox_row);
 static const struct row_kind MESSAGE_ROW = ROW_KIND(STORE_MESSAGE, MESSAGE_FIELDS, message_row);
@@ -105,6 +112,12 @@ static struct store_key contact_key(struct seal_keys *keys, uint32_t contact)
     store_key_u32(&k, seal_keys_account(keys));
     store_key_u32(&k, contact);
     return k;
+}
+
+/* Ratchets of a contact, and what is in the outbox for it: short-lived, and few at a time. */
+static uint8_t session_bucket(uint32_t contact)
+{
+    return (uint8_t)(SEAL_BUCKET_SESSION + contact % SEAL_BUCKET_ACCOUNT);
 }
 
 /* account | contact u32 | order u64. */
@@ -233,13 +246,13 @@ enum err outbox_row_put(struct step *step, struct seal_keys *keys, uint32_t cont
                         const struct outbox_row *row)
 {
     struct store_key k = order_key(keys, contact, order);
-    return row_put(step, keys, &OUTBOX_ROW, &k, seal_message_bucket(keys, contact, 0), row);
+    return row_put(step, keys, &OUTBOX_ROW, &k, session_bucket(contact), row);
 }
 
 enum err outbox_row_del(struct step *step, struct seal_keys *keys, uint32_t contact, uint64_t order)
 {
     struct store_key k = order_key(keys, contact, order);
-    return store_del(step->turn->store, STORE_OUTBOX, store_key_slice(&k));
+    return seal_del(keys, step->turn, STORE_OUTBOX, store_key_slice(&k));
 }
 
 /* Seeks in t among the rows of one contact. */
@@ -373,7 +386,15 @@ enum err message_row_put(struct step *step, struct seal_keys *keys, uint32_t con
                          uint64_t order, const struct message_row *row)
 {
     struct store_key k = order_key(keys, contact, order);
-    return row_put(step, keys, &MESSAGE_ROW, &k, seal_message_bucket(keys, contact, 0), row);
+    uint8_t bucket = seal_message_bucket(keys, contact, (uint32_t)(order / MESSAGE_GROUP));
+    return row_put(step, keys, &MESSAGE_ROW, &k, bucket, row);
+}
+
+enum err message_row_del(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t order)
+{
+    struct store_key k = order_key(keys, contact, order);
+    return seal_del(keys, step->turn, STORE_MESSAGE, store_key_slice(&k));
 }
 
 enum err message_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
@@ -444,8 +465,8 @@ enum err session_row_put(struct step *step, struct seal_keys *keys, uint32_t con
                          struct slice saved)
 {
     struct store_key k = session_key(keys, contact, slot);
-    uint8_t bucket = (uint8_t)(SEAL_BUCKET_SESSION + contact % SEAL_BUCKET_ACCOUNT);
-    return seal_put(keys, step->turn, STORE_SESSION, store_key_slice(&k), bucket, saved);
+    return seal_put(keys, step->turn, STORE_SESSION, store_key_slice(&k), session_bucket(contact),
+                    saved);
 }
 
 enum err token_row_add(struct step *step, struct seal_keys *keys, uint32_t contact,

@@ -82,6 +82,7 @@ struct contact_row {
     uint64_t trouble;           /* enum err: what stood in its way; 0: nothing */
     struct slice trouble_relay; /* node ID of the relay that it was, or empty */
     uint64_t failed;            /* enum err that clients were told it failed with; 0: none */
+    uint64_t deleted;           /* largest order of a message that was deleted; none comes twice */
 };
 
 enum outbox_state {
@@ -178,6 +179,9 @@ enum err message_row_get(struct step *step, struct seal_keys *keys, uint32_t con
                          uint64_t order, struct message_row *row) PETREL_MUST_USE;
 enum err message_row_put(struct step *step, struct seal_keys *keys, uint32_t contact,
                          uint64_t order, const struct message_row *row) PETREL_MUST_USE;
+/* ERR_NOT_FOUND. */
+enum err message_row_del(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint64_t order) PETREL_MUST_USE;
 /* The newest message with order < before: *order is then its order. */
 enum err message_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
                             uint64_t before, uint64_t *order,

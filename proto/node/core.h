@@ -6,6 +6,7 @@
  *   links.c     which links are open, requests of ours that wait
  *   account.c   identities of this node: keys, creation
  *   removal.c   an identity goes
+ *   forget.c    what it overwrote or deleted is forgotten
  *   home.c      relays of ours: joining, queue
  *   moving.c    from one relay to another
  *   publish.c   key bundle and descriptors, at our own relays
@@ -65,6 +66,18 @@ struct work {
     struct foreign *foreign; /* what goes through our relay; owned, secret */
 };
 
+/* What an account is about to forget, and how far it is (forget.c). Secret memory. */
+struct forget {
+    struct seal_set noted; /* touched buckets, as the store has them; */
+    uint64_t due;          /* when they get new keys, Unix ms; UINT64_MAX: there are none */
+    struct seal_set cycle; /* buckets that have got one, and are not all sealed again; */
+    size_t table;          /* this far: a place in a list of tables, */
+    struct store_key at;   /* and the last row of it that was looked at */
+    uint32_t asked;        /* generation of the root that the host is to keep; 0: none */
+    uint8_t root[SEAL_KEY];
+    uint64_t later; /* nothing is done before then, Unix ms */
+};
+
 struct forward_wait;
 
 /* What our relay passes on for its members. */
@@ -92,6 +105,7 @@ struct account {
     bool purged;            /* no row is left */
     uint64_t removing_ms;   /* since when, Unix ms */
     struct seal_keys *keys; /* NULL: locked */
+    struct forget *forget;  /* when keys */
     struct sign_pk id;      /* when keys */
     struct home homes[LIMIT_HOMES];
     struct cards cards;      /* not shared: a relay could give each forwarder another key, */
@@ -151,8 +165,10 @@ struct account *account_find(const struct node *node, uint32_t number);
 void account_close(struct account *me);
 /* The same, and takes it out of the list. */
 void account_forget(struct account *me);
-/* Opens it with R and goes on with what it had under way. ERR_CORRUPT: R opens nothing. */
-enum err account_open(struct account *me, struct step *step, const uint8_t *root) PETREL_MUST_USE;
+/* Opens it with R and goes on with what it had under way. ERR_CORRUPT: R opens nothing.
+ * ERR_ROLLBACK: it is not the one that the store was committed under. */
+enum err account_open(struct account *me, struct step *step,
+                      const struct node_root *root) PETREL_MUST_USE;
 /* A new one, open. seed: the identity's, or NULL. ERR_EXISTS: the number is taken. */
 enum err account_create(struct node *node, struct step *step, const struct node_root *root,
                         const uint8_t *seed, struct account **me) PETREL_MUST_USE;
@@ -180,6 +196,17 @@ enum err removal_progress(struct account *me, struct step *step, bool *gone) PET
 /* The host has destroyed what opens its keys. */
 void removal_erased(struct account *me);
 uint64_t removal_deadline(const struct account *me);
+
+/* forget.c */
+/* Of an account that is opened: goes on where it was. */
+enum err forget_load(struct account *me, struct step *step) PETREL_MUST_USE;
+void forget_free(struct account *me);
+/* Last thing that an account does in a turn: notes what was touched, does what is due. */
+enum err forget_progress(struct account *me, struct step *step) PETREL_MUST_USE;
+/* The host has put this root beside the one in use, or could not. */
+enum err forget_rooted(struct account *me, struct step *step, const struct node_root *root,
+                       enum err result) PETREL_MUST_USE;
+uint64_t forget_deadline(const struct account *me);
 
 /* contact.c */
 /* Tells clients what is wrong with this contact, and goes on. */

@@ -3,9 +3,13 @@
 
 #include "base/limits.h"
 #include "base/pack.h"
+#include "node/contact_rows.h"
+#include "node/content.h"
 
 enum {
-    EVENT_ROW_HEAD = 96,          /* type, time and heads of a row, at most */
+    EVENT_ROW_HEAD = 112,         /* type, time, message and heads of a row, at most */
+    EVENT_FIELDS = 16,            /* of a row, unknown ones included */
+    EVENT_PAIRS = 32,             /* of its data, at most */
     EVENT_READ_BYTES = 64 * 1024, /* of one answer to event_read, about */
 };
 
@@ -33,6 +37,12 @@ void event_uint(struct event *event, const char *key, uint64_t v)
     pack_str(&event->data, key);
     pack_uint(&event->data, v);
     event->pairs++;
+}
+
+void event_message(struct event *event, uint32_t contact, uint64_t order)
+{
+    event->contact = contact;
+    event->order = order;
 }
 
 static struct store_key event_key(struct seal_keys *keys, uint64_t cursor)
@@ -91,7 +101,7 @@ enum err event_commit(struct step *step, struct seal_keys *keys, struct event *e
         return err;
     }
     struct writer w = step_writer(step, event->data.len + EVENT_ROW_HEAD);
-    pack_map(&w, 3);
+    pack_map(&w, event->contact != 0 ? 5 : 3);
     pack_uint(&w, 0);
     pack_str(&w, event->type);
     pack_uint(&w, 1);
@@ -99,6 +109,12 @@ enum err event_commit(struct step *step, struct seal_keys *keys, struct event *e
     pack_uint(&w, 2);
     pack_map(&w, event->pairs);
     writer_slice(&w, writer_done(&event->data));
+    if (event->contact != 0) {
+        pack_uint(&w, 3);
+        pack_uint(&w, event->contact);
+        pack_uint(&w, 4);
+        pack_uint(&w, event->order);
+    }
     if (w.err != ERR_OK) {
         return w.cap == 0 ? ERR_NO_MEMORY : ERR_BUG;
     }
@@ -112,7 +128,10 @@ enum err event_commit(struct step *step, struct seal_keys *keys, struct event *e
 struct event_row {
     struct slice type;
     uint64_t time;
-    struct slice data; /* encoded map */
+    uint32_t pairs;    /* of data, */
+    struct slice data; /* without the map's head */
+    uint32_t contact;  /* of the message that it is about; 0: none */
+    uint64_t order;
 };
 
 static enum err event_open(struct turn *turn, struct seal_keys *keys, uint64_t cursor,
@@ -125,7 +144,7 @@ static enum err event_open(struct turn *turn, struct seal_keys *keys, uint64_t c
         return err;
     }
     struct reader r = reader_of(plain);
-    struct pack_fields f = pack_fields_begin(&r, 3);
+    struct pack_fields f = pack_fields_begin(&r, EVENT_FIELDS);
     while (pack_fields_next(&f)) {
         switch (f.key) {
         case 0:
@@ -135,11 +154,21 @@ static enum err event_open(struct turn *turn, struct seal_keys *keys, uint64_t c
             out->time = pack_read_uint(&r, UINT64_MAX);
             break;
         case 2: {
-            size_t start = r.pos;
+            struct reader head = r;
+            out->pairs = pack_read_map(&head, EVENT_PAIRS);
             pack_skip(&r, 4);
-            out->data = slice_of(r.p + start, r.pos - start);
+            if (head.err != ERR_OK || r.err != ERR_OK) {
+                return ERR_CORRUPT;
+            }
+            out->data = slice_of(r.p + head.pos, r.pos - head.pos);
             break;
         }
+        case 3:
+            out->contact = (uint32_t)pack_read_uint(&r, UINT32_MAX);
+            break;
+        case 4:
+            out->order = pack_read_uint(&r, UINT64_MAX);
+            break;
         default:
             pack_fields_skip(&f);
         }
@@ -161,7 +190,7 @@ enum err event_trim(struct step *step, struct seal_keys *keys, bool *more)
             return ERR_OK;
         }
         struct store_row row;
-        struct event_row event;
+        struct event_row event = {.time = 0};
         uint64_t cursor = first;
         err = event_seek(step->turn, keys, STORE_GE, &cursor, &row);
         if (err != ERR_OK) {
@@ -181,9 +210,31 @@ enum err event_trim(struct step *step, struct seal_keys *keys, bool *more)
     return err;
 }
 
-/* Writes one event as clients see it. */
+/* The text of the message that it is about. *there: the history has it. */
+static enum err event_text_of(struct turn *turn, struct seal_keys *keys,
+                              const struct event_row *event, struct slice *text, bool *there)
+{
+    struct step step = {.turn = turn};
+    struct message_row row;
+    struct content content;
+    *there = false;
+    if (event->contact == 0) {
+        return ERR_OK;
+    }
+    enum err err = message_row_get(&step, keys, event->contact, event->order, &row);
+    if (err == ERR_OK && content_decode(row.content, &content) != ERR_OK) {
+        err = ERR_CORRUPT;
+    }
+    if (err == ERR_OK) {
+        *there = true;
+        *text = content.text;
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* Writes one event as clients see it; text: NULL, or what goes with its data. */
 static void event_write(struct writer *w, uint32_t account, uint64_t cursor,
-                        const struct event_row *event)
+                        const struct event_row *event, const struct slice *text)
 {
     pack_map(w, 5);
     pack_str(w, "cursor");
@@ -195,7 +246,12 @@ static void event_write(struct writer *w, uint32_t account, uint64_t cursor,
     pack_str(w, "account");
     pack_uint(w, account);
     pack_str(w, "data");
+    pack_map(w, event->pairs + (text != NULL));
     writer_slice(w, event->data);
+    if (text != NULL) {
+        pack_str(w, "text");
+        pack_str_slice(w, *text);
+    }
 }
 
 enum err event_read(struct turn *turn, struct seal_keys *keys, uint64_t since, uint64_t limit,
@@ -214,15 +270,20 @@ enum err event_read(struct turn *turn, struct seal_keys *keys, uint64_t since, u
     while (count < limit && cursor < last) {
         struct store_row row;
         struct event_row event = {.time = 0};
+        struct slice text;
+        bool there = false;
         err = event_seek(turn, keys, STORE_GT, &cursor, &row);
         if (err == ERR_OK) {
             err = event_open(turn, keys, cursor, &row, &event);
+        }
+        if (err == ERR_OK) {
+            err = event_text_of(turn, keys, &event, &text, &there);
         }
         if (err != ERR_OK) {
             return err;
         }
         struct writer before = events;
-        event_write(&events, seal_keys_account(keys), cursor, &event);
+        event_write(&events, seal_keys_account(keys), cursor, &event, there ? &text : NULL);
         if (events.err != ERR_OK) {
             events = before; /* the next answer begins with it */
             break;

@@ -17,6 +17,8 @@ struct event {
     const char *type;
     struct writer data; /* pairs only; the map's head is written by event_commit */
     uint32_t pairs;
+    uint32_t contact; /* of event_message; 0: none */
+    uint64_t order;
 };
 
 enum {
@@ -28,6 +30,9 @@ struct event event_begin(struct step *step, const char *type, size_t cap);
 void event_str(struct event *event, const char *key, struct slice text);
 void event_text(struct event *event, const char *key, const char *text);
 void event_uint(struct event *event, const char *key, uint64_t v);
+/* It is about this message, whose text clients get as "text" as long as the history has it: the log
+ * itself has none, or a message that was deleted would be in it. */
+void event_message(struct event *event, uint32_t contact, uint64_t order);
 /* Appends it to the log and tells the host. */
 enum err event_commit(struct step *step, struct seal_keys *keys,
                       struct event *event) PETREL_MUST_USE;

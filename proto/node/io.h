@@ -19,8 +19,10 @@
 /* The root R of an account, which opens its rows (store/seal.h). Secret. */
 struct node_root {
     uint32_t account;
-    bool opened; /* out of files that were there: it makes no account */
+    uint32_t generation; /* from 1 */
+    bool opened;         /* out of files that were there: it makes no account */
     uint8_t r[SEAL_KEY];
+    uint8_t secret[SEAL_KEY]; /* the host's affair: what seals R in the erase file */
 };
 
 /* What the host knows and the core must be told. */
@@ -43,6 +45,7 @@ enum node_input_kind {
     NODE_COMMAND,     /* a call over the control socket that changes or shows live state */
     NODE_POLICY,      /* the operator has another policy for forwards */
     NODE_ERASED,      /* NODE_OUT_ERASE is done, durably */
+    NODE_ROOTED,      /* NODE_OUT_ROOT is done, durably, or could not be */
 };
 
 struct node_input {
@@ -66,17 +69,25 @@ struct node_input {
                                              only, else NULL */
         } command;
         uint32_t erased; /* account */
+        struct {
+            const struct node_root *root; /* borrowed for the call */
+            enum err err;
+        } rooted;
     } u;
 };
 
 enum node_output_kind {
-    NODE_OUT_CONNECT, /* dial host:port; the core's chosen link number comes back in LINK_* */
-    NODE_OUT_SEND,    /* data: one encoded frame for link */
-    NODE_OUT_CLOSE,   /* close link after what was sent before; err is told to the other side */
-    NODE_OUT_REPLY,   /* data: encoded result for a command; or err and nothing */
-    NODE_OUT_EVENT,   /* the event log of account has grown up to cursor */
-    NODE_OUT_ERASE,   /* destroy all that opens account, then NODE_ERASED; comes again after a
-                         restart, until that was said */
+    NODE_OUT_CONNECT,   /* dial host:port; the core's chosen link number comes back in LINK_* */
+    NODE_OUT_SEND,      /* data: one encoded frame for link */
+    NODE_OUT_CLOSE,     /* close link after what was sent before; err is told to the other side */
+    NODE_OUT_REPLY,     /* data: encoded result for a command; or err and nothing */
+    NODE_OUT_EVENT,     /* the event log of account has grown up to cursor */
+    NODE_OUT_ERASE,     /* destroy all that opens account, then NODE_ERASED; comes again after a
+                           restart, until that was said */
+    NODE_OUT_ROOT,      /* data: R of this generation, for the slot of the account's erase file that
+                           is not in use. Then NODE_ROOTED, whatever comes of it */
+    NODE_OUT_ROOT_KEEP, /* this generation is in use: destroy every other R of the account. These
+                           two are done one after the other, in the order in which they come */
 };
 
 /* Outputs are a list in order; each is one malloc block, owned by whoever holds the list. */
@@ -89,7 +100,9 @@ struct node_output {
     uint32_t id;             /* REPLY */
     uint32_t retry_after_ms; /* REPLY with err: when it may be worth trying again; 0: not said */
     uint64_t cursor;         /* EVENT */
-    uint32_t account;        /* EVENT, ERASE; REPLY: which one the command's root opened; 0: none */
+    uint32_t account; /* EVENT, ERASE, ROOT, ROOT_KEEP; REPLY: which one the command's root opened;
+                         0: none */
+    uint32_t generation; /* ROOT, ROOT_KEEP */
     struct {
         struct sign_pk node_id; /* whose relay this must be */
         struct dh_sk link_key;  /* our static for this link; wipe after use */
@@ -97,8 +110,8 @@ struct node_output {
         uint16_t port;
         bool public_only; /* refuse private addresses, also those that a name resolves to */
     } connect;
-    size_t len;     /* SEND, REPLY */
-    uint8_t data[]; /* SEND, REPLY */
+    size_t len;     /* SEND, REPLY, ROOT */
+    uint8_t data[]; /* SEND, REPLY, ROOT */
 };
 
 struct node_outputs {

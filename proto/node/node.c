@@ -457,6 +457,14 @@ static void erased(struct node *node, uint32_t account)
     }
 }
 
+static enum err rooted(struct node *node, struct step *step, const struct node_input *input)
+{
+    const struct node_root *root = input->u.rooted.root;
+    struct account *me = account_find(node, root->account);
+    return me != NULL && me->keys != NULL ? forget_rooted(me, step, root, input->u.rooted.err)
+                                          : ERR_OK;
+}
+
 enum err node_step(struct node *node, struct turn *turn, const struct node_input *input,
                    struct node_outputs *outs)
 {
@@ -478,6 +486,8 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
     case NODE_ERASED:
         erased(node, input->u.erased);
         return ERR_OK;
+    case NODE_ROOTED:
+        return rooted(node, &step, input);
     }
     return ERR_BUG;
 }
@@ -543,6 +553,9 @@ static uint64_t account_deadline(const struct account *me)
         return first;
     }
     first = earlier(first, home_deadline(me));
+    if (!me->removing) {
+        first = earlier(first, forget_deadline(me));
+    }
     for (size_t i = 0; me->work_count > 0 && i < WORK_SLOTS; i++) {
         for (const struct work *work = me->work[i]; work != NULL; work = work->next) {
             uint64_t due = work->in_flight ? UINT64_MAX : earlier(work->due, work->ack_due);
@@ -585,6 +598,9 @@ static enum err account_progress(struct account *me, struct step *step)
     }
     if (err == ERR_OK && me->keys != NULL) {
         err = voiding_progress(me, step);
+    }
+    if (err == ERR_OK && me->keys != NULL && !me->removing) {
+        err = forget_progress(me, step);
     }
     bool gone = false;
     if (err == ERR_OK) {

@@ -58,6 +58,10 @@ enum err node_account_made(struct turn *turn, struct slice params,
 enum err node_account_named(struct turn *turn, struct slice params,
                             uint32_t *number) PETREL_MUST_USE;
 
+/* The generation of the root that the account's keys are wrapped under. ERR_NOT_FOUND: it has none,
+ * or none any more. LOCAL. */
+enum err node_account_root(struct turn *turn, uint32_t account,
+                           uint32_t *generation) PETREL_MUST_USE;
 /* Whether the account is being removed, and NODE_OUT_ERASE was said for it. */
 enum err node_account_erasing(struct turn *turn, uint32_t account, bool *erasing) PETREL_MUST_USE;
 /* Whether there is such an account (from 1), and what opens it is not to be destroyed. LOCAL. */

@@ -35,9 +35,16 @@ enum err outbox_next_order(struct account *me, struct step *step, uint32_t conta
 {
     struct message_row message;
     struct outbox_row entry;
+    struct contact_row row;
     uint64_t last = 0;
     uint64_t at = 0;
-    enum err err = message_row_before(step, me->keys, contact, UINT64_MAX, &last, &message);
+    enum err err = contact_row_get(step, me->keys, contact, &row);
+    uint64_t deleted = err == ERR_OK ? row.deleted : 0;
+    secret_wipe(&row, sizeof row);
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    err = message_row_before(step, me->keys, contact, UINT64_MAX, &last, &message);
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
@@ -45,6 +52,7 @@ enum err outbox_next_order(struct account *me, struct step *step, uint32_t conta
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
+    last = last > deleted ? last : deleted;
     *order = (last > at ? last : at) + 1;
     return ERR_OK;
 }

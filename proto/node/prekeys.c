@@ -56,7 +56,7 @@ enum err prekeys_make(struct step *step, struct seal_keys *keys, uint8_t kind, u
 enum err prekeys_del(struct step *step, struct seal_keys *keys, uint8_t kind, uint32_t id)
 {
     struct store_key k = prekey_key(keys, kind, id);
-    return store_del(step->turn->store, STORE_PREKEY, store_key_slice(&k));
+    return seal_del(keys, step->turn, STORE_PREKEY, store_key_slice(&k));
 }
 
 /* The oldest secret of this kind. */

@@ -444,13 +444,12 @@ static enum err open_keys(struct query *q, const struct node_root *roots, size_t
     if (err != ERR_OK || removing) {
         return err != ERR_OK ? err : ERR_NOT_NOW;
     }
-    for (size_t i = 0; i < nroots; i++) {
-        if (roots[i].account == number) {
-            q->keys = seal_keys_new_account(number, roots[i].r);
-            return q->keys == NULL ? ERR_NO_MEMORY : seal_keys_load(q->keys, q->step.turn);
-        }
+    const struct node_root *root = account_root(q->step.turn->store, number, roots, nroots);
+    if (root == NULL) {
+        return ERR_ACCOUNT_LOCKED;
     }
-    return ERR_ACCOUNT_LOCKED;
+    q->keys = seal_keys_new_account(number, root->r);
+    return q->keys == NULL ? ERR_NO_MEMORY : seal_keys_load(q->keys, q->step.turn);
 }
 
 enum err node_query(struct turn *turn, const struct node_root *roots, size_t nroots,

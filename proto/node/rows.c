@@ -170,3 +170,18 @@ enum err invite_row_open(struct step *step, struct seal_keys *keys, bool *open)
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
+
+const struct node_root *account_root(struct store *store, uint32_t account,
+                                     const struct node_root *roots, size_t n)
+{
+    uint32_t generation = 0;
+    if (seal_root_named(store, account, &generation) != ERR_OK) {
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (roots[i].account == account && roots[i].generation == generation) {
+            return &roots[i];
+        }
+    }
+    return NULL;
+}

@@ -98,4 +98,9 @@ enum err invite_row_put(struct step *step, struct seal_keys *keys, const uint8_t
 /* Whether there is an invitation that nobody used and whose time is not over. */
 enum err invite_row_open(struct step *step, struct seal_keys *keys, bool *open) PETREL_MUST_USE;
 
+/* Of the roots that the host could open, the one that the account's keys are wrapped under. NULL:
+ * none of them is. */
+const struct node_root *account_root(struct store *store, uint32_t account,
+                                     const struct node_root *roots, size_t n);
+
 #endif

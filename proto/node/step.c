@@ -116,6 +116,29 @@ enum err step_erase(struct step *step, uint32_t account)
     return ERR_OK;
 }
 
+enum err step_root(struct step *step, const struct node_root *root)
+{
+    struct node_output *out = output_add(step, NODE_OUT_ROOT, sizeof root->r);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    out->account = root->account;
+    out->generation = root->generation;
+    memcpy(out->data, root->r, sizeof root->r);
+    return ERR_OK;
+}
+
+enum err step_root_keep(struct step *step, uint32_t account, uint32_t generation)
+{
+    struct node_output *out = output_add(step, NODE_OUT_ROOT_KEEP, 0);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    out->account = account;
+    out->generation = generation;
+    return ERR_OK;
+}
+
 struct writer step_writer(struct step *step, size_t cap)
 {
     uint8_t *p = arena_alloc(step->turn->arena, cap);

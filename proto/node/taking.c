@@ -50,11 +50,11 @@ static enum err take_message(struct arrival *a, struct slice bytes, const struct
     }
     char hex[2 * CONTENT_ID + 1];
     hex_encode(content->id, sizeof content->id, hex);
-    struct event event = event_begin(step, "message.received", content->text.len + 512);
+    struct event event = event_begin(step, "message.received", 512);
     event_contact(&event, &a->row);
     event_text(&event, "message", hex);
     event_uint(&event, "order", order);
-    event_str(&event, "text", content->text);
+    event_message(&event, a->row.number, order);
     return event_commit(step, keys, &event);
 }
 

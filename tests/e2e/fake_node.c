@@ -350,6 +350,8 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
     static const uint8_t body[] = {0x80};
     const char *name = NULL;
     switch (input->kind) {
+    case NODE_ROOTED:
+        return ERR_OK;
     case NODE_LINK_OPENED:
         node->links++;
         if (input->u.opened.initiator) {
@@ -484,6 +486,14 @@ enum err node_account_erasing(struct turn *turn, uint32_t account, bool *erasing
     (void)turn;
     (void)account;
     *erasing = false;
+    return ERR_OK;
+}
+
+enum err node_account_root(struct turn *turn, uint32_t account, uint32_t *generation)
+{
+    (void)turn;
+    (void)account;
+    *generation = 1;
     return ERR_OK;
 }
 

@@ -4,8 +4,10 @@
  *   node HOME           all rows, opened with node.key as the operator can; in hex, one a line:
  *                       "TABLE KEY opened|shut VALUE", what is not sealed is shut and as it stands
  *   names HOME ACCOUNT  public keys and token keys of an account without a passphrase, "NAME HEX"
- *   requests HOME       reads sealed requests in hex, one a line, and prints "KIND BODY" of each as
- *                       this relay opens it, or "-" if it cannot
+ *   messages HOME ACCOUNT  texts of the history of such an account, "CONTACT ORDER HEX", opened
+ * with any root that its erase file has, whatever the database says of it requests HOME       reads
+ * sealed requests in hex, one a line, and prints "KIND BODY" of each as this relay opens it, or "-"
+ * if it cannot
  */
 #include <errno.h>
 #include <limits.h>
@@ -18,6 +20,7 @@
 #include "daemon/keyring.h"
 #include "daemon/store/store_lmdb.h"
 #include "node/contact_rows.h"
+#include "node/content.h"
 #include "node/home_keys.h"
 #include "relay/sealed.h"
 
@@ -26,6 +29,7 @@ enum {
     ROWS_CARD_KEYS = 8,                      /* as many as are looked at */
     ROWS_CARD_KEY = 1 + HPKE_SECRET_KEY + 8, /* of the row relay.card: id, seed, created */
     ROWS_LINE = 2 * SEALED_REQUEST_MAX + 2,
+    ROWS_GENERATIONS = 64, /* more than a test makes */
 };
 
 static const size_t map_bytes = (size_t)16 << 30;
@@ -208,15 +212,19 @@ static void print_contacts(struct step *step, struct seal_keys *keys)
 
 static int print_names(struct home *h, uint32_t number)
 {
-    uint8_t root[SEAL_KEY];
+    struct keyring_root root;
+    uint32_t generation;
     struct account_row account;
     struct relay_row relay;
     struct step step = {.turn = &h->turn};
-    enum err err = keyring_account_open(h->path, number, slice_of(NULL, 0), root);
+    enum err err = seal_root_named(h->turn.store, number, &generation);
+    if (err == ERR_OK) {
+        err = keyring_account_open(h->path, number, slice_of(NULL, 0), generation, &root);
+    }
     if (err != ERR_OK) {
         return fail("account", err);
     }
-    struct seal_keys *keys = seal_keys_new_account(number, root);
+    struct seal_keys *keys = seal_keys_new_account(number, root.r);
     err = keys != NULL ? account_row_get(&step, keys, &account) : ERR_NO_MEMORY;
     if (err == ERR_OK) {
         err = relay_row_get(&step, keys, 0, &relay);
@@ -226,11 +234,81 @@ static int print_names(struct home *h, uint32_t number)
         print_home(&relay);
         print_contacts(&step, keys);
     }
-    secret_wipe(root, sizeof root);
+    secret_wipe(&root, sizeof root);
     secret_wipe(&account, sizeof account);
     secret_wipe(&relay, sizeof relay);
     seal_keys_free(keys);
     return err == ERR_OK ? EXIT_SUCCESS : fail("names", err);
+}
+
+/* --- messages --- */
+
+/* The account's keys under a root of this generation. ERR_CORRUPT: it opens nothing here. */
+static enum err keys_under(struct home *h, uint32_t number, uint32_t generation,
+                           struct seal_keys **keys)
+{
+    struct keyring_root root;
+    enum err err = keyring_account_open(h->path, number, slice_of(NULL, 0), generation, &root);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *keys = seal_keys_new_account(number, root.r);
+    secret_wipe(&root, sizeof root);
+    err = *keys != NULL ? seal_keys_load(*keys, &h->turn) : ERR_NO_MEMORY;
+    if (err != ERR_OK) {
+        seal_keys_free(*keys);
+        *keys = NULL;
+    }
+    return err;
+}
+
+/* Generations that the erase file may have: those about the one that the database names. */
+static enum err keys_under_any(struct home *h, uint32_t number, struct seal_keys **keys)
+{
+    uint32_t named;
+    enum err err = seal_root_named(&h->store, number, &named);
+    for (uint32_t g = 1; err == ERR_OK && g < named + ROWS_GENERATIONS; g++) {
+        err = keys_under(h, number, g, keys);
+        if (err == ERR_OK) {
+            return ERR_OK;
+        }
+        err = err == ERR_ROLLBACK || err == ERR_CORRUPT ? ERR_OK : err;
+    }
+    return err == ERR_OK ? ERR_WRONG_KEY : err;
+}
+
+static enum err print_history(struct home *h, struct seal_keys *keys, uint32_t contact)
+{
+    struct step step = {.turn = &h->turn};
+    struct message_row row;
+    struct content content;
+    uint64_t order = UINT64_MAX;
+    enum err err = message_row_before(&step, keys, contact, order, &order, &row);
+    while (err == ERR_OK) {
+        if (content_decode(row.content, &content) == ERR_OK) {
+            printf("%lu %llu ", (unsigned long)contact, (unsigned long long)order);
+            print_hex(content.text.p, content.text.len);
+            printf("\n");
+        }
+        err = message_row_before(&step, keys, contact, order, &order, &row);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static int print_messages(struct home *h, uint32_t number)
+{
+    struct step step = {.turn = &h->turn};
+    struct contact_row row = {.number = 0};
+    struct seal_keys *keys = NULL;
+    enum err err = keys_under_any(h, number, &keys);
+    while (err == ERR_OK) {
+        err = contact_row_next(&step, keys, row.number, &row);
+        if (err == ERR_OK) {
+            err = print_history(h, keys, row.number);
+        }
+    }
+    seal_keys_free(keys);
+    return err == ERR_NOT_FOUND ? EXIT_SUCCESS : fail("messages", err);
 }
 
 /* --- requests --- */
@@ -320,10 +398,12 @@ int main(int argc, char **argv)
 {
     struct home h;
     bool names = argc == 4 && strcmp(argv[1], "names") == 0;
+    bool messages = argc == 4 && strcmp(argv[1], "messages") == 0;
     bool node = argc == 3 && strcmp(argv[1], "node") == 0;
     bool requests = argc == 3 && strcmp(argv[1], "requests") == 0;
-    if (!names && !node && !requests) {
-        fprintf(stderr, "usage: e2e_rows node HOME | names HOME ACCOUNT | requests HOME\n");
+    if (!names && !messages && !node && !requests) {
+        fprintf(stderr, "usage: e2e_rows node HOME | names HOME ACCOUNT | messages HOME ACCOUNT | "
+                        "requests HOME\n");
         return 2;
     }
     enum err err = prim_init();
@@ -333,9 +413,11 @@ int main(int argc, char **argv)
     if (err != ERR_OK) {
         return fail(argv[2], err);
     }
-    int status = names  ? print_names(&h, (uint32_t)strtoul(argv[3], NULL, 10))
-                 : node ? print_node(&h)
-                        : print_requests(&h);
+    uint32_t account = argc == 4 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0;
+    int status = names      ? print_names(&h, account)
+                 : messages ? print_messages(&h, account)
+                 : node     ? print_node(&h)
+                            : print_requests(&h);
     home_end(&h);
     return status;
 }

@@ -19,7 +19,7 @@ static const char *const METHODS[] = {
     "relay.use",      "relay.status",   "relay.invite",    "account.show",  "account.words",
     "contact.list",   "request.list",   "message.history", "event.read",    "consumer.get",
     "no.such.method", "relay.members",  "relay.waiting",   "relay.remove",  "relay.limits",
-    "relay.audit",    "relay.verify",
+    "relay.audit",    "relay.verify",   "message.delete",
 };
 
 static void query(struct visit *v, struct slice method, struct slice params)
@@ -27,7 +27,7 @@ static void query(struct visit *v, struct slice method, struct slice params)
     static uint8_t out[LIMIT_CONTROL_MESSAGE];
     struct writer w = writer_of(out, sizeof out);
     struct turn turn = {.env = &v->env.env, .store = &v->store, .arena = &v->arena};
-    enum err err = node_query(&turn, world_get()->n->roots, LIMIT_ACCOUNTS, method, params, &w);
+    enum err err = node_query(&turn, world_get()->n->roots, 2 * LIMIT_ACCOUNTS, method, params, &w);
     if (err == ERR_OK && w.len == 0) {
         abort();
     }

@@ -246,6 +246,8 @@ static void output(struct hostile *h, const struct node_output *o)
     case NODE_OUT_EVENT:
         h->events++;
         break;
+    case NODE_OUT_ROOT:
+    case NODE_OUT_ROOT_KEEP:
     case NODE_OUT_ERASE:
         break;
     }
@@ -289,6 +291,7 @@ void hostile_init(struct hostile *h)
     arena_init(&h->scratch, (size_t)1 << 30);
     env_random(&h->unit.env, key, sizeof key);
     h->root.account = ROW_ACCOUNT;
+    h->root.generation = 1;
     env_random(&h->unit.env, h->root.r, sizeof h->root.r);
     env_random(&h->unit.env, h->hash, sizeof h->hash);
     h->node_keys = seal_keys_new_node(key);

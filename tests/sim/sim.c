@@ -211,8 +211,34 @@ static void erase(struct sim *sim, struct sim_node *n, uint32_t account)
 {
     struct node_input in = {.kind = NODE_ERASED, .u.erased = account};
     ck_assert_uint_le(account, LIMIT_ACCOUNTS);
+    n->roots[account - 1].generation = 1;
     env_random(&sim->random.env, n->roots[account - 1].r, sizeof n->roots[0].r);
+    n->roots[LIMIT_ACCOUNTS + account - 1] = (struct node_root){.account = 0};
     (void)input_add(n, &in, NULL, 0);
+}
+
+/* The host puts a root into the spare slot, and says so. */
+static void root_put(struct sim_node *n, const struct node_output *out)
+{
+    struct node_root root = {.account = out->account, .generation = out->generation};
+    ck_assert_uint_le(out->account, LIMIT_ACCOUNTS);
+    ck_assert_uint_eq(out->len, sizeof root.r);
+    memcpy(root.r, out->data, sizeof root.r);
+    n->roots[LIMIT_ACCOUNTS + out->account - 1] = root;
+    struct node_input in = {.kind = NODE_ROOTED};
+    (void)input_add(n, &in, (const uint8_t *)&root, sizeof root);
+}
+
+/* One slot is in use, and the other one is overwritten. */
+static void root_keep(struct sim_node *n, const struct node_output *out)
+{
+    struct node_root *used = &n->roots[out->account - 1];
+    struct node_root *spare = &n->roots[LIMIT_ACCOUNTS + out->account - 1];
+    if (spare->account != 0 && spare->generation == out->generation) {
+        *used = *spare;
+    }
+    ck_assert_uint_eq(used->generation, out->generation);
+    *spare = (struct node_root){.account = 0};
 }
 
 static void output(struct sim *sim, struct sim_node *n, const struct node_output *out)
@@ -248,6 +274,12 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
     case NODE_OUT_ERASE:
         erase(sim, n, out->account);
         break;
+    case NODE_OUT_ROOT:
+        root_put(n, out);
+        break;
+    case NODE_OUT_ROOT_KEEP:
+        root_keep(n, out);
+        break;
     }
 }
 
@@ -267,7 +299,7 @@ static void node_make(struct sim *sim, struct sim_node *n)
     ck_assert_ptr_nonnull(n->node);
     store_mem_begin(n->mem, &store);
     struct turn turn = turn_of(sim, n, &store);
-    enum err err = node_load(n->node, &turn, n->roots, n->locked ? 0 : LIMIT_ACCOUNTS, &outs);
+    enum err err = node_load(n->node, &turn, n->roots, n->locked ? 0 : 2 * LIMIT_ACCOUNTS, &outs);
     if (err == ERR_OK) {
         err = store_mem_commit(n->mem);
     }
@@ -297,6 +329,7 @@ struct sim_node *sim_add(struct sim *sim, bool relay)
     env_random(&sim->random.env, key, sizeof key);
     for (uint32_t i = 0; i < LIMIT_ACCOUNTS; i++) {
         n->roots[i].account = i + 1;
+        n->roots[i].generation = 1;
         env_random(&sim->random.env, n->roots[i].r, sizeof n->roots[i].r);
     }
     n->node_keys = seal_keys_new_node(key);
@@ -442,6 +475,7 @@ static void turn_run(struct sim *sim, struct sim_node *n)
     store.growth = !n->full;
     struct turn turn = turn_of(sim, n, &store);
     enum err err = ERR_OK;
+    struct node_root root;
     struct node_input tick = {.kind = NODE_TICK};
     err = node_step(n->node, &turn, &tick, &outs);
     while (i != NULL) {
@@ -452,6 +486,9 @@ static void turn_run(struct sim *sim, struct sim_node *n)
             size_t method = i->in.u.command.method.len;
             i->in.u.command.method = slice_of(i->bytes, method);
             i->in.u.command.params = slice_of(i->bytes + method, i->len - method);
+        } else if (i->in.kind == NODE_ROOTED) {
+            memcpy(&root, i->bytes, sizeof root);
+            i->in.u.rooted.root = &root;
         }
         if (err == ERR_OK) {
             err = node_step(n->node, &turn, &i->in, &outs);
@@ -571,9 +608,16 @@ static const struct node_root *root_for(struct sim *sim, struct sim_node *n, con
         err = node_account_free(&turn, true, &account);
     }
     arena_reset(&n->arena);
-    n->opened = n->roots[err == ERR_OK ? account - 1 : 0];
+    account = err == ERR_OK ? account : 1;
+    n->opened = n->roots[account - 1];
+    uint32_t generation;
+    const struct node_root *spare = &n->roots[LIMIT_ACCOUNTS + account - 1];
+    if (seal_root_named(&store, account, &generation) == ERR_OK && spare->account != 0 &&
+        spare->generation == generation) {
+        n->opened = *spare;
+    }
     n->opened.opened = true;
-    return opened ? &n->opened : &n->roots[n->opened.account - 1];
+    return opened ? &n->opened : &n->roots[account - 1];
 }
 
 enum err sim_call(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,
@@ -629,7 +673,7 @@ enum err sim_query(struct sim *sim, struct sim_node *n, const char *method, uint
     pair_account(&params, n);
     store_mem_read(n->mem, &store);
     struct turn turn = turn_of(sim, n, &store);
-    enum err err = node_query(&turn, n->roots, LIMIT_ACCOUNTS, slice_of(method, strlen(method)),
+    enum err err = node_query(&turn, n->roots, 2 * LIMIT_ACCOUNTS, slice_of(method, strlen(method)),
                               writer_done(&params), &w);
     n->reply_len = w.len;
     arena_reset(&n->arena);

@@ -28,10 +28,11 @@ struct sim_node {
     struct node *node;
     struct store_mem *mem;
     struct seal_keys *node_keys;
-    struct node_root roots[LIMIT_ACCOUNTS]; /* stand for the erase files, also of accounts that
-                                               there are not yet */
-    struct node_root opened;                /* one of them, for a call that needs no new one */
-    uint32_t account;                       /* that calls are about; 0: the first one */
+    /* These stand for the erase files, also of accounts that there are not yet: what is in use, and
+     * behind LIMIT_ACCOUNTS of them the spare slots; account 0: empty. */
+    struct node_root roots[2 * LIMIT_ACCOUNTS];
+    struct node_root opened; /* one of them, for a call that needs no new one */
+    uint32_t account;        /* that calls are about; 0: the first one */
     bool relay;
     bool asleep; /* its process does not run: no turns, and nobody reaches it */
     bool locked; /* loads without the account's root */

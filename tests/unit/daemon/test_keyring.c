@@ -9,6 +9,7 @@
 
 #include "lib/tmpdir.h"
 #include "lib/unit.h"
+#include "store/erase.h"
 
 static const struct keyring_cost cheap = {.ops = 1, .mem_kib = 8};
 
@@ -18,6 +19,7 @@ struct fixture {
     struct unit_env env;
     uint8_t root[SEAL_KEY];
     uint8_t got[SEAL_KEY];
+    uint8_t secret[SEAL_KEY];
 };
 
 static void setup(struct fixture *f)
@@ -48,12 +50,28 @@ static void write_file(const char *path, const void *p, size_t len)
 
 static enum err create(struct fixture *f, const char *passphrase)
 {
-    return keyring_account_create_at(f->home, 1, unit_str(passphrase), &f->env.env, cheap, f->root);
+    struct keyring_root root;
+    enum err err =
+        keyring_account_create_at(f->home, 1, unit_str(passphrase), &f->env.env, cheap, &root);
+    if (err == ERR_OK) {
+        memcpy(f->root, root.r, sizeof f->root);
+    }
+    return err;
+}
+
+static enum err open_as(struct fixture *f, uint32_t account, const char *passphrase,
+                        uint32_t generation)
+{
+    struct keyring_root root;
+    enum err err = keyring_account_open(f->home, account, unit_str(passphrase), generation, &root);
+    memcpy(f->got, root.r, sizeof f->got);
+    memcpy(f->secret, root.secret, sizeof f->secret);
+    return err;
 }
 
 static enum err open_with(struct fixture *f, const char *passphrase)
 {
-    return keyring_account_open(f->home, 1, unit_str(passphrase), f->got);
+    return open_as(f, 1, passphrase, 1);
 }
 
 START_TEST(the_node_key_is_made_once_and_private)
@@ -149,7 +167,9 @@ START_TEST(the_usual_cost_is_written_and_opens)
 {
     struct fixture f;
     setup(&f);
-    ck_assert_ok(keyring_account_create(f.home, 1, unit_str("pw"), &f.env.env, f.root));
+    struct keyring_root root;
+    ck_assert_ok(keyring_account_create(f.home, 1, unit_str("pw"), &f.env.env, &root));
+    memcpy(f.root, root.r, sizeof f.root);
     ck_assert_ok(open_with(&f, "pw"));
     ck_assert_mem_eq(f.got, f.root, SEAL_KEY);
     FILE *in = fopen(at(&f, "erase-1"), "rb");
@@ -204,10 +224,93 @@ START_TEST(a_damaged_or_foreign_erase_file_is_corrupt)
     ck_assert_ok(create(&f, "pw"));
     snprintf(second, sizeof second, "%s/erase-2", f.home);
     ck_assert_int_eq(link(at(&f, "erase-1"), second), 0);
-    ck_assert_err(keyring_account_open(f.home, 2, unit_str("pw"), f.got), ERR_CORRUPT);
+    ck_assert_err(open_as(&f, 2, "pw", 1), ERR_CORRUPT);
     ck_assert_int_eq(truncate(f.path, 100), 0);
     ck_assert_err(open_with(&f, "pw"), ERR_CORRUPT);
     ck_assert_int_eq(keyring_account_kind(f.home, 1), KEYRING_KEY_FILE);
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+static enum err put_root(struct fixture *f, uint32_t generation, uint8_t byte)
+{
+    struct keyring_root root = {.generation = generation};
+    memcpy(root.secret, f->secret, sizeof root.secret);
+    memset(root.r, byte, sizeof root.r);
+    return keyring_root_put(f->home, 1, &f->env.env, &root);
+}
+
+static void read_erase(struct fixture *f, uint8_t out[static ERASE_FILE])
+{
+    FILE *in = fopen(at(f, "erase-1"), "rb");
+    ck_assert_ptr_nonnull(in);
+    ck_assert_uint_eq(fread(out, 1, ERASE_FILE, in), ERASE_FILE);
+    fclose(in);
+}
+
+START_TEST(another_root_lies_beside_the_one_in_use_until_that_is_dropped)
+{
+    struct fixture f;
+    uint8_t before[ERASE_FILE];
+    uint8_t bytes[ERASE_FILE];
+    static const uint8_t zeros[ERASE_BLOCK];
+    setup(&f);
+    ck_assert_ok(create(&f, "pw"));
+    ck_assert_ok(open_with(&f, "pw"));
+    read_erase(&f, before);
+    ck_assert_ok(put_root(&f, 2, 0x52));
+    ck_assert_ok(put_root(&f, 2, 0x55)); /* the core was built again, and drew another */
+    ck_assert_ok(open_as(&f, 1, "pw", 1));
+    ck_assert_mem_eq(f.got, f.root, SEAL_KEY);
+    ck_assert_ok(open_as(&f, 1, "pw", 2));
+    ck_assert_uint_eq(f.got[0], 0x55);
+    ck_assert_err(open_as(&f, 1, "pw", 3), ERR_ROLLBACK);
+    ck_assert_err(open_as(&f, 1, "wrong", 3), ERR_WRONG_KEY);
+    ck_assert_ok(open_as(&f, 1, "pw", 1));
+
+    ck_assert_ok(keyring_root_keep(f.home, 1, 2));
+    ck_assert_ok(keyring_root_keep(f.home, 1, 2));
+    read_erase(&f, bytes);
+    ck_assert_mem_eq(bytes, before, ERASE_BLOCK); /* the header is the same */
+    ck_assert_mem_eq(bytes + ERASE_BLOCK, zeros, ERASE_BLOCK);
+    ck_assert_err(open_as(&f, 1, "pw", 1), ERR_ROLLBACK);
+    ck_assert_ok(open_as(&f, 1, "pw", 2));
+    ck_assert_ok(put_root(&f, 3, 0x66)); /* into the first slot again */
+    ck_assert_ok(keyring_root_keep(f.home, 1, 3));
+    ck_assert_ok(open_as(&f, 1, "pw", 3));
+    ck_assert_uint_eq(f.got[0], 0x66);
+    ck_assert_err(open_as(&f, 1, "pw", 2), ERR_ROLLBACK);
+    tmpdir_remove(f.home);
+}
+END_TEST
+
+START_TEST(no_root_is_dropped_for_one_that_is_not_there)
+{
+    struct fixture f;
+    uint8_t bytes[ERASE_FILE];
+    uint8_t after[ERASE_FILE];
+    setup(&f);
+    ck_assert_ok(create(&f, ""));
+    ck_assert_ok(open_with(&f, ""));
+    ck_assert_ok(put_root(&f, 2, 0x55));
+    read_erase(&f, bytes);
+    ck_assert_err(keyring_root_keep(f.home, 1, 7), ERR_CORRUPT);
+    ck_assert_err(put_root(&f, 9, 0x99), ERR_CORRUPT);
+    ck_assert_err(keyring_root_keep(f.home, 2, 1), ERR_NO_ACCOUNT);
+    read_erase(&f, after);
+    ck_assert_mem_eq(bytes, after, sizeof bytes);
+    /* A slot that was being written when the machine stopped. */
+    bytes[2 * ERASE_BLOCK + 50] ^= 1;
+    write_file(at(&f, "erase-1"), bytes, sizeof bytes);
+    ck_assert_err(open_as(&f, 1, "", 2), ERR_ROLLBACK);
+    ck_assert_err(keyring_root_keep(f.home, 1, 2), ERR_CORRUPT);
+    ck_assert_ok(open_as(&f, 1, "", 1));
+    ck_assert_ok(keyring_root_keep(f.home, 1, 1));
+    read_erase(&f, after);
+    for (size_t i = 0; i < ERASE_BLOCK; i++) {
+        ck_assert_uint_eq(after[2 * ERASE_BLOCK + i], 0);
+    }
+    ck_assert_ok(open_as(&f, 1, "", 1));
     tmpdir_remove(f.home);
 }
 END_TEST
@@ -217,11 +320,12 @@ START_TEST(a_home_that_is_not_there_is_an_error)
     struct fixture f;
     setup(&f);
     tmpdir_remove(f.home);
+    struct keyring_root root;
     memset(f.root, 7, sizeof f.root);
     ck_assert_err(keyring_node_key(f.home, f.root), ERR_IO);
     ck_assert_err(create(&f, ""), ERR_IO);
     ck_assert_uint_eq(f.root[0], 7);
-    ck_assert_err(keyring_account_create_at(f.home, 0, unit_str(""), &f.env.env, cheap, f.root),
+    ck_assert_err(keyring_account_create_at(f.home, 0, unit_str(""), &f.env.env, cheap, &root),
                   ERR_ARGUMENT);
 }
 END_TEST
@@ -237,6 +341,8 @@ static void add(TCase *tc)
     tcase_add_test(tc, without_a_passphrase_a_key_file_opens_the_account);
     tcase_add_test(tc, a_new_creation_replaces_an_orphan);
     tcase_add_test(tc, a_damaged_or_foreign_erase_file_is_corrupt);
+    tcase_add_test(tc, another_root_lies_beside_the_one_in_use_until_that_is_dropped);
+    tcase_add_test(tc, no_root_is_dropped_for_one_that_is_not_there);
     tcase_add_test(tc, a_home_that_is_not_there_is_an_error);
 }
 

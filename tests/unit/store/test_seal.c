@@ -40,6 +40,12 @@ static void teardown(struct fixture *f)
     store_mem_free(f->mem);
 }
 
+/* A table that may have rows in this bucket. */
+static enum store_table table_of(unsigned bucket)
+{
+    return bucket == SEAL_BUCKET_ACCOUNT ? STORE_CONTACT : STORE_OUTBOX;
+}
+
 START_TEST(what_is_sealed_opens_again_also_with_fresh_keys)
 {
     struct fixture f;
@@ -48,16 +54,16 @@ START_TEST(what_is_sealed_opens_again_also_with_fresh_keys)
     ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_BUCKETS + 1);
     for (unsigned b = 0; b < SEAL_BUCKETS; b += 15) {
         uint8_t key = (uint8_t)b;
-        ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, slice_of(&key, 1), (uint8_t)b,
+        ck_assert_ok(seal_put(f.keys, &f.turn, table_of(b), slice_of(&key, 1), (uint8_t)b,
                               unit_str("ratchet")));
     }
     struct seal_keys *fresh = seal_keys_new_account(1, f.root);
     for (unsigned b = 0; b < SEAL_BUCKETS; b += 15) {
         uint8_t key = (uint8_t)b;
         struct slice row;
-        ck_assert_ok(seal_get(fresh, &f.turn, STORE_SESSION, slice_of(&key, 1), &plain));
+        ck_assert_ok(seal_get(fresh, &f.turn, table_of(b), slice_of(&key, 1), &plain));
         ck_assert(slice_equal(plain, unit_str("ratchet")));
-        ck_assert_ok(store_get(&f.store, STORE_SESSION, slice_of(&key, 1), &row));
+        ck_assert_ok(store_get(&f.store, table_of(b), slice_of(&key, 1), &row));
         ck_assert_uint_eq(row.len, plain.len + SEAL_OVERHEAD);
         ck_assert_uint_eq(row.p[0], 1);
         ck_assert_uint_eq(row.p[1], b);
@@ -306,6 +312,114 @@ START_TEST(a_crash_while_keys_are_made_leaves_none)
 }
 END_TEST
 
+/* --- forgetting --- */
+
+static struct slice copy_of(struct fixture *f, enum store_table t, struct slice key)
+{
+    struct slice row;
+    ck_assert_ok(store_get(&f->store, t, key, &row));
+    return arena_copy(&f->arena, row);
+}
+
+static bool is_stale(struct fixture *f, const struct seal_set *set, struct slice key)
+{
+    bool stale;
+    ck_assert_ok(seal_stale(f->keys, &f->turn, set, copy_of(f, STORE_SESSION, key), &stale));
+    return stale;
+}
+
+START_TEST(deleting_touches_and_so_does_replacing_a_secret)
+{
+    struct fixture f;
+    setup(&f);
+    struct seal_set *touched = seal_touched(f.keys);
+    ck_assert(seal_set_empty(touched));
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_MESSAGE, unit_str("m"), 77, unit_str("hello")));
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_MESSAGE, unit_str("m"), 77, unit_str("read")));
+    ck_assert(seal_set_empty(touched)); /* what was there is there still */
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("s"), 9, unit_str("key")));
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_PREKEY, unit_str("p"), 0, unit_str("key")));
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_OUTBOX, unit_str("o"), 14, unit_str("text")));
+    ck_assert_ok(seal_del(f.keys, &f.turn, STORE_MESSAGE, unit_str("m")));
+    ck_assert_err(seal_del(f.keys, &f.turn, STORE_MESSAGE, unit_str("m")), ERR_NOT_FOUND);
+    for (unsigned b = 0; b < SEAL_BUCKETS; b++) {
+        ck_assert(seal_set_has(touched, (uint8_t)b) == (b == 77 || b == 9 || b == 0 || b == 14));
+    }
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(a_renewed_bucket_opens_its_old_rows_until_they_are_sealed_again)
+{
+    struct fixture f;
+    struct seal_set set;
+    struct slice plain;
+    setup(&f);
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("a"), 3, unit_str("old")));
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("b"), 4, unit_str("other")));
+    ck_assert_ok(seal_renewing(f.keys, &f.turn, &set));
+    ck_assert(seal_set_empty(&set));
+    ck_assert_ok(seal_renew(f.keys, &f.turn, 3));
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("c"), 3, unit_str("new")));
+    ck_assert_ok(seal_renewing(f.keys, &f.turn, &set));
+    for (unsigned b = 0; b < SEAL_BUCKETS; b++) {
+        ck_assert(seal_set_has(&set, (uint8_t)b) == (b == 3));
+    }
+    ck_assert(is_stale(&f, &set, unit_str("a")));
+    ck_assert(!is_stale(&f, &set, unit_str("b")));
+    ck_assert(!is_stale(&f, &set, unit_str("c")));
+    ck_assert_ok(seal_again(f.keys, &f.turn, STORE_SESSION, unit_str("a"),
+                            copy_of(&f, STORE_SESSION, unit_str("a"))));
+    ck_assert(!is_stale(&f, &set, unit_str("a")));
+    struct seal_keys *fresh = seal_keys_new_account(1, f.root);
+    ck_assert_ok(seal_get(fresh, &f.turn, STORE_SESSION, unit_str("a"), &plain));
+    ck_assert(slice_equal(plain, unit_str("old")));
+    ck_assert_ok(seal_get(fresh, &f.turn, STORE_SESSION, unit_str("c"), &plain));
+    ck_assert(slice_equal(plain, unit_str("new")));
+    seal_keys_free(fresh);
+    teardown(&f);
+}
+END_TEST
+
+START_TEST(under_another_root_what_was_deleted_opens_no_more)
+{
+    struct fixture f;
+    struct slice plain;
+    uint8_t next[SEAL_KEY];
+    uint32_t generation;
+    setup(&f);
+    memset(next, 0x22, sizeof next);
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_MESSAGE, unit_str("a"), 99, unit_str("stays")));
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_MESSAGE, unit_str("b"), 99, unit_str("goes")));
+    struct slice gone = copy_of(&f, STORE_MESSAGE, unit_str("b"));
+    struct slice key = slice_of("\0\0\0\1\x63\0\0\0\1", 9);
+    struct slice wrapped = copy_of(&f, STORE_BUCKET, key);
+    ck_assert_ok(seal_del(f.keys, &f.turn, STORE_MESSAGE, unit_str("b")));
+    ck_assert_ok(seal_renew(f.keys, &f.turn, 99));
+    ck_assert_ok(seal_again(f.keys, &f.turn, STORE_MESSAGE, unit_str("a"),
+                            copy_of(&f, STORE_MESSAGE, unit_str("a"))));
+    ck_assert_ok(seal_reroot(f.keys, &f.turn, next, 2));
+    ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_BUCKETS + 1);
+    ck_assert_uint_eq(seal_root(f.keys), 2);
+    ck_assert_ok(seal_root_named(&f.store, 1, &generation));
+    ck_assert_uint_eq(generation, 2);
+    ck_assert_err(seal_root_named(&f.store, 2, &generation), ERR_NOT_FOUND);
+
+    /* All that is there, and what was there: the row, and the key that it was sealed under. */
+    ck_assert_ok(store_put(&f.store, STORE_MESSAGE, unit_str("b"), gone));
+    ck_assert_ok(store_put(&f.store, STORE_BUCKET, key, wrapped));
+    struct seal_keys *fresh = seal_keys_new_account(1, next);
+    ck_assert_ok(seal_get(fresh, &f.turn, STORE_MESSAGE, unit_str("a"), &plain));
+    ck_assert(slice_equal(plain, unit_str("stays")));
+    ck_assert_err(seal_get(fresh, &f.turn, STORE_MESSAGE, unit_str("b"), &plain), ERR_CORRUPT);
+    seal_keys_free(fresh);
+    struct seal_keys *former = seal_keys_new_account(1, f.root);
+    ck_assert_err(seal_keys_load(former, &f.turn), ERR_CORRUPT);
+    seal_keys_free(former);
+    teardown(&f);
+}
+END_TEST
+
 static void add(TCase *tc)
 {
     tcase_add_test(tc, what_is_sealed_opens_again_also_with_fresh_keys);
@@ -319,6 +433,9 @@ static void add(TCase *tc)
     tcase_add_test(tc, names_depend_on_label_name_and_account_and_last);
     tcase_add_test(tc, message_buckets_spread_over_their_range);
     tcase_add_test(tc, a_crash_while_keys_are_made_leaves_none);
+    tcase_add_test(tc, deleting_touches_and_so_does_replacing_a_secret);
+    tcase_add_test(tc, a_renewed_bucket_opens_its_old_rows_until_they_are_sealed_again);
+    tcase_add_test(tc, under_another_root_what_was_deleted_opens_no_more);
 }
 
 int main(void)
