@@ -328,7 +328,7 @@ static enum err passphrase_open(struct slice passphrase, const struct erase_file
 /* The slot with this generation; -1: none. */
 static int slot_of(const struct erase_file *f, uint64_t generation)
 {
-    for (int i = 0; i < ERASE_SLOTS; i++) {
+    for (int i = 0; i < ERASE_SLOTS && generation != 0; i++) {
         if (f->slots[i].generation == generation) {
             return i;
         }
@@ -419,7 +419,8 @@ static enum err slot_used(const char *home, uint32_t account, unsigned slot, boo
     uint8_t bytes[ERASE_FILE];
     erase_name(name, account);
     enum err err = file_read(home, name, false, bytes, sizeof bytes);
-    *used = memcmp(bytes + (size_t)ERASE_BLOCK * (1 + slot), zeros, sizeof zeros) != 0;
+    *used =
+        err == ERR_OK && memcmp(bytes + (size_t)ERASE_BLOCK * (1 + slot), zeros, sizeof zeros) != 0;
     return err;
 }
 

@@ -321,7 +321,7 @@ static enum err open_account(struct daemon *d, uint32_t account, uint8_t *passph
     uint32_t generation = 0;
     enum err err = account_stays(d, account, &stays, &generation);
     enum keyring_account kind = stays ? keyring_account_kind(d->home_path, account) : KEYRING_NONE;
-    if (kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
+    if (err == ERR_OK && kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
         err = read_passphrase(d->options.passphrase_fd, passphrase, &len);
         d->options.passphrase_fd = -1; /* it was for this one */
     }

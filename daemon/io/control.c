@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "daemon/io/control_call.h"
 #include "daemon/io/control_events.h"
 #include "daemon/io/control_input.h"
+#include "daemon/io/control_keys.h"
 
 enum {
     CONTROL_BACKLOG = 64, /* waiting connections */
@@ -82,96 +82,6 @@ static void on_reply(struct control_shared *control, const struct node_output *o
     }
 }
 
-/* The core goes on when nothing can open the account any more; after a failure it asks again at the
- * next start. */
-static void on_erased(struct worker_job *job)
-{
-    struct control_shared *control = job->owner;
-    struct engine_input *input = job->err == ERR_OK ? engine_input_erased(job->account) : NULL;
-    control->erasing--;
-    if (input != NULL) {
-        engine_put(control->worker.engine, input);
-    } else {
-        logger_log(control->log, LOGGER_ERROR, "keys of a removed account not destroyed",
-                   "account=%u err=%s", (unsigned)job->account, err_name(job->err));
-    }
-    worker_job_free(job);
-}
-
-static void erase(struct control_shared *control, uint32_t account)
-{
-    control_events_over(control, account);
-    struct worker_job *job = worker_job_new(&control->worker, WORKER_ERASE, "", slice_of(NULL, 0));
-    if (job == NULL) {
-        logger_log(control->log, LOGGER_ERROR, "keys of a removed account not destroyed",
-                   "account=%u err=%s", (unsigned)account, err_name(ERR_NO_MEMORY));
-        return;
-    }
-    job->owner = control;
-    job->done = on_erased;
-    job->account = account;
-    control->erasing++;
-    worker_start(job);
-}
-
-static void roots_next(struct control_shared *control);
-
-/* The core hears what became of a root that it asked for. */
-static void root_over(struct control_shared *control, struct worker_job *job)
-{
-    struct engine_input *input =
-        job->kind == WORKER_ROOT ? engine_input_rooted(&job->root, job->err) : NULL;
-    if (input != NULL) {
-        engine_put(control->worker.engine, input);
-    }
-    if (job->err != ERR_OK || (input == NULL && job->kind == WORKER_ROOT)) {
-        logger_log(control->log, LOGGER_ERROR, "an erase file cannot be written",
-                   "account=%u err=%s", (unsigned)job->root.account, err_name(job->err));
-    }
-}
-
-static void on_root(struct worker_job *job)
-{
-    struct control_shared *control = job->owner;
-    control->roots = job->next;
-    root_over(control, job);
-    worker_job_free(job);
-    roots_next(control);
-}
-
-/* One after the other: the core relies on their order. */
-static void roots_next(struct control_shared *control)
-{
-    if (control->roots != NULL) {
-        worker_start(control->roots);
-    }
-}
-
-static void root(struct control_shared *control, const struct node_output *o)
-{
-    enum worker_kind kind = o->kind == NODE_OUT_ROOT ? WORKER_ROOT : WORKER_KEEP;
-    struct worker_job *job = worker_job_new(&control->worker, kind, "", slice_of(NULL, 0));
-    if (job == NULL) {
-        abort(); /* the core must hear of it: a few bytes that are not there end the process */
-    }
-    job->owner = control;
-    job->done = on_root;
-    job->root.account = o->account;
-    job->root.generation = o->generation;
-    if (kind == WORKER_ROOT) {
-        assert(o->len == sizeof job->root.r);
-        memcpy(job->root.r, o->data, sizeof job->root.r);
-    }
-    struct worker_job **last = &control->roots;
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    *last = job;
-    if (control->roots == job) {
-        roots_next(control);
-    }
-}
-
 static void on_event(struct control_shared *control, const struct node_output *o)
 {
     control_events_heard(control, o->account, o->cursor);
@@ -186,10 +96,8 @@ void control_output(struct control *control, const struct node_output *o)
         on_reply(&control->shared, o);
     } else if (o->kind == NODE_OUT_EVENT) {
         on_event(&control->shared, o);
-    } else if (o->kind == NODE_OUT_ERASE) {
-        erase(&control->shared, o->account);
-    } else if (o->kind == NODE_OUT_ROOT || o->kind == NODE_OUT_ROOT_KEEP) {
-        root(&control->shared, o);
+    } else {
+        control_keys_output(&control->shared, o);
     }
 }
 

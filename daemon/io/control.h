@@ -28,7 +28,7 @@ struct control_config {
 /* Listens on path (0600). ERR_IO, ERR_NO_MEMORY. */
 enum err control_new(struct control **out, const struct control_config *config,
                      const char *path) PETREL_MUST_USE;
-/* Carries out NODE_OUT_REPLY, NODE_OUT_EVENT and NODE_OUT_ERASE. */
+/* Carries out NODE_OUT_REPLY, NODE_OUT_EVENT, NODE_OUT_ERASE, NODE_OUT_ROOT, NODE_OUT_ROOT_KEEP. */
 void control_output(struct control *control, const struct node_output *o);
 /* Before the loop waits: clients that had to wait go on. */
 void control_pass(struct control *control);

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "control/methods.h"
 #include "daemon/io/control_events.h"
+#include "daemon/io/control_keys.h"
 
 enum {
     CLIENT_DETAIL = 80,      /* bytes of a client's own words in an error */
@@ -185,7 +186,11 @@ static void call_account(struct control_client *client, const struct control_mes
         control->account_call = control->next_number++;
         control->account_client = client->number;
         control->account_id = m->id;
-        worker_start(job);
+        if (kind == WORKER_CREATE) {
+            control_keys_start(control, job);
+        } else {
+            worker_start(job);
+        }
     }
 }
 

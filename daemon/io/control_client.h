@@ -38,7 +38,7 @@ struct control_shared {
     uint64_t account_client;             /* whose it is, */
     uint32_t account_id;                 /* and the number that he gave it */
     unsigned erasing;                    /* accounts whose keys are being destroyed */
-    struct worker_job *roots;            /* that erase files are to get; the first is under way */
+    struct worker_job *keys;             /* jobs that write key files; the first is under way */
 };
 
 struct control_client {

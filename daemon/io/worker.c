@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/io/worker.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 enum {
     WORKER_RESULT_SPARE = 64, /* bytes that the reply around a result takes */
     WORKER_EVENTS_MAX = 64,   /* events read at once */
+    WORKER_ROOT_TRIES = 10000,
 };
 
 struct worker_job *worker_job_new(const struct worker_env *env, enum worker_kind kind,
@@ -80,7 +82,7 @@ static enum err session_begin(struct session *s, const struct worker_job *job)
 {
     memset(s, 0, sizeof *s);
     s->env = hostenv_at(hostenv_wall_ms());
-    for (;;) {
+    for (unsigned i = 0; i < WORKER_ROOT_TRIES; i++) {
         enum err err = store_lmdb_read_begin(job->env->db, &s->reader, &s->store);
         if (err != ERR_OK) {
             return err;
@@ -93,7 +95,10 @@ static enum err session_begin(struct session *s, const struct worker_job *job)
         /* The engine has committed another root and not told it yet, or the other way round: in a
          * moment they agree. */
         store_lmdb_read_end(s->reader);
+        secret_wipe(s->roots, sizeof s->roots);
+        (void)sched_yield();
     }
+    return ERR_NOT_NOW;
 }
 
 static void session_end(struct session *s)

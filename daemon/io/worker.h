@@ -53,9 +53,10 @@ struct worker_job {
     uint64_t first; /* oldest cursor of the event log */
     uint64_t last;  /* newest */
     struct node_root root;
-    bool has_root;           /* WORKER_CREATE, WORKER_UNLOCK: root is for the core */
-    struct worker_job *next; /* of those that wait for one another */
-    size_t size;             /* of the whole block */
+    bool has_root;                        /* WORKER_CREATE, WORKER_UNLOCK: root is for the core */
+    struct worker_job *next;              /* of those that wait for one another; */
+    void (*then)(struct worker_job *job); /* what is done when such a one is over */
+    size_t size;                          /* of the whole block */
     uint8_t data[];
 };
 

@@ -65,7 +65,7 @@ enum err_class {
     X(SCHEMA_NEWER, 207, LOCAL, "schema-newer", "the database was written by a newer version")     \
     X(HOME_LOCKED, 208, LOCAL, "home-locked", "another petreld runs on this home")                 \
     X(CONFIG, 209, LOCAL, "bad-config", "the configuration is wrong")                              \
-    X(ROLLBACK, 211, LOCAL, "rolled-back", "the database is older than its erase file")            \
+    X(ROLLBACK, 211, LOCAL, "rolled-back", "database and erase file are of different times")       \
     X(NOT_NOW, 300, STATE, "not-now", "not possible at this moment")                               \
     X(NO_ACCOUNT, 301, STATE, "no-account", "this node has no account yet")                        \
     X(ACCOUNT_EXISTS, 302, STATE, "account-exists", "this node has an account already")            \

@@ -161,9 +161,9 @@ enum {
     LIMIT_TURN_ARENA = 64 * 1024 * 1024,    /* memory of one turn */
     LIMIT_FORGET_MS = 20000,                /* from the first deletion to the new keys */
     LIMIT_FORGET_RETRY_MS = 10000,          /* when the host could not keep a root */
-    LIMIT_FORGET_ROWS = 500,                /* sealed again in a turn, at most, */
-    LIMIT_FORGET_BYTES = 1048576,           /* so many bytes of them, about, */
-    LIMIT_FORGET_LOOKS = 5000,              /* out of so many that are looked at */
+    LIMIT_FORGET_ROWS = 128,                /* sealed again in a turn, at most, */
+    LIMIT_FORGET_BYTES = 262144,            /* so many bytes of them, about, */
+    LIMIT_FORGET_LOOKS = 2000,              /* out of so many that are looked at */
     LIMIT_SWEEP_ROWS = 500,                 /* rows that one tick's housekeeping touches */
     LIMIT_STAMP_SLICE = 16384,              /* stamp hashes tried in one turn */
 };

@@ -94,7 +94,7 @@ static const struct field VOIDING_FIELDS[] = {
 
 enum {
     /* Messages of one conversation that share a bucket: when one of them is deleted, the others are
-     * sealed again. docs/decisions/0015. */
+     * sealed again. docs/decisions/0018. */
     MESSAGE_GROUP = 512,
 };
 

@@ -75,7 +75,8 @@ struct forget {
     struct store_key at;   /* and the last row of it that was looked at */
     uint32_t asked;        /* generation of the root that the host is to keep; 0: none */
     uint8_t root[SEAL_KEY];
-    uint64_t later; /* nothing is done before then, Unix ms */
+    uint64_t later; /* nothing is done before then, Unix ms; */
+    uint64_t keep;  /* the host is to destroy the other roots then; UINT64_MAX: it has */
 };
 
 struct forward_wait;

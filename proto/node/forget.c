@@ -58,7 +58,12 @@ static enum err touched_get(struct account *me, struct step *step)
     struct reader r = reader_of(value);
     reader_copy(&r, f->noted.bits, sizeof f->noted.bits);
     f->due = reader_u64(&r);
-    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
+    if (reader_end(&r) != ERR_OK) {
+        memset(f->noted.bits, 0xff, sizeof f->noted.bits); /* it may have been any */
+        f->due = step_now(step);
+    }
+    seal_set_remove(&f->noted, SEAL_BUCKET_ACCOUNT); /* of which TABLES has none */
+    return ERR_OK;
 }
 
 /* Notes what this turn touched, so that a restart knows it too. */
@@ -85,6 +90,7 @@ enum err forget_load(struct account *me, struct step *step)
     if (me->forget == NULL) {
         return ERR_NO_MEMORY;
     }
+    me->forget->keep = UINT64_MAX;
     enum err err = touched_get(me, step);
     return err == ERR_OK ? seal_renewing(me->keys, step->turn, &me->forget->cycle) : err;
 }
@@ -165,6 +171,7 @@ static enum err seal_table(struct account *me, struct step *step, enum store_tab
             room->bytes -= row.value.len < room->bytes ? row.value.len : room->bytes;
             err = seal_again(me->keys, step->turn, t, row.key, row.value);
         }
+        err = err == ERR_CORRUPT ? ERR_OK : err; /* nothing opens it, and nothing will */
         arena_rewind(step->turn->arena, mark);
         if (err != ERR_OK) {
             return err;
@@ -210,18 +217,30 @@ enum err forget_rooted(struct account *me, struct step *step, const struct node_
                        enum err result)
 {
     struct forget *f = me->forget;
-    if (me->keys == NULL || f->asked == 0 || root->generation != f->asked ||
+    uint64_t now = step_now(step);
+    if (result != ERR_OK && root->generation == seal_root(me->keys)) {
+        f->keep = now + LIMIT_FORGET_RETRY_MS; /* the other one is there still */
+        return ERR_OK;
+    }
+    if (f->asked == 0 || root->generation != f->asked ||
         !prim_equal(root->r, f->root, sizeof f->root)) {
         return ERR_OK; /* an answer to the core before this one */
     }
     f->asked = 0;
     secret_wipe(f->root, sizeof f->root);
     if (result != ERR_OK) {
-        f->later = step_now(step) + LIMIT_FORGET_RETRY_MS;
+        f->later = now + LIMIT_FORGET_RETRY_MS;
         return ERR_OK;
     }
+    enum err err = seal_whole(me->keys, step->turn);
+    if (err == ERR_CORRUPT) {
+        f->later = now + LIMIT_DAY_MS; /* what it wraps would be lost with the old root */
+        return step_root_keep(step, me->number, seal_root(me->keys));
+    }
+    if (err == ERR_OK) {
+        err = seal_reroot(me->keys, step->turn, root->r, root->generation);
+    }
     f->cycle = (struct seal_set){{0}};
-    enum err err = seal_reroot(me->keys, step->turn, root->r, root->generation);
     return err == ERR_OK ? step_root_keep(step, me->number, root->generation) : err;
 }
 
@@ -231,8 +250,11 @@ static bool is_due(struct forget *f, uint64_t now)
     if (f->due != UINT64_MAX && f->due > now + LIMIT_FORGET_MS) {
         f->due = now + LIMIT_FORGET_MS;
     }
-    if (f->later > now + LIMIT_FORGET_RETRY_MS) {
+    if (f->later > now + LIMIT_DAY_MS) {
         f->later = 0;
+    }
+    if (f->keep != UINT64_MAX && f->keep > now + LIMIT_FORGET_RETRY_MS) {
+        f->keep = now;
     }
     return f->due <= now;
 }
@@ -243,6 +265,10 @@ enum err forget_progress(struct account *me, struct step *step)
     enum err err = note(me, step);
     bool due = is_due(f, step_now(step));
     bool done = false;
+    if (err == ERR_OK && f->keep <= step_now(step)) {
+        f->keep = UINT64_MAX;
+        err = step_root_keep(step, me->number, seal_root(me->keys));
+    }
     if (err != ERR_OK || f->asked != 0 || f->later > step_now(step)) {
         return err;
     }
@@ -250,21 +276,18 @@ enum err forget_progress(struct account *me, struct step *step)
         f->later = step_now(step) + LIMIT_FORGET_RETRY_MS; /* to seal again takes room */
         return ERR_OK;
     }
-    if (due && seal_set_empty(&f->cycle)) {
-        err = begin(me, step);
+    if (seal_set_empty(&f->cycle)) {
+        return due ? begin(me, step) : ERR_OK; /* which is enough for one turn */
     }
-    if (err == ERR_OK && !seal_set_empty(&f->cycle)) {
-        err = seal_slice(me, step, &done);
-    }
+    err = seal_slice(me, step, &done);
     return err == ERR_OK && done ? ask(me, step) : err;
 }
 
 uint64_t forget_deadline(const struct account *me)
 {
     const struct forget *f = me->forget;
-    if (f->asked != 0) {
-        return UINT64_MAX; /* the host answers */
-    }
     uint64_t due = seal_set_empty(&f->cycle) ? f->due : 0;
-    return due > f->later ? due : f->later;
+    due = f->asked != 0 ? UINT64_MAX : due; /* the host answers */
+    due = due > f->later ? due : f->later;
+    return due < f->keep ? due : f->keep;
 }

@@ -461,8 +461,9 @@ static enum err rooted(struct node *node, struct step *step, const struct node_i
 {
     const struct node_root *root = input->u.rooted.root;
     struct account *me = account_find(node, root->account);
-    return me != NULL && me->keys != NULL ? forget_rooted(me, step, root, input->u.rooted.err)
-                                          : ERR_OK;
+    return me != NULL && me->keys != NULL && !me->removing
+               ? forget_rooted(me, step, root, input->u.rooted.err)
+               : ERR_OK;
 }
 
 enum err node_step(struct node *node, struct turn *turn, const struct node_input *input,

@@ -110,6 +110,9 @@ enum err seal_del(struct seal_keys *keys, struct turn *turn, enum store_table t,
     if (err == ERR_OK) {
         err = seal_row_header(row, &h);
     }
+    if (err == ERR_OK && !seal_may_hold(t, h.bucket)) {
+        err = ERR_CORRUPT;
+    }
     if (err != ERR_OK) {
         return err;
     }

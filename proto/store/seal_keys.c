@@ -29,6 +29,11 @@ void seal_set_add(struct seal_set *set, uint8_t bucket)
     set->bits[bucket / 8] |= (uint8_t)(1U << bucket % 8);
 }
 
+void seal_set_remove(struct seal_set *set, uint8_t bucket)
+{
+    set->bits[bucket / 8] &= (uint8_t) ~(1U << bucket % 8);
+}
+
 bool seal_set_has(const struct seal_set *set, uint8_t bucket)
 {
     return (set->bits[bucket / 8] >> bucket % 8 & 1) != 0;
@@ -301,7 +306,7 @@ void seal_name(struct seal_keys *keys, const char *label, struct slice name,
 
 enum err seal_renew(struct seal_keys *keys, struct turn *turn, uint8_t bucket)
 {
-    assert(keys->account > 0);
+    assert(keys->account > 0 && bucket != SEAL_BUCKET_ACCOUNT);
     struct seal_key *k = &keys->buckets[bucket];
     enum err err = bucket_load(keys, turn, bucket);
     if (err == ERR_OK && k->generation == UINT32_MAX) {
@@ -316,22 +321,29 @@ enum err seal_renew(struct seal_keys *keys, struct turn *turn, uint8_t bucket)
     return wrap_put(keys, turn, store_key_slice(&at), bucket, k->key.b);
 }
 
-/* The row of a bucket's key above that of (bucket, generation), of any bucket. */
+/* The row of a bucket's key above that of (bucket, generation), of any bucket. What has no key of
+ * that form is passed over. */
 static enum err next_key(struct seal_keys *keys, struct turn *turn, unsigned *bucket,
                          uint32_t *generation)
 {
     struct store_key k = bucket_place(keys, (uint8_t)*bucket, *generation);
-    struct store_row row;
-    enum err err = store_seek_prefix(turn->store, STORE_BUCKET, STORE_GT, store_key_slice(&k),
-                                     slice_of(k.b, sizeof(uint32_t)), &row);
-    if (err != ERR_OK) {
-        return err;
+    for (;;) {
+        struct store_row row;
+        enum err err = store_seek_prefix(turn->store, STORE_BUCKET, STORE_GT, store_key_slice(&k),
+                                         slice_of(k.b, sizeof(uint32_t)), &row);
+        if (err != ERR_OK) {
+            return err;
+        }
+        struct reader r = reader_of(row.key);
+        (void)reader_u32(&r);
+        *bucket = reader_u8(&r);
+        *generation = reader_u32(&r);
+        if (reader_end(&r) == ERR_OK && *generation > 0) {
+            return ERR_OK;
+        }
+        k = store_key_new();
+        store_key_bytes(&k, row.key.p, row.key.len);
     }
-    struct reader r = reader_of(row.key);
-    (void)reader_u32(&r);
-    *bucket = reader_u8(&r);
-    *generation = reader_u32(&r);
-    return reader_end(&r) == ERR_OK && *generation > 0 ? ERR_OK : ERR_CORRUPT;
 }
 
 enum err seal_renewing(struct seal_keys *keys, struct turn *turn, struct seal_set *set)
@@ -358,7 +370,7 @@ static enum err drop_old(struct seal_keys *keys, struct turn *turn)
     uint32_t generation = 0;
     enum err err = next_key(keys, turn, &bucket, &generation);
     while (err == ERR_OK) {
-        if (generation != keys->buckets[bucket].generation) {
+        if (generation != keys->buckets[bucket].generation && bucket != SEAL_BUCKET_ACCOUNT) {
             struct store_key k = bucket_place(keys, (uint8_t)bucket, generation);
             err = store_del(turn->store, STORE_BUCKET, store_key_slice(&k));
         }
@@ -369,13 +381,19 @@ static enum err drop_old(struct seal_keys *keys, struct turn *turn)
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const uint8_t root[static SEAL_KEY],
-                     uint32_t generation)
+enum err seal_whole(struct seal_keys *keys, struct turn *turn)
 {
     enum err err = must_exist(seal_keys_load(keys, turn));
     for (unsigned b = 0; b < SEAL_BUCKETS && err == ERR_OK; b++) {
         err = bucket_load(keys, turn, (uint8_t)b);
     }
+    return err;
+}
+
+enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const uint8_t root[static SEAL_KEY],
+                     uint32_t generation)
+{
+    enum err err = seal_whole(keys, turn);
     if (err == ERR_OK) {
         err = drop_old(keys, turn);
     }

@@ -14,9 +14,9 @@ enum {
     SEAL_OVERHEAD = 1 + 1 + 4 + 24 + 16,
     SEAL_KEY = 32,
     SEAL_BUCKETS = 256,
-    SEAL_BUCKET_SESSION = 0,  /* 0-15: ratchets and prekeys */
-    SEAL_BUCKET_ACCOUNT = 15, /* identity, relays in use, contacts */
-    SEAL_BUCKET_MESSAGE = 16, /* 16-255: message keys by (conversation, expiry day) */
+    SEAL_BUCKET_SESSION = 0,  /* 0-14: ratchets, prekeys, the outbox */
+    SEAL_BUCKET_ACCOUNT = 15, /* what is not named here; never renewed */
+    SEAL_BUCKET_MESSAGE = 16, /* 16-255: messages, by conversation and group; evidence */
     SEAL_NAME = 16,           /* a keyed hash that stands for a name in a key */
 };
 
@@ -56,6 +56,7 @@ struct seal_set {
     uint8_t bits[SEAL_BUCKETS / 8];
 };
 void seal_set_add(struct seal_set *set, uint8_t bucket);
+void seal_set_remove(struct seal_set *set, uint8_t bucket);
 bool seal_set_has(const struct seal_set *set, uint8_t bucket);
 bool seal_set_empty(const struct seal_set *set);
 void seal_set_join(struct seal_set *set, const struct seal_set *more);
@@ -69,8 +70,11 @@ enum err seal_renew(struct seal_keys *keys, struct turn *turn, uint8_t bucket) P
 /* The buckets that have more keys than one. */
 enum err seal_renewing(struct seal_keys *keys, struct turn *turn,
                        struct seal_set *set) PETREL_MUST_USE;
+/* Whether the newest key of every bucket can be unwrapped. ERR_CORRUPT: not so. LOCAL. */
+enum err seal_whole(struct seal_keys *keys, struct turn *turn) PETREL_MUST_USE;
 /* Drops every key but the newest of each bucket, and wraps those under another root. No row may be
- * left under a dropped one. */
+ * left under a dropped one; of bucket SEAL_BUCKET_ACCOUNT, which is never renewed, none is dropped.
+ */
 enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const uint8_t root[static SEAL_KEY],
                      uint32_t generation) PETREL_MUST_USE;
 /* The generation of the root that wraps the account's keys; of loaded keys. */

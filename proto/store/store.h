@@ -28,7 +28,7 @@ enum {
  * docs/protocol/08-at-rest.md, section 8.5. */
 #define STORE_TABLES(X)                                                                            \
     X(META, "meta")               /* schema, writer, node ID, counters */                          \
-    X(ACCOUNT, "account")         /* account | what u8: identity; relay in use */                  \
+    X(ACCOUNT, "account")         /* account | what u8: identity; relays; touched buckets */       \
     X(BUCKET, "bucket")           /* account | bucket u8 | generation u32; account: name key */    \
     X(CONTACT, "contact")         /* account | number u32 */                                       \
     X(CONTACT_ID, "contact_id")   /* account | hash of an ID: number of the contact */             \

@@ -80,6 +80,13 @@ void call_text(struct call *c, const char *name, const char *value)
     c->count++;
 }
 
+void call_uint(struct call *c, const char *name, uint64_t value)
+{
+    pack_str(&c->pairs, name);
+    pack_uint(&c->pairs, value);
+    c->count++;
+}
+
 static void send_all(struct call *c, struct slice bytes)
 {
     size_t done = 0;

@@ -21,6 +21,7 @@ void call_close(struct call *call);
 /* Parameters, then the call; result: one map, valid until the next call_ function. */
 void call_begin(struct call *call);
 void call_text(struct call *call, const char *name, const char *value);
+void call_uint(struct call *call, const char *name, uint64_t value);
 struct slice call_run(struct call *call, const char *method);
 /* A call without parameters but client_id. */
 struct slice call_plain(struct call *call, const char *method);

@@ -217,15 +217,26 @@ static void erase(struct sim *sim, struct sim_node *n, uint32_t account)
     (void)input_add(n, &in, NULL, 0);
 }
 
+static bool fails(unsigned *left)
+{
+    bool yes = *left > 0;
+    *left -= yes ? 1 : 0;
+    return yes;
+}
+
 /* The host puts a root into the spare slot, and says so. */
 static void root_put(struct sim_node *n, const struct node_output *out)
 {
     struct node_root root = {.account = out->account, .generation = out->generation};
+    struct node_input in = {.kind = NODE_ROOTED};
     ck_assert_uint_le(out->account, LIMIT_ACCOUNTS);
     ck_assert_uint_eq(out->len, sizeof root.r);
     memcpy(root.r, out->data, sizeof root.r);
-    n->roots[LIMIT_ACCOUNTS + out->account - 1] = root;
-    struct node_input in = {.kind = NODE_ROOTED};
+    if (fails(&n->put_fails)) {
+        in.u.rooted.err = ERR_IO;
+    } else {
+        n->roots[LIMIT_ACCOUNTS + out->account - 1] = root;
+    }
     (void)input_add(n, &in, (const uint8_t *)&root, sizeof root);
 }
 
@@ -234,11 +245,20 @@ static void root_keep(struct sim_node *n, const struct node_output *out)
 {
     struct node_root *used = &n->roots[out->account - 1];
     struct node_root *spare = &n->roots[LIMIT_ACCOUNTS + out->account - 1];
+    struct node_root other = {.account = 0};
     if (spare->account != 0 && spare->generation == out->generation) {
+        other = *used;
         *used = *spare;
     }
     ck_assert_uint_eq(used->generation, out->generation);
     *spare = (struct node_root){.account = 0};
+    if (fails(&n->keep_fails)) {
+        struct node_input in = {.kind = NODE_ROOTED};
+        struct node_root root = {.account = out->account, .generation = out->generation};
+        *spare = other;
+        in.u.rooted.err = ERR_IO;
+        (void)input_add(n, &in, (const uint8_t *)&root, sizeof root);
+    }
 }
 
 static void output(struct sim *sim, struct sim_node *n, const struct node_output *out)

@@ -34,9 +34,11 @@ struct sim_node {
     struct node_root opened; /* one of them, for a call that needs no new one */
     uint32_t account;        /* that calls are about; 0: the first one */
     bool relay;
-    bool asleep; /* its process does not run: no turns, and nobody reaches it */
-    bool locked; /* loads without the account's root */
-    bool full;   /* its disk is: store.growth is false */
+    bool asleep;         /* its process does not run: no turns, and nobody reaches it */
+    bool locked;         /* loads without the account's root */
+    bool full;           /* its disk is: store.growth is false */
+    unsigned put_fails;  /* so often a root cannot be put into the erase file, */
+    unsigned keep_fails; /* and so often the other one cannot be destroyed */
     char host[16];
     struct arena arena;
     struct sim_input *first; /* inputs that wait */

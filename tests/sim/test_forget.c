@@ -246,6 +246,165 @@ START_TEST(a_full_disk_puts_it_off)
 }
 END_TEST
 
+/* --- damage --- */
+
+struct damage {
+    struct person *who;
+    enum store_table table;
+    struct store_key key;
+    size_t at; /* byte of the row */
+};
+
+static void change(void *ctx, struct turn *turn)
+{
+    const struct damage *d = ctx;
+    uint8_t bytes[4096];
+    struct slice row;
+    ck_assert_ok(store_get(turn->store, d->table, store_key_slice(&d->key), &row));
+    ck_assert_uint_le(row.len, sizeof bytes);
+    memcpy(bytes, row.p, row.len);
+    bytes[d->at] ^= 1;
+    ck_assert_ok(
+        store_put(turn->store, d->table, store_key_slice(&d->key), slice_of(bytes, row.len)));
+}
+
+static void damage(struct people *p, struct person *who, enum store_table table, size_t at,
+                   uint64_t order, uint8_t bucket)
+{
+    struct damage d = {.who = who, .table = table, .key = store_key_new(), .at = at};
+    store_key_u32(&d.key, 1);
+    if (table == STORE_MESSAGE) {
+        store_key_u32(&d.key, 1); /* contact */
+        store_key_u64(&d.key, order);
+    } else {
+        store_key_u8(&d.key, bucket);
+        store_key_u32(&d.key, 1);
+    }
+    sim_turn(&p->sim, who->n, change, &d);
+}
+
+static void they_go_on(struct people *p, struct person *a, struct person *b, unsigned i)
+{
+    people_say(p, b, a, "to a ", i);
+    people_say(p, a, b, "to b ", i);
+    people_quiet(p, HOUR);
+    sim_restart(&p->sim, a->n);
+    people_say(p, a, b, "again ", i);
+    people_quiet(p, HOUR);
+    ck_assert_ok(people_call(p, a->n, "daemon.status", NULL));
+}
+
+START_TEST(a_damaged_row_is_passed_over_and_the_others_are_there)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(506, false, &a, &b);
+    for (unsigned i = 0; i < 4; i++) {
+        people_say(p, b, a, "b ", i);
+    }
+    people_quiet(p, HOUR);
+    sim_settle(&p->sim, MINUTE);
+    struct thief thief = {.copy = store_mem_clone(a->n->mem), .who = a};
+    damage(p, a, STORE_MESSAGE, 40, 2, 0); /* its ciphertext */
+    ck_assert_ok(forget(p, a, b, 4));
+    sim_settle(&p->sim, MINUTE);
+    ck_assert(!thief_opens(p, &thief));
+    ck_assert(at_rest(a));
+    ck_assert_uint_eq(texts_of_events(p, a, "b 0"), 1); /* the log is read over the gap */
+    ck_assert_uint_eq(texts_of_events(p, a, "b 1"), 0);
+    ck_assert_uint_eq(texts_of_events(p, a, "b 2"), 1);
+    they_go_on(p, a, b, 0);
+    store_mem_free(thief.copy);
+    people_free(p);
+}
+END_TEST
+
+/* What it wraps would be lost with the root: so that stays, and nothing is forgotten. */
+START_TEST(a_damaged_bucket_key_keeps_the_root)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(507, false, &a, &b);
+    sim_settle(&p->sim, MINUTE);
+    uint32_t before = generation(a);
+    damage(p, a, STORE_BUCKET, 40, 0, 200);
+    they_go_on(p, a, b, 0);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(generation(a), before);
+    ck_assert_uint_eq(a->n->roots[LIMIT_ACCOUNTS].account, 0);
+    damage(p, a, STORE_BUCKET, 40, 0, 200); /* whole again */
+    sim_restart(&p->sim, a->n);
+    sim_settle(&p->sim, MINUTE);
+    ck_assert_uint_gt(generation(a), before);
+    ck_assert(at_rest(a));
+    they_go_on(p, a, b, 1);
+    people_free(p);
+}
+END_TEST
+
+static void touch_all(void *ctx, struct turn *turn)
+{
+    uint8_t set[SEAL_BUCKETS / 8];
+    struct store_key k = store_key_new();
+    struct store_key value = store_key_new();
+    (void)ctx;
+    memset(set, 0xff, sizeof set);
+    store_key_u32(&k, 1);
+    store_key_u8(&k, 0);
+    store_key_u8(&k, 1);
+    store_key_bytes(&value, set, sizeof set);
+    store_key_u64(&value, 0);
+    ck_assert_ok(
+        store_put(turn->store, STORE_ACCOUNT, store_key_slice(&k), store_key_slice(&value)));
+}
+
+/* The set is not sealed: whatever it says costs work, and no row. */
+START_TEST(a_set_that_names_every_bucket_loses_nothing)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(508, false, &a, &b);
+    people_chat(p, a, b, 3, MINUTE);
+    people_quiet(p, HOUR);
+    sim_settle(&p->sim, MINUTE);
+    uint32_t before = generation(a);
+    sim_turn(&p->sim, a->n, touch_all, NULL);
+    sim_restart(&p->sim, a->n);
+    sim_settle(&p->sim, MINUTE);
+    ck_assert_uint_gt(generation(a), before);
+    ck_assert(at_rest(a));
+    sim_restart(&p->sim, a->n);
+    ck_assert_uint_eq(people_messages(p, a, b, NULL, NULL), 6);
+    they_go_on(p, a, b, 0);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_host_that_cannot_write_is_asked_again)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(509, false, &a, &b);
+    sim_settle(&p->sim, MINUTE);
+    for (unsigned fails = 1; fails < 5; fails++) {
+        people_say(p, b, a, "b ", fails);
+        people_quiet(p, HOUR);
+        sim_settle(&p->sim, MINUTE);
+        struct thief thief = {.copy = store_mem_clone(a->n->mem), .who = a};
+        ck_assert_ok(forget(p, a, b, fails));
+        a->n->put_fails = fails % 2 * fails;
+        a->n->keep_fails = fails;
+        sim_settle(&p->sim, MINUTE / 2);
+        sim_settle(&p->sim, 2 * MINUTE);
+        ck_assert_uint_eq(a->n->put_fails + a->n->keep_fails, 0);
+        ck_assert(!thief_opens(p, &thief));
+        ck_assert(at_rest(a));
+        store_mem_free(thief.copy);
+    }
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
@@ -255,6 +414,10 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_crash_at_any_point_loses_nothing_and_the_rest_is_forgotten);
     tcase_add_test(tc, a_store_that_was_put_back_stays_locked);
     tcase_add_test(tc, a_full_disk_puts_it_off);
+    tcase_add_test(tc, a_damaged_row_is_passed_over_and_the_others_are_there);
+    tcase_add_test(tc, a_damaged_bucket_key_keeps_the_root);
+    tcase_add_test(tc, a_set_that_names_every_bucket_loses_nothing);
+    tcase_add_test(tc, a_host_that_cannot_write_is_asked_again);
 }
 
 int main(void)

@@ -342,6 +342,9 @@ START_TEST(deleting_touches_and_so_does_replacing_a_secret)
     ck_assert_ok(seal_put(f.keys, &f.turn, STORE_OUTBOX, unit_str("o"), 14, unit_str("text")));
     ck_assert_ok(seal_del(f.keys, &f.turn, STORE_MESSAGE, unit_str("m")));
     ck_assert_err(seal_del(f.keys, &f.turn, STORE_MESSAGE, unit_str("m")), ERR_NOT_FOUND);
+    static const uint8_t lie[SEAL_OVERHEAD] = {1, SEAL_BUCKET_ACCOUNT, 0, 0, 0, 1};
+    ck_assert_ok(store_put(&f.store, STORE_MESSAGE, unit_str("m"), slice_of(lie, sizeof lie)));
+    ck_assert_err(seal_del(f.keys, &f.turn, STORE_MESSAGE, unit_str("m")), ERR_CORRUPT);
     for (unsigned b = 0; b < SEAL_BUCKETS; b++) {
         ck_assert(seal_set_has(touched, (uint8_t)b) == (b == 77 || b == 9 || b == 0 || b == 14));
     }
