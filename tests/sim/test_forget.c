@@ -44,6 +44,15 @@ static bool thief_opens(struct people *p, const struct thief *t)
     return opens(p, t, &roots[0]) || opens(p, t, &roots[LIMIT_ACCOUNTS]);
 }
 
+/* b says one more thing, and what that left is forgotten; then somebody copies a's store. */
+static struct thief copied(struct people *p, struct person *a, struct person *b, unsigned i)
+{
+    people_say(p, b, a, "b ", i);
+    people_quiet(p, HOUR);
+    sim_settle(&p->sim, MINUTE);
+    return (struct thief){.copy = store_mem_clone(a->n->mem), .who = a};
+}
+
 static uint32_t generation(const struct person *who)
 {
     struct store store;
@@ -172,10 +181,7 @@ START_TEST(a_crash_at_any_point_loses_nothing_and_the_rest_is_forgotten)
     unsigned said = 0;
     bool struck = true;
     for (uint64_t k = 1; struck; k += k < 32 ? 1 : 7) {
-        people_say(p, b, a, "b ", said++);
-        people_quiet(p, HOUR);
-        sim_settle(&p->sim, MINUTE);
-        struct thief thief = {.copy = store_mem_clone(a->n->mem), .who = a};
+        struct thief thief = copied(p, a, b, said++);
         uint64_t before = a->n->crashes;
         ck_assert_ok(forget(p, a, b, said));
         store_mem_crash_at(a->n->mem, k);
@@ -230,10 +236,7 @@ START_TEST(a_full_disk_puts_it_off)
     struct person *a;
     struct person *b;
     struct people *p = people_two(505, false, &a, &b);
-    people_say(p, b, a, "b ", 0);
-    people_quiet(p, HOUR);
-    sim_settle(&p->sim, MINUTE);
-    struct thief thief = {.copy = store_mem_clone(a->n->mem), .who = a};
+    struct thief thief = copied(p, a, b, 0);
     a->n->full = true;
     ck_assert_ok(forget(p, a, b, 1));
     sim_settle(&p->sim, HOUR);
@@ -299,12 +302,10 @@ START_TEST(a_damaged_row_is_passed_over_and_the_others_are_there)
     struct person *a;
     struct person *b;
     struct people *p = people_two(506, false, &a, &b);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         people_say(p, b, a, "b ", i);
     }
-    people_quiet(p, HOUR);
-    sim_settle(&p->sim, MINUTE);
-    struct thief thief = {.copy = store_mem_clone(a->n->mem), .who = a};
+    struct thief thief = copied(p, a, b, 3);
     damage(p, a, STORE_MESSAGE, 40, 2, 0); /* its ciphertext */
     ck_assert_ok(forget(p, a, b, 4));
     sim_settle(&p->sim, MINUTE);
@@ -387,10 +388,7 @@ START_TEST(a_host_that_cannot_write_is_asked_again)
     struct people *p = people_two(509, false, &a, &b);
     sim_settle(&p->sim, MINUTE);
     for (unsigned fails = 1; fails < 5; fails++) {
-        people_say(p, b, a, "b ", fails);
-        people_quiet(p, HOUR);
-        sim_settle(&p->sim, MINUTE);
-        struct thief thief = {.copy = store_mem_clone(a->n->mem), .who = a};
+        struct thief thief = copied(p, a, b, fails);
         ck_assert_ok(forget(p, a, b, fails));
         a->n->put_fails = fails % 2 * fails;
         a->n->keep_fails = fails;
