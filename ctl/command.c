@@ -41,6 +41,7 @@ static const struct command COMMANDS[] = {
      "show or set what every queue of this relay may hold", cmd_relay_limits},
     {"words", "words", "print the 24 recovery words", cmd_words},
     {"unlock", "unlock [--passphrase-fd N]", "open the account with its passphrase", cmd_unlock},
+    {"lock", "lock", "close the account until it is unlocked", cmd_lock},
     {"stop", "stop", "stop the daemon", cmd_stop},
     {"help", "help [--list]", "print this list; --list: only the names", cmd_help},
 };

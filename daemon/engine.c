@@ -240,11 +240,11 @@ static void root_adopt(struct engine *e, const struct node_root *root)
     e->roots[e->nroots++] = *root;
 }
 
-/* The R of an account that is to be erased is nobody's any more. */
-static void forget_erased(struct engine *e, const struct node_outputs *outs)
+/* The R of an account that is locked, or to be erased, is nobody's any more. */
+static void forget_shut(struct engine *e, const struct node_outputs *outs)
 {
     for (const struct node_output *o = outs->first; o != NULL; o = o->next) {
-        if (o->kind == NODE_OUT_ERASE) {
+        if (o->kind == NODE_OUT_ERASE || o->kind == NODE_OUT_LOCKED) {
             root_forget(e, o->account);
         }
     }
@@ -265,7 +265,7 @@ static void adopt_roots(struct engine *e, const struct engine_inputs *done,
             root_adopt(e, &i->root);
         }
     }
-    forget_erased(e, outs);
+    forget_shut(e, outs);
     pthread_mutex_unlock(&e->mutex);
 }
 
@@ -296,7 +296,7 @@ static enum err core_load(struct engine *e, struct node_outputs *outs)
     turn_end(e);
     if (err == ERR_OK) {
         pthread_mutex_lock(&e->mutex);
-        forget_erased(e, outs);
+        forget_shut(e, outs);
         pthread_mutex_unlock(&e->mutex);
     }
     return err;

@@ -402,7 +402,12 @@ enum err keyring_root_put(const char *home, uint32_t account, const struct env *
     struct erase_file f;
     unsigned slot;
     uint8_t nonce[PRIM_AEAD_NONCE];
+    uint8_t former[SEAL_KEY];
     enum err err = slot_find(home, account, root->generation - 1, &f, &slot);
+    if (err == ERR_OK) {
+        err = erase_slot_open(&f, slot, root->secret, former);
+        secret_wipe(former, sizeof former);
+    }
     if (err != ERR_OK) {
         return err;
     }

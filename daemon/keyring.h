@@ -56,7 +56,8 @@ enum err keyring_account_create_at(const char *home, uint32_t account, struct sl
 enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
                               uint32_t generation, struct keyring_root *root) PETREL_MUST_USE;
 /* Puts root into the slot of the erase file that the generation before it is not in, with fsync.
- * ERR_CORRUPT: that one is in none. ERR_NO_ACCOUNT, ERR_IO, ERR_DISK_FULL. */
+ * ERR_CORRUPT: that one is in none. ERR_WRONG_KEY: root->secret does not open that one, so nothing
+ * would open the new one. ERR_NO_ACCOUNT, ERR_IO, ERR_DISK_FULL. */
 enum err keyring_root_put(const char *home, uint32_t account, const struct env *env,
                           const struct keyring_root *root) PETREL_MUST_USE;
 /* Overwrites the slot that this generation is not in, with fsync; nothing when it is empty. Errors

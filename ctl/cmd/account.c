@@ -232,3 +232,15 @@ int cmd_unlock(struct ctl *ctl, int argc, char **argv)
     fputc('\n', stdout);
     return EXIT_OK;
 }
+
+int cmd_lock(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    rc = client_call(ctl->client, "account.lock", ctl->args->json, &result);
+    return rc == EXIT_OK && ctl->args->json ? json_print(result) : rc;
+}

@@ -96,6 +96,8 @@ void control_output(struct control *control, const struct node_output *o)
         on_reply(&control->shared, o);
     } else if (o->kind == NODE_OUT_EVENT) {
         on_event(&control->shared, o);
+    } else if (o->kind == NODE_OUT_LOCKED) {
+        control_events_over(&control->shared, o->account);
     } else {
         control_keys_output(&control->shared, o);
     }

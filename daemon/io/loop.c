@@ -42,12 +42,11 @@ static void take_outputs(struct loop *loop)
         if (o->kind == NODE_OUT_CLOSE && o->link == ENGINE_ALL_LINKS) {
             tcp_close_all(loop->tcp, o->err);
             engine_links_closed(loop->engine, o->cursor);
-        } else if (o->kind == NODE_OUT_REPLY || o->kind == NODE_OUT_EVENT ||
-                   o->kind == NODE_OUT_ERASE || o->kind == NODE_OUT_ROOT ||
-                   o->kind == NODE_OUT_ROOT_KEEP) {
-            control_output(loop->control, o);
-        } else {
+        } else if (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND ||
+                   o->kind == NODE_OUT_CLOSE) {
             tcp_output(loop->tcp, o);
+        } else {
+            control_output(loop->control, o);
         }
     }
     tcp_flush(loop->tcp);

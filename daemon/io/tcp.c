@@ -176,6 +176,7 @@ void tcp_output(struct tcp *tcp, const struct node_output *o)
     case NODE_OUT_REPLY:
     case NODE_OUT_EVENT:
     case NODE_OUT_ERASE:
+    case NODE_OUT_LOCKED:
     case NODE_OUT_ROOT:
     case NODE_OUT_ROOT_KEEP:
         break;

@@ -22,6 +22,7 @@
     METHOD("daemon.status", TURN, NODE, false, 1)                                                  \
     METHOD("account.create", TURN, NODE, true, 1)                                                  \
     METHOD("account.unlock", TURN, ACCOUNT, false, 1)                                              \
+    METHOD("account.lock", TURN, ACCOUNT, false, 1)                                                \
     METHOD("account.list", TURN, NODE, false, 1)                                                   \
     METHOD("account.remove", TURN, ACCOUNT, true, 1)                                               \
     METHOD("account.show", QUERY, ACCOUNT, false, 1)                                               \
@@ -116,6 +117,7 @@
     RESULT("account.create", "words", STR, "the 24 recovery words")                                \
     RESULT("account.unlock", "account", UINT, "its number")                                        \
     RESULT("account.unlock", "id", STR, "the ID")                                                  \
+    RESULT("account.lock", "account", UINT, "its number")                                          \
     RESULT("account.list", "accounts", MAPS, "the identities of this node")                        \
     RESULT("account.list[]", "account", UINT, "its number")                                        \
     RESULT("account.list[]", "state", STR, "open, locked, or removing")                            \

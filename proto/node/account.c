@@ -72,6 +72,16 @@ void account_close(struct account *me)
     me->keys = NULL;
 }
 
+enum err account_shut(struct account *me, struct step *step)
+{
+    enum err err = links_close_account(&me->node->links, step, me->number);
+    for (size_t i = 0; i < LIMIT_HOMES; i++) {
+        me->homes[i] = (struct home){.due = UINT64_MAX};
+    }
+    account_close(me);
+    return err;
+}
+
 void account_forget(struct account *me)
 {
     struct account **at = &me->node->accounts;

@@ -101,6 +101,25 @@ enum err call_account_unlock(struct call *c)
     return err == ERR_OK ? account_result(c, false) : err;
 }
 
+/* It goes on where it was once it is unlocked; what comes meanwhile waits at its relays. */
+enum err call_account_lock(struct call *c)
+{
+    struct account *me = c->me;
+    if (me == NULL || me->removed) {
+        return ERR_NO_ACCOUNT;
+    }
+    if (me->removing) {
+        return ERR_NOT_NOW;
+    }
+    pack_map(&c->out, 1);
+    result_uint(&c->out, "account", me->number);
+    if (me->keys == NULL) {
+        return ERR_OK;
+    }
+    enum err err = account_shut(me, c->step);
+    return err == ERR_OK ? step_locked(c->step, me->number) : err;
+}
+
 static const char *account_state(const struct account *me)
 {
     return me == NULL ? "none" : me->removing ? "removing" : me->keys != NULL ? "open" : "locked";

@@ -164,6 +164,8 @@ void accounts_free(struct node *node);
 struct account *account_find(const struct node *node, uint32_t number);
 /* Its keys and all of it that is in memory only. */
 void account_close(struct account *me);
+/* The same, and its links. */
+enum err account_shut(struct account *me, struct step *step) PETREL_MUST_USE;
 /* The same, and takes it out of the list. */
 void account_forget(struct account *me);
 /* Opens it with R and goes on with what it had under way. ERR_CORRUPT: R opens nothing.

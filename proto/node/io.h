@@ -77,15 +77,16 @@ struct node_input {
 };
 
 enum node_output_kind {
-    NODE_OUT_CONNECT,   /* dial host:port; the core's chosen link number comes back in LINK_* */
-    NODE_OUT_SEND,      /* data: one encoded frame for link */
-    NODE_OUT_CLOSE,     /* close link after what was sent before; err is told to the other side */
-    NODE_OUT_REPLY,     /* data: encoded result for a command; or err and nothing */
-    NODE_OUT_EVENT,     /* the event log of account has grown up to cursor */
-    NODE_OUT_ERASE,     /* destroy all that opens account, then NODE_ERASED; comes again after a
-                           restart, until that was said */
-    NODE_OUT_ROOT,      /* data: R of this generation, for the slot of the account's erase file that
-                           is not in use. Then NODE_ROOTED, whatever comes of it */
+    NODE_OUT_CONNECT, /* dial host:port; the core's chosen link number comes back in LINK_* */
+    NODE_OUT_SEND,    /* data: one encoded frame for link */
+    NODE_OUT_CLOSE,   /* close link after what was sent before; err is told to the other side */
+    NODE_OUT_REPLY,   /* data: encoded result for a command; or err and nothing */
+    NODE_OUT_EVENT,   /* the event log of account has grown up to cursor */
+    NODE_OUT_ERASE,   /* destroy all that opens account, then NODE_ERASED; comes again after a
+                         restart, until that was said */
+    NODE_OUT_LOCKED,  /* the account is locked: forget its R, and end what its clients listen to */
+    NODE_OUT_ROOT,    /* data: R of this generation, for the slot of the account's erase file that
+                         is not in use. Then NODE_ROOTED, whatever comes of it */
     NODE_OUT_ROOT_KEEP, /* this generation is in use: destroy every other R of the account. These
                            two are done one after the other, in the order in which they come */
 };
@@ -100,8 +101,8 @@ struct node_output {
     uint32_t id;             /* REPLY */
     uint32_t retry_after_ms; /* REPLY with err: when it may be worth trying again; 0: not said */
     uint64_t cursor;         /* EVENT */
-    uint32_t account; /* EVENT, ERASE, ROOT, ROOT_KEEP; REPLY: which one the command's root opened;
-                         0: none */
+    uint32_t account; /* EVENT, ERASE, LOCKED, ROOT, ROOT_KEEP; REPLY: which one the command's root
+                         opened; 0: none */
     uint32_t generation; /* ROOT, ROOT_KEEP */
     struct {
         struct sign_pk node_id; /* whose relay this must be */

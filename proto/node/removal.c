@@ -111,11 +111,7 @@ enum err node_account_stays(struct turn *turn, uint32_t account, bool *stays)
 static enum err erase(struct account *me, struct step *step)
 {
     /* Its number may be another account's by the time that anything would be answered. */
-    enum err err = links_close_account(&me->node->links, step, me->number);
-    for (size_t i = 0; i < LIMIT_HOMES; i++) {
-        me->homes[i] = (struct home){.due = UINT64_MAX};
-    }
-    account_close(me);
+    enum err err = account_shut(me, step);
     me->removed = true;
     if (err == ERR_OK) {
         err = marker_put(me, step, REMOVAL_ERASING);

@@ -106,14 +106,25 @@ enum err step_event(struct step *step, uint32_t account, uint64_t cursor)
     return ERR_OK;
 }
 
-enum err step_erase(struct step *step, uint32_t account)
+/* An output that says no more than which account. */
+static enum err account_output(struct step *step, enum node_output_kind kind, uint32_t account)
 {
-    struct node_output *out = output_add(step, NODE_OUT_ERASE, 0);
+    struct node_output *out = output_add(step, kind, 0);
     if (out == NULL) {
         return ERR_NO_MEMORY;
     }
     out->account = account;
     return ERR_OK;
+}
+
+enum err step_erase(struct step *step, uint32_t account)
+{
+    return account_output(step, NODE_OUT_ERASE, account);
+}
+
+enum err step_locked(struct step *step, uint32_t account)
+{
+    return account_output(step, NODE_OUT_LOCKED, account);
 }
 
 enum err step_root(struct step *step, const struct node_root *root)

@@ -37,6 +37,7 @@ enum err step_reply(struct step *step, uint64_t client, uint32_t id, enum err er
                     struct slice result) PETREL_MUST_USE;
 enum err step_event(struct step *step, uint32_t account, uint64_t cursor) PETREL_MUST_USE;
 enum err step_erase(struct step *step, uint32_t account) PETREL_MUST_USE;
+enum err step_locked(struct step *step, uint32_t account) PETREL_MUST_USE;
 enum err step_root(struct step *step, const struct node_root *root) PETREL_MUST_USE;
 enum err step_root_keep(struct step *step, uint32_t account, uint32_t generation) PETREL_MUST_USE;
 

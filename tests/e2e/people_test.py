@@ -498,6 +498,16 @@ def a_passphrase_guards_the_account(w):
     w.checks.same("what came meanwhile", alice.texts(bob.id), ["while you were locked"])
     w.checks.same("the words", alice.ask("words")["words"], words)
 
+    w.checks.same("lock", alice.ask("lock"), {"account": 1})
+    w.checks.same("locked by hand", alice.status()["account"], "locked")
+    alice.refused(4, "account-locked", "send", bob.id, "x")
+    message = bob.send(alice, "and again")
+    bob.event_of("message.at-relay", message=message)
+    with pipe_with(secret) as fd:
+        done = alice.ctl("unlock", "--passphrase-fd", str(fd), pass_fds=[fd])
+    w.checks.same("unlock again", done.returncode, 0)
+    bob.delivered(message)
+
     alice.terminate()
     with pipe_with(secret) as fd:
         alice.start(arguments=["--passphrase-fd", str(fd)], pass_fds=[fd])
@@ -768,6 +778,34 @@ def a_start_on_a_full_disk_gives_the_ballast_up_for_what_the_core_writes(w):
     until("the ballast is there again", lambda: relay.status()["relay"] and ballast.exists())
 
 
+def a_relay_goes_on_while_its_owners_account_is_locked(w):
+    relay = w.person("relay", relay=True)
+    secret = b"correct horse battery staple\n"
+    with pipe_with(secret) as fd:
+        done = relay.ctl("init", "--passphrase-fd", str(fd), pass_fds=[fd])
+    w.checks.same("init", done.returncode, 0)
+    relay.id = relay.call("account.show")["id"]
+    relay.join(relay)
+    alice, bob = (w.person(name).create(relay) for name in ("alice", "bob"))
+    for person in (alice, bob):
+        person.meet(relay)
+    alice.meet(bob)
+    relay.terminate()
+    relay.start()
+    w.checks.same("locked at the start", relay.status()["account"], "locked")
+    alice.delivered(alice.send(bob, "one"))
+    waits = alice.send(relay, "for you")
+    alice.event_of("message.at-relay", message=waits)
+    with pipe_with(secret) as fd:
+        relay.ctl("unlock", "--passphrase-fd", str(fd), pass_fds=[fd])
+    alice.delivered(waits)
+    relay.ask("lock")
+    w.checks.same("locked by hand", relay.status()["account"], "locked")
+    bob.delivered(bob.send(alice, "two"))
+    w.checks.same("what they read", (bob.texts(alice.id), alice.texts(bob.id)),
+                  (["one"], ["two"]))
+
+
 STORIES = [adding_by_id_goes_through_ones_own_relay,
            what_a_relay_signed_for_is_listed_until_it_arrives,
            a_relay_passes_on_what_its_policy_allows,
@@ -776,6 +814,7 @@ STORIES = [adding_by_id_goes_through_ones_own_relay,
            an_invitation_makes_one_contact, what_is_mistyped_is_named, a_wrong_join_code_is_told,
            an_invitation_expires, a_client_that_was_away_replays_all, trimmed_events_show_as_a_gap,
            slow_and_dead_clients_block_nobody, a_passphrase_guards_the_account,
+           a_relay_goes_on_while_its_owners_account_is_locked,
            every_exit_code_is_shown, one_home_one_daemon_and_clean_ends,
            a_newer_schema_is_refused_and_left_alone, the_configuration_is_checked,
            the_service_manager_is_told, wrong_calls_have_names, a_repeated_call_changes_nothing,

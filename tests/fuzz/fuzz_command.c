@@ -19,7 +19,7 @@ static const char *const METHODS[] = {
     "relay.use",      "relay.status",   "relay.invite",    "account.show",  "account.words",
     "contact.list",   "request.list",   "message.history", "event.read",    "consumer.get",
     "no.such.method", "relay.members",  "relay.waiting",   "relay.remove",  "relay.limits",
-    "relay.audit",    "relay.verify",   "message.delete",
+    "relay.audit",    "relay.verify",   "message.delete",  "account.lock",
 };
 
 static void query(struct visit *v, struct slice method, struct slice params)

@@ -246,6 +246,7 @@ static void output(struct hostile *h, const struct node_output *o)
     case NODE_OUT_EVENT:
         h->events++;
         break;
+    case NODE_OUT_LOCKED:
     case NODE_OUT_ROOT:
     case NODE_OUT_ROOT_KEEP:
     case NODE_OUT_ERASE:

@@ -294,6 +294,8 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
     case NODE_OUT_ERASE:
         erase(sim, n, out->account);
         break;
+    case NODE_OUT_LOCKED: /* its files stay */
+        break;
     case NODE_OUT_ROOT:
         root_put(n, out);
         break;

@@ -269,6 +269,30 @@ START_TEST(a_locked_account_waits_for_its_root)
 }
 END_TEST
 
+START_TEST(an_account_that_is_locked_goes_on_where_it_was)
+{
+    struct person *a;
+    struct person *b;
+    char state[16];
+    struct people *p = people_two(85, false, &a, &b);
+    ck_assert_ok(people_send(p, a, b, "a 0")); /* sealed, and not at the relay */
+    ck_assert_ok(people_call(p, a->n, "account.lock", NULL));
+    ck_assert_ok(people_call(p, a->n, "account.lock", NULL));
+    ck_assert_ok(people_call(p, a->n, "daemon.status", NULL));
+    ck_assert(sim_result_str(a->n, "account", state, sizeof state));
+    ck_assert_str_eq(state, "locked");
+    ck_assert_err(people_send(p, a, b, "no"), ERR_ACCOUNT_LOCKED);
+    ck_assert_ok(people_send(p, b, a, "b 0"));
+    sim_settle(&p->sim, HOUR);
+    ck_assert_ok(people_call(p, a->n, "account.unlock", NULL));
+    people_quiet(p, HOUR);
+    people_in_order(p, a, b, "b ", 1);
+    people_in_order(p, b, a, "a ", 1);
+    ck_assert_err(people_call(p, p->relay, "account.lock", NULL), ERR_NO_ACCOUNT);
+    people_free(p);
+}
+END_TEST
+
 START_TEST(without_an_account_calls_say_so)
 {
     struct people *p = people_new(85, 0);
@@ -427,6 +451,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, old_events_are_trimmed_and_the_newest_stays);
     tcase_add_test(tc, a_long_list_of_contacts_comes_in_pages);
     tcase_add_test(tc, a_locked_account_waits_for_its_root);
+    tcase_add_test(tc, an_account_that_is_locked_goes_on_where_it_was);
     tcase_add_test(tc, without_an_account_calls_say_so);
     tcase_add_test(tc, with_a_full_disk_nothing_grows_and_later_everything_comes);
     tcase_add_test(tc, a_relay_with_a_full_disk_refuses_and_the_sender_keeps_it);

@@ -296,6 +296,9 @@ START_TEST(no_root_is_dropped_for_one_that_is_not_there)
     read_erase(&f, bytes);
     ck_assert_err(keyring_root_keep(f.home, 1, 7), ERR_CORRUPT);
     ck_assert_err(put_root(&f, 9, 0x99), ERR_CORRUPT);
+    f.secret[0] ^= 1;
+    ck_assert_err(put_root(&f, 2, 0x77), ERR_WRONG_KEY);
+    f.secret[0] ^= 1;
     ck_assert_err(keyring_root_keep(f.home, 2, 1), ERR_NO_ACCOUNT);
     read_erase(&f, after);
     ck_assert_mem_eq(bytes, after, sizeof bytes);
