@@ -246,9 +246,15 @@ static void output(struct hostile *h, const struct node_output *o)
     case NODE_OUT_EVENT:
         h->events++;
         break;
-    case NODE_OUT_LOCKED:
     case NODE_OUT_ROOT:
+        h->wanted = (struct node_root){.account = o->account, .generation = o->generation};
+        ck_assert_uint_eq(o->len, sizeof h->wanted.r);
+        memcpy(h->wanted.r, o->data, sizeof h->wanted.r);
+        break;
     case NODE_OUT_ROOT_KEEP:
+        h->kept = o->generation;
+        break;
+    case NODE_OUT_LOCKED:
     case NODE_OUT_ERASE:
         break;
     }

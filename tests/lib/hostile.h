@@ -69,7 +69,9 @@ struct hostile {
     size_t asked_len;
     unsigned closed; /* links that the node closed */
     unsigned events;
-    uint64_t acked;                 /* newest push that was acknowledged to the relay */
+    struct node_root wanted; /* that the host was to keep last; account 0: none */
+    uint32_t kept;           /* generation beside which no other is to be; 0: none was named */
+    uint64_t acked;          /* newest push that was acknowledged to the relay */
     uint64_t others[HOSTILE_LINKS]; /* numbers of the links dialled */
     uint64_t opened;                /* the link that was opened last */
 };

@@ -514,6 +514,75 @@ START_TEST(an_envelope_for_nobody_fits_in_a_turn)
 }
 END_TEST
 
+static void rooted(const struct node_root *root, enum err err)
+{
+    struct node_input in = {.kind = NODE_ROOTED};
+    in.u.rooted.root = root;
+    in.u.rooted.err = err;
+    hostile_input(&h, &in);
+    ck_assert_ok(h.turn);
+}
+
+static uint32_t generation(void)
+{
+    struct store store;
+    uint32_t found = 0;
+    store_mem_read(h.mem, &store);
+    ck_assert_ok(seal_root_named(&store, ROW_ACCOUNT, &found));
+    return found;
+}
+
+/* What the core before this one asked for, what is another account's, or was never asked for. */
+START_TEST(only_the_root_that_was_asked_for_last_is_taken)
+{
+    struct stranger s;
+    stranger_init(&h, &s);
+    request(&s); /* a session begins: something is replaced */
+    hostile_tick(&h, LIMIT_FORGET_MS);
+    while (h.wanted.account == 0) {
+        hostile_tick(&h, 0);
+        ck_assert_ok(h.turn);
+    }
+    struct node_root first = h.wanted;
+    ck_assert_uint_eq(first.generation, 2);
+    struct node_root wrong = first;
+    wrong.r[31] ^= 1;
+    rooted(&wrong, ERR_OK);
+    wrong = first;
+    wrong.generation = 3;
+    rooted(&wrong, ERR_OK);
+    wrong = first;
+    wrong.account = 7;
+    rooted(&wrong, ERR_OK);
+    ck_assert_uint_eq(generation(), 1);
+    /* The core is built again, and draws another one. */
+    h.wanted.account = 0;
+    hostile_restart(&h);
+    while (h.wanted.account == 0) {
+        hostile_tick(&h, 0);
+        ck_assert_ok(h.turn);
+    }
+    ck_assert_mem_ne(h.wanted.r, first.r, sizeof first.r);
+    rooted(&first, ERR_OK);
+    ck_assert_uint_eq(generation(), 1);
+    rooted(&h.wanted, ERR_IO);
+    ck_assert_uint_eq(generation(), 1);
+    h.wanted.account = 0;
+    hostile_tick(&h, LIMIT_FORGET_RETRY_MS);
+    ck_assert_uint_ne(h.wanted.account, 0);
+    h.kept = 0;
+    rooted(&h.wanted, ERR_OK);
+    ck_assert_uint_eq(generation(), 2);
+    ck_assert_uint_eq(h.kept, 2);
+    rooted(&h.wanted, ERR_OK); /* twice */
+    ck_assert_uint_eq(generation(), 2);
+    h.root = h.wanted;
+    hostile_restart(&h);
+    ck_assert_ok(h.turn);
+    stranger_fini(&s);
+}
+END_TEST
+
 /* The account that a call made was removed while the host opened its file. */
 START_TEST(a_root_that_was_opened_makes_no_account)
 {
@@ -552,6 +621,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, a_push_that_fails_every_turn_does_not_block_the_queue);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
+    tcase_add_test(tc, only_the_root_that_was_asked_for_last_is_taken);
     tcase_add_test(tc, a_root_that_was_opened_makes_no_account);
 }
 
