@@ -79,6 +79,7 @@ static void print_message(struct slice item)
     bool gap = false;
     uint64_t deposited = 0;
     struct slice text = {0};
+    struct slice type = {0};
     (void)control_get_uint(item, "order", &order);
     (void)control_get_uint(item, "sent", &sent);
     (void)control_get_bool(item, "mine", &mine);
@@ -86,6 +87,9 @@ static void print_message(struct slice item)
     printf("%6llu  ", (unsigned long long)order);
     render_time(stdout, sent);
     fputs(mine ? "  -> " : "  <- ", stdout);
+    if (control_get_str(item, "type", &type) && slice_equal(type, slice_of("rekeyed", 7))) {
+        fputs("new keys: ", stdout);
+    }
     if (control_get_str(item, "text", &text)) {
         render_lines(stdout, text, "                                ");
     } else {

@@ -90,10 +90,12 @@ enum {
     LIMIT_SKIPPED_DAYS = 37,     /* and their age */
     LIMIT_SESSIONS_PER_PAIR = 4, /* sessions with one device */
     LIMIT_UNACKED = 1900,        /* sealed and unacknowledged messages a session */
+    LIMIT_KEM_MESSAGES = 64,     /* contents after which a KEM exchange is due */
     LIMIT_SKIPPED_CHAINS = 8,    /* past chains whose header keys are kept and tried */
     LIMIT_ACK_BITMAP = 256,      /* bytes of an acknowledgement bitmap: 2,048 messages */
     LIMIT_BODY_TOKENS = 4096,    /* encoded deposit tokens in a body */
     LIMIT_BODY_ROUTE = 512,      /* encoded queue in a body */
+    LIMIT_HEALING_MS = 3600000,  /* a contact's sessions are replaced once in this time at most */
     LIMIT_PREKEY_DAYS = 7,       /* a signed prekey is replaced after this */
     LIMIT_PREKEY_KEEP_DAYS = 37, /* and its secret kept this long after that */
 

@@ -166,8 +166,8 @@
            "when it came, an earlier one had not come; likewise")                                  \
     RESULT("message.history[]", "state", STR,                                                      \
            "waiting, at-relay, delivered or failed; received when theirs")                         \
-    RESULT("message.history[]", "type", STR, "text, or unknown-N")                                 \
-    RESULT("message.history[]", "text", STR, "the text")                                           \
+    RESULT("message.history[]", "type", STR, "text, rekeyed, or unknown-N")                        \
+    RESULT("message.history[]", "text", STR, "the text; of rekeyed: why a new session began")      \
     RESULT("message.delete", "order", UINT, "its place in the history, which none gets again")     \
     RESULT("event.subscribe", "cursor", UINT, "the newest cursor; events follow as notifications") \
     RESULT("event.subscribe", "start", UINT, "the cursor behind which the stream begins")          \
@@ -235,7 +235,7 @@
     EVENT("message.failed", "contact, message, error: given up, and why")                          \
     EVENT("message.gap", "contact: messages of this contact are missing")                          \
     EVENT("message.skipped", "an envelope could not be dealt with, three times; the log says why") \
-    EVENT("session.reset", "contact: the other side was restored; a new session began")            \
+    EVENT("session.reset", "contact, order, why: a new session began, as the history says too")    \
     EVENT("request.received", "contact, text: somebody asks to be a contact")                      \
     EVENT("contact.accepted", "contact: the other side answered; messages flow")                   \
     EVENT("contact.failed", "contact, error: what is wrong with it or its invitation")             \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * contact: a contact's row: its sessions, what its device list says, accepting, beginning anew.
+ * contact: a contact's row: what its device list says, accepting, alarms.
  * docs/protocol/07-node.md, section 3.
  */
 #include <string.h>
@@ -11,73 +11,6 @@
 #include "node/event.h"
 #include "node/invite.h"
 #include "node/route.h"
-
-/* A free slot, else that of a session which nobody answered, else that of the largest T: it is sent
- * on last. */
-static uint8_t slot_for(const struct contact_row *row)
-{
-    int silent = -1;
-    int largest = -1;
-    for (int i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
-        if ((row->sessions >> i & 1) == 0) {
-            return (uint8_t)i;
-        }
-        if ((row->heard >> i & 1) == 0) {
-            silent = silent < 0 && i != row->begun - 1 ? i : silent;
-        } else if (largest < 0 ||
-                   memcmp(row->session_id[i], row->session_id[largest], SESSION_T) > 0) {
-            largest = i;
-        }
-    }
-    return (uint8_t)(silent >= 0 ? silent : largest);
-}
-
-/* Entries that this session sealed (NULL: any) wait again; its ack-only bodies are void. */
-static enum err unseal(struct account *me, struct step *step, uint32_t contact,
-                       const uint8_t *session)
-{
-    struct outbox_row row = {.ack_only = false};
-    uint64_t order = 0;
-    enum err err = ERR_OK;
-    struct work *work = work_find(me, contact);
-    if (work != NULL) {
-        work->head = 0;
-    }
-    while (err == ERR_OK) {
-        struct arena_mark mark = arena_mark(step->turn->arena);
-        err = outbox_row_next(step, me->keys, contact, &order, &row);
-        bool its = session == NULL || memcmp(row.session, session, SESSION_T) == 0;
-        if (err == ERR_OK && its && row.ack_only) {
-            err = outbox_row_del(step, me->keys, contact, order);
-        } else if (err == ERR_OK && its && row.state != OUTBOX_WAITING) {
-            row.state = OUTBOX_WAITING;
-            row.envelope = slice_of(NULL, 0);
-            row.token = slice_of(NULL, 0);
-            row.receipt = slice_of(NULL, 0); /* it was for the other envelope */
-            row.lead = 0;
-            err = outbox_row_put(step, me->keys, contact, order, &row);
-        }
-        order++;
-        arena_rewind(step->turn->arena, mark);
-    }
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-enum err contact_new_session(struct account *me, struct step *step, struct contact_row *row,
-                             const uint8_t id[SESSION_T], uint8_t *slot)
-{
-    enum err err = ERR_OK;
-    *slot = slot_for(row);
-    uint8_t bit = (uint8_t)(1U << *slot);
-    if ((row->sessions & bit) != 0) {
-        err = unseal(me, step, row->number, row->session_id[*slot]);
-        row->told = 0;
-    }
-    row->sessions |= bit;
-    row->heard &= (uint8_t)~bit;
-    memcpy(row->session_id[*slot], id, SESSION_T);
-    return err;
-}
 
 enum err contact_list_known(struct step *step, const struct contact_row *row,
                             struct device_list **list)
@@ -293,21 +226,4 @@ enum err contact_failed(struct account *me, struct step *step, struct work *work
     row->failed = (uint64_t)trouble;
     enum err err = contact_row_put(step, me->keys, row);
     return err == ERR_OK ? contact_alarm(me, step, row, trouble) : err;
-}
-
-enum err contact_restart(struct account *me, struct step *step, struct work *work,
-                         struct contact_row *row)
-{
-    /* The sessions stay, to receive on: an answer to them may be on its way. */
-    row->begun = 0;
-    row->first_sent = 0;
-    row->told = 0; /* what told it is sealed anew */
-    row->pop_nonce = slice_of(NULL, 0);
-    row->pop_token = slice_of(NULL, 0);
-    enum err err = contact_row_put(step, me->keys, row);
-    if (err == ERR_OK) {
-        err = unseal(me, step, row->number, NULL);
-    }
-    work_wake(work);
-    return err;
 }

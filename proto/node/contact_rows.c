@@ -59,6 +59,8 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(46, FIELD_SLICE, contact_row, misused, INVITE_ID),
     FIELD(47, FIELD_LATER, contact_row, alarmed, 0),
     FIELD(48, FIELD_LATER, contact_row, deleted, 0),
+    FIELD(49, FIELD_LATER, contact_row, retired, 0),
+    FIELD(50, FIELD_LATER, contact_row, healed_ms, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {
@@ -75,6 +77,7 @@ static const struct field OUTBOX_FIELDS[] = {
     FIELD(10, FIELD_LATER, outbox_row, evidence_ms, 0),
     FIELD(11, FIELD_LATER, outbox_row, lead, 0),
     FIELD(12, FIELD_LATER, outbox_row, heard_count, 0),
+    FIELD(13, FIELD_LATER, outbox_row, again, 0),
 };
 
 static const struct field MESSAGE_FIELDS[] = {
@@ -168,7 +171,7 @@ int contact_row_slot(const struct contact_row *row)
 {
     int best = -1;
     for (int i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
-        if ((row->sessions & row->heard) >> i & 1 &&
+        if ((row->sessions & row->heard & ~row->retired) >> i & 1 &&
             (best < 0 || memcmp(row->session_id[i], row->session_id[best], SESSION_T) < 0)) {
             best = i;
         }

@@ -82,6 +82,8 @@ struct contact_row {
     uint64_t trouble;           /* enum err: what stood in its way; 0: nothing */
     struct slice trouble_relay; /* node ID of the relay that it was, or empty */
     uint64_t failed;            /* enum err that clients were told it failed with; 0: none */
+    uint64_t retired;           /* bit set of slots that are not sent on any more */
+    uint64_t healed_ms;         /* when a session was replaced last; 0: never */
     uint64_t deleted;           /* largest order of a message that was deleted; none comes twice */
 };
 
@@ -106,6 +108,7 @@ struct outbox_row {
     uint64_t heard_count;       /* of the contact, then */
     struct slice receipt;       /* what it signed then, encoded; empty before */
     uint64_t evidence_ms;       /* of the evidence against a relay (node/evidence.h); 0: none */
+    uint64_t again;             /* times that they were heard and did not have it */
     uint64_t lead;              /* order of the entry whose envelope holds it too; 0: its own */
 };
 
@@ -142,8 +145,8 @@ enum err contact_row_put(struct step *step, struct seal_keys *keys,
                          const struct contact_row *row) PETREL_MUST_USE;
 /* Whether the two may exchange messages now. */
 bool contact_row_may_talk(const struct contact_row *row);
-/* The session slot to send on: of those that the other side has used, the smallest T; else the one
- * that we began last. -1: none, begin one. */
+/* The session slot to send on: of those that the other side has used, and that were not given up,
+ * the smallest T; else the one that we began last. -1: none, begin one. */
 int contact_row_slot(const struct contact_row *row);
 /* The number of the contact with this ID. */
 enum err contact_row_find(struct step *step, struct seal_keys *keys, const struct sign_pk *id,

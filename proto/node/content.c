@@ -32,7 +32,7 @@ static bool is_bodyless(uint32_t type)
 
 bool content_known(uint32_t type)
 {
-    return is_text(type) || is_bodyless(type);
+    return is_text(type) || is_bodyless(type) || type == CONTENT_REKEYED;
 }
 
 /* Whether body is exactly one value in form, or nothing. */

@@ -31,6 +31,7 @@ enum content_type {
     CONTENT_PROFILE = 11,
     CONTENT_GROUP = 12,
     CONTENT_CALL = 13,
+    CONTENT_REKEYED = 14, /* body: uint, enum healing_why: a new session began, and why */
     /* From 64 on: between the nodes, never shown in a history. */
     CONTENT_REQUEST = 64,     /* body: str, 0 .. LIMIT_REQUEST_TEXT bytes: may I be a contact? */
     CONTENT_ACCEPT = 65,      /* no body: you are one */

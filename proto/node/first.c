@@ -11,6 +11,7 @@
 #include "node/content.h"
 #include "node/device.h"
 #include "node/event.h"
+#include "node/healing.h"
 #include "node/invite.h"
 #include "node/prekeys.h"
 #include "node/stock.h"
@@ -292,6 +293,9 @@ static enum err open_newcomer(struct arrival *a, const struct session_first *fir
     }
     if (err == ERR_OK) {
         err = newcomer_accept(a, &self, &pk->prekeys, &n);
+    }
+    if (err == ERR_OK) {
+        err = healing_newcomer(a->me, step, &a->row, a->slot);
     }
     if (err == ERR_OK) {
         err = first_remember(a, first);

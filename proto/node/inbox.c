@@ -15,6 +15,7 @@
 
 #include "base/secret.h"
 #include "node/arrival.h"
+#include "node/healing.h"
 #include "node/home_keys.h"
 #include "node/stock.h"
 #include "relay/queue.h"
@@ -102,13 +103,20 @@ static enum err owe_ack(struct arrival *a)
     return owed_row_put(a->step, a->me->keys, a->row.number);
 }
 
-/* An envelope came with a contact's token and opens with nothing: it was spoiled on its way,
- * perhaps at our relay. The other side deposits it anew when it hears that we are here and do not
- * have it.
- */
-static enum err owe_sign(struct arrival *a)
+/* An envelope came with a contact's token and opens with nothing: its session is not here any more,
+ * or it was spoiled on its way, perhaps at our relay. A new session has it sealed anew. When that
+ * was tried lately, the other side deposits it again as it is when it hears that we are here and do
+ * not have it. */
+static enum err unreadable(struct arrival *a)
 {
-    enum err err = owe_ack(a);
+    bool begun;
+    enum err err =
+        healing_begin(a->me, a->step, &a->row,
+                      a->counter > a->row.minted ? HEALING_OURS : HEALING_UNREADABLE, &begun);
+    if (err != ERR_OK || begun) {
+        return err;
+    }
+    err = owe_ack(a);
     struct work *work = work_find(a->me, a->row.number);
     if (work != NULL) {
         work->unread = true;
@@ -158,8 +166,8 @@ static enum err open_and_take(struct arrival *a)
     } else if (err == ERR_REPLAY && a->row.state != CONTACT_BLOCKED) {
         err = owe_ack(a); /* our acknowledgement did not get through */
     } else if (err == ERR_DECRYPT && a->token_of != 0 && contact_row_may_talk(&a->row) &&
-               stock_holds(&a->row, a->counter)) {
-        err = owe_sign(a);
+               (stock_holds(&a->row, a->counter) || a->counter > a->row.minted)) {
+        err = unreadable(a);
     }
     return err;
 }

@@ -24,8 +24,8 @@ static size_t tokens_that_fit(struct step *step, struct contact_row *row, const 
     size_t room = 0;
     unsigned smallest = content_len == 0 && stock_is_low(row, step_now(step)) ? 1 : 0;
     for (unsigned class = smallest; class < LIMIT_ENVELOPE_CLASSES && room == 0; class ++) {
-        if (session_room(s, class) >= content_len) {
-            room = session_room(s, class) - content_len;
+        if (session_room(s, class, step_now(step)) >= content_len) {
+            room = session_room(s, class, step_now(step)) - content_len;
             break;
         }
     }
@@ -79,11 +79,11 @@ static enum err mint(struct account *me, struct step *step, struct contact_row *
 
 /* Adds where our queues are, if the contact was not told yet and there is room. */
 static void tell(struct contact_row *row, const struct route *route, const struct session *s,
-                 struct session_out *out)
+                 uint64_t now_ms, struct session_out *out)
 {
     size_t need = out->content.len + route->bytes.len + OUTBOX_FIELD;
     if (route->mark == 0 || row->told == route->mark ||
-        session_room(s, LIMIT_ENVELOPE_CLASSES - 1) < need) {
+        session_room(s, LIMIT_ENVELOPE_CLASSES - 1, now_ms) < need) {
         return; /* with the next message */
     }
     row->told = route->mark;
@@ -95,7 +95,7 @@ static enum err fill(struct account *me, struct step *step, const struct session
                      const struct contact_row *row, uint64_t order, const struct outbox_row *entry,
                      struct outbox_batch *batch)
 {
-    size_t room = session_room(s, LIMIT_BATCH_CLASS);
+    size_t room = session_room(s, LIMIT_BATCH_CLASS, step_now(step));
     size_t route = LIMIT_BODY_ROUTE + OUTBOX_FIELD;
     return outbox_batch_gather(me, step, row->number, order, entry, room > route ? room - route : 0,
                                batch);
@@ -126,7 +126,7 @@ enum err outbox_seal(struct account *me, struct step *step, struct contact_row *
         err = route_own(me, step, &route);
     }
     if (err == ERR_OK && !entry->ack_only) {
-        tell(row, &route, s, &out);
+        tell(row, &route, s, step_now(step), &out);
     }
     if (err == ERR_OK) {
         size_t taken = out.content.len + (out.route.len > 0 ? out.route.len + OUTBOX_FIELD : 0);

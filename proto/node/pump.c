@@ -9,6 +9,7 @@
 #include "node/content.h"
 #include "node/core.h"
 #include "node/evidence.h"
+#include "node/healing.h"
 
 enum {
     PUMP_AGAIN_MS = 24 * 3600000, /* unacknowledged so long: deposit again, or ask again */
@@ -80,8 +81,9 @@ static enum err make_acks(struct account *me, struct step *step, struct work *wo
     }
     err = ERR_OK;
     for (unsigned slot = 0; err == ERR_OK && slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
-        if (((row->sessions & row->heard) >> slot & 1) == 0) {
-            continue;
+        if (((row->sessions & row->heard & ~row->retired) >> slot & 1) == 0) {
+            continue; /* what came in one that was given up is sealed anew, and acknowledged there
+                       */
         }
         entry = (struct outbox_row){.ack_only = true,
                                     .anyway = work->unread && (int)slot == contact_row_slot(row),
@@ -148,6 +150,14 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
         /* They were there since, and did not get it: with its token the relay would say that it has
          * it already. While they sleep that is just what it shall say. */
         entry->token = slice_of(NULL, 0);
+        entry->again++;
+    }
+    if (entry->again > 1) {
+        bool begun;
+        err = healing_begin(me, step, row, HEALING_UNACKED, &begun);
+        if (err != ERR_OK || begun) {
+            return err; /* it waits again, like all others */
+        }
     }
     entry->state = OUTBOX_SEALED;
     work->head = order < work->head ? order : work->head;

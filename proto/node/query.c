@@ -11,6 +11,7 @@
 #include "node/audit.h"
 #include "node/content.h"
 #include "node/event.h"
+#include "node/healing.h"
 #include "node/lookup.h"
 #include "node/node.h"
 #include "node/params.h"
@@ -260,6 +261,11 @@ static void write_message(struct writer *w, const struct shown *m, const char *m
         result_bool(w, "gap", m->row.gap != 0);
     }
     result_text(w, "state", message_state_name(m->row.state));
+    if (m->content.type == CONTENT_REKEYED) {
+        result_text(w, "type", "rekeyed");
+        result_text(w, "text", healing_line(m->content.body, mine));
+        return;
+    }
     result_text(w, "type", m->content.type == CONTENT_TEXT ? "text" : type);
     result_str(w, "text", m->content.text);
 }

@@ -11,6 +11,7 @@
 #include "node/batch.h"
 #include "node/content.h"
 #include "node/event.h"
+#include "node/healing.h"
 #include "node/route.h"
 #include "node/stock.h"
 #include "node/voiding.h"
@@ -47,6 +48,9 @@ static enum err take_message(struct arrival *a, struct slice bytes, const struct
     }
     if (err != ERR_OK) {
         return err;
+    }
+    if (content->type == CONTENT_REKEYED) {
+        return healing_event(a->me, step, &a->row, order, content->body, false);
     }
     char hex[2 * CONTENT_ID + 1];
     hex_encode(content->id, sizeof content->id, hex);
@@ -130,16 +134,27 @@ static enum err take_content(struct arrival *a)
     return err;
 }
 
-/* What the session noticed beside the content. */
-static enum err take_signs(struct arrival *a)
+/* An earlier one has not come. */
+static enum err take_gap(struct arrival *a)
 {
-    const char *type = a->in.reset ? "session.reset" : "message.gap";
-    if (!a->in.reset && !a->in.gap) {
+    if (!a->in.gap || a->in.reset) {
         return ERR_OK;
     }
-    struct event event = event_begin(a->step, type, 256);
+    struct event event = event_begin(a->step, "message.gap", 256);
     event_contact(&event, &a->row);
     return event_commit(a->step, a->me->keys, &event);
+}
+
+/* One of us went back to an earlier state. After all else: what is acknowledged is not sealed anew.
+ */
+static enum err take_reset(struct arrival *a)
+{
+    bool begun;
+    if (!a->in.reset && !a->in.behind) {
+        return ERR_OK;
+    }
+    return healing_begin(a->me, a->step, &a->row, a->in.behind ? HEALING_OURS : HEALING_THEIRS,
+                         &begun);
 }
 
 static enum err take_tokens(struct arrival *a)
@@ -242,7 +257,7 @@ enum err arrival_take(struct arrival *a)
     a->row.heard |= (uint8_t)(1U << a->slot);
     enum err err = token_spent(a, &a->row);
     if (err == ERR_OK) {
-        err = take_signs(a);
+        err = take_gap(a);
     }
     if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
         err = take_content(a);
@@ -265,5 +280,5 @@ enum err arrival_take(struct arrival *a)
     if (err == ERR_OK) {
         err = outbox_acked(a->me, step, a->row.number, a->s);
     }
-    return err;
+    return err == ERR_OK ? take_reset(a) : err;
 }

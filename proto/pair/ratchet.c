@@ -11,6 +11,7 @@
 
 static const char LABEL_START[] = "petrel/1 ratchet start";
 static const char LABEL_ROOT[] = "petrel/1 ratchet root";
+static const char LABEL_ROOT_KEM[] = "petrel/1 ratchet root kem";
 static const char LABEL_MESSAGE[] = "petrel/1 ratchet message";
 
 enum {
@@ -91,27 +92,34 @@ void ratchet_start_responder(struct ratchet *r, const uint8_t sk[static RATCHET_
     prim_dh_public(&r->dh_public, spk);
 }
 
-/* KDF_RK_HE: root, DH -> root, chain, next header key. On error nothing has moved. */
-static enum err root_step(struct ratchet *r, struct ratchet_key *chain, struct aead_key *next_head)
+/* KDF_RK_HE: root, DH -> root, chain, next header key; in a KEM step, root, DH | secret. On error
+ * nothing has moved. */
+static enum err root_step(struct ratchet *r, const struct kem_mix *mix, struct ratchet_key *chain,
+                          struct aead_key *next_head)
 {
-    uint8_t dh[32];
-    enum err err = prim_dh(dh, &r->dh, &r->dh_other);
+    uint8_t in[32 + KEM_SECRET];
+    bool kem = mix->epoch > 0;
+    enum err err = prim_dh(in, &r->dh, &r->dh_other);
     if (err != ERR_OK) {
         return err;
     }
+    if (kem) {
+        memcpy(in + 32, mix->secret, KEM_SECRET);
+        r->kem = mix->epoch;
+    }
     uint8_t out[96];
-    err = hkdf(out, sizeof out, slice_of(r->root.b, sizeof r->root.b), slice_of(dh, sizeof dh),
-               label_slice(LABEL_ROOT));
+    err = hkdf(out, sizeof out, slice_of(r->root.b, sizeof r->root.b),
+               slice_of(in, kem ? sizeof in : 32), label_slice(kem ? LABEL_ROOT_KEM : LABEL_ROOT));
     assert(err == ERR_OK);
     memcpy(r->root.b, out, 32);
     memcpy(chain->b, out + 32, 32);
     memcpy(next_head->b, out + 64, 32);
-    secret_wipe(dh, sizeof dh);
+    secret_wipe(in, sizeof in);
     secret_wipe(out, sizeof out);
     return err;
 }
 
-static enum err send_step(struct ratchet *r, const struct env *env)
+static enum err send_step(struct ratchet *r, const struct env *env, const struct kem_mix *mix)
 {
     env_random(env, r->dh.b, sizeof r->dh.b);
     prim_dh_public(&r->dh_public, &r->dh);
@@ -119,10 +127,10 @@ static enum err send_step(struct ratchet *r, const struct env *env)
     r->send_n = 0;
     r->send_head = r->send_next;
     r->step_due = false;
-    return root_step(r, &r->send, &r->send_next);
+    return root_step(r, mix, &r->send, &r->send_next);
 }
 
-static enum err recv_step(struct ratchet *r, const struct dh_pk *other)
+static enum err recv_step(struct ratchet *r, const struct kem_mix *mix, const struct dh_pk *other)
 {
     r->dh_other = *other;
     r->recv_n = 0;
@@ -131,16 +139,16 @@ static enum err recv_step(struct ratchet *r, const struct dh_pk *other)
     r->receiving = true;
     r->can_send = true;
     r->step_due = true;
-    return root_step(r, &r->recv, &r->recv_next);
+    return root_step(r, mix, &r->recv, &r->recv_next);
 }
 
-enum err ratchet_send(struct ratchet *r, const struct env *env, struct header *header,
-                      struct ratchet_key *message)
+enum err ratchet_send(struct ratchet *r, const struct env *env, const struct kem_mix *mix,
+                      struct header *header, struct ratchet_key *message)
 {
     if (!r->can_send || r->send_n == UINT32_MAX) {
         return ERR_NOT_NOW;
     }
-    enum err err = r->step_due ? send_step(r, env) : ERR_OK;
+    enum err err = r->step_due ? send_step(r, env, mix) : ERR_OK;
     if (err != ERR_OK) {
         return err;
     }
@@ -150,10 +158,21 @@ enum err ratchet_send(struct ratchet *r, const struct env *env, struct header *h
     return ERR_OK;
 }
 
-/* A version 1 header has no flags, and its KEM epoch is one that we know. */
+/* A version 1 header has no flags. In the present chain its KEM epoch is the root's or, when our
+ * own step was newer, one before. */
 static enum err header_check(const struct ratchet *r, const struct header *header)
 {
-    return header->flags != 0 || header->kem_epoch != r->kem ? ERR_MALFORMED : ERR_OK;
+    return header->flags != 0 || header->kem_epoch > r->kem ? ERR_MALFORMED : ERR_OK;
+}
+
+/* A header that begins a chain names the epoch that the root has, or the one that mix is for:
+ * *used is what goes in. */
+static enum err step_check(const struct ratchet *r, const struct kem_mix *mix,
+                           const struct header *header, struct kem_mix *used)
+{
+    bool next = mix->epoch > 0 && header->kem_epoch == mix->epoch;
+    *used = next ? *mix : (struct kem_mix){.epoch = 0};
+    return header->flags != 0 || (header->kem_epoch != r->kem && !next) ? ERR_MALFORMED : ERR_OK;
 }
 
 /* Moves o->next's receiving chain to n and puts the keys on the way behind o->skipped. */
@@ -185,10 +204,12 @@ static enum err open_stored(const struct skipped *skipped, const struct env *env
     return ERR_OK;
 }
 
-/* A message ahead in the present chain, or in the one that the header's key begins. */
-static enum err open_ahead(const struct ratchet *r, const struct env *env, struct arena *arena,
-                           bool step, struct ratchet_opened *o)
+/* A message ahead in the present chain (mix is NULL), or in the one that the header's key begins.
+ */
+static enum err open_ahead(const struct ratchet *r, const struct env *env,
+                           const struct kem_mix *mix, struct arena *arena, struct ratchet_opened *o)
 {
+    bool step = mix != NULL;
     /* A sender that was rolled back may name a smaller pn than we received: nothing is skipped. */
     bool close = step && r->receiving;
     uint32_t rest = close && o->header.pn > r->recv_n ? o->header.pn - r->recv_n : 0;
@@ -209,7 +230,7 @@ static enum err open_ahead(const struct ratchet *r, const struct env *env, struc
         o->close = (struct skipped_chain){
             .serial = r->serial, .end = o->next.recv_n, .header = r->recv_head};
     }
-    enum err err = step ? recv_step(&o->next, &o->header.dh) : ERR_OK;
+    enum err err = step ? recv_step(&o->next, mix, &o->header.dh) : ERR_OK;
     if (err != ERR_OK) {
         return err;
     }
@@ -222,8 +243,9 @@ static enum err open_ahead(const struct ratchet *r, const struct env *env, struc
 
 /* Which chain's header key opens the header: the present one, the next one, a past one. */
 static enum err open_header(const struct ratchet *r, const struct skipped *skipped,
-                            const struct env *env, struct arena *arena, struct slice ad,
-                            const uint8_t *nonce, const uint8_t *sealed, struct ratchet_opened *o)
+                            const struct env *env, const struct kem_mix *mix, struct arena *arena,
+                            struct slice ad, const uint8_t *nonce, const uint8_t *sealed,
+                            struct ratchet_opened *o)
 {
     if (r->receiving && header_open(&o->header, &r->recv_head, nonce, ad, sealed) == ERR_OK) {
         enum err err = header_check(r, &o->header);
@@ -234,11 +256,12 @@ static enum err open_header(const struct ratchet *r, const struct skipped *skipp
             return open_stored(skipped, env, r->serial, o);
         }
         /* At the very end of the numbers recv_n could not pass n. */
-        return o->header.n == UINT32_MAX ? ERR_TOO_FAR_AHEAD : open_ahead(r, env, arena, false, o);
+        return o->header.n == UINT32_MAX ? ERR_TOO_FAR_AHEAD : open_ahead(r, env, NULL, arena, o);
     }
     if (header_open(&o->header, &r->recv_next, nonce, ad, sealed) == ERR_OK) {
-        enum err err = header_check(r, &o->header);
-        return err != ERR_OK ? err : open_ahead(r, env, arena, true, o);
+        struct kem_mix used;
+        enum err err = step_check(r, mix, &o->header, &used);
+        return err != ERR_OK ? err : open_ahead(r, env, &used, arena, o);
     }
     for (size_t i = skipped->chain_count; i-- > 0;) {
         const struct skipped_chain *c = &skipped->chains[i];
@@ -250,13 +273,13 @@ static enum err open_header(const struct ratchet *r, const struct skipped *skipp
 }
 
 enum err ratchet_open(const struct ratchet *r, const struct skipped *skipped, const struct env *env,
-                      struct arena *arena, struct slice ad,
+                      const struct kem_mix *mix, struct arena *arena, struct slice ad,
                       const uint8_t nonce[static PRIM_AEAD_NONCE],
                       const uint8_t sealed[static HEADER_SEALED], struct ratchet_opened *opened)
 {
     memset(opened, 0, sizeof *opened);
     opened->next = *r;
-    enum err err = open_header(r, skipped, env, arena, ad, nonce, sealed, opened);
+    enum err err = open_header(r, skipped, env, mix, arena, ad, nonce, sealed, opened);
     if (err != ERR_OK) {
         ratchet_opened_wipe(opened);
     }
@@ -334,7 +357,7 @@ void ratchet_load(struct ratchet *r, struct reader *in)
     r->step_due = (flags & FLAG_STEP_DUE) != 0;
     r->receiving = (flags & FLAG_RECEIVING) != 0;
     if (flags > (FLAG_CAN_SEND | FLAG_STEP_DUE | FLAG_RECEIVING) || (r->step_due && !r->can_send) ||
-        (r->receiving && !r->can_send) || r->receiving != (r->serial > 0) || r->kem != 0) {
+        (r->receiving && !r->can_send) || r->receiving != (r->serial > 0)) {
         reader_fail(in, ERR_CORRUPT);
     }
 }

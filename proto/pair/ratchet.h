@@ -19,6 +19,7 @@
 #include "base/env.h"
 #include "crypto/prim.h"
 #include "pair/header.h"
+#include "pair/kem_ratchet.h"
 #include "pair/skipped.h"
 
 enum {
@@ -45,7 +46,7 @@ struct ratchet {
     uint32_t recv_n; /* messages received or skipped in this chain */
     uint32_t prev_n; /* messages sealed in our previous chain */
     uint32_t serial; /* receiving steps so far */
-    uint32_t kem;    /* KEM epoch: 0 */
+    uint32_t kem;    /* KEM epoch that the root has; 0: none yet */
     bool can_send;   /* their ratchet key is known */
     bool step_due;   /* a sending step comes before the next message */
     bool receiving;  /* there is a receiving chain */
@@ -65,10 +66,11 @@ void ratchet_start_initiator(struct ratchet *r, const uint8_t sk[static RATCHET_
 void ratchet_start_responder(struct ratchet *r, const uint8_t sk[static RATCHET_SK],
                              const struct dh_sk *spk);
 
-/* Takes the next sending key; the step first, when one is due. Moves r, so call it on a copy.
- * ERR_NOT_NOW: their ratchet key is not known yet; ERR_BAD_KEY: it gives a zero secret. */
-enum err ratchet_send(struct ratchet *r, const struct env *env, struct header *header,
-                      struct ratchet_key *message) PETREL_MUST_USE;
+/* Takes the next sending key; the step first, when one is due, with mix in it (epoch 0: nothing).
+ * Moves r, so call it on a copy. ERR_NOT_NOW: their ratchet key is not known yet; ERR_BAD_KEY: it
+ * gives a zero secret. */
+enum err ratchet_send(struct ratchet *r, const struct env *env, const struct kem_mix *mix,
+                      struct header *header, struct ratchet_key *message) PETREL_MUST_USE;
 
 /* What a sealed header leads to. Holds secrets: ratchet_opened_wipe on every way out. */
 struct ratchet_opened {
@@ -83,11 +85,11 @@ struct ratchet_opened {
     size_t skipped_count;
 };
 
-/* Finds the chain by trying its header key, and the message key. ERR_DECRYPT: no chain of this
- * session; ERR_REPLAY: that key was used (or dropped); ERR_TOO_FAR_AHEAD; ERR_BAD_KEY;
- * ERR_MALFORMED. */
+/* Finds the chain by trying its header key, and the message key. mix: what goes into a step that
+ * names its epoch; epoch 0: none may. ERR_DECRYPT: no chain of this session; ERR_REPLAY: that key
+ * was used (or dropped); ERR_TOO_FAR_AHEAD; ERR_BAD_KEY; ERR_MALFORMED. */
 enum err ratchet_open(const struct ratchet *r, const struct skipped *skipped, const struct env *env,
-                      struct arena *arena, struct slice ad,
+                      const struct kem_mix *mix, struct arena *arena, struct slice ad,
                       const uint8_t nonce[static PRIM_AEAD_NONCE],
                       const uint8_t sealed[static HEADER_SEALED],
                       struct ratchet_opened *opened) PETREL_MUST_USE;

@@ -126,7 +126,7 @@ static void take_ack(struct sequence *q, const struct body *b, struct sequence_n
         return;
     }
     if (ack_top(&b->ack) > q->seq) {
-        news->reset = true;
+        news->behind = true;
     }
     uint64_t cum = b->ack.cum < q->seq ? b->ack.cum : q->seq;
     if (cum > q->told_cum) {

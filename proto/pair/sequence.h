@@ -44,7 +44,8 @@ struct sequence {
 struct sequence_news {
     bool duplicate;
     bool gap;
-    bool reset;
+    bool reset;  /* the other side was restored or rolled back */
+    bool behind; /* we were */
 };
 
 /* Draws the boot_id. */

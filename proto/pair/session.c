@@ -6,31 +6,18 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "crypto/pad.h"
-#include "pair/body.h"
 #include "pair/envelope.h"
 #include "pair/pqxdh.h"
-#include "pair/ratchet.h"
-#include "pair/sequence.h"
+#include "pair/session_state.h"
 
 enum {
-    SESSION_FORMAT = 1, /* first byte of a saved session */
+    SESSION_FORMAT = 2,     /* first byte of a saved session */
+    SESSION_FORMAT_OLD = 1, /* of one before there was a KEM ratchet: without its part */
     FLAG_INITIATOR = 1,
     FLAG_ESTABLISHED = 2,
-    SAVED_FIXED = 1 + 1 + SESSION_T + RATCHET_SAVED + SEQUENCE_SAVED_MAX + 2,
+    SAVED_FIXED = 1 + 1 + SESSION_T + RATCHET_SAVED + SEQUENCE_SAVED_MAX + 2 + KEM_SAVED_MAX,
     /* ML-KEM's decapsulation key holds the encapsulation key (FIPS 203, algorithm 16). */
     KEM_EK_OFFSET = 1152,
-};
-
-struct session {
-    uint8_t t[SESSION_T];
-    bool initiator;
-    bool established;
-    struct ratchet ratchet;
-    struct sequence sequence;
-    struct skipped skipped;
-    uint8_t *first; /* kind-2 bytes before the tail, until we are answered; owned */
-    size_t first_len;
 };
 
 struct session *session_new(void)
@@ -87,6 +74,16 @@ bool session_owes_ack(const struct session *s)
     return s->sequence.owes_ack;
 }
 
+void session_rekey(struct session *s)
+{
+    s->kem.wanted = true;
+}
+
+uint32_t session_kem_epoch(const struct session *s)
+{
+    return s->ratchet.kem;
+}
+
 void session_forget(struct session *s, uint64_t seq)
 {
     if (seq > 0 && seq <= s->sequence.seq) {
@@ -102,8 +99,10 @@ bool session_expire(struct session *s, uint64_t now_ms)
 /* T, SK and the numbering, common to both sides; shared gets the invitation's secret. */
 static void begin(struct session *made, const struct env *env,
                   const struct pqxdh_transcript *transcript, struct pqxdh_shared *shared,
-                  uint8_t sk[static RATCHET_SK])
+                  bool initiator, uint8_t sk[static RATCHET_SK])
 {
+    made->initiator = initiator;
+    kem_ratchet_init(&made->kem, initiator, env->now_ms);
     pqxdh_transcript(transcript, made->t);
     if (transcript->invite != NULL) {
         memcpy(shared->psk, transcript->invite, sizeof shared->psk);
@@ -162,7 +161,7 @@ static enum err initiate(struct session *made, const struct env *env, const stru
         .kem_ct = slice_of(message.kem_ct, SESSION_KEM_CT),
         .invite = intro->invite,
     };
-    begin(made, env, &transcript, &shared, sk);
+    begin(made, env, &transcript, &shared, true, sk);
     ratchet_start_initiator(&made->ratchet, sk, &bundle->spk);
     secret_wipe(sk, sizeof sk);
     pqxdh_wipe(&shared);
@@ -181,7 +180,6 @@ enum err session_initiate(struct session *s, const struct env *env, struct arena
     }
     struct session made;
     memset(&made, 0, sizeof made);
-    made.initiator = true;
     struct envelope_intro intro = {
         .id = self->id, .device_list = device_list, .device = device, .invite = invite};
     err = initiate(&made, env, self, peer, bundle, &intro);
@@ -253,7 +251,7 @@ static enum err accept_first(struct session *made, const struct env *env,
     if (prekeys->one_time) {
         prim_dh_public(&transcript.otk, &prekeys->otk);
     }
-    begin(made, env, &transcript, &shared, sk);
+    begin(made, env, &transcript, &shared, false, sk);
     ratchet_start_responder(&made->ratchet, sk, &prekeys->spk);
     secret_wipe(sk, sizeof sk);
     pqxdh_wipe(&shared);
@@ -283,206 +281,6 @@ enum err session_accept(struct session *s, const struct env *env, struct arena *
     return err;
 }
 
-/* Bytes of an envelope around its body's plaintext. */
-static size_t overhead(const struct session *s)
-{
-    return s->first_len > 0 ? s->first_len + ENVELOPE_TAIL : ENVELOPE_OVERHEAD;
-}
-
-size_t session_room(const struct session *s, unsigned envelope_class)
-{
-    enum {
-        BIN_HEAD = 1 + 3
-    }; /* key and length of a field of at most 64 KiB */
-    if (envelope_class >= LIMIT_ENVELOPE_CLASSES) {
-        return 0;
-    }
-    static const uint8_t one_byte;
-    struct body body;
-    memset(&body, 0, sizeof body);
-    body.content = slice_of(&one_byte, 1);
-    sequence_fill(&s->sequence, &body);
-    size_t used =
-        overhead(s) + BODY_LENGTH + body_map_size(&body) - (1 + pack_bin_size(1)) + 3 * BIN_HEAD;
-    size_t size = pad_class_size(envelope_class);
-    return size > used ? size - used : 0;
-}
-
-/* Seals a body of this class; moves only r, a copy. */
-static enum err seal(const struct session *s, const struct env *env, struct arena *arena,
-                     unsigned class, const struct body *body, struct ratchet *r,
-                     struct slice *envelope)
-{
-    struct header header;
-    struct ratchet_key message = {.b = {0}};
-    struct aead_key key;
-    uint8_t body_nonce[PRIM_AEAD_NONCE];
-    size_t size = pad_class_size(class);
-    size_t head = overhead(s) - PRIM_AEAD_TAG;
-    /* T first, so that the body's AD is one piece. */
-    uint8_t *p = arena_alloc(arena, SESSION_T + size);
-    if (p == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    enum err err = ratchet_send(r, env, &header, &message);
-    if (err != ERR_OK) {
-        return err;
-    }
-    uint8_t *out = p + SESSION_T;
-    uint8_t *nonce = out + head - HEADER_SEALED - PRIM_AEAD_NONCE;
-    memcpy(p, s->t, SESSION_T);
-    if (s->first_len > 0) {
-        memcpy(out, s->first, s->first_len);
-    } else {
-        out[0] = ENVELOPE_ESTABLISHED;
-    }
-    env_random(env, nonce, PRIM_AEAD_NONCE);
-    header_seal(nonce + PRIM_AEAD_NONCE, &r->send_head, nonce, slice_of(s->t, SESSION_T), &header);
-    size_t plain = size - head - PRIM_AEAD_TAG;
-    err = body_write(out + head, plain, body);
-    assert(err == ERR_OK); /* the class was chosen by its size */
-    ratchet_message_keys(&message, nonce, &key, body_nonce);
-    prim_aead_seal(out + head, &key, body_nonce, slice_of(p, SESSION_T + head),
-                   slice_of(out + head, plain));
-    secret_wipe(&key, sizeof key);
-    secret_wipe(&message, sizeof message);
-    *envelope = slice_of(out, size);
-    return err;
-}
-
-enum err session_seal(struct session *s, const struct env *env, struct arena *arena,
-                      const struct session_out *out, struct slice *envelope, uint64_t *seq_out)
-{
-    if (out->tokens.len > LIMIT_BODY_TOKENS || out->route.len > LIMIT_BODY_ROUTE) {
-        return ERR_ARGUMENT;
-    }
-    if (out->content.len > LIMIT_ENVELOPE) {
-        return ERR_TEXT_TOO_LONG;
-    }
-    if (out->content.len > 0 && !sequence_may_send(&s->sequence)) {
-        return ERR_BACKPRESSURE;
-    }
-    struct body body;
-    memset(&body, 0, sizeof body);
-    body.content = out->content;
-    body.tokens = out->tokens;
-    body.route = out->route;
-    sequence_fill(&s->sequence, &body);
-    unsigned class;
-    if (pad_class(overhead(s) + BODY_LENGTH + body_map_size(&body), &class) != ERR_OK) {
-        return ERR_TEXT_TOO_LONG;
-    }
-    if (s->first_len > 0 && class < ENVELOPE_FIRST_CLASS) {
-        class = ENVELOPE_FIRST_CLASS;
-    }
-    struct ratchet next = s->ratchet;
-    enum err err = seal(s, env, arena, class, &body, &next, envelope);
-    if (err == ERR_OK) {
-        s->ratchet = next;
-        sequence_sent(&s->sequence, &body);
-        *seq_out = body.seq;
-    }
-    secret_wipe(&next, sizeof next);
-    return err;
-}
-
-/* The body under the message key, into the arena. */
-static enum err open_body(const struct session *s, struct arena *arena, const struct envelope *e,
-                          const struct ratchet_key *message, struct slice *plain)
-{
-    struct aead_key key;
-    uint8_t nonce[PRIM_AEAD_NONCE];
-    uint8_t *ad = arena_alloc(arena, SESSION_T + e->head.len);
-    uint8_t *out = arena_alloc(arena, e->body.len);
-    if (ad == NULL || out == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    memcpy(ad, s->t, SESSION_T);
-    memcpy(ad + SESSION_T, e->head.p, e->head.len);
-    ratchet_message_keys(message, e->nonce, &key, nonce);
-    enum err err = prim_aead_open(out, &key, nonce, slice_of(ad, SESSION_T + e->head.len), e->body);
-    secret_wipe(&key, sizeof key);
-    if (err == ERR_OK) {
-        *plain = slice_of(out, e->body.len - PRIM_AEAD_TAG);
-    }
-    return err;
-}
-
-/* All that may fail is done; the session moves. */
-static void open_commit(struct session *s, const struct sequence *sequence, const struct body *body,
-                        const struct sequence_news *news, struct session_in *in)
-{
-    s->sequence = *sequence;
-    s->established = true;
-    free(s->first);
-    s->first = NULL;
-    s->first_len = 0;
-    *in = (struct session_in){
-        .has_content = body->seq > 0,
-        .seq = body->seq,
-        .duplicate = news->duplicate,
-        .gap = news->gap,
-        .reset = news->reset,
-        .content = body->content,
-        .tokens = body->tokens,
-        .route = body->route,
-    };
-}
-
-/* Reads the opened body and moves the session. */
-static enum err open_take(struct session *s, const struct env *env,
-                          const struct ratchet_opened *opened, struct slice plain,
-                          struct session_in *in)
-{
-    struct body body;
-    struct sequence_news news;
-    enum err err = body_read(plain, &body);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct sequence sequence = s->sequence;
-    err = sequence_take(&sequence, &body, &news);
-    if (err == ERR_OK) {
-        err = ratchet_commit(&s->ratchet, &s->skipped, env, opened);
-    }
-    if (err == ERR_OK) {
-        open_commit(s, &sequence, &body, &news, in);
-    }
-    return err;
-}
-
-enum err session_open(struct session *s, const struct env *env, struct arena *arena,
-                      struct slice bytes, struct session_in *in)
-{
-    struct envelope e;
-    struct ratchet_opened opened;
-    struct slice plain = slice_of(NULL, 0);
-    enum err err = envelope_parse(bytes, &e);
-    if (err != ERR_OK) {
-        return err;
-    }
-    /* The responder never sends kind 2 in this session. */
-    if (e.kind == ENVELOPE_FIRST && s->initiator) {
-        return ERR_DECRYPT;
-    }
-    err = ratchet_open(&s->ratchet, &s->skipped, env, arena, slice_of(s->t, SESSION_T), e.nonce,
-                       e.header, &opened);
-    if (err != ERR_OK) {
-        return err;
-    }
-    err = open_body(s, arena, &e, &opened.message, &plain);
-    if (err == ERR_OK) {
-        err = open_take(s, env, &opened, plain, in);
-        if (err != ERR_OK) {
-            uint8_t *wipe;
-            memcpy(&wipe, &plain.p, sizeof wipe);
-            secret_wipe(wipe, plain.len);
-        }
-    }
-    ratchet_opened_wipe(&opened);
-    return err;
-}
-
 enum err session_save(const struct session *s, struct arena *arena, struct slice *out)
 {
     size_t cap = SAVED_FIXED + skipped_saved_size(&s->skipped) + s->first_len;
@@ -500,6 +298,7 @@ enum err session_save(const struct session *s, struct arena *arena, struct slice
     skipped_save(&s->skipped, &w);
     writer_u16(&w, (uint16_t)s->first_len);
     writer_bytes(&w, s->first, s->first_len);
+    kem_ratchet_save(&s->kem, &w);
     assert(w.err == ERR_OK);
     *out = writer_done(&w);
     return ERR_OK;
@@ -519,7 +318,14 @@ static enum err load(struct session *s, struct reader *r)
     struct slice first = reader_bytes(r, reader_u16(r));
     s->initiator = (flags & FLAG_INITIATOR) != 0;
     s->established = (flags & FLAG_ESTABLISHED) != 0;
-    if (reader_end(r) != ERR_OK || format != SESSION_FORMAT ||
+    if (format == SESSION_FORMAT) {
+        kem_ratchet_load(&s->kem, s->initiator, r);
+    } else {
+        kem_ratchet_init(&s->kem, s->initiator, 0);
+    }
+    if (reader_end(r) != ERR_OK || format < SESSION_FORMAT_OLD || format > SESSION_FORMAT ||
+        (format == SESSION_FORMAT_OLD && s->ratchet.kem != 0) ||
+        (s->kem.state != KEM_IDLE && (!s->established || s->ratchet.kem == UINT32_MAX)) ||
         flags > (FLAG_INITIATOR | FLAG_ESTABLISHED) || s->established != s->ratchet.receiving ||
         (first.len > 0) != (s->initiator && !s->established) ||
         (first.len > 0 && first.len <= ENVELOPE_FIRST_FIXED) || first.len > ENVELOPE_PREFIX) {

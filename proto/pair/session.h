@@ -33,7 +33,8 @@ struct session_in {
     bool duplicate; /* this seq with the same hash was seen: acknowledge, show nothing */
     bool gap;       /* an earlier seq has not come yet, or prev_hash does not fit */
     bool reset;     /* same seq with another hash, or another boot_id: the other side was
-                       restored or rolled back; or it acknowledges what we never sent: we were */
+                       restored or rolled back */
+    bool behind;    /* it acknowledges what we never sent: we were */
     struct slice content;
     struct slice tokens;
     struct slice route;
@@ -78,8 +79,9 @@ const uint8_t *session_id(const struct session *s);
 /* Whether an envelope of the other side was opened: we know that it has the session. */
 bool session_established(const struct session *s);
 
-/* Bytes of content, tokens and route that fit an envelope of this class (0-3) at most. */
-size_t session_room(const struct session *s, unsigned envelope_class);
+/* Bytes of content, tokens and route that fit an envelope of this class (0-3) at most, beside what
+ * the KEM ratchet has to say now. */
+size_t session_room(const struct session *s, unsigned envelope_class, uint64_t now_ms);
 /* Seals into the smallest class that fits. seq_out: the content's seq (0 for ack-only).
  * ERR_BACKPRESSURE: LIMIT_UNACKED are unacknowledged; ERR_TEXT_TOO_LONG: fits no class;
  * ERR_NOT_NOW: accepted, but the first envelope was not opened yet. */
@@ -97,8 +99,14 @@ enum err session_open(struct session *s, const struct env *env, struct arena *ar
 bool session_acked(const struct session *s, uint64_t seq);
 /* All content of ours up to and including this seq is acknowledged. */
 uint64_t session_acked_up_to(const struct session *s);
-/* Whether we owe the other side an acknowledgement: content arrived since the last body sent. */
+/* Whether we owe the other side an acknowledgement: content, or a part of a KEM exchange, arrived
+ * since the last body sent. */
 bool session_owes_ack(const struct session *s);
+/* Begins a KEM exchange with the next body, or after the one that is under way, which whoever has a
+ * copy of this session could follow. */
+void session_rekey(struct session *s);
+/* KEM epoch of the root: how many exchanges were completed. */
+uint32_t session_kem_epoch(const struct session *s);
 /* Content of ours with this seq will not be sent again (the outbox gave it up): it no longer counts
  * as unacknowledged, and the other side is told not to wait for it. */
 void session_forget(struct session *s, uint64_t seq);

@@ -135,6 +135,13 @@ void pair_established(struct pair_party *a, struct pair_party *b)
     pair_open_text(a, pair_seal(b, "hello yourself"), "hello yourself");
 }
 
+void pair_kem_step(struct pair_party *a, struct pair_party *b)
+{
+    struct session_in in;
+    MUST_OK(pair_open(b, pair_seal_slice(a, slice_of(NULL, 0)), &in)); /* the answer */
+    MUST_OK(pair_open(a, pair_seal_slice(b, slice_of(NULL, 0)), &in)); /* the step */
+}
+
 struct slice pair_saved(const struct session *s)
 {
     struct arena arena;

@@ -53,8 +53,10 @@ enum err pair_accept(struct pair_party *b, struct pair_party *a, const uint8_t *
 enum err pair_open(struct pair_party *p, struct slice envelope, struct session_in *in);
 /* Opens and checks the content. */
 void pair_open_text(struct pair_party *p, struct slice envelope, const char *text);
-/* a and b with a session that is established on both sides. */
+/* a and b with a session that is established on both sides; b has offered a KEM key. */
 void pair_established(struct pair_party *a, struct pair_party *b);
+/* The rest of that exchange, in ack-only bodies: a answers, b takes the step. */
+void pair_kem_step(struct pair_party *a, struct pair_party *b);
 /* A saved copy of a session, malloc'ed. */
 struct slice pair_saved(const struct session *s);
 void pair_slice_free(struct slice s);

@@ -331,12 +331,13 @@ unsigned people_events(struct people *p, struct person *who, const char *type)
     }
 }
 
-/* Calls each for every message of the history with `of`, newest first within each answer. */
+/* Calls each for every line of this type in the history with `of`, newest first within each answer.
+ */
 static void history(struct people *p, struct person *who, struct person *of,
                     void (*each)(void *ctx, struct slice state, struct slice text, uint64_t order),
-                    void *ctx)
+                    void *ctx, const char *type)
 {
-    static const char *const names[] = {"state", "text"};
+    static const char *const names[] = {"state", "text", "type"};
     uint64_t before = UINT64_MAX;
     for (;;) {
         uint8_t bytes[512];
@@ -352,10 +353,12 @@ static void history(struct people *p, struct person *who, struct person *of,
         }
         for (uint32_t i = 0; i < count; i++) {
             size_t start = r.pos;
-            struct found f = map_find(&r, names, 2);
+            struct found f = map_find(&r, names, 3);
             uint64_t order = number_of(slice_of(r.p + start, r.pos - start), "order");
             before = order < before ? order : before;
-            each(ctx, f.value[0], f.value[1], order);
+            if (slice_equal(f.value[2], unit_str(type))) {
+                each(ctx, f.value[0], f.value[1], order);
+            }
         }
     }
 }
@@ -378,7 +381,14 @@ unsigned people_messages(struct people *p, struct person *who, struct person *of
                          const char *text)
 {
     struct counting c = {.state = state, .text = text};
-    history(p, who, of, count_one, &c);
+    history(p, who, of, count_one, &c, "text");
+    return c.count;
+}
+
+unsigned people_notes(struct people *p, struct person *who, struct person *of, const char *why)
+{
+    struct counting c = {.text = why};
+    history(p, who, of, count_one, &c, "rekeyed");
     return c.count;
 }
 
@@ -409,7 +419,7 @@ void people_in_order(struct people *p, struct person *who, struct person *of, co
 {
     struct ordering o = {.prefix = prefix, .n = n, .orders = calloc(n + 1, sizeof(uint64_t))};
     ck_assert_ptr_nonnull(o.orders);
-    history(p, who, of, order_one, &o);
+    history(p, who, of, order_one, &o, "text");
     for (unsigned i = 0; i < n; i++) {
         ck_assert_msg(o.orders[i] != 0, "'%s %u' never came", prefix, i);
         ck_assert_msg(i == 0 || o.orders[i] > o.orders[i - 1], "'%s %u' is out of order", prefix,

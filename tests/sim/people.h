@@ -74,6 +74,8 @@ enum err people_send(struct people *p, struct person *from, struct person *to, c
 const char *people_state(struct people *p, struct person *who, struct person *of);
 /* Entries in the outbox. */
 uint64_t people_outbox(struct people *p, struct person *who);
+/* Lines in the history that say why keys were renewed: "why", NULL: any. */
+unsigned people_notes(struct people *p, struct person *who, struct person *of, const char *why);
 /* Everything that everybody wrote was acknowledged. */
 bool people_all_quiet(struct people *p, void *ctx);
 /* How many events of this type there are. */

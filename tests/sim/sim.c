@@ -441,6 +441,28 @@ void sim_restart(struct sim *sim, struct sim_node *n)
     node_make(sim, n);
 }
 
+struct sim_copy sim_copy_of(const struct sim_node *n)
+{
+    struct sim_copy copy = {.mem = store_mem_clone(n->mem)};
+    memcpy(copy.roots, n->roots, sizeof copy.roots);
+    return copy;
+}
+
+void sim_copy_free(struct sim_copy *copy)
+{
+    store_mem_free(copy->mem);
+    secret_wipe(copy, sizeof *copy);
+}
+
+void sim_roll_back(struct sim *sim, struct sim_node *n, const struct sim_copy *copy)
+{
+    stop(sim, n);
+    store_mem_free(n->mem);
+    n->mem = store_mem_clone(copy->mem);
+    memcpy(n->roots, copy->roots, sizeof n->roots);
+    node_make(sim, n);
+}
+
 void sim_sleep(struct sim *sim, struct sim_node *n)
 {
     stop(sim, n);

@@ -90,6 +90,15 @@ void sim_crash_at(struct sim_node *n, uint64_t k);
 enum sim_fate sim_mischief(struct sim *sim, uint8_t *frame, size_t len);
 /* Ends the process of n, as with SIGKILL, and starts it again (unless asleep). */
 void sim_restart(struct sim *sim, struct sim_node *n);
+/* All that a home holds, at one time: the store and the erase files. */
+struct sim_copy {
+    struct store_mem *mem;
+    struct node_root roots[2 * LIMIT_ACCOUNTS];
+};
+struct sim_copy sim_copy_of(const struct sim_node *n);
+void sim_copy_free(struct sim_copy *copy);
+/* Starts anew from the copy (which stays): all that came after it is forgotten. */
+void sim_roll_back(struct sim *sim, struct sim_node *n, const struct sim_copy *copy);
 /* Ends its process until sim_wake. */
 void sim_sleep(struct sim *sim, struct sim_node *n);
 void sim_wake(struct sim *sim, struct sim_node *n);

@@ -141,6 +141,7 @@ START_TEST(after_forty_days_nothing_was_lost_in_silence_and_nothing_doubled)
     ck_assert_str_eq(people_state(p, sleeper, stranger), "incoming");
     ck_assert_ok(people_call(p, sleeper->n, "request.accept", "contact", stranger->id, NULL));
     people_wait_state(p, stranger, sleeper, "accepted");
+    people_quiet(p, MINUTE);
     goes_on(p);
     /* The relay has handed all out, and the key bundle is a new one. */
     ck_assert_uint_eq(store_mem_count(p->relay->mem, STORE_LOG_30D), 0);

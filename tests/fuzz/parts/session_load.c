@@ -22,7 +22,7 @@ static void use(struct session *s, struct session *again, struct unit_env *env, 
         abort();
     }
     for (unsigned class = 0; class < LIMIT_ENVELOPE_CLASSES; class ++) {
-        (void)session_room(s, class);
+        (void)session_room(s, class, 0);
     }
     junk[0] = ENVELOPE_ESTABLISHED;
     (void)!session_open(s, &env->env, arena, slice_of(junk, sizeof junk), &in);

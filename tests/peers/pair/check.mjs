@@ -62,13 +62,16 @@ function play(a, b, c) {
       if (invite) same(intro.get(3), hex(inviteId(invite)), 'invite id');
     }
     const open = () => {
-      const body = sides[m.by === 'a' ? 'b' : 'a'].open(envelope);
+      const random = tape(m.open_random);
+      const body = sides[m.by === 'a' ? 'b' : 'a'].open(envelope, random);
+      random.done();
       same(body.get(3) ?? [], hex(Buffer.from(m.content)), 'content');
     };
     if (m.late) late.push(open);
     else open();
   }
   late.forEach((open) => open());
+  for (const side of [sides.a, sides.b]) same([side.kem.epoch], '01', 'KEM epoch');
 }
 
 const vectors = JSON.parse(readFileSync(process.argv[2], 'utf8'));

@@ -81,7 +81,8 @@ export class Session {
   constructor(t, sk, bootId) {
     [this.root, this.headA, this.headB] = cut(expand(sk, text('petrel/1 ratchet start'), 96), 32, 32, 32);
     Object.assign(this, { t, bootId, pn: 0, sn: 0, rn: 0, seq: 0, lastHash: new Uint8Array(16),
-      have: new Set(), skipped: [], established: false });
+      have: new Set(), skipped: [], established: false,
+      kem: { epoch: 0, state: 'idle', told: false } });
   }
 
   // p: own and other's keys; draw(n) gives the next n random bytes
@@ -116,13 +117,45 @@ export class Session {
     const intro = unpack(xchacha20poly1305(a.introKey, a.introNonce, envelope.slice(0, 1131))
       .decrypt(envelope.slice(1131, 1131 + n)));
     const s = new Session(a.t, a.sk, draw(8));
-    Object.assign(s, { own: prekeys.spk, nextSend: s.headB, nextRecv: s.headA, stepDue: false });
+    Object.assign(s, { own: prekeys.spk, nextSend: s.headB, nextRecv: s.headA, stepDue: false,
+      responder: true });
     return [s, intro];
   }
 
-  rootStep() {
-    return cut(expand(extract(this.root, dh(this.own, this.other)), text('petrel/1 ratchet root'), 96),
-      32, 32, 32);
+  rootStep(secret) {
+    const input = cat(dh(this.own, this.other), secret ?? []);
+    return cut(expand(extract(this.root, input),
+      text(secret ? 'petrel/1 ratchet root kem' : 'petrel/1 ratchet root'), 96), 32, 32, 32);
+  }
+
+  // Section 10, without a schedule: the responder offers once.
+  kemFields(step, draw) {
+    const { kem: k } = this;
+    if (this.first) return [];
+    if (k.state === 'idle' && this.responder && k.epoch === 0) {
+      Object.assign(k, { state: 'offered', keys: kem.keygen(draw(64)), told: false });
+    }
+    if (step) k.told = false;
+    const part = { offered: [7, k.keys?.publicKey], answered: [8, k.ct] }[k.state];
+    if (!part || k.told) return [];
+    k.told = true;
+    return [[part[0], pack.array(pack.uint(k.epoch + 1), pack.bin(part[1]))]];
+  }
+
+  kemStepped() {
+    this.kem = { epoch: this.kem.epoch + 1, state: 'idle', told: false };
+  }
+
+  kemTake(body, draw) {
+    const { kem: k } = this;
+    const [offer, answer] = [body.get(7), body.get(8)];
+    if (answer && answer[0] === k.epoch + 1 && k.state === 'offered') {
+      Object.assign(k, { state: 'ready', ss: kem.decapsulate(answer[1], k.keys.secretKey) });
+    }
+    if (offer && offer[0] === k.epoch + 1 && k.state === 'idle') {
+      const { cipherText, sharedSecret } = kem.encapsulate(offer[1], draw(32));
+      Object.assign(k, { state: 'answered', ct: cipherText, ss: sharedSecret, told: false });
+    }
   }
 
   chainStep(name) {
@@ -141,12 +174,15 @@ export class Session {
   }
 
   seal(content, draw) {
+    const kemFields = this.kemFields(this.stepDue, draw);
     if (this.stepDue) {
       this.own = draw(32);
       this.pn = this.sn;
       this.sn = 0;
       this.sendHead = this.nextSend;
-      [this.root, this.send, this.nextSend] = this.rootStep();
+      const ready = this.kem.state === 'ready';
+      [this.root, this.send, this.nextSend] = this.rootStep(ready ? this.kem.ss : undefined);
+      if (ready) this.kemStepped();
       this.stepDue = false;
     }
     const nonce = draw(24);
@@ -156,12 +192,13 @@ export class Session {
       this.lastHash = hash16('petrel/1 content hash', content);
     }
     if (this.have.size) fields.push([4, this.ack()]);
+    fields.push(...kemFields);
     const map = pack.map(fields);
     const prefix = this.first ?? Uint8Array.of(1);
     const sizes = this.first ? [4096, 16384, 61440] : [1024, 4096, 16384, 61440];
     const size = sizes.find((v) => v >= prefix.length + 24 + 61 + 16 + 2 + map.length);
     const header = cat(x25519.getPublicKey(this.own), number(this.pn, 4), number(this.sn++, 4),
-      number(0, 4), [0]);
+      number(this.kem.epoch, 4), [0]);
     const head = cat(prefix, nonce, xchacha20poly1305(this.sendHead, nonce, this.t).encrypt(header));
     const plain = new Uint8Array(size - head.length - 16);
     plain.set(cat(number(map.length, 2), map));
@@ -193,7 +230,9 @@ export class Session {
       this.other = header.slice(0, 32);
       this.recvHead = this.nextRecv;
       this.rn = 0;
-      [this.root, this.recv, this.nextRecv] = this.rootStep();
+      const named = Buffer.from(header).readUInt32BE(40) === this.kem.epoch + 1;
+      [this.root, this.recv, this.nextRecv] = this.rootStep(named ? this.kem.ss : undefined);
+      if (named) this.kemStepped();
       this.stepDue = true;
     }
     this.skipTo(Buffer.from(header).readUInt32BE(36));
@@ -201,7 +240,7 @@ export class Session {
     return this.chainStep('recv');
   }
 
-  open(envelope) {
+  open(envelope, draw) {
     const at = envelope[0] === 2 ? 1131 + envelope[1129] * 256 + envelope[1130] : 1;
     const [head, nonce, sealed] = cut(envelope, at, 24, 61);
     const keys = expand(this.messageKey(nonce, sealed), cat(text('petrel/1 ratchet message'), nonce), 56);
@@ -212,6 +251,7 @@ export class Session {
     const body = unpack(plain.slice(2, 2 + n));
     this.otherBoot = body.get(0);
     if (body.has(1)) this.have.add(body.get(1));
+    this.kemTake(body, draw);
     this.first = undefined;
     return body;
   }

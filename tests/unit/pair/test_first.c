@@ -306,7 +306,7 @@ static struct slice forge(struct pair_party *thief, const struct dh_sk *for_dh1,
     struct aead_key body_key;
     uint8_t nonce[PRIM_AEAD_NONCE];
     ratchet_start_initiator(&r, sk, &bundle.spk);
-    ck_assert_ok(ratchet_send(&r, &thief->env.env, &header, &key));
+    ck_assert_ok(ratchet_send(&r, &thief->env.env, &(struct kem_mix){.epoch = 0}, &header, &key));
     memcpy(envelope, first, first_len);
     uint8_t *at = envelope + first_len;
     env_random(&thief->env.env, at, PRIM_AEAD_NONCE);

@@ -11,6 +11,7 @@ static struct ratchet a;
 static struct ratchet b;
 static struct skipped b_skipped;
 static const uint8_t ad[32] = "associated";
+static struct kem_mix kem; /* what both sides have ready */
 
 struct letter {
     uint8_t nonce[PRIM_AEAD_NONCE];
@@ -28,6 +29,7 @@ static void setup(void)
     arena_init(&arena, (size_t)64 * 1024 * 1024);
     env_random(&env.env, spk.b, sizeof spk.b);
     prim_dh_public(&pk, &spk);
+    kem = (struct kem_mix){.epoch = 0};
     ratchet_start_initiator(&a, sk, &pk);
     ratchet_start_responder(&b, sk, &spk);
     skipped_init(&b_skipped);
@@ -42,7 +44,7 @@ static void teardown(void)
 static struct letter take(struct ratchet *r)
 {
     struct letter l;
-    ck_assert_ok(ratchet_send(r, &env.env, &l.header, &l.key));
+    ck_assert_ok(ratchet_send(r, &env.env, &kem, &l.header, &l.key));
     env_random(&env.env, l.nonce, sizeof l.nonce);
     header_seal(l.sealed, &r->send_head, l.nonce, slice_of(ad, sizeof ad), &l.header);
     return l;
@@ -51,8 +53,8 @@ static struct letter take(struct ratchet *r)
 static enum err open_letter(struct ratchet *r, struct skipped *skipped, const struct letter *l,
                             struct ratchet_opened *o)
 {
-    enum err err =
-        ratchet_open(r, skipped, &env.env, &arena, slice_of(ad, sizeof ad), l->nonce, l->sealed, o);
+    enum err err = ratchet_open(r, skipped, &env.env, &kem, &arena, slice_of(ad, sizeof ad),
+                                l->nonce, l->sealed, o);
     return err == ERR_OK ? ratchet_commit(r, skipped, &env.env, o) : err;
 }
 
@@ -107,7 +109,7 @@ START_TEST(a_responder_cannot_send_first)
 {
     struct header header;
     struct ratchet_key key;
-    ck_assert_err(ratchet_send(&b, &env.env, &header, &key), ERR_NOT_NOW);
+    ck_assert_err(ratchet_send(&b, &env.env, &kem, &header, &key), ERR_NOT_NOW);
 }
 END_TEST
 
@@ -116,8 +118,8 @@ START_TEST(opening_without_commit_moves_nothing)
     struct letter l[3] = {take(&a), take(&a), take(&a)};
     struct ratchet before = b;
     struct ratchet_opened o;
-    ck_assert_ok(ratchet_open(&b, &b_skipped, &env.env, &arena, slice_of(ad, sizeof ad), l[2].nonce,
-                              l[2].sealed, &o));
+    ck_assert_ok(ratchet_open(&b, &b_skipped, &env.env, &kem, &arena, slice_of(ad, sizeof ad),
+                              l[2].nonce, l[2].sealed, &o));
     ck_assert_uint_eq(o.skipped_count, 2);
     ck_assert_mem_eq(&before, &b, sizeof b);
     ck_assert_uint_eq(b_skipped.count, 0);
@@ -142,6 +144,113 @@ START_TEST(unknown_flags_and_epochs_are_malformed)
         ck_assert_err(open_letter(&b, &b_skipped, &l, &o), ERR_MALFORMED);
     }
     header_seal(l.sealed, &a.send_head, l.nonce, slice_of(ad, sizeof ad), &l.header);
+    opens(&b, &b_skipped, &l);
+}
+END_TEST
+
+START_TEST(a_kem_secret_goes_into_the_step_that_names_its_epoch)
+{
+    static const uint8_t secret[2][KEM_SECRET] = {"one", "two"};
+    struct ratchet_opened o;
+    struct letter l = take(&a);
+    opens(&b, &b_skipped, &l);
+    struct skipped a_skipped;
+    skipped_init(&a_skipped);
+    struct ratchet plain = b;
+    kem = (struct kem_mix){.epoch = 1, .secret = secret[0]};
+    struct letter step = take(&b);
+    ck_assert_uint_eq(step.header.kem_epoch, 1);
+    ck_assert_uint_eq(b.kem, 1);
+    ck_assert_mem_ne(plain.root.b, b.root.b, sizeof b.root.b);
+    /* Without the secret, and with another one. */
+    kem = (struct kem_mix){.epoch = 0};
+    ck_assert_err(open_letter(&a, &a_skipped, &step, &o), ERR_MALFORMED);
+    struct ratchet other = a;
+    kem = (struct kem_mix){.epoch = 1, .secret = secret[1]};
+    ck_assert_ok(open_letter(&other, &a_skipped, &step, &o));
+    ck_assert_mem_ne(o.message.b, step.key.b, sizeof o.message.b);
+    kem.secret = secret[0];
+    opens(&a, &a_skipped, &step);
+    ck_assert_uint_eq(a.kem, 1);
+    /* The other direction's chain of before goes on under the old epoch, the next step has it. */
+    kem = (struct kem_mix){.epoch = 0};
+    struct letter next = take(&a);
+    ck_assert_uint_eq(next.header.kem_epoch, 1);
+    opens(&b, &b_skipped, &next);
+    ck_assert_uint_eq(b.kem, 1);
+    skipped_fini(&a_skipped);
+}
+END_TEST
+
+static void random_of_a(void *ctx, uint8_t *out, size_t len)
+{
+    (void)ctx;
+    ck_assert_uint_eq(len, sizeof a.dh.b);
+    memcpy(out, a.dh.b, len);
+}
+
+/* Takes a's sending step over: its new ratchet secret was computed from the public key. */
+static void thief_steps(struct ratchet *thief)
+{
+    struct env broken = env.env;
+    struct header header;
+    struct ratchet_key key;
+    broken.random = random_of_a;
+    ck_assert_ok(ratchet_send(thief, &broken, &kem, &header, &key));
+    ck_assert_mem_eq(header.dh.b, a.dh_public.b, sizeof header.dh.b);
+}
+
+/* The thief copied a's state, hears everything, and computes X25519 secrets from public keys; what
+ * it does not have is what went into the KEM step. */
+START_TEST(who_breaks_x25519_is_out_after_a_kem_step)
+{
+    static const uint8_t secret[KEM_SECRET] = "fresh";
+    static const uint8_t guess[KEM_SECRET] = "a guess";
+    struct ratchet_opened o;
+    struct skipped a_skipped;
+    struct skipped t_skipped;
+    struct letter l = take(&a);
+    opens(&b, &b_skipped, &l);
+    skipped_init(&a_skipped);
+    skipped_init(&t_skipped);
+    struct ratchet thief = a;
+    for (unsigned i = 0; i < 4; i++) { /* without a KEM step it follows for ever */
+        l = take(&b);
+        opens(&a, &a_skipped, &l);
+        opens(&thief, &t_skipped, &l);
+        bool last = i == 3;
+        kem = (struct kem_mix){.epoch = last ? 1 : 0, .secret = secret};
+        l = take(&a);
+        opens(&b, &b_skipped, &l);
+        kem.secret = guess;
+        thief_steps(&thief);
+        ck_assert_int_eq(memcmp(thief.root.b, a.root.b, sizeof a.root.b) != 0, last);
+    }
+    kem = (struct kem_mix){.epoch = 0};
+    l = take(&b); /* its header's key is one step older; the message's is not */
+    opens(&a, &a_skipped, &l);
+    ck_assert_ok(open_letter(&thief, &t_skipped, &l, &o));
+    ck_assert_mem_ne(o.message.b, l.key.b, sizeof l.key.b);
+    l = take(&a);
+    opens(&b, &b_skipped, &l);
+    thief_steps(&thief);
+    l = take(&b);
+    ck_assert_err(open_letter(&thief, &t_skipped, &l, &o), ERR_DECRYPT);
+    skipped_fini(&a_skipped);
+    skipped_fini(&t_skipped);
+}
+END_TEST
+
+START_TEST(a_chain_of_before_a_kem_step_goes_on)
+{
+    static const uint8_t secret[KEM_SECRET] = "one";
+    struct letter l = take(&a);
+    opens(&b, &b_skipped, &l);
+    kem = (struct kem_mix){.epoch = 1, .secret = secret};
+    (void)take(&b);
+    kem = (struct kem_mix){.epoch = 0};
+    l = take(&a); /* a has not heard of it */
+    ck_assert_uint_eq(l.header.kem_epoch, 0);
     opens(&b, &b_skipped, &l);
 }
 END_TEST
@@ -215,6 +324,9 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_responder_cannot_send_first);
     tcase_add_test(tc, opening_without_commit_moves_nothing);
     tcase_add_test(tc, unknown_flags_and_epochs_are_malformed);
+    tcase_add_test(tc, a_kem_secret_goes_into_the_step_that_names_its_epoch);
+    tcase_add_test(tc, who_breaks_x25519_is_out_after_a_kem_step);
+    tcase_add_test(tc, a_chain_of_before_a_kem_step_goes_on);
     tcase_add_test(tc, a_ratchet_key_of_small_order_is_refused);
     tcase_add_test(tc, huge_numbers_are_too_far_ahead);
     tcase_add_test(tc, a_saved_ratchet_is_the_same);

@@ -218,7 +218,8 @@ static const struct {
     const char *content;
 } plan[] = {{BY_A, "hello"},          {BY_A, "are you there?"}, {BY_B, "yes"},
             {BY_A | LATE, "a delay"}, {BY_A, "so am I"},        {BY_B, ""},
-            {BY_B, "good night"},     {BY_A, "sleep well"}};
+            {BY_B, "good night"},     {BY_A, "sleep well"},     {BY_B, "with a KEM step"},
+            {BY_A, "and after it"}};
 enum {
     PLAN = sizeof plan / sizeof plan[0],
 };
@@ -260,6 +261,7 @@ static json_t *write_case(bool one_time, bool invited, struct slice *envelopes)
         if ((plan[i].by & LATE) == 0 && pair_open(&st.party[1 - by], e, &in) != ERR_OK) {
             abort();
         }
+        json_object_set_new(m, "open_random", take_tape(&st.tape[1 - by]));
         envelopes[i] = slice_of(pair_copy(e), e.len);
     }
     json_object_set_new(out, "one_time", json_boolean(one_time));
@@ -371,6 +373,13 @@ static void write_sessions(const char *tests)
     write_seed(tests, "session_load", "skipped", 0, saved);
     pair_slice_free(saved);
     saved = pair_saved(a.session);
+    write_seed(tests, "session_load", "answered", 0, saved);
+    pair_slice_free(saved);
+    saved = pair_saved(b.session);
+    write_seed(tests, "session_load", "ready", 0, saved);
+    pair_slice_free(saved);
+    pair_kem_step(&a, &b);
+    saved = pair_saved(a.session);
     write_seed(tests, "session_load", "running", 0, saved);
     pair_slice_free(saved);
     pair_party_fini(&a);
@@ -464,7 +473,9 @@ static void open_message(struct story *st, const json_t *m)
     struct session_in in;
     int by = strcmp(json_string_value(json_object_get(m, "by")), "a") == 0 ? BY_A : BY_B;
     struct slice e = unhex(m, "envelope");
+    give_tape(&st->tape[1 - by], m, "open_random");
     ck_assert_ok(pair_open(&st->party[1 - by], e, &in));
+    ck_assert_uint_eq(st->tape[1 - by].pos, st->tape[1 - by].len);
     ck_assert(slice_equal(in.content, unit_str(json_string_value(json_object_get(m, "content")))));
     pair_slice_free(e);
 }
@@ -522,6 +533,8 @@ START_TEST(the_checked_in_conversations_are_reproduced)
                 open_message(&st, json_array_get(messages, i));
             }
         }
+        ck_assert_uint_eq(session_kem_epoch(st.party[0].session), 1);
+        ck_assert_uint_eq(session_kem_epoch(st.party[1].session), 1);
         story_fini(&st);
     }
     json_decref(root);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * healing: which sessions a contact has, and how one that broke is replaced.
+ * docs/protocol/07-node.md, section 7.3.1.
+ *
+ * A session breaks when one side went back to an earlier state, or when the two do not agree on
+ * which ones there are. Whoever notices begins a new one, at most once an hour; what was sealed and
+ * not acknowledged is sealed anew, and a line in the history of both says why.
+ */
+#include <string.h>
+
+#include "node/content.h"
+#include "node/core.h"
+#include "node/event.h"
+#include "node/healing.h"
+
+/* A free slot, else that of a session which nobody answered, else of one that was given up, else
+ * that of the largest T: it is sent on last. */
+static uint8_t slot_for(const struct contact_row *row)
+{
+    int silent = -1;
+    int retired = -1;
+    int largest = -1;
+    for (int i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
+        if ((row->sessions >> i & 1) == 0) {
+            return (uint8_t)i;
+        }
+        if ((row->heard >> i & 1) == 0) {
+            silent = silent < 0 && i != row->begun - 1 ? i : silent;
+        } else if ((row->retired >> i & 1) != 0) {
+            retired = retired < 0 ? i : retired;
+        } else if (largest < 0 ||
+                   memcmp(row->session_id[i], row->session_id[largest], SESSION_T) > 0) {
+            largest = i;
+        }
+    }
+    return (uint8_t)(silent >= 0 ? silent : retired >= 0 ? retired : largest);
+}
+
+/* Entries that this session sealed (NULL: any) wait again; its ack-only bodies are void. */
+static enum err unseal(struct account *me, struct step *step, uint32_t contact,
+                       const uint8_t *session)
+{
+    struct outbox_row row = {.ack_only = false};
+    uint64_t order = 0;
+    enum err err = ERR_OK;
+    struct work *work = work_find(me, contact);
+    if (work != NULL) {
+        work->head = 0;
+    }
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, me->keys, contact, &order, &row);
+        bool its = session == NULL || memcmp(row.session, session, SESSION_T) == 0;
+        if (err == ERR_OK && its && row.ack_only) {
+            err = outbox_row_del(step, me->keys, contact, order);
+        } else if (err == ERR_OK && its && row.state != OUTBOX_WAITING) {
+            row.state = OUTBOX_WAITING;
+            row.envelope = slice_of(NULL, 0);
+            row.token = slice_of(NULL, 0);
+            row.receipt = slice_of(NULL, 0); /* it was for the other envelope */
+            row.lead = 0;
+            row.again = 0;
+            err = outbox_row_put(step, me->keys, contact, order, &row);
+        }
+        order++;
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err contact_new_session(struct account *me, struct step *step, struct contact_row *row,
+                             const uint8_t id[SESSION_T], uint8_t *slot)
+{
+    enum err err = ERR_OK;
+    *slot = slot_for(row);
+    uint8_t bit = (uint8_t)(1U << *slot);
+    if ((row->sessions & bit) != 0) {
+        err = unseal(me, step, row->number, row->session_id[*slot]);
+        row->told = 0;
+    }
+    row->sessions |= bit;
+    row->heard &= (uint8_t)~bit;
+    row->retired &= ~(uint64_t)bit;
+    memcpy(row->session_id[*slot], id, SESSION_T);
+    return err;
+}
+
+enum err contact_restart(struct account *me, struct step *step, struct work *work,
+                         struct contact_row *row)
+{
+    /* The sessions stay, to receive on: an answer to them may be on its way. */
+    row->begun = 0;
+    row->first_sent = 0;
+    row->told = 0; /* what told it is sealed anew */
+    row->pop_nonce = slice_of(NULL, 0);
+    row->pop_token = slice_of(NULL, 0);
+    enum err err = contact_row_put(step, me->keys, row);
+    if (err == ERR_OK) {
+        err = unseal(me, step, row->number, NULL);
+    }
+    work_wake(work);
+    return err;
+}
+
+/* Says so in the history of both sides, and tells clients. */
+static enum err note(struct account *me, struct step *step, const struct contact_row *row,
+                     enum healing_why why)
+{
+    uint8_t body = (uint8_t)why;
+    struct content content = {
+        .type = CONTENT_REKEYED, .sent_ms = step_now(step), .body = slice_of(&body, 1)};
+    env_random(step->turn->env, content.id, sizeof content.id);
+    struct writer w = step_writer(step, CONTENT_OVERHEAD);
+    uint64_t order;
+    enum err err = content_encode(&w, &content);
+    if (err == ERR_OK) {
+        err = outbox_add(me, step, row->number, writer_done(&w), true, &order);
+    }
+    return err == ERR_OK ? healing_event(me, step, row, order, content.body, true) : err;
+}
+
+enum err healing_begin(struct account *me, struct step *step, struct contact_row *row,
+                       enum healing_why why, bool *begun)
+{
+    uint64_t now = step_now(step);
+    bool lately =
+        row->healed_ms != 0 && now >= row->healed_ms && now - row->healed_ms < LIMIT_HEALING_MS;
+    struct work *work;
+    *begun = false;
+    if (!contact_row_may_talk(row) || row->sessions == 0 || lately) {
+        return ERR_OK;
+    }
+    work = work_get(me, row->number);
+    if (work == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    row->healed_ms = now;
+    row->retired |= row->sessions;
+    enum err err = contact_restart(me, step, work, row);
+    *begun = err == ERR_OK;
+    return err == ERR_OK ? note(me, step, row, why) : err;
+}
+
+enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,
+                          uint8_t slot)
+{
+    unsigned keep = 1U << slot;
+    if (row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0) {
+        keep |= 1U << (row->begun - 1); /* ours and theirs cross */
+    }
+    unsigned dead = row->sessions & ~keep & ~(unsigned)row->retired;
+    enum err err = ERR_OK;
+    for (unsigned i = 0; err == ERR_OK && i < LIMIT_SESSIONS_PER_PAIR; i++) {
+        if ((dead >> i & 1) != 0) {
+            err = unseal(me, step, row->number, row->session_id[i]);
+        }
+    }
+    if (dead != 0) {
+        row->told = 0; /* what told them may be among that */
+        row->retired |= dead;
+    }
+    return err;
+}
+
+static const char *const WHY[][2] = {
+    {"a new session began", "the other side began a new session"},
+    {"their device went back to an earlier state", "this device went back to an earlier state"},
+    {"this device went back to an earlier state", "their device went back to an earlier state"},
+    {"a message of theirs could not be read here", "a message of ours could not be read there"},
+    {"messages were not acknowledged", "they had no acknowledgement of their messages"},
+    {"asked for here", "asked for by the other side"},
+};
+
+const char *healing_line(struct slice body, bool mine)
+{
+    size_t why = body.len == 1 && body.p[0] < sizeof WHY / sizeof WHY[0] ? body.p[0] : 0;
+    return WHY[why][mine ? 0 : 1];
+}
+
+enum err healing_event(struct account *me, struct step *step, const struct contact_row *row,
+                       uint64_t order, struct slice body, bool mine)
+{
+    char id[ID_TEXT];
+    id_encode(row->id.b, id);
+    struct event event = event_begin(step, "session.reset", 256);
+    event_text(&event, "contact", id);
+    event_uint(&event, "order", order);
+    event_text(&event, "why", healing_line(body, mine));
+    return event_commit(step, me->keys, &event);
+}

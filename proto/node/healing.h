@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * healing: a session that broke is replaced, and why. docs/protocol/07-node.md, section 7.3.1.
+ */
+#ifndef PETREL_NODE_HEALING_H
+#define PETREL_NODE_HEALING_H
+
+#include "node/contact_rows.h"
+#include "node/step.h"
+
+struct account;
+
+/* The body of a content REKEYED, from the view of who began: goes over the wire. */
+enum healing_why {
+    HEALING_THEIRS = 1,     /* the other side went back to an earlier state */
+    HEALING_OURS = 2,       /* this side did */
+    HEALING_UNREADABLE = 3, /* an envelope of theirs opened with nothing */
+    HEALING_UNACKED = 4,    /* they were there, and did not acknowledge ours, twice */
+    HEALING_ASKED = 5,      /* somebody wants new keys */
+};
+
+/* Gives all sessions with this contact up, to receive on alone, and begins a new one; what waits
+ * for an acknowledgement is sealed anew. Nothing, and *begun is false, within LIMIT_HEALING_MS of
+ * the last time, and before the two may talk. Puts row. */
+enum err healing_begin(struct account *me, struct step *step, struct contact_row *row,
+                       enum healing_why why, bool *begun) PETREL_MUST_USE;
+/* They began the session in this slot: whatever their reason, they do not send on others any more,
+ * nor perhaps have them. One that we began at the same time stays. The caller puts row. */
+enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,
+                          uint8_t slot) PETREL_MUST_USE;
+/* What a content REKEYED with this body means, in words; mine: we began. */
+const char *healing_line(struct slice body, bool mine);
+/* Tells clients of it. order: its place in the history. */
+enum err healing_event(struct account *me, struct step *step, const struct contact_row *row,
+                       uint64_t order, struct slice body, bool mine) PETREL_MUST_USE;
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * healing: sessions that broke begin anew, by themselves, and people are told why; nothing that was
+ * acknowledged or waits is lost or doubled. docs/protocol/07-node.md, section 7.3.1.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "node/core.h"
+#include "node/prekeys.h"
+#include "sim/people.h"
+
+enum {
+    MINUTE = 60000,
+    HOUR = 60 * MINUTE,
+    DAY = 24 * HOUR,
+    MANY = 6,
+};
+
+/* Both say MANY things, "a <part> 0" and so on; all of it arrives, once and in order, within ms. */
+static void talk(struct people *p, struct person *a, struct person *b, const char *part,
+                 uint64_t ms)
+{
+    char of_a[32];
+    char of_b[32];
+    (void)snprintf(of_a, sizeof of_a, "a %s ", part);
+    (void)snprintf(of_b, sizeof of_b, "b %s ", part);
+    for (unsigned i = 0; i < MANY; i++) {
+        people_say(p, a, b, of_a, i);
+        people_say(p, b, a, of_b, i);
+        sim_settle(&p->sim, 5000);
+    }
+    people_quiet(p, ms);
+    people_in_order(p, b, a, of_a, MANY);
+    people_in_order(p, a, b, of_b, MANY);
+    ck_assert_uint_eq(people_outbox(p, a) + people_outbox(p, b), 0);
+}
+
+static unsigned notes(struct people *p, struct person *a, struct person *b)
+{
+    unsigned found = people_notes(p, a, b, NULL);
+    ck_assert_uint_eq(found, people_notes(p, b, a, NULL)); /* both are told */
+    return found;
+}
+
+/* One of the two starts from a copy of before; `first` is the first to say something then. */
+static void rolled_back(uint64_t seed, bool other_speaks)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(seed, false, &a, &b);
+    talk(p, a, b, "one", HOUR);
+    struct sim_copy copy = sim_copy_of(b->n);
+    talk(p, a, b, "two", HOUR);
+    sim_settle(&p->sim, MINUTE);
+    sim_roll_back(&p->sim, b->n, &copy);
+    ck_assert_uint_eq(people_messages(p, b, a, NULL, "a two 1"), 0);
+    people_say(p, other_speaks ? a : b, other_speaks ? b : a, "first ", 0);
+    people_quiet(p, 10 * MINUTE);
+    people_in_order(p, other_speaks ? b : a, other_speaks ? a : b, "first ", 1);
+    talk(p, a, b, "three", 10 * MINUTE);
+    ck_assert_uint_eq(notes(p, a, b), 1);
+    struct person *reader = other_speaks ? b : a;
+    struct person *writer = other_speaks ? a : b;
+    bool known = people_notes(p, b, a, "this device went back to an earlier state") == 1;
+    ck_assert(known ||
+              (people_notes(p, reader, writer, "a message of theirs could not be read here") == 1 &&
+               people_notes(p, writer, reader, "a message of ours could not be read there") == 1));
+    ck_assert_uint_eq(people_events(p, a, "session.reset"), 1);
+    ck_assert_uint_eq(people_events(p, b, "session.reset"), 1);
+    sim_copy_free(&copy);
+    people_free(p);
+}
+
+START_TEST(who_went_back_hears_the_other_one_again)
+{
+    rolled_back(700, true);
+}
+END_TEST
+
+START_TEST(who_went_back_is_heard_again)
+{
+    rolled_back(701, false);
+}
+END_TEST
+
+/* a and b went back to different times: each finds the other's messages unreadable, and both begin
+ * anew at once. */
+START_TEST(two_who_begin_anew_at_once_agree)
+{
+    for (uint64_t seed = 710; seed < 716; seed++) {
+        struct person *a;
+        struct person *b;
+        struct people *p = people_two(seed, false, &a, &b);
+        talk(p, a, b, "one", HOUR);
+        struct sim_copy of_a = sim_copy_of(a->n);
+        talk(p, a, b, "two", HOUR);
+        struct sim_copy of_b = sim_copy_of(b->n);
+        talk(p, a, b, "three", HOUR);
+        sim_roll_back(&p->sim, a->n, &of_a);
+        sim_roll_back(&p->sim, b->n, &of_b);
+        talk(p, a, b, "four", 10 * MINUTE);
+        sim_settle(&p->sim, 2 * HOUR);
+        talk(p, a, b, "five", MINUTE);
+        ck_assert_uint_le(notes(p, a, b), 2);
+        sim_copy_free(&of_a);
+        sim_copy_free(&of_b);
+        people_free(p);
+    }
+}
+END_TEST
+
+START_TEST(two_who_went_back_together_go_on)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(720, false, &a, &b);
+    talk(p, a, b, "one", HOUR);
+    struct sim_copy of_a = sim_copy_of(a->n);
+    struct sim_copy of_b = sim_copy_of(b->n);
+    talk(p, a, b, "two", HOUR);
+    sim_roll_back(&p->sim, a->n, &of_a);
+    sim_roll_back(&p->sim, b->n, &of_b);
+    talk(p, a, b, "three", 10 * MINUTE);
+    sim_copy_free(&of_a);
+    sim_copy_free(&of_b);
+    people_free(p);
+}
+END_TEST
+
+/* Many times back, while they talk: the healing itself is rolled back too. */
+START_TEST(who_goes_back_again_and_again_heals_each_time)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(730, false, &a, &b);
+    talk(p, a, b, "start", HOUR);
+    struct sim_copy copy = sim_copy_of(b->n);
+    for (unsigned i = 0; i < 5; i++) {
+        char prefix[16];
+        sim_roll_back(&p->sim, b->n, &copy);
+        sim_settle(&p->sim, 2 * HOUR);
+        (void)snprintf(prefix, sizeof prefix, "round%u", i);
+        talk(p, a, b, prefix, 10 * MINUTE);
+    }
+    ck_assert_uint_le(people_notes(p, a, b, NULL), 5);
+    sim_copy_free(&copy);
+    people_free(p);
+}
+END_TEST
+
+struct spoiler {
+    struct sim_node *from;
+    struct sim_node *to;
+    unsigned spoiled;
+};
+
+/* The relay changes every envelope that it hands to one reader. */
+static enum sim_fate spoil(void *ctx, struct sim *sim, const struct sim_node *from,
+                           const struct sim_node *to, uint8_t *frame, size_t len)
+{
+    struct spoiler *s = ctx;
+    (void)sim;
+    if (from == s->from && to == s->to && len >= 1024) {
+        frame[len / 2] ^= 1;
+        s->spoiled++;
+    }
+    return SIM_PASS;
+}
+
+START_TEST(a_relay_that_spoils_all_has_keys_renewed_once_an_hour)
+{
+    enum {
+        HOURS = 5
+    };
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(740, false, &a, &b);
+    talk(p, a, b, "one", HOUR);
+    struct spoiler spoiler = {.from = p->relay, .to = b->n};
+    p->sim.fate = spoil;
+    p->sim.fate_ctx = &spoiler;
+    for (unsigned i = 0; i < HOURS * 6; i++) {
+        people_say(p, a, b, "spoiled ", i);
+        sim_settle(&p->sim, 10 * MINUTE);
+    }
+    p->sim.fate = NULL;
+    ck_assert_uint_ge(spoiler.spoiled, HOURS * 6);
+    ck_assert_uint_eq(people_messages(p, b, a, NULL, "spoiled 3"), 0);
+    people_quiet(p, 3 * (uint64_t)DAY);
+    people_in_order(p, b, a, "spoiled ", HOURS * 6);
+    unsigned renewed = people_notes(p, b, a, "a message of theirs could not be read here");
+    ck_assert_uint_ge(renewed, 2);
+    ck_assert_uint_le(renewed, HOURS + 1);
+    ck_assert_uint_eq(people_notes(p, a, b, "a message of ours could not be read there"), renewed);
+    people_free(p);
+}
+END_TEST
+
+static void lose_parts(void *ctx, struct turn *turn)
+{
+    struct person *who = ctx;
+    struct step step = {.turn = turn};
+    for (uint32_t id = 1; id <= 2 * LIMIT_ONE_TIME_PARTS; id++) {
+        enum err err = prekeys_del(&step, who->n->node->accounts->keys, PREKEY_ONE_TIME, id);
+        ck_assert(err == ERR_OK || err == ERR_NOT_FOUND);
+    }
+}
+
+/* Its one-time parts are at the relay still: a first envelope names one that opens nothing. */
+START_TEST(who_lost_one_time_keys_is_reached_without_one)
+{
+    struct people *p = people_new(750, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    char link[INVITE_TEXT];
+    people_invite(p, b, link);
+    sim_turn(&p->sim, b->n, lose_parts, b);
+    people_add(p, a, link);
+    sim_settle(&p->sim, 10 * MINUTE);
+    ck_assert_str_eq(people_state(p, a, b), "requested");
+    sim_settle(&p->sim, DAY + HOUR);
+    ck_assert_str_eq(people_state(p, a, b), "accepted");
+    ck_assert_str_eq(people_state(p, b, a), "accepted");
+    talk(p, a, b, "x", HOUR);
+    people_free(p);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, who_went_back_hears_the_other_one_again);
+    tcase_add_test(tc, who_went_back_is_heard_again);
+    tcase_add_test(tc, two_who_begin_anew_at_once_agree);
+    tcase_add_test(tc, two_who_went_back_together_go_on);
+    tcase_add_test(tc, who_goes_back_again_and_again_heals_each_time);
+    tcase_add_test(tc, a_relay_that_spoils_all_has_keys_renewed_once_an_hour);
+    tcase_add_test(tc, who_lost_one_time_keys_is_reached_without_one);
+}
+
+int main(void)
+{
+    return unit_main("sim/healing", add_tests);
+}
