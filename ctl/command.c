@@ -42,6 +42,8 @@ static const struct command COMMANDS[] = {
     {"words", "words", "print the 24 recovery words", cmd_words},
     {"unlock", "unlock [--passphrase-fd N]", "open the account with its passphrase", cmd_unlock},
     {"lock", "lock", "close the account until it is unlocked", cmd_lock},
+    {"rekey", "rekey", "new prekeys and new sessions, after somebody may have had a copy",
+     cmd_rekey},
     {"stop", "stop", "stop the daemon", cmd_stop},
     {"help", "help [--list]", "print this list; --list: only the names", cmd_help},
 };

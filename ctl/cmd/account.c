@@ -233,7 +233,8 @@ int cmd_unlock(struct ctl *ctl, int argc, char **argv)
     return EXIT_OK;
 }
 
-int cmd_lock(struct ctl *ctl, int argc, char **argv)
+/* A call about the account that takes nothing and says nothing but that it was done. */
+static int plain_call(struct ctl *ctl, int argc, char **argv, const char *method)
 {
     struct slice result;
     int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
@@ -241,6 +242,16 @@ int cmd_lock(struct ctl *ctl, int argc, char **argv)
         return rc;
     }
     client_begin(ctl->client);
-    rc = client_call(ctl->client, "account.lock", ctl->args->json, &result);
+    rc = client_call(ctl->client, method, ctl->args->json, &result);
     return rc == EXIT_OK && ctl->args->json ? json_print(result) : rc;
+}
+
+int cmd_lock(struct ctl *ctl, int argc, char **argv)
+{
+    return plain_call(ctl, argc, argv, "account.lock");
+}
+
+int cmd_rekey(struct ctl *ctl, int argc, char **argv)
+{
+    return plain_call(ctl, argc, argv, "account.rekey");
 }

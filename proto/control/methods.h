@@ -23,6 +23,7 @@
     METHOD("account.create", TURN, NODE, true, 1)                                                  \
     METHOD("account.unlock", TURN, ACCOUNT, false, 1)                                              \
     METHOD("account.lock", TURN, ACCOUNT, false, 1)                                                \
+    METHOD("account.rekey", TURN, ACCOUNT, true, 1)                                                \
     METHOD("account.list", TURN, NODE, false, 1)                                                   \
     METHOD("account.remove", TURN, ACCOUNT, true, 1)                                               \
     METHOD("account.show", QUERY, ACCOUNT, false, 1)                                               \
@@ -118,6 +119,7 @@
     RESULT("account.unlock", "account", UINT, "its number")                                        \
     RESULT("account.unlock", "id", STR, "the ID")                                                  \
     RESULT("account.lock", "account", UINT, "its number")                                          \
+    RESULT("account.rekey", "account", UINT, "its number")                                         \
     RESULT("account.list", "accounts", MAPS, "the identities of this node")                        \
     RESULT("account.list[]", "account", UINT, "its number")                                        \
     RESULT("account.list[]", "state", STR, "open, locked, or removing")                            \

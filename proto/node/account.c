@@ -140,6 +140,7 @@ static void account_adopt(struct account *me, const struct account_row *row, str
     account_identity(row, &me->id, &sk);
     secret_wipe(&sk, sizeof sk);
     me->keys = keys;
+    me->rekey_next = row->rekey_next;
 }
 
 static enum err create(struct node *node, struct step *step, const struct node_root *root,

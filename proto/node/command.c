@@ -36,6 +36,7 @@ static const struct method METHODS[] = {
     {"account.create", call_account_create, NEEDS_NOTHING, true, true},
     {"account.unlock", call_account_unlock, NEEDS_NOTHING, false, false},
     {"account.lock", call_account_lock, NEEDS_NOTHING, false, false},
+    {"account.rekey", call_account_rekey, NEEDS_ACCOUNT, true, true},
     {"account.list", call_account_list, NEEDS_NOTHING, false, false},
     {"account.remove", call_account_remove, NEEDS_NOTHING, true, false},
     {"invite.create", call_invite_create, NEEDS_ACCOUNT, true, true},

@@ -32,6 +32,7 @@ enum err call_account_open(struct call *c, struct account *me);
 enum err call_account_create(struct call *c);
 enum err call_account_unlock(struct call *c);
 enum err call_account_lock(struct call *c);
+enum err call_account_rekey(struct call *c);
 enum err call_account_list(struct call *c);
 enum err call_account_remove(struct call *c);
 enum err call_daemon_status(struct call *c);

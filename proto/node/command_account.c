@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "crypto/words.h"
 #include "node/command.h"
+#include "node/healing.h"
 
 static enum err account_result(struct call *c, bool words)
 {
@@ -118,6 +119,16 @@ enum err call_account_lock(struct call *c)
     }
     enum err err = account_shut(me, c->step);
     return err == ERR_OK ? step_locked(c->step, me->number) : err;
+}
+
+enum err call_account_rekey(struct call *c)
+{
+    if (c->me->removing) {
+        return ERR_NOT_NOW;
+    }
+    pack_map(&c->out, 1);
+    result_uint(&c->out, "account", c->me->number);
+    return healing_all(c->me, c->step);
 }
 
 static const char *account_state(const struct account *me)

@@ -113,6 +113,7 @@ struct account {
     struct sign_pk cards_by; /* which is this relay of ours */
     struct work *work[WORK_SLOTS];
     size_t work_count;
+    uint64_t rekey_next;      /* as in the account's row */
     uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
 };
 

@@ -9,10 +9,17 @@
  */
 #include <string.h>
 
+#include "base/secret.h"
+
 #include "node/content.h"
 #include "node/core.h"
 #include "node/event.h"
 #include "node/healing.h"
+#include "node/home_keys.h"
+
+enum {
+    HEALING_SLICE = 32, /* contacts a turn */
+};
 
 /* A free slot, else that of a session which nobody answered, else of one that was given up, else
  * that of the largest T: it is sent on last. */
@@ -124,8 +131,8 @@ enum err healing_begin(struct account *me, struct step *step, struct contact_row
                        enum healing_why why, bool *begun)
 {
     uint64_t now = step_now(step);
-    bool lately =
-        row->healed_ms != 0 && now >= row->healed_ms && now - row->healed_ms < LIMIT_HEALING_MS;
+    bool lately = why != HEALING_ASKED && row->healed_ms != 0 && now >= row->healed_ms &&
+                  now - row->healed_ms < LIMIT_HEALING_MS;
     struct work *work;
     *begun = false;
     if (!contact_row_may_talk(row) || row->sessions == 0 || lately) {
@@ -140,6 +147,64 @@ enum err healing_begin(struct account *me, struct step *step, struct contact_row
     enum err err = contact_restart(me, step, work, row);
     *begun = err == ERR_OK;
     return err == ERR_OK ? note(me, step, row, why) : err;
+}
+
+enum err healing_all(struct account *me, struct step *step)
+{
+    struct account_row account;
+    struct relay_row relay;
+    enum err err = account_row_get(step, me->keys, &account);
+    if (err == ERR_OK) {
+        account.rekey_next = 1;
+        err = account_row_put(step, me->keys, &account);
+    }
+    secret_wipe(&account, sizeof account);
+    if (err == ERR_OK) {
+        err = relay_row_get(step, me->keys, 0, &relay);
+    }
+    if (err == ERR_OK) {
+        relay.rekey = 1;
+        err = relay_row_put(step, me->keys, 0, &relay);
+    }
+    secret_wipe(&relay, sizeof relay);
+    if (err == ERR_OK || err == ERR_NOT_FOUND) {
+        me->rekey_next = 1;
+        err = ERR_OK;
+    }
+    home_wake_main(me);
+    return err;
+}
+
+enum err healing_progress(struct account *me, struct step *step)
+{
+    struct account_row account;
+    struct contact_row row = {.number = (uint32_t)me->rekey_next - 1};
+    enum err err = ERR_OK;
+    if (me->rekey_next == 0) {
+        return ERR_OK;
+    }
+    for (unsigned i = 0; err == ERR_OK && i < HEALING_SLICE; i++) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        bool begun;
+        err = contact_row_next(step, me->keys, row.number, &row);
+        if (err == ERR_OK) {
+            err = healing_begin(me, step, &row, HEALING_ASKED, &begun);
+        }
+        arena_rewind(step->turn->arena, mark);
+    }
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    uint64_t next = err == ERR_NOT_FOUND ? 0 : (uint64_t)row.number + 1;
+    secret_wipe(&row, sizeof row);
+    err = account_row_get(step, me->keys, &account);
+    if (err == ERR_OK) {
+        account.rekey_next = next;
+        err = account_row_put(step, me->keys, &account);
+    }
+    secret_wipe(&account, sizeof account);
+    me->rekey_next = err == ERR_OK ? next : me->rekey_next;
+    return err;
 }
 
 enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,

@@ -21,13 +21,18 @@ enum healing_why {
 
 /* Gives all sessions with this contact up, to receive on alone, and begins a new one; what waits
  * for an acknowledgement is sealed anew. Nothing, and *begun is false, within LIMIT_HEALING_MS of
- * the last time, and before the two may talk. Puts row. */
+ * the last time unless it is asked for, and before the two may talk. Puts row. */
 enum err healing_begin(struct account *me, struct step *step, struct contact_row *row,
                        enum healing_why why, bool *begun) PETREL_MUST_USE;
 /* They began the session in this slot: whatever their reason, they do not send on others any more,
  * nor perhaps have them. One that we began at the same time stays. The caller puts row. */
 enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,
                           uint8_t slot) PETREL_MUST_USE;
+/* New sessions with all contacts, and new prekeys, the old ones gone as soon as the main relay is
+ * asked to take the new: begins it. It goes on in healing_progress, over restarts. */
+enum err healing_all(struct account *me, struct step *step) PETREL_MUST_USE;
+/* A slice of that. */
+enum err healing_progress(struct account *me, struct step *step) PETREL_MUST_USE;
 /* What a content REKEYED with this body means, in words; mine: we began. */
 const char *healing_line(struct slice body, bool mine);
 /* Tells clients of it. order: its place in the history. */

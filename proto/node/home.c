@@ -205,6 +205,14 @@ enum err home_hang_up(struct account *me, struct step *step, struct home *home)
     return err;
 }
 
+void home_wake_main(struct account *me)
+{
+    struct home *home = home_main(me);
+    if (home->state == HOME_READY) {
+        home->due = 0;
+    }
+}
+
 void home_wake_others(struct account *me)
 {
     for (size_t i = 1; i < LIMIT_HOMES; i++) {

@@ -83,7 +83,8 @@ enum err home_reply(struct account *me, struct step *step, struct home *home,
 void home_pushed(struct home *home, uint64_t number);
 /* Closes its link, if there is one, and what waits for answers on it goes on. */
 enum err home_hang_up(struct account *me, struct step *step, struct home *home) PETREL_MUST_USE;
-/* Those that are not the main one have something to publish. */
+/* The main one, or those that are not, have something to publish. */
+void home_wake_main(struct account *me);
 void home_wake_others(struct account *me);
 /* Somebody used a one-time part of ours. */
 void home_part_used(struct account *me);

@@ -9,6 +9,7 @@
 #include "node/core.h"
 #include "node/event.h"
 #include "node/evidence.h"
+#include "node/healing.h"
 #include "node/prekeys.h"
 #include "node/voiding.h"
 #include "relay/queue.h"
@@ -554,6 +555,9 @@ static uint64_t account_deadline(const struct account *me)
         return first;
     }
     first = earlier(first, home_deadline(me));
+    if (!me->removing && me->rekey_next != 0) {
+        return 0; /* contacts wait for new sessions */
+    }
     if (!me->removing) {
         first = earlier(first, forget_deadline(me));
     }
@@ -590,6 +594,9 @@ static enum err account_progress(struct account *me, struct step *step)
     enum err err = ERR_OK;
     if (me->keys != NULL) {
         err = home_progress(me, step);
+    }
+    if (err == ERR_OK && me->keys != NULL && !me->removing) {
+        err = healing_progress(me, step);
     }
     if (err == ERR_OK && me->keys != NULL && !me->removing) {
         err = pump_progress(me, step);

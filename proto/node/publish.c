@@ -278,6 +278,24 @@ static enum err drop_old(struct home_step *h)
     return ERR_OK;
 }
 
+/* Removes all secrets of prekeys, at the owner's word: who may have copies of them cannot begin a
+ * session with us any more. First envelopes that are under way are lost, and come anew. */
+static enum err drop_all(struct home_step *h)
+{
+    struct seal_keys *keys = h->me->keys;
+    enum err err = ERR_OK;
+    bool more = true;
+    for (uint32_t id = h->row.spk_id; err == ERR_OK && id > 0; id--) {
+        err = prekeys_del(h->step, keys, PREKEY_SIGNED, id);
+    }
+    err = err == ERR_NOT_FOUND ? ERR_OK : err; /* the older ones are gone already */
+    while (err == ERR_OK && more) {
+        err = prekeys_sweep(h->step, keys, UINT64_MAX, &more);
+    }
+    h->row.rekey = 0;
+    return err;
+}
+
 /* Every LIMIT_PREKEY_DAYS the bundle gets a new signed prekey, and with it a new list version. */
 static enum err rotate(struct home_step *h)
 {
@@ -291,10 +309,10 @@ static enum err rotate(struct home_step *h)
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
-    if (step_now(h->step) < made + LIMIT_PREKEY_DAYS * LIMIT_DAY_MS) {
+    if (h->row.rekey == 0 && step_now(h->step) < made + LIMIT_PREKEY_DAYS * LIMIT_DAY_MS) {
         return ERR_OK;
     }
-    err = drop_old(h);
+    err = h->row.rekey != 0 ? drop_all(h) : drop_old(h);
     h->row.spk_id++;
     if (h->row.last_part > h->row.parts_sent) {
         h->row.parts_sent = h->row.last_part; /* whether they are there or not: to be dropped too */

@@ -18,6 +18,7 @@ static const struct field ACCOUNT_FIELDS[] = {
     FIELD(8, FIELD_SLICE, account_row, certificate, LIMIT_CERTIFICATE),
     FIELD(9, FIELD_SLICE, account_row, device_list, LIMIT_DEVICE_LIST),
     FIELD(10, FIELD_LATER, account_row, queues_ms, 0),
+    FIELD(11, FIELD_LATER, account_row, rekey_next, 0),
 };
 
 static const struct field RELAY_FIELDS[] = {
@@ -42,6 +43,7 @@ static const struct field RELAY_FIELDS[] = {
     FIELD(18, FIELD_LATER, relay_row, role, 0),
     FIELD(19, FIELD_LATER, relay_row, left_ms, 0),
     FIELD(20, FIELD_LATER, relay_row, list_version, 0),
+    FIELD(21, FIELD_LATER, relay_row, rekey, 0),
 };
 
 static const struct field INVITE_FIELDS[] = {

@@ -32,6 +32,7 @@ struct account_row {
     struct slice certificate; /* ours, encoded */
     struct slice device_list; /* signed, encoded; empty before there is a queue */
     uint64_t queues_ms;       /* when our queues were others last, Unix ms, always ascending */
+    uint64_t rekey_next;      /* contacts from this number on are to get new sessions; 0: none */
 };
 
 enum home_role {
@@ -66,6 +67,7 @@ struct relay_row {
     uint64_t role;         /* enum home_role */
     uint64_t left_ms;      /* HOME_LEFT, HOME_LEAVING: since when, Unix ms */
     uint64_t list_version; /* of the device list that the descriptors at the relay name */
+    uint64_t rekey;        /* 1: the main one's bundle is to get new prekeys, the old ones to go */
 };
 
 /* STORE_INVITE, account | invite id 16. */

@@ -9,8 +9,7 @@
 #include "crypto/mlkem768.h"
 
 enum {
-    FLAG_WANTED = 1,
-    FLAG_TOLD = 2,
+    FLAG_TOLD = 1,
 };
 
 static_assert(KEM_SECRET == crypto_kem_mlkem768_SHAREDSECRETBYTES, "shared secret");
@@ -65,7 +64,7 @@ static bool due(const struct kem_ratchet *k, uint32_t epoch, uint64_t now_ms)
     if (k->state != KEM_IDLE || epoch == UINT32_MAX) {
         return false;
     }
-    return k->wanted || (turn && epoch == 0) || k->count >= times * LIMIT_KEM_MESSAGES ||
+    return (turn && epoch == 0) || k->count >= times * LIMIT_KEM_MESSAGES ||
            age >= times * LIMIT_DAY_MS;
 }
 
@@ -102,7 +101,6 @@ enum err kem_ratchet_speak(struct kem_ratchet *k, uint32_t epoch, bool step, con
     if (due(k, epoch, env->now_ms)) {
         env_random(env, k->secret, KEM_SEED);
         k->state = KEM_OFFERED;
-        k->wanted = false;
         k->told = false;
     }
     k->told = k->told && !step;
@@ -212,11 +210,9 @@ struct kem_mix kem_ratchet_theirs(const struct kem_ratchet *k, uint32_t epoch)
 
 void kem_ratchet_stepped(struct kem_ratchet *k, uint64_t now_ms)
 {
-    bool wanted = k->wanted;
     bool initiator = k->initiator;
     kem_ratchet_wipe(k);
     kem_ratchet_init(k, initiator, now_ms);
-    k->wanted = wanted;
 }
 
 /* --- saved --- */
@@ -230,7 +226,7 @@ static size_t secret_size(enum kem_state state)
 void kem_ratchet_save(const struct kem_ratchet *k, struct writer *w)
 {
     writer_u8(w, (uint8_t)k->state);
-    writer_u8(w, (uint8_t)((k->wanted ? FLAG_WANTED : 0) | (k->told ? FLAG_TOLD : 0)));
+    writer_u8(w, k->told ? FLAG_TOLD : 0);
     writer_u32(w, k->count);
     writer_u64(w, k->since_ms);
     writer_bytes(w, k->secret, secret_size(k->state));
@@ -242,13 +238,12 @@ void kem_ratchet_load(struct kem_ratchet *k, bool initiator, struct reader *r)
     memset(k, 0, sizeof *k);
     uint8_t state = reader_u8(r);
     uint8_t flags = reader_u8(r);
-    if (state > KEM_ANSWERED || flags > (FLAG_WANTED | FLAG_TOLD)) {
+    if (state > KEM_ANSWERED || flags > FLAG_TOLD) {
         reader_fail(r, ERR_CORRUPT);
         return;
     }
     k->state = (enum kem_state)state;
     k->initiator = initiator;
-    k->wanted = (flags & FLAG_WANTED) != 0;
     k->told = (flags & FLAG_TOLD) != 0;
     k->count = reader_u32(r);
     k->since_ms = reader_u64(r);

@@ -60,7 +60,6 @@ enum kem_state {
 struct kem_ratchet {
     enum kem_state state;
     bool initiator;    /* of the session: whose offer counts when two cross */
-    bool wanted;       /* an exchange is to begin as soon as none is under way */
     bool told;         /* the part is in this sending chain already */
     uint32_t count;    /* contents sealed and opened since the epoch began */
     uint64_t since_ms; /* when it began */

@@ -74,11 +74,6 @@ bool session_owes_ack(const struct session *s)
     return s->sequence.owes_ack;
 }
 
-void session_rekey(struct session *s)
-{
-    s->kem.wanted = true;
-}
-
 uint32_t session_kem_epoch(const struct session *s)
 {
     return s->ratchet.kem;

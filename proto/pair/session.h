@@ -102,9 +102,6 @@ uint64_t session_acked_up_to(const struct session *s);
 /* Whether we owe the other side an acknowledgement: content, or a part of a KEM exchange, arrived
  * since the last body sent. */
 bool session_owes_ack(const struct session *s);
-/* Begins a KEM exchange with the next body, or after the one that is under way, which whoever has a
- * copy of this session could follow. */
-void session_rekey(struct session *s);
 /* KEM epoch of the root: how many exchanges were completed. */
 uint32_t session_kem_epoch(const struct session *s);
 /* Content of ours with this seq will not be sent again (the outbox gave it up): it no longer counts

@@ -227,6 +227,61 @@ START_TEST(who_lost_one_time_keys_is_reached_without_one)
 }
 END_TEST
 
+static uint32_t newest_prekey;
+
+static void look_for_prekeys(void *ctx, struct turn *turn)
+{
+    struct person *who = ctx;
+    struct step step = {.turn = turn};
+    struct seal_keys *keys = who->n->node->accounts->keys;
+    struct relay_row relay;
+    struct prekey_secret secret;
+    ck_assert_ok(relay_row_get(&step, keys, 0, &relay));
+    for (uint32_t id = 1; id < relay.spk_id; id++) {
+        ck_assert_err(prekeys_get(&step, keys, PREKEY_SIGNED, id, &secret), ERR_NOT_FOUND);
+    }
+    ck_assert_ok(prekeys_get(&step, keys, PREKEY_SIGNED, relay.spk_id, &secret));
+    newest_prekey = relay.spk_id;
+    ck_assert_uint_eq(relay.rekey, 0);
+}
+
+/* 40 contacts are more than a slice; a crash in the middle goes on. */
+START_TEST(new_keys_at_the_owners_word)
+{
+    enum {
+        CONTACTS = 40
+    };
+    struct people *p = people_new(760, CONTACTS + 2);
+    struct person *a = &p->person[0];
+    struct person *late = &p->person[CONTACTS + 1];
+    char link[INVITE_TEXT];
+    for (size_t i = 1; i <= CONTACTS; i++) {
+        people_meet(p, a, &p->person[i]);
+    }
+    sim_turn(&p->sim, a->n, look_for_prekeys, a);
+    uint32_t before = newest_prekey;
+    people_invite(p, a, link);
+    ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
+    sim_restart(&p->sim, a->n);
+    people_quiet(p, 10 * MINUTE);
+    sim_turn(&p->sim, a->n, look_for_prekeys, a);
+    ck_assert_uint_eq(newest_prekey, before + 1);
+    for (size_t i = 1; i <= CONTACTS; i++) {
+        ck_assert_uint_eq(people_notes(p, a, &p->person[i], "asked for here"), 1);
+        ck_assert_uint_eq(people_notes(p, &p->person[i], a, "asked for by the other side"), 1);
+    }
+    talk(p, a, &p->person[1], "one", MINUTE);
+    talk(p, a, &p->person[CONTACTS], "last", MINUTE);
+    people_add(p, late, link); /* the new bundle is there */
+    people_wait_state(p, late, a, "accepted");
+    /* Once more at once, since it is asked for. */
+    ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
+    people_quiet(p, 10 * MINUTE);
+    ck_assert_uint_eq(people_notes(p, a, &p->person[7], NULL), 2);
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 120);
@@ -237,6 +292,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_goes_back_again_and_again_heals_each_time);
     tcase_add_test(tc, a_relay_that_spoils_all_has_keys_renewed_once_an_hour);
     tcase_add_test(tc, who_lost_one_time_keys_is_reached_without_one);
+    tcase_add_test(tc, new_keys_at_the_owners_word);
 }
 
 int main(void)
