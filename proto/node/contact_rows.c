@@ -61,6 +61,8 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(48, FIELD_LATER, contact_row, deleted, 0),
     FIELD(49, FIELD_LATER, contact_row, retired, 0),
     FIELD(50, FIELD_LATER, contact_row, healed_ms, 0),
+    FIELD(51, FIELD_LATER, contact_row, doubtful, 0),
+    FIELD(52, FIELD_LATER, contact_row, newcomer_ms, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {

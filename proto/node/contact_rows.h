@@ -82,7 +82,9 @@ struct contact_row {
     uint64_t trouble;           /* enum err: what stood in its way; 0: nothing */
     struct slice trouble_relay; /* node ID of the relay that it was, or empty */
     uint64_t failed;            /* enum err that clients were told it failed with; 0: none */
-    uint64_t retired;           /* bit set of slots that are not sent on any more */
+    uint64_t retired;           /* bit set of slots that are not sent on any more; */
+    uint64_t doubtful;          /* those of them that a session of theirs stands for, */
+    uint64_t newcomer_ms;       /* which our relay took then, by its clock */
     uint64_t healed_ms;         /* when a session was replaced last; 0: never */
     uint64_t deleted;           /* largest order of a message that was deleted; none comes twice */
 };

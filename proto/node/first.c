@@ -295,7 +295,7 @@ static enum err open_newcomer(struct arrival *a, const struct session_first *fir
         err = newcomer_accept(a, &self, &pk->prekeys, &n);
     }
     if (err == ERR_OK) {
-        err = healing_newcomer(a->me, step, &a->row, a->slot);
+        err = healing_newcomer(a->me, step, &a->row, a->slot, a->deposited_ms);
     }
     if (err == ERR_OK) {
         err = first_remember(a, first);

@@ -89,6 +89,7 @@ enum err contact_new_session(struct account *me, struct step *step, struct conta
     row->sessions |= bit;
     row->heard &= (uint8_t)~bit;
     row->retired &= ~(uint64_t)bit;
+    row->doubtful &= ~(uint64_t)bit;
     memcpy(row->session_id[*slot], id, SESSION_T);
     return err;
 }
@@ -144,6 +145,7 @@ enum err healing_begin(struct account *me, struct step *step, struct contact_row
     }
     row->healed_ms = now;
     row->retired |= row->sessions;
+    row->doubtful = 0;
     enum err err = contact_restart(me, step, work, row);
     *begun = err == ERR_OK;
     return err == ERR_OK ? note(me, step, row, why) : err;
@@ -208,7 +210,7 @@ enum err healing_progress(struct account *me, struct step *step)
 }
 
 enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,
-                          uint8_t slot)
+                          uint8_t slot, uint64_t deposited_ms)
 {
     unsigned keep = 1U << slot;
     if (row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0) {
@@ -224,8 +226,19 @@ enum err healing_newcomer(struct account *me, struct step *step, struct contact_
     if (dead != 0) {
         row->told = 0; /* what told them may be among that */
         row->retired |= dead;
+        row->doubtful |= dead;
+        row->newcomer_ms = deposited_ms;
     }
     return err;
+}
+
+void healing_used(struct contact_row *row, uint8_t slot, uint64_t deposited_ms)
+{
+    uint64_t bit = UINT64_C(1) << slot;
+    if ((row->doubtful & bit) != 0 && deposited_ms >= row->newcomer_ms) {
+        row->retired &= ~bit;
+        row->doubtful &= ~bit;
+    }
 }
 
 static const char *const WHY[][2] = {

@@ -25,9 +25,14 @@ enum healing_why {
 enum err healing_begin(struct account *me, struct step *step, struct contact_row *row,
                        enum healing_why why, bool *begun) PETREL_MUST_USE;
 /* They began the session in this slot: whatever their reason, they do not send on others any more,
- * nor perhaps have them. One that we began at the same time stays. The caller puts row. */
+ * nor perhaps have them. One that we began and that has no answer yet stays: the two cross.
+ * deposited_ms: when our relay took the envelope that began it. The caller puts row. */
 enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,
-                          uint8_t slot) PETREL_MUST_USE;
+                          uint8_t slot, uint64_t deposited_ms) PETREL_MUST_USE;
+/* They sent content in the session in this slot, which our relay took then. If that was after they
+ * began another one, they have this one and send on it: the two had crossed. The caller puts row.
+ */
+void healing_used(struct contact_row *row, uint8_t slot, uint64_t deposited_ms);
 /* New sessions with all contacts, and new prekeys, the old ones gone as soon as the main relay is
  * asked to take the new: begins it. It goes on in healing_progress, over restarts. */
 enum err healing_all(struct account *me, struct step *step) PETREL_MUST_USE;

@@ -254,6 +254,9 @@ enum err arrival_take(struct arrival *a)
     a->row.heard_ms = step_now(a->step);
     a->row.heard_count++;
     note_spoke(a);
+    if (a->in.has_content && !a->in.duplicate) {
+        healing_used(&a->row, a->slot, a->deposited_ms);
+    }
     a->row.heard |= (uint8_t)(1U << a->slot);
     enum err err = token_spent(a, &a->row);
     if (err == ERR_OK) {
