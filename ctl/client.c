@@ -114,6 +114,13 @@ void client_text(struct client *client, const char *name, const char *value)
     }
 }
 
+void client_bin(struct client *client, const char *name, struct slice value)
+{
+    pack_str(&client->pairs, name);
+    pack_bin_slice(&client->pairs, value);
+    client->count++;
+}
+
 void client_uint(struct client *client, const char *name, uint64_t value)
 {
     pack_str(&client->pairs, name);

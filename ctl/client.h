@@ -24,6 +24,7 @@ void client_free(struct client *client);
 void client_begin(struct client *client);
 void client_str(struct client *client, const char *name, struct slice value);
 void client_text(struct client *client, const char *name, const char *value); /* NULL: left out */
+void client_bin(struct client *client, const char *name, struct slice value);
 void client_uint(struct client *client, const char *name, uint64_t value);
 void client_flag(struct client *client, const char *name, bool value); /* false: left out */
 

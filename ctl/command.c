@@ -44,6 +44,12 @@ static const struct command COMMANDS[] = {
     {"lock", "lock", "close the account until it is unlocked", cmd_lock},
     {"rekey", "rekey", "new prekeys and new sessions, after somebody may have had a copy",
      cmd_rekey},
+    {"backup", "backup FILE [--verify] [--passphrase-fd N]",
+     "save the account into a file, or check such a file", cmd_backup},
+    {"restore",
+     "restore FILE [--another] [--passphrase|--passphrase-fd N] "
+     "[--backup-passphrase-fd N]",
+     "make the account of a backup on this node, as a new device", cmd_restore},
     {"stop", "stop", "stop the daemon", cmd_stop},
     {"help", "help [--list]", "print this list; --list: only the names", cmd_help},
 };

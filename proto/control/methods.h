@@ -23,6 +23,9 @@
     METHOD("account.create", TURN, NODE, true, 1)                                                  \
     METHOD("account.unlock", TURN, ACCOUNT, false, 1)                                              \
     METHOD("account.lock", TURN, ACCOUNT, false, 1)                                                \
+    METHOD("backup.read", QUERY, ACCOUNT, false, 1)                                                \
+    METHOD("restore.put", TURN, ACCOUNT, false, 1)                                                 \
+    METHOD("restore.end", TURN, ACCOUNT, false, 1)                                                 \
     METHOD("account.rekey", TURN, ACCOUNT, true, 1)                                                \
     METHOD("account.list", TURN, NODE, false, 1)                                                   \
     METHOD("account.remove", TURN, ACCOUNT, true, 1)                                               \
@@ -58,6 +61,9 @@
     PARAM("account.create", "passphrase", STR, false)                                              \
     PARAM("account.create", "words", STR, false)                                                   \
     PARAM("account.create", "another", BOOL, false)                                                \
+    PARAM("account.create", "restore", BOOL, false)                                                \
+    PARAM("backup.read", "after", STR, false)                                                      \
+    PARAM("restore.put", "records", BIN, true)                                                     \
     PARAM("account.unlock", "passphrase", STR, true)                                               \
     PARAM("account.remove", "now", BOOL, false)                                                    \
     PARAM("contact.add", "link", STR, true)                                                        \
@@ -119,10 +125,14 @@
     RESULT("account.unlock", "account", UINT, "its number")                                        \
     RESULT("account.unlock", "id", STR, "the ID")                                                  \
     RESULT("account.lock", "account", UINT, "its number")                                          \
+    RESULT("backup.read", "records", BIN, "records of a backup")                                   \
+    RESULT("backup.read", "words", STR, "the 24 recovery words; with the first part")              \
+    RESULT("backup.read", "next", STR, "there is more: ask again with after = next")               \
+    RESULT("restore.end", "account", UINT, "its number")                                           \
     RESULT("account.rekey", "account", UINT, "its number")                                         \
     RESULT("account.list", "accounts", MAPS, "the identities of this node")                        \
     RESULT("account.list[]", "account", UINT, "its number")                                        \
-    RESULT("account.list[]", "state", STR, "open, locked, or removing")                            \
+    RESULT("account.list[]", "state", STR, "open, locked, restoring or removing")                  \
     RESULT("account.list[]", "id", STR, "the ID; missing when it is locked")                       \
     RESULT("account.show", "id", STR, "the ID")                                                    \
     RESULT("account.show", "created", UINT, "Unix ms")                                             \
@@ -240,6 +250,8 @@
     EVENT("session.reset", "contact, order, why: a new session began, as the history says too")    \
     EVENT("request.received", "contact, text: somebody asks to be a contact")                      \
     EVENT("contact.accepted", "contact: the other side answered; messages flow")                   \
+    EVENT("contact.devices",                                                                       \
+          "contact, verified (yes or no): their device list names a device that it did not name")  \
     EVENT("contact.failed", "contact, error: what is wrong with it or its invitation")             \
     EVENT("invite.misused", "a used invitation was presented again")                               \
     EVENT("relay.ready", "relay: queue and key bundle are in place")                               \

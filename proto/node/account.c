@@ -141,6 +141,8 @@ static void account_adopt(struct account *me, const struct account_row *row, str
     secret_wipe(&sk, sizeof sk);
     me->keys = keys;
     me->rekey_next = row->rekey_next;
+    me->rekey_why = row->rekey_why;
+    me->restoring = row->restoring != 0;
 }
 
 static enum err create(struct node *node, struct step *step, const struct node_root *root,
@@ -161,7 +163,7 @@ static enum err create(struct node *node, struct step *step, const struct node_r
 }
 
 enum err account_create(struct node *node, struct step *step, const struct node_root *root,
-                        const uint8_t *seed, struct account **me)
+                        const uint8_t *seed, bool restoring, struct account **me)
 {
     if (account_find(node, root->account) != NULL) {
         return ERR_EXISTS;
@@ -170,7 +172,7 @@ enum err account_create(struct node *node, struct step *step, const struct node_
     if (keys == NULL) {
         return ERR_NO_MEMORY;
     }
-    struct account_row row = {.created = step_now(step)};
+    struct account_row row = {.created = step_now(step), .restoring = restoring};
     if (seed != NULL) {
         memcpy(row.identity, seed, sizeof row.identity);
     } else {
@@ -215,9 +217,10 @@ enum err account_open(struct account *me, struct step *step, const struct node_r
     if (err == ERR_OK) {
         err = step_root_keep(step, me->number, seal_root(keys));
     }
-    if (err == ERR_OK) {
-        err = home_load(me, step);
+    if (err != ERR_OK || me->restoring) {
+        return err; /* its relays and its outbox come with backup_end */
     }
+    err = home_load(me, step);
     return err == ERR_OK && !me->removing ? outbox_load(me, step) : err;
 }
 

@@ -21,6 +21,7 @@ enum {
 enum call_needs {
     NEEDS_NOTHING, /* works on any node */
     NEEDS_ACCOUNT, /* an open account */
+    NEEDS_RESTORE, /* one that is being restored */
 };
 
 struct method {
@@ -36,6 +37,8 @@ static const struct method METHODS[] = {
     {"account.create", call_account_create, NEEDS_NOTHING, true, true},
     {"account.unlock", call_account_unlock, NEEDS_NOTHING, false, false},
     {"account.lock", call_account_lock, NEEDS_NOTHING, false, false},
+    {"restore.put", call_restore_put, NEEDS_RESTORE, false, true},
+    {"restore.end", call_restore_end, NEEDS_RESTORE, false, true},
     {"account.rekey", call_account_rekey, NEEDS_ACCOUNT, true, true},
     {"account.list", call_account_list, NEEDS_NOTHING, false, false},
     {"account.remove", call_account_remove, NEEDS_NOTHING, true, false},
@@ -209,7 +212,7 @@ static enum err named_account(const struct node *node, struct slice params, stru
 /* Whether it may run now. */
 static enum err may_run(const struct call *c, const struct method *method)
 {
-    if (method->needs == NEEDS_ACCOUNT) {
+    if (method->needs != NEEDS_NOTHING) {
         if (c->me == NULL) {
             return ERR_NO_ACCOUNT;
         }
@@ -218,6 +221,9 @@ static enum err may_run(const struct call *c, const struct method *method)
         }
         if (c->me->keys == NULL) {
             return ERR_ACCOUNT_LOCKED;
+        }
+        if (c->me->restoring != (method->needs == NEEDS_RESTORE)) {
+            return ERR_NOT_NOW;
         }
     }
     return method->grows && !c->step->turn->store->growth ? ERR_DISK_FULL : ERR_OK;
@@ -286,7 +292,7 @@ static enum err run(struct call *c, const struct node_input *input, const struct
     if (method->mutates && !params_bin(c->params, "client_id", 16, &client_id)) {
         return ERR_MISSING_PARAM;
     }
-    enum err err = method->needs == NEEDS_ACCOUNT ? may_run(c, method) : ERR_OK;
+    enum err err = method->needs != NEEDS_NOTHING ? may_run(c, method) : ERR_OK;
     if (err != ERR_OK && err != ERR_DISK_FULL) {
         return err;
     }

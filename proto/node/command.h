@@ -33,6 +33,8 @@ enum err call_account_create(struct call *c);
 enum err call_account_unlock(struct call *c);
 enum err call_account_lock(struct call *c);
 enum err call_account_rekey(struct call *c);
+enum err call_restore_put(struct call *c);
+enum err call_restore_end(struct call *c);
 enum err call_account_list(struct call *c);
 enum err call_account_remove(struct call *c);
 enum err call_daemon_status(struct call *c);

@@ -6,6 +6,7 @@
 
 #include "base/secret.h"
 #include "crypto/words.h"
+#include "node/backup.h"
 #include "node/command.h"
 #include "node/healing.h"
 
@@ -62,8 +63,13 @@ enum err call_account_create(struct call *c)
     uint8_t seed[WORDS_SEED];
     unsigned wrong;
     bool another = false;
+    bool restoring = false;
     bool given = params_str(c->params, "words", &words);
     (void)params_bool(c->params, "another", &another);
+    (void)params_bool(c->params, "restore", &restoring);
+    if (restoring && !given) {
+        return ERR_ARGUMENT; /* whose backup? */
+    }
     if (c->root != NULL && c->root->opened) {
         return ERR_NOT_NOW; /* the account that this call had made has gone */
     }
@@ -78,7 +84,7 @@ enum err call_account_create(struct call *c)
         err = identity_is_new(c->node, seed);
     }
     if (err == ERR_OK) {
-        err = account_create(c->node, c->step, c->root, given ? seed : NULL, &c->me);
+        err = account_create(c->node, c->step, c->root, given ? seed : NULL, restoring, &c->me);
         c->opened = c->root->account;
     }
     secret_wipe(seed, sizeof seed);
@@ -121,6 +127,23 @@ enum err call_account_lock(struct call *c)
     return err == ERR_OK ? step_locked(c->step, me->number) : err;
 }
 
+enum err call_restore_put(struct call *c)
+{
+    struct slice records;
+    if (!params_blob(c->params, "records", BACKUP_PUT_MAX, &records)) {
+        return ERR_ARGUMENT;
+    }
+    pack_map(&c->out, 0);
+    return backup_put(c->me, c->step, records);
+}
+
+enum err call_restore_end(struct call *c)
+{
+    pack_map(&c->out, 1);
+    result_uint(&c->out, "account", c->me->number);
+    return backup_end(c->me, c->step);
+}
+
 enum err call_account_rekey(struct call *c)
 {
     if (c->me->removing) {
@@ -133,7 +156,11 @@ enum err call_account_rekey(struct call *c)
 
 static const char *account_state(const struct account *me)
 {
-    return me == NULL ? "none" : me->removing ? "removing" : me->keys != NULL ? "open" : "locked";
+    return me == NULL         ? "none"
+           : me->removing     ? "removing"
+           : me->keys == NULL ? "locked"
+           : me->restoring    ? "restoring"
+                              : "open";
 }
 
 enum err call_account_list(struct call *c)

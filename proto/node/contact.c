@@ -70,6 +70,34 @@ static enum err take_queues(struct step *step, struct contact_row *row,
     return ERR_OK;
 }
 
+/* A device that the known list does not name: whoever has it reads what we write from now on. */
+static enum err tell_devices(struct account *me, struct step *step, const struct contact_row *row,
+                             const struct device_list *list)
+{
+    struct device_list *known;
+    bool news = false;
+    if (row->list.len == 0) {
+        return ERR_OK;
+    }
+    enum err err = contact_list_known(step, row, &known);
+    for (unsigned i = 0; err == ERR_OK && i < list->count; i++) {
+        bool there = false;
+        for (unsigned k = 0; k < known->count; k++) {
+            there |= slice_equal(known->entries[k].certificate, list->entries[i].certificate);
+        }
+        news |= !there;
+    }
+    if (err != ERR_OK || !news) {
+        return err;
+    }
+    char id[ID_TEXT];
+    id_encode(row->id.b, id);
+    struct event event = event_begin(step, "contact.devices", 256);
+    event_text(&event, "contact", id);
+    event_text(&event, "verified", row->verified ? "yes" : "no");
+    return event_commit(step, me->keys, &event);
+}
+
 enum err contact_take_list(struct account *me, struct step *step, struct contact_row *row,
                            struct slice list_bytes, const struct device_list *list, unsigned device)
 {
@@ -79,6 +107,10 @@ enum err contact_take_list(struct account *me, struct step *step, struct contact
     enum err err = contact_list_age(step, row, list_bytes, list, device, &age);
     if (err != ERR_OK || age != LIST_NEWER) {
         return err == ERR_OK && age == LIST_REVOKED ? ERR_STALE : err;
+    }
+    err = tell_devices(me, step, row, list);
+    if (err != ERR_OK) {
+        return err;
     }
     row->list = list_bytes;
     if (list->created_ms < row->queues_ms) {

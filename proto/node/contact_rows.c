@@ -402,6 +402,18 @@ enum err message_row_del(struct step *step, struct seal_keys *keys, uint32_t con
     return seal_del(keys, step->turn, STORE_MESSAGE, store_key_slice(&k));
 }
 
+enum err message_row_next(struct step *step, struct seal_keys *keys, uint32_t contact,
+                          uint64_t *order, struct message_row *row)
+{
+    struct store_row found;
+    enum err err = contact_seek(step, keys, STORE_MESSAGE, STORE_GE, contact, *order, &found);
+    if (err != ERR_OK) {
+        return err;
+    }
+    *order = key_tail(found.key, 8);
+    return message_row_get(step, keys, contact, *order, row);
+}
+
 enum err message_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
                             uint64_t before, uint64_t *order, struct message_row *row)
 {

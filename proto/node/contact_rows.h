@@ -187,6 +187,9 @@ enum err message_row_put(struct step *step, struct seal_keys *keys, uint32_t con
 /* ERR_NOT_FOUND. */
 enum err message_row_del(struct step *step, struct seal_keys *keys, uint32_t contact,
                          uint64_t order) PETREL_MUST_USE;
+/* The oldest message with order >= *order; *order is then its order. */
+enum err message_row_next(struct step *step, struct seal_keys *keys, uint32_t contact,
+                          uint64_t *order, struct message_row *row) PETREL_MUST_USE;
 /* The newest message with order < before: *order is then its order. */
 enum err message_row_before(struct step *step, struct seal_keys *keys, uint32_t contact,
                             uint64_t before, uint64_t *order,

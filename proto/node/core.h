@@ -113,7 +113,9 @@ struct account {
     struct sign_pk cards_by; /* which is this relay of ours */
     struct work *work[WORK_SLOTS];
     size_t work_count;
-    uint64_t rekey_next;      /* as in the account's row */
+    uint64_t rekey_next; /* as in the account's row, likewise these two */
+    uint64_t rekey_why;
+    bool restoring;
     uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
 };
 
@@ -173,9 +175,10 @@ void account_forget(struct account *me);
  * ERR_ROLLBACK: it is not the one that the store was committed under. */
 enum err account_open(struct account *me, struct step *step,
                       const struct node_root *root) PETREL_MUST_USE;
-/* A new one, open. seed: the identity's, or NULL. ERR_EXISTS: the number is taken. */
+/* A new one, open. seed: the identity's, or NULL. restoring: it does nothing before backup_end.
+ * ERR_EXISTS: the number is taken. */
 enum err account_create(struct node *node, struct step *step, const struct node_root *root,
-                        const uint8_t *seed, struct account **me) PETREL_MUST_USE;
+                        const uint8_t *seed, bool restoring, struct account **me) PETREL_MUST_USE;
 /* Our queues are others from now on: the list has to be made again. The caller puts row. */
 void account_queues_changed(struct account_row *row, uint64_t now_ms);
 /* A number for a new contact. ERR_QUOTA: LIMIT_CONTACTS are there. */

@@ -132,11 +132,12 @@ enum err healing_begin(struct account *me, struct step *step, struct contact_row
                        enum healing_why why, bool *begun)
 {
     uint64_t now = step_now(step);
-    bool lately = why != HEALING_ASKED && row->healed_ms != 0 && now >= row->healed_ms &&
+    bool lately = why < HEALING_ASKED && row->healed_ms != 0 && now >= row->healed_ms &&
                   now - row->healed_ms < LIMIT_HEALING_MS;
     struct work *work;
     *begun = false;
-    if (!contact_row_may_talk(row) || row->sessions == 0 || lately) {
+    bool none = row->sessions == 0 && why != HEALING_RESTORED;
+    if (!contact_row_may_talk(row) || none || lately) {
         return ERR_OK;
     }
     work = work_get(me, row->number);
@@ -158,6 +159,7 @@ enum err healing_all(struct account *me, struct step *step)
     enum err err = account_row_get(step, me->keys, &account);
     if (err == ERR_OK) {
         account.rekey_next = 1;
+        account.rekey_why = HEALING_ASKED;
         err = account_row_put(step, me->keys, &account);
     }
     secret_wipe(&account, sizeof account);
@@ -171,6 +173,7 @@ enum err healing_all(struct account *me, struct step *step)
     secret_wipe(&relay, sizeof relay);
     if (err == ERR_OK || err == ERR_NOT_FOUND) {
         me->rekey_next = 1;
+        me->rekey_why = HEALING_ASKED;
         err = ERR_OK;
     }
     home_wake_main(me);
@@ -190,7 +193,7 @@ enum err healing_progress(struct account *me, struct step *step)
         bool begun;
         err = contact_row_next(step, me->keys, row.number, &row);
         if (err == ERR_OK) {
-            err = healing_begin(me, step, &row, HEALING_ASKED, &begun);
+            err = healing_begin(me, step, &row, (enum healing_why)me->rekey_why, &begun);
         }
         arena_rewind(step->turn->arena, mark);
     }
@@ -248,6 +251,8 @@ static const char *const WHY[][2] = {
     {"a message of theirs could not be read here", "a message of ours could not be read there"},
     {"messages were not acknowledged", "they had no acknowledgement of their messages"},
     {"asked for here", "asked for by the other side"},
+    {"this account was restored from a backup, as a new device",
+     "they restored their account from a backup, as a new device"},
 };
 
 const char *healing_line(struct slice body, bool mine)

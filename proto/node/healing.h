@@ -17,6 +17,7 @@ enum healing_why {
     HEALING_UNREADABLE = 3, /* an envelope of theirs opened with nothing */
     HEALING_UNACKED = 4,    /* they were there, and did not acknowledge ours, twice */
     HEALING_ASKED = 5,      /* somebody wants new keys */
+    HEALING_RESTORED = 6,   /* a new device, made from a backup */
 };
 
 /* Gives all sessions with this contact up, to receive on alone, and begins a new one; what waits

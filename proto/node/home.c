@@ -501,6 +501,7 @@ static void home_refused(struct home_answer *a, uint8_t kind, enum err refusal)
         a->home->parts = HOME_PARTS_UNKNOWN;
     }
     a->home->stale = refusal == ERR_STALE && kind == FRAME_RECORD_PUT;
+    a->home->outrun = false;
 }
 
 /* An answer about the state of our things there. */
@@ -511,6 +512,7 @@ static enum err take_answer(struct home_answer *a, uint8_t kind, const struct re
     enum err err = ERR_OK;
     if (head->err == ERR_OK) {
         err = home_done(a, kind, body);
+        a->home->outrun = a->home->outrun && kind != FRAME_DESCRIPTOR_GET;
         a->home->attempts = 0;
         a->home->due = 0;
     } else {
@@ -522,7 +524,8 @@ static enum err take_answer(struct home_answer *a, uint8_t kind, const struct re
     if (err == ERR_OK) {
         err = relay_row_put(a->step, a->me->keys, slot, &a->row);
     }
-    if (err == ERR_OK && (kind == FRAME_RECORD_STATUS || a->relist)) {
+    bool relist = a->relist || kind == FRAME_RECORD_STATUS || kind == FRAME_DESCRIPTOR_GET;
+    if (err == ERR_OK && relist) {
         err = account_row_put(a->step, a->me->keys, &a->account);
     }
     return err == ERR_OK && head->err != ERR_OK
@@ -557,9 +560,9 @@ enum err home_reply(struct account *me, struct step *step, struct home *home,
         err = account_row_get(step, me->keys, &a.account);
     }
     if (err == ERR_OK && head.err == ERR_STALE && request->kind == FRAME_DESCRIPTOR_PUT) {
-        head.err = ERR_OK; /* it has this period's already: the answer was lost in a crash */
-    }
-    if (err == ERR_OK) {
+        home->outrun = true; /* the answer was lost in a crash, or another device put it */
+        home->due = 0;
+    } else if (err == ERR_OK) {
         err = take_answer(&a, request->kind, &head, body);
     }
     secret_wipe(&a, sizeof a);

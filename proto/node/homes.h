@@ -46,6 +46,7 @@ struct home {
     bool news;              /* the next time all is in place is worth an event */
     bool quota_known;       /* the relay said lately what it gives our queue */
     bool stale;             /* the relay has another key bundle than we thought: ask which */
+    bool outrun;            /* it has a descriptor that is not older than ours: likewise */
     bool voids;             /* there may be tokens that the relay is to void */
     bool voiding;           /* a queue.void is unanswered, */
     uint32_t void_contact;  /* of this one's tokens, */

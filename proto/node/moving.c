@@ -33,18 +33,6 @@ const char *home_role_name(enum home_role role)
 
 /* --- rows --- */
 
-/* Membership, queue and record at a relay that is new to us. */
-static void fresh_row(struct step *step, const struct address *address, struct relay_row *row)
-{
-    const struct env *env = step->turn->env;
-    *row = (struct relay_row){.address = *address};
-    env_random(env, row->member, sizeof row->member);
-    env_random(env, row->queue, sizeof row->queue);
-    env_random(env, row->record, sizeof row->record);
-    env_random(env, row->token_key, sizeof row->token_key);
-    env_random(env, row->siv_key, sizeof row->siv_key);
-}
-
 static bool same_node(const struct home *home, const struct sign_pk *node_id)
 {
     return home->address.port != 0 &&
@@ -152,7 +140,7 @@ static enum err next_main(struct account *me, struct step *step, const struct ad
                           unsigned slot, struct relay_row *row)
 {
     if (slot == LIMIT_HOMES) {
-        fresh_row(step, address, row);
+        relay_row_fresh(step, address, row);
         return ERR_OK;
     }
     enum err err = home_hang_up(me, step, &me->homes[slot]);

@@ -555,7 +555,7 @@ static uint64_t account_deadline(const struct account *me)
         return first;
     }
     first = earlier(first, home_deadline(me));
-    if (!me->removing && me->rekey_next != 0) {
+    if (!me->removing && !me->restoring && me->rekey_next != 0) {
         return 0; /* contacts wait for new sessions */
     }
     if (!me->removing) {
@@ -595,10 +595,11 @@ static enum err account_progress(struct account *me, struct step *step)
     if (me->keys != NULL) {
         err = home_progress(me, step);
     }
-    if (err == ERR_OK && me->keys != NULL && !me->removing) {
+    bool lives = me->keys != NULL && !me->removing && !me->restoring;
+    if (err == ERR_OK && lives) {
         err = healing_progress(me, step);
     }
-    if (err == ERR_OK && me->keys != NULL && !me->removing) {
+    if (err == ERR_OK && lives) {
         err = pump_progress(me, step);
     }
     if (err == ERR_OK && me->keys != NULL) {

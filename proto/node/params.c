@@ -32,14 +32,24 @@ bool params_str(struct slice params, const char *name, struct slice *out)
     return true;
 }
 
-bool params_bin(struct slice params, const char *name, size_t len, struct slice *out)
+bool params_blob(struct slice params, const char *name, size_t max, struct slice *out)
 {
     struct reader r;
     if (!params_find(params, name, &r)) {
         return false;
     }
-    struct slice s = pack_read_bin(&r, len);
-    if (r.err != ERR_OK || s.len != len) {
+    struct slice s = pack_read_bin(&r, max);
+    if (r.err != ERR_OK) {
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+bool params_bin(struct slice params, const char *name, size_t len, struct slice *out)
+{
+    struct slice s;
+    if (!params_blob(params, name, len, &s) || s.len != len) {
         return false;
     }
     *out = s;

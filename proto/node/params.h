@@ -20,6 +20,8 @@ enum {
  * from params. */
 bool params_str(struct slice params, const char *name, struct slice *out);
 bool params_bin(struct slice params, const char *name, size_t len, struct slice *out);
+/* Of at most max bytes. */
+bool params_blob(struct slice params, const char *name, size_t max, struct slice *out);
 bool params_uint(struct slice params, const char *name, uint64_t *out);
 bool params_bool(struct slice params, const char *name, bool *out);
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/publish.h"
 
+#include <string.h>
+
 #include "base/secret.h"
 #include "crypto/bep44.h"
+#include "crypto/blind.h"
 #include "node/bundle.h"
 #include "node/descriptor.h"
 #include "node/prekeys.h"
@@ -203,19 +206,36 @@ static uint64_t described(const struct relay_row *row, const struct account_row 
     return row->list_version == account->list_version ? row->described : 0;
 }
 
-/* The descriptor of the first period that the relay does not have yet, if it is time for it.
- * record: where our key bundle is. */
+/* The first period of which it does not. */
+static uint64_t undescribed(const struct relay_row *row, const struct account_row *account,
+                            uint64_t now_ms)
+{
+    uint64_t period = descriptor_period(now_ms);
+    uint64_t done = described(row, account);
+    return done >= period ? done + 1 : period;
+}
+
+/* What the relay has of that period, since it took ours for old. */
+static enum err make_descriptor_get(struct home_step *h, struct publish_request *request)
+{
+    struct descriptor_get get;
+    uint64_t period = undescribed(&h->row, &h->account, step_now(h->step));
+    enum err err = blind_public(&h->me->id, period, &get.blinded);
+    request_begin(request, h->step, FRAME_DESCRIPTOR_GET, 128);
+    if (err == ERR_OK) {
+        descriptor_get_write(&request->body, &get);
+    }
+    return err;
+}
+
+/* The descriptor of that period, if it is time for it. record: where our key bundle is. */
 static enum err make_descriptor(struct home_step *h, const struct device_place *record,
                                 struct publish_request *request)
 {
     struct step *step = h->step;
-    uint64_t period = descriptor_period(step_now(step));
-    uint64_t done = described(&h->row, &h->account);
-    if (done >= period + PUBLISH_AHEAD) {
+    uint64_t period = undescribed(&h->row, &h->account, step_now(step));
+    if (period > descriptor_period(step_now(step)) + PUBLISH_AHEAD) {
         return ERR_OK;
-    }
-    if (done >= period) {
-        period = done + 1;
     }
     struct descriptor descriptor = {
         .created_ms = step_now(step),
@@ -344,6 +364,9 @@ enum err publish_next(struct home_step *h, struct publish_request *request)
 {
     const struct home *home = h->home;
     *request = (struct publish_request){.due = false};
+    if (home->outrun) {
+        return make_descriptor_get(h, request);
+    }
     if (home->role != HOME_MAIN) {
         return publish_elsewhere(h, request);
     }
@@ -418,19 +441,54 @@ static enum err put_done(struct account *me, struct relay_row *row,
     return ERR_OK;
 }
 
+static void described_one(struct relay_row *row, const struct account_row *account, uint64_t now_ms)
+{
+    row->described = undescribed(row, account, now_ms);
+    row->list_version = account->list_version;
+}
+
+/* What stood in the way of our descriptor: the same list, put before a crash, or a list of another
+ * device, or of this one before it was made anew: then ours becomes the next. */
+static enum err get_done(struct account *me, struct step *step, struct relay_row *row,
+                         struct account_row *account, struct slice body)
+{
+    struct descriptor_get_reply reply;
+    struct descriptor there;
+    uint8_t hash[DEVICE_LIST_HASH];
+    uint64_t period = undescribed(row, account, step_now(step));
+    enum err err = descriptor_get_reply_read(body, &reply);
+    if (err == ERR_OK) {
+        err = descriptor_open(&me->id, period, &reply.item, &there);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    device_list_hash(account->device_list, hash);
+    bool same = there.list_version == account->list_version &&
+                memcmp(there.list_hash, hash, sizeof hash) == 0;
+    if (same) {
+        described_one(row, account, step_now(step));
+    } else if (reply.item.seq < UINT32_MAX) {
+        uint32_t seen = (uint32_t)reply.item.seq;
+        account->list_version = seen > account->list_version ? seen : account->list_version;
+        account->device_list = slice_of(NULL, 0);
+    }
+    return ERR_OK;
+}
+
 enum err publish_done(struct account *me, struct step *step, struct relay_row *row,
                       struct account_row *account, uint8_t kind, struct slice body)
 {
-    uint64_t period = descriptor_period(step_now(step));
     switch (kind) {
     case FRAME_RECORD_PUT:
         return put_done(me, row, account, body);
     case FRAME_RECORD_STATUS:
         return status_done(me, row, account, body);
     case FRAME_DESCRIPTOR_PUT:
-        row->described = described(row, account) >= period ? row->described + 1 : period;
-        row->list_version = account->list_version;
+        described_one(row, account, step_now(step));
         return ERR_OK;
+    case FRAME_DESCRIPTOR_GET:
+        return get_done(me, step, row, account, body);
     default:
         return ERR_PROTOCOL;
     }

@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "crypto/words.h"
 #include "node/audit.h"
+#include "node/backup.h"
 #include "node/content.h"
 #include "node/event.h"
 #include "node/healing.h"
@@ -207,6 +208,40 @@ static enum err query_request_list(struct query *q)
     return list_contacts(q, true);
 }
 
+/* The identity's words come with the first part alone. */
+static enum err query_backup_read(struct query *q)
+{
+    struct slice after = slice_of(NULL, 0);
+    struct account_row row;
+    struct writer records = step_writer(&q->step, BACKUP_BYTES + LIMIT_ENVELOPE + 4096);
+    char next[BACKUP_CURSOR];
+    char words[WORDS_TEXT];
+    (void)params_str(q->params, "after", &after);
+    enum err err = account_row_get(&q->step, q->keys, &row);
+    if (err == ERR_OK && row.restoring != 0) {
+        err = ERR_NOT_NOW;
+    }
+    if (err == ERR_OK) {
+        words_encode(row.identity, words);
+        err = records.cap == 0 ? ERR_NO_MEMORY
+                               : backup_read(&q->step, q->keys, after, &records, next);
+    }
+    secret_wipe(&row, sizeof row);
+    if (err == ERR_OK) {
+        pack_map(q->out, 1U + (after.len == 0 ? 1U : 0U) + (next[0] != '\0' ? 1U : 0U));
+        pack_str(q->out, "records");
+        pack_bin_slice(q->out, writer_done(&records));
+        if (after.len == 0) {
+            result_text(q->out, "words", words);
+        }
+        if (next[0] != '\0') {
+            result_text(q->out, "next", next);
+        }
+    }
+    secret_wipe(words, sizeof words);
+    return err;
+}
+
 static const char *message_state_name(enum message_state state)
 {
     switch (state) {
@@ -388,6 +423,7 @@ static const struct {
     {"contact.list", query_contact_list},       {"request.list", query_request_list},
     {"message.history", query_message_history}, {"relay.audit", query_relay_audit},
     {"event.read", query_event_read},           {"consumer.get", query_consumer_get},
+    {"backup.read", query_backup_read},
 };
 
 enum err node_account_free(struct turn *turn, bool another, uint32_t *number)

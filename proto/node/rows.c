@@ -19,6 +19,8 @@ static const struct field ACCOUNT_FIELDS[] = {
     FIELD(9, FIELD_SLICE, account_row, device_list, LIMIT_DEVICE_LIST),
     FIELD(10, FIELD_LATER, account_row, queues_ms, 0),
     FIELD(11, FIELD_LATER, account_row, rekey_next, 0),
+    FIELD(12, FIELD_LATER, account_row, rekey_why, 0),
+    FIELD(13, FIELD_LATER, account_row, restoring, 0),
 };
 
 static const struct field RELAY_FIELDS[] = {
@@ -104,6 +106,17 @@ static struct store_key relay_key(struct seal_keys *keys, unsigned slot)
         store_key_u8(&k, (uint8_t)slot);
     }
     return k;
+}
+
+void relay_row_fresh(struct step *step, const struct address *address, struct relay_row *row)
+{
+    const struct env *env = step->turn->env;
+    *row = (struct relay_row){.address = *address};
+    env_random(env, row->member, sizeof row->member);
+    env_random(env, row->queue, sizeof row->queue);
+    env_random(env, row->record, sizeof row->record);
+    env_random(env, row->token_key, sizeof row->token_key);
+    env_random(env, row->siv_key, sizeof row->siv_key);
 }
 
 enum err relay_row_get(struct step *step, struct seal_keys *keys, unsigned slot,

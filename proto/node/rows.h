@@ -33,6 +33,8 @@ struct account_row {
     struct slice device_list; /* signed, encoded; empty before there is a queue */
     uint64_t queues_ms;       /* when our queues were others last, Unix ms, always ascending */
     uint64_t rekey_next;      /* contacts from this number on are to get new sessions; 0: none */
+    uint64_t rekey_why;       /* enum healing_why */
+    uint64_t restoring;       /* 1: a backup is being put in; it does nothing before the end */
 };
 
 enum home_role {
@@ -97,6 +99,8 @@ enum err invite_row_get(struct step *step, struct seal_keys *keys, const uint8_t
 enum err invite_row_put(struct step *step, struct seal_keys *keys, const uint8_t id[INVITE_ID],
                         const struct invite_row *row) PETREL_MUST_USE;
 
+/* A relay at address that we do not use yet: keys of its own for everything. */
+void relay_row_fresh(struct step *step, const struct address *address, struct relay_row *row);
 /* Whether there is an invitation that nobody used and whose time is not over. */
 enum err invite_row_open(struct step *step, struct seal_keys *keys, bool *open) PETREL_MUST_USE;
 

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/backup.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/secret.h"
+#include "node/content.h"
+#include "node/core.h"
+#include "node/fields.h"
+#include "node/healing.h"
+
+enum record_kind {
+    RECORD_ACCOUNT = 1,
+    RECORD_RELAY = 2,
+    RECORD_CONTACT = 3,
+    RECORD_MESSAGE = 4,
+    RECORD_OUTBOX = 5,
+};
+
+enum {
+    RECORD_MAX = LIMIT_ENVELOPE + 1024, /* fields of one */
+};
+
+struct account_record {
+    uint64_t created;
+    uint64_t queues_ms;
+    uint32_t list_version;
+};
+struct relay_record {
+    struct address address;
+    uint8_t member[32];
+    uint64_t role;
+};
+struct message_record {
+    uint32_t contact;
+    uint64_t order;
+    struct message_row row;
+};
+struct outbox_record {
+    uint32_t contact;
+    uint64_t order;
+    struct outbox_row row;
+};
+
+static const struct field OF_ACCOUNT[] = {
+    FIELD(0, FIELD_U64, account_record, created, 0),
+    FIELD(1, FIELD_U64, account_record, queues_ms, 0),
+    FIELD(2, FIELD_U32, account_record, list_version, 0),
+};
+static const struct field OF_RELAY[] = {
+    FIELD(0, FIELD_ADDRESS, relay_record, address, 0),
+    FIELD(1, FIELD_FIXED, relay_record, member, 32),
+    FIELD(2, FIELD_LATER, relay_record, role, 0),
+};
+static const struct field OF_CONTACT[] = {
+    FIELD(0, FIELD_U32, contact_row, number, 0),
+    FIELD(1, FIELD_FIXED, contact_row, id, 32),
+    FIELD(2, FIELD_ENUM, contact_row, state, 5),
+    FIELD(3, FIELD_BOOL, contact_row, verified, 0),
+    FIELD(4, FIELD_U64, contact_row, created, 0),
+    FIELD(5, FIELD_SLICE, contact_row, name, LIMIT_NAME),
+    FIELD(6, FIELD_SLICE, contact_row, text, LIMIT_REQUEST_TEXT),
+    FIELD(7, FIELD_SLICE, contact_row, list, LIMIT_DEVICE_LIST),
+    FIELD(8, FIELD_BOOL, contact_row, has_record, 0),
+    FIELD(9, FIELD_ADDRESS, contact_row, relay, 0),
+    FIELD(10, FIELD_FIXED, contact_row, record, 32),
+    FIELD(11, FIELD_SLICE, contact_row, invite, INVITE_SECRET),
+    FIELD(12, FIELD_BOOL, contact_row, invited, 0),
+    FIELD(13, FIELD_BOOL, contact_row, has_queue, 0),
+    FIELD(14, FIELD_ADDRESS, contact_row, queue_relay, 0),
+    FIELD(15, FIELD_FIXED, contact_row, queue, 32),
+    FIELD(16, FIELD_LATER, contact_row, queues_ms, 0),
+    FIELD(17, FIELD_SLICE, contact_row, second, LIMIT_BODY_ROUTE),
+    FIELD(18, FIELD_LATER, contact_row, list_version, 0),
+    FIELD(19, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
+    FIELD(20, FIELD_LATER, contact_row, deleted, 0),
+};
+static const struct field OF_MESSAGE[] = {
+    FIELD(0, FIELD_U32, message_record, contact, 0),
+    FIELD(1, FIELD_U64, message_record, order, 0),
+    FIELD(2, FIELD_ENUM, message_record, row.state, 5),
+    FIELD(3, FIELD_U64, message_record, row.time, 0),
+    FIELD(4, FIELD_SLICE, message_record, row.content, LIMIT_ENVELOPE),
+    FIELD(5, FIELD_LATER, message_record, row.deposited, 0),
+    FIELD(6, FIELD_LATER, message_record, row.gap, 0),
+};
+static const struct field OF_OUTBOX[] = {
+    FIELD(0, FIELD_U32, outbox_record, contact, 0),
+    FIELD(1, FIELD_U64, outbox_record, order, 0),
+    FIELD(2, FIELD_U64, outbox_record, row.created, 0),
+    FIELD(3, FIELD_SLICE, outbox_record, row.content, LIMIT_ENVELOPE),
+};
+
+/* --- where a reader is --- */
+
+enum stage {
+    STAGE_ACCOUNT = 0,
+    STAGE_CONTACTS = 1, /* contact: the last one that was read */
+    STAGE_MESSAGES = 2, /* (contact, order): likewise */
+    STAGE_OUTBOX = 3,
+    STAGE_END = 4,
+};
+
+struct cursor {
+    uint8_t stage;
+    uint32_t contact;
+    uint64_t order;
+};
+
+enum {
+    CURSOR_BYTES = 1 + 4 + 8,
+};
+static_assert(2 * CURSOR_BYTES + 1 <= BACKUP_CURSOR, "a cursor's text");
+
+static void cursor_text(const struct cursor *at, char text[static BACKUP_CURSOR])
+{
+    uint8_t bytes[CURSOR_BYTES];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    writer_u8(&w, at->stage);
+    writer_u32(&w, at->contact);
+    writer_u64(&w, at->order);
+    if (at->stage == STAGE_END) {
+        text[0] = '\0';
+    } else {
+        hex_encode(bytes, sizeof bytes, text);
+    }
+}
+
+static enum err cursor_read(struct slice text, struct cursor *at)
+{
+    uint8_t bytes[CURSOR_BYTES];
+    *at = (struct cursor){.stage = STAGE_ACCOUNT};
+    if (text.len == 0) {
+        return ERR_OK;
+    }
+    if (!hex_decode(text, bytes, sizeof bytes)) {
+        return ERR_ARGUMENT;
+    }
+    struct reader r = reader_of(slice_of(bytes, sizeof bytes));
+    at->stage = reader_u8(&r);
+    at->contact = reader_u32(&r);
+    at->order = reader_u64(&r);
+    return at->stage < STAGE_END ? ERR_OK : ERR_ARGUMENT;
+}
+
+/* --- out --- */
+
+static enum err record_write(struct step *step, struct writer *out, enum record_kind kind,
+                             const struct field *table, size_t n, const void *row)
+{
+    struct writer w = step_writer(step, RECORD_MAX);
+    fields_write(&w, table, n, row);
+    if (w.err != ERR_OK) {
+        return w.cap == 0 ? ERR_NO_MEMORY : ERR_BUG;
+    }
+    pack_array(out, 2);
+    pack_uint(out, kind);
+    pack_bin_slice(out, writer_done(&w));
+    return out->err == ERR_OK ? ERR_OK : ERR_BUG;
+}
+
+#define RECORD_WRITE(step, out, kind, table, row)                                                  \
+    record_write(step, out, kind, table, FIELD_COUNT(table), row)
+
+static enum err write_account(struct step *step, struct seal_keys *keys, struct writer *out)
+{
+    struct account_row row;
+    struct relay_row relay;
+    enum err err = account_row_get(step, keys, &row);
+    if (err == ERR_OK) {
+        struct account_record record = {
+            .created = row.created, .queues_ms = row.queues_ms, .list_version = row.list_version};
+        err = RECORD_WRITE(step, out, RECORD_ACCOUNT, OF_ACCOUNT, &record);
+    }
+    secret_wipe(&row, sizeof row);
+    for (unsigned slot = 0; err == ERR_OK && slot < LIMIT_HOMES; slot++) {
+        err = relay_row_get(step, keys, slot, &relay);
+        if (err == ERR_OK && relay.joined && relay.role <= HOME_SECOND) {
+            struct relay_record record = {.address = relay.address, .role = relay.role};
+            memcpy(record.member, relay.member, sizeof record.member);
+            err = RECORD_WRITE(step, out, RECORD_RELAY, OF_RELAY, &record);
+            secret_wipe(&record, sizeof record);
+        }
+        secret_wipe(&relay, sizeof relay);
+        err = err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    return err;
+}
+
+/* The next row of each stage. ERR_NOT_FOUND: there is none. */
+static enum err write_contact(struct step *step, struct seal_keys *keys, struct cursor *at,
+                              struct writer *out)
+{
+    struct contact_row row;
+    enum err err = contact_row_next(step, keys, at->contact, &row);
+    if (err == ERR_OK) {
+        at->contact = row.number;
+        err = RECORD_WRITE(step, out, RECORD_CONTACT, OF_CONTACT, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+static enum err write_message(struct step *step, struct seal_keys *keys, struct cursor *at,
+                              struct writer *out)
+{
+    struct message_record record = {.order = at->order + 1};
+    enum err err = message_row_next(step, keys, at->contact, &record.order, &record.row);
+    if (err == ERR_OK) {
+        record.contact = at->contact;
+        at->order = record.order;
+        err = RECORD_WRITE(step, out, RECORD_MESSAGE, OF_MESSAGE, &record);
+    }
+    return err;
+}
+
+static enum err write_outbox(struct step *step, struct seal_keys *keys, struct cursor *at,
+                             struct writer *out)
+{
+    struct outbox_record record = {.order = at->order + 1};
+    enum err err = outbox_row_next(step, keys, at->contact, &record.order, &record.row);
+    if (err == ERR_OK && record.row.ack_only) {
+        err = ERR_NOT_FOUND; /* these come last, and are of sessions */
+    }
+    if (err == ERR_OK) {
+        record.contact = at->contact;
+        at->order = record.order;
+        err = RECORD_WRITE(step, out, RECORD_OUTBOX, OF_OUTBOX, &record);
+    }
+    return err;
+}
+
+/* The next contact's rows, or the next stage. */
+static enum err next_contact(struct step *step, struct seal_keys *keys, struct cursor *at)
+{
+    struct contact_row row;
+    enum err err = contact_row_next(step, keys, at->contact, &row);
+    if (err == ERR_OK) {
+        *at = (struct cursor){.stage = at->stage, .contact = row.number};
+    } else if (err == ERR_NOT_FOUND) {
+        *at = (struct cursor){.stage = at->stage + 1};
+        err = ERR_OK;
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+/* One record, or a move of the cursor. */
+static enum err read_on(struct step *step, struct seal_keys *keys, struct cursor *at,
+                        struct writer *out)
+{
+    enum err err = ERR_OK;
+    switch (at->stage) {
+    case STAGE_ACCOUNT:
+        err = write_account(step, keys, out);
+        at->stage = STAGE_CONTACTS;
+        return err;
+    case STAGE_CONTACTS:
+        err = write_contact(step, keys, at, out);
+        if (err == ERR_NOT_FOUND) {
+            *at = (struct cursor){.stage = STAGE_MESSAGES};
+            err = ERR_OK;
+        }
+        return err;
+    case STAGE_MESSAGES:
+        err = write_message(step, keys, at, out);
+        return err == ERR_NOT_FOUND ? next_contact(step, keys, at) : err;
+    default:
+        err = write_outbox(step, keys, at, out);
+        return err == ERR_NOT_FOUND ? next_contact(step, keys, at) : err;
+    }
+}
+
+enum err backup_read(struct step *step, struct seal_keys *keys, struct slice after,
+                     struct writer *records, char next[static BACKUP_CURSOR])
+{
+    struct cursor at;
+    enum err err = cursor_read(after, &at);
+    while (err == ERR_OK && at.stage < STAGE_END && records->len < BACKUP_BYTES) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = read_on(step, keys, &at, records);
+        arena_rewind(step->turn->arena, mark);
+    }
+    if (err == ERR_OK) {
+        cursor_text(&at, next);
+    }
+    return err;
+}
+
+/* --- in --- */
+
+static enum err put_account(struct account *me, struct step *step, const struct account_record *r)
+{
+    struct account_row row;
+    enum err err = account_row_get(step, me->keys, &row);
+    if (err == ERR_OK) {
+        row.created = r->created;
+        row.queues_ms = r->queues_ms;
+        row.list_version = r->list_version;
+        err = account_row_put(step, me->keys, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+/* The membership goes on, with a queue and a record of this device's own. */
+static enum err put_relay(struct account *me, struct step *step, const struct relay_record *r)
+{
+    unsigned slot = r->role == HOME_MAIN ? 0 : 1;
+    struct relay_row row;
+    enum err err = relay_row_get(step, me->keys, slot, &row);
+    if (err == ERR_NOT_FOUND) {
+        relay_row_fresh(step, &r->address, &row);
+        memcpy(row.member, r->member, sizeof row.member);
+        row.joined = true;
+        row.role = r->role;
+        err = relay_row_put(step, me->keys, slot, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+static enum err put_contact(struct account *me, struct step *step, const struct contact_row *r)
+{
+    struct device_list *list;
+    struct account_row account;
+    if (r->number == 0 || r->number > LIMIT_CONTACTS) {
+        return ERR_MALFORMED;
+    }
+    if (r->list.len > 0 && contact_list_known(step, r, &list) != ERR_OK) {
+        return ERR_MALFORMED;
+    }
+    enum err err = account_row_get(step, me->keys, &account);
+    if (err == ERR_OK && account.last_contact < r->number) {
+        account.last_contact = r->number;
+        err = account_row_put(step, me->keys, &account);
+    }
+    secret_wipe(&account, sizeof account);
+    return err == ERR_OK ? contact_row_put(step, me->keys, r) : err;
+}
+
+/* A row of a contact that is there, with content in form: else ERR_MALFORMED. */
+static enum err check_row(struct account *me, struct step *step, uint32_t contact, uint64_t order,
+                          struct slice bytes, struct content *content)
+{
+    struct contact_row row;
+    enum err err = contact_row_get(step, me->keys, contact, &row);
+    secret_wipe(&row, sizeof row);
+    if (err == ERR_NOT_FOUND || order == 0 || order >= OUTBOX_ACKS) {
+        return ERR_MALFORMED;
+    }
+    return err == ERR_OK && content_decode(bytes, content) != ERR_OK ? ERR_MALFORMED : err;
+}
+
+static enum err put_message(struct account *me, struct step *step, const struct message_record *r)
+{
+    struct content content;
+    enum err err = check_row(me, step, r->contact, r->order, r->row.content, &content);
+    if (err == ERR_OK) {
+        err = message_row_put(step, me->keys, r->contact, r->order, &r->row);
+    }
+    if (err == ERR_OK && r->row.state == MESSAGE_RECEIVED) {
+        err = message_id_put(step, me->keys, r->contact, content.id, r->order);
+    }
+    return err;
+}
+
+static enum err put_outbox(struct account *me, struct step *step, const struct outbox_record *r)
+{
+    struct content content;
+    enum err err = check_row(me, step, r->contact, r->order, r->row.content, &content);
+    return err == ERR_OK ? outbox_row_put(step, me->keys, r->contact, r->order, &r->row) : err;
+}
+
+static enum err put_one(struct account *me, struct step *step, uint64_t kind, struct slice fields)
+{
+    union {
+        struct account_record account;
+        struct relay_record relay;
+        struct contact_row contact;
+        struct message_record message;
+        struct outbox_record outbox;
+    } r;
+    memset(&r, 0, sizeof r);
+    enum err err = ERR_MALFORMED;
+#define READ(table) (fields_read(fields, table, FIELD_COUNT(table), &r) == ERR_OK)
+    if (kind == RECORD_ACCOUNT && READ(OF_ACCOUNT)) {
+        err = put_account(me, step, &r.account);
+    } else if (kind == RECORD_RELAY && READ(OF_RELAY) && r.relay.role <= HOME_SECOND) {
+        err = put_relay(me, step, &r.relay);
+    } else if (kind == RECORD_CONTACT && READ(OF_CONTACT)) {
+        err = put_contact(me, step, &r.contact);
+    } else if (kind == RECORD_MESSAGE && READ(OF_MESSAGE)) {
+        err = put_message(me, step, &r.message);
+    } else if (kind == RECORD_OUTBOX && READ(OF_OUTBOX)) {
+        err = put_outbox(me, step, &r.outbox);
+    }
+#undef READ
+    secret_wipe(&r, sizeof r);
+    return err;
+}
+
+enum err backup_put(struct account *me, struct step *step, struct slice records)
+{
+    struct reader r = reader_of(records);
+    if (!me->restoring) {
+        return ERR_NOT_NOW;
+    }
+    while (r.err == ERR_OK && r.pos < records.len) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        bool pair = pack_read_array(&r, 2) == 2;
+        uint64_t kind = pack_read_uint(&r, UINT8_MAX);
+        struct slice fields = pack_read_bin(&r, RECORD_MAX);
+        if (r.err != ERR_OK || !pair) {
+            return ERR_MALFORMED;
+        }
+        enum err err = put_one(me, step, kind, fields);
+        if (err != ERR_OK) {
+            return err;
+        }
+        arena_rewind(step->turn->arena, mark);
+    }
+    return ERR_OK;
+}
+
+enum err backup_end(struct account *me, struct step *step)
+{
+    struct account_row row;
+    if (!me->restoring) {
+        return ERR_NOT_NOW;
+    }
+    enum err err = account_row_get(step, me->keys, &row);
+    if (err == ERR_OK) {
+        row.restoring = 0;
+        row.rekey_next = 1;
+        row.rekey_why = HEALING_RESTORED;
+        err = account_row_put(step, me->keys, &row);
+    }
+    if (err == ERR_OK) {
+        me->restoring = false;
+        me->rekey_next = 1;
+        me->rekey_why = HEALING_RESTORED;
+        err = home_load(me, step);
+    }
+    secret_wipe(&row, sizeof row);
+    return err == ERR_OK ? outbox_load(me, step) : err;
+}

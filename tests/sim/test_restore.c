@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * restore: an account that is put into another node from a backup is a new device of the same
+ * person: contacts carry on, verification stays, nothing that waited is lost.
+ * docs/protocol/10-backup.md.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/backup.h"
+#include "node/core.h"
+#include "node/params.h"
+#include "sim/people.h"
+
+enum {
+    MINUTE = 60000,
+    HOUR = 60 * MINUTE,
+    PARTS = 16,
+};
+
+struct saved {
+    char words[256];
+    uint8_t *part[PARTS];
+    size_t len[PARTS];
+    size_t parts;
+};
+
+static struct saved save(struct people *p, struct person *who)
+{
+    struct saved s = {.parts = 0};
+    char next[64] = "";
+    do {
+        struct slice records;
+        ck_assert_uint_lt(s.parts, PARTS);
+        ck_assert_ok(next[0] == '\0'
+                         ? people_query(p, people_as(who), "backup.read", NULL)
+                         : people_query(p, people_as(who), "backup.read", "after", next, NULL));
+        ck_assert(params_blob(slice_of(who->n->reply, who->n->reply_len), "records", SIM_RESULT,
+                              &records));
+        if (s.parts == 0) {
+            ck_assert(sim_result_str(who->n, "words", s.words, sizeof s.words));
+        }
+        s.part[s.parts] = malloc(records.len + 1);
+        memcpy(s.part[s.parts], records.p, records.len);
+        s.len[s.parts++] = records.len;
+        next[0] = '\0';
+        (void)sim_result_str(who->n, "next", next, sizeof next);
+    } while (next[0] != '\0');
+    return s;
+}
+
+static void saved_free(struct saved *s)
+{
+    for (size_t i = 0; i < s->parts; i++) {
+        free(s->part[i]);
+    }
+}
+
+static enum err restore_begin(struct people *p, struct sim_node *n, const char *words)
+{
+    uint8_t bytes[512];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    sim_pair_str(&w, "words", words);
+    sim_pair_true(&w, "restore");
+    return sim_call(&p->sim, n, "account.create", 2, writer_done(&w));
+}
+
+static enum err restore_put(struct people *p, struct sim_node *n, const uint8_t *part, size_t len)
+{
+    uint8_t *bytes = malloc(len + 64);
+    struct writer w = writer_of(bytes, len + 64);
+    pack_str(&w, "records");
+    pack_bin(&w, part, len);
+    enum err err = sim_call(&p->sim, n, "restore.put", 1, writer_done(&w));
+    free(bytes);
+    return err;
+}
+
+/* who is somebody's new device from now on: a node that was not there before. */
+static struct person *restore(struct people *p, const struct person *old, const struct saved *s)
+{
+    struct person *who = &p->person[p->count++];
+    *who = (struct person){.n = sim_add(&p->sim, false), .relay = old->relay};
+    memcpy(who->id, old->id, sizeof who->id);
+    ck_assert_ok(restore_begin(p, who->n, s->words));
+    ck_assert_err(people_call(p, who->n, "invite.create", NULL), ERR_NOT_NOW);
+    for (size_t i = 0; i < s->parts; i++) {
+        ck_assert_ok(restore_put(p, who->n, s->part[i], s->len[i]));
+        sim_settle(&p->sim, 1000);
+        sim_restart(&p->sim, who->n);                                /* it goes on where it was */
+        ck_assert_ok(restore_put(p, who->n, s->part[i], s->len[i])); /* the same again is fine */
+    }
+    ck_assert_ok(people_call(p, who->n, "restore.end", NULL));
+    ck_assert_err(people_call(p, who->n, "restore.end", NULL), ERR_NOT_NOW);
+    return who;
+}
+
+START_TEST(a_restored_account_is_a_new_device_and_contacts_carry_on)
+{
+    for (unsigned apart = 0; apart < 2; apart++) {
+        struct people *p = apart == 0 ? people_new(800, 3) : people_new_apart(801, 3);
+        struct person *a = &p->person[0];
+        struct person *b = &p->person[1];
+        struct person *c = &p->person[2];
+        char number[128];
+        people_meet(p, a, b);
+        people_meet(p, a, c);
+        ck_assert_ok(people_call(p, b->n, "contact.verify", "contact", a->id, NULL));
+        ck_assert(sim_result_str(b->n, "number", number, sizeof number));
+        ck_assert_ok(
+            people_call(p, a->n, "contact.verify", "contact", b->id, "number", number, NULL));
+        ck_assert_ok(
+            people_call(p, b->n, "contact.verify", "contact", a->id, "number", number, NULL));
+        people_chat(p, a, b, 20, 2000);
+        people_chat(p, a, c, 5, 2000);
+        people_quiet(p, HOUR);
+        sim_sleep(&p->sim, b->n);
+        for (unsigned i = 0; i < 5; i++) {
+            people_say(p, a, b, "waits ", i);
+        }
+        sim_settle(&p->sim, MINUTE);
+        struct saved s = save(p, a);
+        /* What the old device did after the backup it did alone. */
+        sim_sleep(&p->sim, a->n);
+        people_say(p, c, a, "meanwhile ", 0);
+        sim_settle(&p->sim, MINUTE);
+        struct person *anew = restore(p, a, &s);
+        sim_wake(&p->sim, b->n);
+        people_quiet(p, 6 * HOUR);
+        sim_settle(&p->sim, 10 * MINUTE);
+        people_in_order(p, anew, b, "b ", 20);
+        people_in_order(p, b, anew, "waits ", 5);
+        people_in_order(p, anew, c, "meanwhile ", 1);
+        ck_assert_uint_eq(people_messages(p, anew, b, "delivered", NULL), 25);
+        const char *why = "this account was restored from a backup, as a new device";
+        ck_assert_uint_eq(people_notes(p, anew, b, why), 1);
+        ck_assert_uint_eq(people_notes(p, anew, c, why), 1);
+        why = "they restored their account from a backup, as a new device";
+        ck_assert_uint_eq(people_notes(p, b, anew, why), 1);
+        ck_assert_uint_eq(people_events(p, b, "contact.devices"), 1);
+        ck_assert_ok(people_query(p, anew->n, "contact.list", NULL));
+        ck_assert_ok(people_call(p, anew->n, "contact.verify", "contact", b->id, NULL));
+        bool verified = false;
+        ck_assert(params_bool(slice_of(anew->n->reply, anew->n->reply_len), "verified", &verified));
+        ck_assert(verified);
+        people_say(p, anew, b, "on ", 0);
+        people_say(p, b, anew, "and on ", 0);
+        people_say(p, c, anew, "so ", 0);
+        people_quiet(p, HOUR);
+        people_in_order(p, b, anew, "on ", 1);
+        people_in_order(p, anew, b, "and on ", 1);
+        people_in_order(p, anew, c, "so ", 1);
+        saved_free(&s);
+        people_free(p);
+    }
+}
+END_TEST
+
+/* The relay has descriptors of the old device, signed ahead, that name its bundle. */
+START_TEST(who_looks_for_a_restored_person_finds_the_new_device)
+{
+    struct people *p = people_new(810, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct person *c = &p->person[2];
+    people_meet(p, a, b);
+    struct saved s = save(p, a);
+    for (unsigned i = 0; i < 3; i++) { /* newer lists than the backup knows */
+        ck_assert_ok(people_call(p, a->n, "account.rekey", NULL));
+        people_quiet(p, HOUR);
+    }
+    sim_sleep(&p->sim, a->n);
+    struct person *anew = restore(p, a, &s);
+    people_quiet(p, HOUR);
+    sim_settle(&p->sim, 10 * MINUTE);
+    people_add(p, c, a->id);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_str_eq(people_state(p, anew, c), "incoming");
+    ck_assert_ok(people_call(p, anew->n, "request.accept", "contact", c->id, NULL));
+    people_wait_state(p, c, anew, "accepted");
+    saved_free(&s);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(what_is_no_backup_is_refused)
+{
+    struct people *p = people_new(820, 2);
+    struct person *a = &p->person[0];
+    people_meet(p, a, &p->person[1]);
+    people_chat(p, a, &p->person[1], 3, 1000);
+    struct saved s = save(p, a);
+    struct sim_node *n = sim_add(&p->sim, false);
+    ck_assert_err(restore_put(p, n, s.part[0], s.len[0]), ERR_NO_ACCOUNT);
+    ck_assert_err(restore_put(p, a->n, s.part[0], s.len[0]), ERR_NOT_NOW); /* it lives */
+    ck_assert_err(people_call(p, a->n, "restore.end", NULL), ERR_NOT_NOW);
+    ck_assert_ok(restore_begin(p, n, s.words));
+    unsigned refused = 0;
+    for (size_t cut = 1; cut < s.len[0]; cut += 7) {
+        refused += restore_put(p, n, s.part[0], s.len[0] - cut) == ERR_MALFORMED;
+    }
+    ck_assert_uint_gt(refused, 50);
+    for (size_t i = 0; i < s.len[0]; i += 3) {
+        s.part[0][i] ^= 0x55;
+        enum err err = restore_put(p, n, s.part[0], s.len[0]);
+        ck_assert(err == ERR_OK || err == ERR_MALFORMED);
+        s.part[0][i] ^= 0x55;
+    }
+    ck_assert_err(people_query(p, n, "backup.read", NULL),
+                  ERR_NOT_NOW); /* not before it is whole */
+    ck_assert_err(people_query(p, a->n, "backup.read", "after", "zz", NULL), ERR_ARGUMENT);
+    saved_free(&s);
+    people_free(p);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, a_restored_account_is_a_new_device_and_contacts_carry_on);
+    tcase_add_test(tc, who_looks_for_a_restored_person_finds_the_new_device);
+    tcase_add_test(tc, what_is_no_backup_is_refused);
+}
+
+int main(void)
+{
+    return unit_main("sim/restore", add_tests);
+}
