@@ -2,14 +2,12 @@
 #include "ctl/client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 #include "ctl/args.h"
 #include "ctl/json.h"
 #include "ctl/render.h"
+#include "ctl/wire.h"
 
 /* An event that came while a reply was awaited. */
 struct event {
@@ -31,11 +30,8 @@ struct client {
     const char *home;
     uint64_t timeout_ms;
     uint64_t account; /* 0: the first one */
-    int fd;           /* -1: not connected */
     uint32_t next_id;
-    uint8_t *in; /* LIMIT_CONTROL_MESSAGE bytes */
-    size_t in_len;
-    size_t taken;    /* of in: the message that the caller still looks at */
+    struct wire wire;
     uint8_t *params; /* LIMIT_CONTROL_MESSAGE bytes: pairs, without the map's head */
     struct writer pairs;
     uint32_t count;
@@ -52,12 +48,10 @@ struct client *client_new(const char *home, uint64_t timeout_ms)
     }
     c->home = home;
     c->timeout_ms = timeout_ms;
-    c->fd = -1;
     c->next_id = 1;
-    c->in = malloc(LIMIT_CONTROL_MESSAGE);
     c->out = malloc(LIMIT_CONTROL_MESSAGE);
     c->params = malloc(LIMIT_CONTROL_MESSAGE);
-    if (c->in == NULL || c->out == NULL || c->params == NULL) {
+    if (!wire_init(&c->wire) || c->out == NULL || c->params == NULL) {
         client_free(c);
         return NULL;
     }
@@ -75,8 +69,8 @@ void client_free(struct client *c)
     if (c == NULL) {
         return;
     }
-    uint8_t *blocks[] = {c->in, c->out, c->params};
-    for (size_t i = 0; i < 3; i++) {
+    uint8_t *blocks[] = {c->out, c->params};
+    for (size_t i = 0; i < 2; i++) {
         if (blocks[i] != NULL) { /* passphrases, recovery words, texts */
             secret_wipe(blocks[i], LIMIT_CONTROL_MESSAGE);
             free(blocks[i]);
@@ -88,9 +82,7 @@ void client_free(struct client *c)
         free(e);
     }
     free(c->current);
-    if (c->fd >= 0) {
-        close(c->fd);
-    }
+    wire_fini(&c->wire);
     free(c);
 }
 
@@ -146,42 +138,9 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void disconnect(struct client *c)
-{
-    if (c->fd >= 0) {
-        close(c->fd);
-    }
-    c->fd = -1;
-    c->in_len = c->taken = 0;
-}
-
-/* The socket of a home may lie deeper than sun_path is long: it is reached through the folder. */
-static int socket_connect(const char *home)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int dir = open(home, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0) {
-        return -1;
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    snprintf(addr.sun_path, sizeof addr.sun_path, "/proc/self/fd/%d/control.sock", dir);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&addr, sizeof addr) != 0) {
-        int saved = errno;
-        close(fd);
-        errno = saved;
-        fd = -1;
-    }
-    close(dir);
-    return fd;
-}
-
 static int client_connect(struct client *c)
 {
-    if (c->fd >= 0) {
-        return EXIT_OK;
-    }
-    c->fd = socket_connect(c->home);
-    if (c->fd >= 0) {
+    if (wire_connect(&c->wire, c->home)) {
         return EXIT_OK;
     }
     if (errno == EACCES || errno == EPERM) {
@@ -223,51 +182,31 @@ static enum wait_result wait_fd(int fd, short events, uint64_t deadline)
 
 static enum wait_result send_all(struct client *c, struct slice bytes, uint64_t deadline)
 {
-    size_t pos = 0;
-    while (pos < bytes.len) {
-        ssize_t n = send(c->fd, bytes.p + pos, bytes.len - pos, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n >= 0) {
-            pos += (size_t)n;
-        } else if (errno == EAGAIN) {
-            enum wait_result w = wait_fd(c->fd, POLLOUT, deadline);
-            if (w != WAIT_OK) {
-                return w;
-            }
-        } else if (errno != EINTR) {
+    size_t sent = 0;
+    for (;;) {
+        if (wire_send(&c->wire, bytes, &sent) != ERR_OK) {
             return WAIT_BROKEN;
         }
+        bytes = slice_of(bytes.p + sent, bytes.len - sent);
+        enum wait_result w = bytes.len == 0 ? WAIT_OK : wait_fd(c->wire.fd, POLLOUT, deadline);
+        if (bytes.len == 0 || w != WAIT_OK) {
+            return w;
+        }
     }
-    return WAIT_OK;
 }
 
 /* The next whole message; valid until the next call. */
 static enum wait_result receive(struct client *c, struct control_message *m, uint64_t deadline)
 {
-    struct control_scan scan = control_scan_new();
-    if (c->taken > 0) {
-        memmove(c->in, c->in + c->taken, c->in_len - c->taken);
-        c->in_len -= c->taken;
-        c->taken = 0;
-    }
     for (;;) {
-        size_t len = 0;
-        enum err err = control_scan(&scan, slice_of(c->in, c->in_len), &len);
-        if (err == ERR_OK) {
-            c->taken = len;
-            return control_read(slice_of(c->in, len), m) == ERR_OK ? WAIT_OK : WAIT_BROKEN;
+        enum err err = wire_next(&c->wire, m);
+        if (err != ERR_NOT_NOW) {
+            return err == ERR_OK ? WAIT_OK : WAIT_BROKEN;
         }
-        if (err != ERR_NOT_NOW || c->in_len == LIMIT_CONTROL_MESSAGE) {
-            return WAIT_BROKEN;
+        enum wait_result w = wait_fd(c->wire.fd, POLLIN, deadline);
+        if (w != WAIT_OK || wire_fill(&c->wire) != ERR_OK) {
+            return w != WAIT_OK ? w : WAIT_BROKEN;
         }
-        enum wait_result w = wait_fd(c->fd, POLLIN, deadline);
-        if (w != WAIT_OK) {
-            return w;
-        }
-        ssize_t n = recv(c->fd, c->in + c->in_len, LIMIT_CONTROL_MESSAGE - c->in_len, 0);
-        if (n == 0 || (n < 0 && errno != EINTR)) {
-            return WAIT_BROKEN;
-        }
-        c->in_len += n > 0 ? (size_t)n : 0;
     }
 }
 
@@ -304,9 +243,9 @@ int client_event(struct client *client, struct slice *event)
         return EXIT_OK;
     }
     do {
-        if (client->fd < 0 || receive(client, &m, UINT64_MAX) != WAIT_OK) {
+        if (client->wire.fd < 0 || receive(client, &m, UINT64_MAX) != WAIT_OK) {
             fprintf(stderr, "petrelctl: the daemon has closed the connection\n");
-            disconnect(client);
+            wire_close(&client->wire);
             return EXIT_NO_DAEMON;
         }
     } while (m.kind != CONTROL_NOTIFY);
@@ -319,7 +258,7 @@ static int daemon_pidfd(const struct client *c)
 {
     struct ucred cred;
     socklen_t len = sizeof cred;
-    if (c->fd < 0 || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
+    if (c->wire.fd < 0 || getsockopt(c->wire.fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0) {
         return -1;
     }
     return (int)syscall(SYS_pidfd_open, cred.pid, 0);
@@ -331,10 +270,10 @@ int client_wait_gone(struct client *client)
     uint64_t deadline = now_ms() + client->timeout_ms;
     enum wait_result w = WAIT_OK;
     int pidfd = daemon_pidfd(client);
-    while (client->fd >= 0 && w == WAIT_OK) {
+    while (client->wire.fd >= 0 && w == WAIT_OK) {
         w = receive(client, &m, deadline);
     }
-    disconnect(client);
+    wire_close(&client->wire);
     if (pidfd >= 0) {
         w = w == WAIT_TIMEOUT ? w : wait_fd(pidfd, POLLIN, deadline);
         close(pidfd);
@@ -451,7 +390,7 @@ int client_call(struct client *client, const char *method, bool json, struct sli
         }
         w = exchange(client, request, id, &m);
         if (w != WAIT_OK) {
-            disconnect(client);
+            wire_close(&client->wire);
         }
     }
     if (w != WAIT_OK) {

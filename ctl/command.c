@@ -24,6 +24,7 @@ static const struct command COMMANDS[] = {
     {"delete", "delete CONTACT ORDER", "delete a message here", cmd_delete},
     {"events", "events [--as NAME [--ack]] [--since CURSOR] [--count N] [--no-follow]",
      "print events as they come", cmd_events},
+    {"rpc", "rpc", "answer JSON-RPC 2.0 requests on standard input, one a line", cmd_rpc},
     {"relay use", "relay use ADDRESS [--code CODE] [--second]",
      "use a relay, or one more beside it", cmd_relay_use},
     {"relay leave", "relay leave RELAY", "give up a second relay, or one that is still read",

@@ -55,6 +55,7 @@ int cmd_send(struct ctl *ctl, int argc, char **argv);
 int cmd_history(struct ctl *ctl, int argc, char **argv);
 int cmd_delete(struct ctl *ctl, int argc, char **argv);
 int cmd_events(struct ctl *ctl, int argc, char **argv);
+int cmd_rpc(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_use(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_leave(struct ctl *ctl, int argc, char **argv);
 int cmd_relay_status(struct ctl *ctl, int argc, char **argv);

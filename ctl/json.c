@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/json.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <jansson.h>
 #include <sodium.h>
 
+#include "base/secret.h"
 #include "ctl/args.h"
 #include "ctl/output.h"
 
@@ -20,6 +21,19 @@ struct level {
     uint32_t left;
     bool map;
 };
+
+static void wipe_and_free(void *p)
+{
+    if (p != NULL) {
+        secret_wipe(p, malloc_usable_size(p));
+        free(p);
+    }
+}
+
+void json_begin(void)
+{
+    json_set_alloc_funcs(malloc, wipe_and_free);
+}
 
 static json_t *bin_value(struct slice s)
 {
@@ -96,8 +110,7 @@ static json_t *put_next(struct reader *r, struct level *top, uint32_t *count, bo
     return rc == 0 ? v : NULL;
 }
 
-/* The JSON value of one encoded value, or NULL. Owned by the caller. */
-static json_t *to_json(struct slice encoded)
+json_t *json_of(struct slice encoded)
 {
     struct reader r = reader_of(encoded);
     struct level stack[CONTROL_DEPTH + 1];
@@ -128,8 +141,7 @@ static json_t *to_json(struct slice encoded)
     return root;
 }
 
-/* Takes value. */
-static int print_line(json_t *value)
+int json_print_value(json_t *value)
 {
     int rc = EXIT_LOCAL;
     char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -139,14 +151,14 @@ static int print_line(json_t *value)
     } else {
         fprintf(stderr, "petrelctl: the result cannot be printed\n");
     }
-    free(text);
+    wipe_and_free(text);
     json_decref(value);
     return rc;
 }
 
 int json_print(struct slice map)
 {
-    return print_line(to_json(map));
+    return json_print_value(json_of(map));
 }
 
 int json_print_each(struct slice map, const char *name)
@@ -168,9 +180,9 @@ int json_print_each(struct slice map, const char *name)
 void json_print_error(struct slice map)
 {
     json_t *object = json_object();
-    json_t *error = to_json(map);
+    json_t *error = json_of(map);
     if (error != NULL && json_object_set_new(object, "error", error) == 0) {
-        (void)print_line(object);
+        (void)json_print_value(object);
     } else {
         json_decref(object);
     }

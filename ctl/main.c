@@ -12,6 +12,7 @@
 #include "ctl/args.h"
 #include "ctl/client.h"
 #include "ctl/command.h"
+#include "ctl/json.h"
 #include "ctl/output.h"
 
 static int run(const struct args *args)
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
     if (sodium_init() < 0) {
         return EXIT_LOCAL;
     }
+    json_begin();
     int rc = args_parse(&args, argc, argv, &ask);
     if (rc != EXIT_OK) {
         return rc;

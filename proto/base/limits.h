@@ -152,7 +152,10 @@ enum {
     LIMIT_EVENT_ROWS = 100000,      /* events above this many are trimmed */
     LIMIT_CONSUMERS = 64,           /* named event consumers */
     LIMIT_CONSUMER_NAME = 64,
-    LIMIT_QUERY_ROWS = 1000, /* rows of one read transaction */
+    LIMIT_QUERY_ROWS = 1000,  /* rows of one read transaction */
+    LIMIT_RPC_LINE = 1048576, /* bytes of a line that petrelctl rpc reads */
+    LIMIT_RPC_BATCH = 256,    /* elements of a batch in it */
+    LIMIT_RPC_CALLS = 32,     /* calls without an answer: no further line is read */
 
     /* turns (docs/architecture.md) */
     LIMIT_TURN_INPUTS = 512,

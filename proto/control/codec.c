@@ -106,6 +106,13 @@ static const struct control_param *param_find(const struct control_method *metho
     return NULL;
 }
 
+const struct control_param *control_param_find(const struct control_method *method,
+                                               struct slice name)
+{
+    unsigned bit = 0;
+    return param_find(method, name, &bit);
+}
+
 /* Reads the value of p; ERR_BAD_TYPE when it has another type. */
 static enum err param_read(struct reader *r, const struct control_param *p)
 {

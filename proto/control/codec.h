@@ -63,6 +63,9 @@ const struct control_method *control_method_at(size_t i);
 const struct control_param *control_param_at(size_t i);
 /* NULL when there is no such method. */
 const struct control_method *control_method_find(struct slice name);
+/* A parameter that a method takes, client_id and account included; NULL when there is none. */
+const struct control_param *control_param_find(const struct control_method *method,
+                                               struct slice name);
 
 /* Checks one params map: every parameter is known, comes once, has its type; none that is required
  * is missing; client_id is there when the method mutates. On error *which names the parameter

@@ -58,6 +58,7 @@ offers relay limits -- --envelopes --mib --days
 offers history bob -- --limit --before
 offers send bob --
 offers stop --
+offers rpc --
 
 # Every option that a command's source takes is offered somewhere.
 mapfile -t taken < <(grep -ohE '\{"--[a-z-]+", (&|NULL)' "$source"/ctl/cmd/*.c "$source"/ctl/command.c |
