@@ -253,6 +253,12 @@ int client_event(struct client *client, struct slice *event)
     return EXIT_OK;
 }
 
+int client_event_fd(const struct client *client)
+{
+    bool there = client->first != NULL || client->wire.in_len > client->wire.taken;
+    return there ? -1 : client->wire.fd;
+}
+
 /* A descriptor that becomes readable when the daemon's process ends; -1: there is none. */
 static int daemon_pidfd(const struct client *c)
 {

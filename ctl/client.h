@@ -36,6 +36,9 @@ int client_call(struct client *client, const char *method, bool json, struct sli
 
 /* The next event, one map; valid until the next call. EXIT_NO_DAEMON when the daemon is gone. */
 int client_event(struct client *client, struct slice *event);
+/* A descriptor that is readable when client_event need not wait long; -1: there is an event
+ * already, or no connection. */
+int client_event_fd(const struct client *client);
 /* After daemon.stop: waits until the daemon's process has ended. */
 int client_wait_gone(struct client *client);
 

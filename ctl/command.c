@@ -22,8 +22,10 @@ static const struct command COMMANDS[] = {
     {"send", "send CONTACT TEXT|-", "send a message; - reads it from standard input", cmd_send},
     {"history", "history CONTACT [--limit N] [--before ORDER]", "show messages", cmd_history},
     {"delete", "delete CONTACT ORDER", "delete a message here", cmd_delete},
-    {"events", "events [--as NAME [--ack]] [--since CURSOR] [--count N] [--no-follow]",
-     "print events as they come", cmd_events},
+    {"events",
+     "events [--as NAME [--ack]] [--since CURSOR] [--count N] [--no-follow] "
+     "[--exec [--tries N] CMD [ARG ...]]",
+     "print events as they come; --exec: run a program for each", cmd_events},
     {"rpc", "rpc", "answer JSON-RPC 2.0 requests on standard input, one a line", cmd_rpc},
     {"relay use", "relay use ADDRESS [--code CODE] [--second]",
      "use a relay, or one more beside it", cmd_relay_use},

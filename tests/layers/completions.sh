@@ -43,7 +43,7 @@ offers --timeout 5 --home /tmp --account 2 -- --home --account --help --version 
 # What is written down here is what a person would look for, not derived from the same text.
 offers init -- --another --passphrase --passphrase-fd --words-fd
 offers unlock -- --passphrase-fd
-offers events -- --as --ack --since --count --no-follow
+offers events -- --as --ack --since --count --no-follow --exec --tries
 offers add -- --name --text
 offers accept -- --name
 offers help -- --list
