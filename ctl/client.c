@@ -138,6 +138,11 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+bool client_reaches(struct client *client)
+{
+    return wire_connect(&client->wire, client->home);
+}
+
 static int client_connect(struct client *c)
 {
     if (wire_connect(&c->wire, c->home)) {

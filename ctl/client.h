@@ -34,6 +34,8 @@ void client_flag(struct client *client, const char *name, bool value); /* false:
  * result is valid until the next call. */
 int client_call(struct client *client, const char *method, bool json, struct slice *result);
 
+/* Connects without a word when nobody answers: errno says why. */
+bool client_reaches(struct client *client);
 /* The next event, one map; valid until the next call. EXIT_NO_DAEMON when the daemon is gone. */
 int client_event(struct client *client, struct slice *event);
 /* A descriptor that is readable when client_event need not wait long; -1: there is an event

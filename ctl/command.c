@@ -53,6 +53,7 @@ static const struct command COMMANDS[] = {
      "restore FILE [--another] [--passphrase|--passphrase-fd N] "
      "[--backup-passphrase-fd N]",
      "make the account of a backup on this node, as a new device", cmd_restore},
+    {"doctor", "doctor", "check home, daemon, relays and clock, and say what to do", cmd_doctor},
     {"stop", "stop", "stop the daemon", cmd_stop},
     {"help", "help [--list]", "print this list; --list: only the names", cmd_help},
 };

@@ -43,6 +43,7 @@ int cmd_rekey(struct ctl *ctl, int argc, char **argv);
 int cmd_backup(struct ctl *ctl, int argc, char **argv);
 int cmd_restore(struct ctl *ctl, int argc, char **argv);
 int cmd_status(struct ctl *ctl, int argc, char **argv);
+int cmd_doctor(struct ctl *ctl, int argc, char **argv);
 int cmd_stop(struct ctl *ctl, int argc, char **argv);
 int cmd_invite(struct ctl *ctl, int argc, char **argv);
 int cmd_add(struct ctl *ctl, int argc, char **argv);

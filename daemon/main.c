@@ -17,6 +17,8 @@
 
 #include "base/secret.h"
 #include "crypto/prim.h"
+#include "daemon/accounts.h"
+#include "daemon/check.h"
 #include "daemon/config.h"
 #include "daemon/engine.h"
 #include "daemon/home.h"
@@ -228,23 +230,12 @@ static enum err failed(struct daemon *d, const char *message, enum err err)
     return err;
 }
 
-/* Size of the database's map: address space, not memory. Valgrind and the sanitizers have less. */
-static size_t map_bytes(void)
-{
-    const char *preload = getenv("LD_PRELOAD");
-    bool small = preload != NULL && strstr(preload, "vgpreload") != NULL;
-#ifdef PETREL_SANITIZED
-    small = true;
-#endif
-    return (size_t)1 << (small ? 34 : 40);
-}
-
 static enum err open_store(struct daemon *d)
 {
     char path[HOME_PATH + 8];
     char writer[64] = "";
     snprintf(path, sizeof path, "%s/db", d->home_path);
-    enum err err = store_lmdb_open(&d->db, path, map_bytes(), writer);
+    enum err err = store_lmdb_open(&d->db, path, store_lmdb_map_bytes(), writer);
     if (err == ERR_SCHEMA_NEWER) {
         logger_log(&d->log, LOGGER_ERROR, "the database is newer", "written_by=\"%.64s\"", writer);
     }
@@ -268,31 +259,6 @@ static enum err open_node_keys(struct daemon *d)
     }
     secret_free(key);
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the node's key", err);
-}
-
-/* Whether its files are to be opened: they may be half destroyed while it is being removed, and
- * nobody's when a creation did not come to its turn. *generation: of the root that the store
- * wants. */
-static enum err account_stays(struct daemon *d, uint32_t account, bool *stays, uint32_t *generation)
-{
-    struct store_lmdb_reader *reader = NULL;
-    struct store store;
-    struct arena arena;
-    struct env env = hostenv_at(hostenv_wall_ms());
-    enum err err = store_lmdb_read_begin(d->db, &reader, &store);
-    if (err != ERR_OK) {
-        return err;
-    }
-    arena_init(&arena, LIMIT_TURN_ARENA);
-    struct turn turn = {.env = &env, .store = &store, .arena = &arena};
-    err = node_account_stays(&turn, account, stays);
-    if (err == ERR_OK && *stays) {
-        err = node_account_root(&turn, account, generation);
-        err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
-    }
-    arena_fini(&arena);
-    store_lmdb_read_end(reader);
-    return err;
 }
 
 static enum err root_read(struct daemon *d, uint32_t account, struct slice passphrase,
@@ -319,7 +285,7 @@ static enum err open_account(struct daemon *d, uint32_t account, uint8_t *passph
     size_t len = 0;
     bool stays = false;
     uint32_t generation = 0;
-    enum err err = account_stays(d, account, &stays, &generation);
+    enum err err = accounts_wanted(d->db, account, &stays, &generation);
     enum keyring_account kind = stays ? keyring_account_kind(d->home_path, account) : KEYRING_NONE;
     if (err == ERR_OK && kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
         err = read_passphrase(d->options.passphrase_fd, passphrase, &len);
@@ -538,6 +504,12 @@ static int daemon_main(struct daemon *d)
     }
     if (d->options.action == OPTIONS_CHECK_CONFIG) {
         return EXIT_SUCCESS;
+    }
+    if (d->options.action == OPTIONS_CHECK) {
+        process_harden(); /* keys are opened */
+        bool well = check_home(d->home_path, stdout);
+        int rc = printed();
+        return well ? rc : EXIT_FAILURE;
     }
     apply_log_level(d);
     return daemon_run(d);

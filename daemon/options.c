@@ -13,6 +13,7 @@ enum option_id {
     OPTION_RELAY,
     OPTION_RELAY_OPEN,
     OPTION_CONFIG,
+    OPTION_CHECK_CONFIG,
     OPTION_CHECK,
     OPTION_PRINT,
     OPTION_PASSPHRASE_FD,
@@ -27,7 +28,8 @@ static const struct option TABLE[] = {
     {"relay", no_argument, NULL, OPTION_RELAY},
     {"relay-open", no_argument, NULL, OPTION_RELAY_OPEN},
     {"config", required_argument, NULL, OPTION_CONFIG},
-    {"check-config", no_argument, NULL, OPTION_CHECK},
+    {"check-config", no_argument, NULL, OPTION_CHECK_CONFIG},
+    {"check", no_argument, NULL, OPTION_CHECK},
     {"print-config", no_argument, NULL, OPTION_PRINT},
     {"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
@@ -40,7 +42,7 @@ const char *options_help(void)
 {
     return "usage: petreld [--home DIR] [--listen HOST:PORT] [--relay] [--relay-open]\n"
            "               [--config FILE] [--passphrase-fd N] [--log-level LEVEL]\n"
-           "       petreld [--home DIR] [--config FILE] --check-config | --print-config\n"
+           "       petreld [--home DIR] [--config FILE] --check | --check-config | --print-config\n"
            "       petreld --version | --help\n"
            "\n"
            "  --home DIR           where everything is kept (else $PETREL_HOME, else\n"
@@ -49,6 +51,7 @@ const char *options_help(void)
            "  --relay              keep messages for others; needs --listen\n"
            "  --relay-open         the same, and anybody may become a member\n"
            "  --config FILE        instead of petreld.conf in the home\n"
+           "  --check              check a home that no petreld uses, say what to do, and exit\n"
            "  --check-config       check the configuration and exit\n"
            "  --print-config       print the configuration in effect and exit\n"
            "  --passphrase-fd N    read the account's passphrase from file descriptor N\n"
@@ -89,8 +92,11 @@ static enum err parse_one(struct options *o, int id)
     case OPTION_CONFIG:
         o->config = optarg;
         break;
-    case OPTION_CHECK:
+    case OPTION_CHECK_CONFIG:
         o->action = OPTIONS_CHECK_CONFIG;
+        break;
+    case OPTION_CHECK:
+        o->action = OPTIONS_CHECK;
         break;
     case OPTION_PRINT:
         o->action = OPTIONS_PRINT_CONFIG;

@@ -21,6 +21,8 @@
 
 struct store_lmdb;
 
+/* Size of the map for store_lmdb_open: address space, not memory. */
+size_t store_lmdb_map_bytes(void);
 /* Opens or creates dir (0700) with its database and ballast. Checks the schema
  * and leaves an older one to migrate: ERR_SCHEMA_NEWER (writer, 64 bytes, then names the version
  * that wrote it). ERR_IO, ERR_DISK_FULL, ERR_CORRUPT, ERR_NO_MEMORY.

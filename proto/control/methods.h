@@ -118,6 +118,8 @@
     RESULT("daemon.status", "queues", UINT, "queues on this relay")                                \
     RESULT("daemon.status", "links", UINT, "open links to other nodes")                            \
     RESULT("daemon.status", "outbox", UINT, "messages that are not acknowledged end to end yet")   \
+    RESULT("daemon.status", "outbox_oldest", UINT,                                                 \
+           "when the oldest of them was written, Unix ms; missing without one")                    \
     RESULT("daemon.status", "requests", UINT, "contact requests that wait")                        \
     RESULT("account.create", "account", UINT, "its number")                                        \
     RESULT("account.create", "id", STR, "the new ID")                                              \
@@ -191,6 +193,9 @@
     RESULT("relay.status", "envelopes", UINT, "envelopes that may wait; missing before it said")   \
     RESULT("relay.status", "bytes", UINT, "bytes that may wait; likewise")                         \
     RESULT("relay.status", "days", UINT, "days that one is kept at most; likewise")                \
+    RESULT("relay.status", "attached", UINT,                                                       \
+           "when its queue was last attached, Unix ms, our clock; missing before")                 \
+    RESULT("relay.status", "clock", UINT, "the relay's clock then, Unix ms")                       \
     RESULT("relay.status", "others", MAPS,                                                         \
            "a second relay, and those that were left and are still read")                          \
     RESULT("relay.status[]", "address", STR, "its address")                                        \
@@ -202,6 +207,8 @@
     RESULT("relay.status[]", "envelopes", UINT, "as for the main one, likewise bytes and days")    \
     RESULT("relay.status[]", "bytes", UINT, "as for the main one")                                 \
     RESULT("relay.status[]", "days", UINT, "as for the main one")                                  \
+    RESULT("relay.status[]", "attached", UINT, "as for the main one, likewise clock")              \
+    RESULT("relay.status[]", "clock", UINT, "as for the main one")                                 \
     RESULT("relay.audit", "items", MAPS, "what relays signed for and did not deliver")             \
     RESULT("relay.audit", "next", STR, "there may be more: ask again with after = next")           \
     RESULT("relay.audit[]", "relay", STR, "node ID of the relay that signed")                      \

@@ -200,10 +200,12 @@ enum err call_account_remove(struct call *c)
 }
 
 /* What the open accounts have under way, all together. */
-static enum err count_waiting(struct call *c, uint64_t *outbox, uint64_t *requests)
+static enum err count_waiting(struct call *c, uint64_t *outbox, uint64_t *oldest,
+                              uint64_t *requests)
 {
     enum err err = ERR_OK;
     *outbox = 0;
+    *oldest = 0;
     *requests = 0;
     for (struct account *me = c->node->accounts; me != NULL && err == ERR_OK; me = me->next) {
         uint64_t n = 0;
@@ -212,6 +214,9 @@ static enum err count_waiting(struct call *c, uint64_t *outbox, uint64_t *reques
         }
         err = outbox_count(me, c->step, &n);
         *outbox += n;
+        if (err == ERR_OK) {
+            err = outbox_oldest(me, c->step, oldest);
+        }
         if (err == ERR_OK) {
             err = contact_requests(me, c->step, &n);
             *requests += n;
@@ -225,17 +230,18 @@ enum err call_daemon_status(struct call *c)
     struct node *node = c->node;
     struct relay_host_stats stats = {.members = 0};
     uint64_t outbox = 0;
+    uint64_t oldest = 0;
     uint64_t requests = 0;
     enum err err = ERR_OK;
     if (node->relay != NULL) {
         err = relay_host_stats(node->relay, c->step->turn, &stats);
     }
     if (err == ERR_OK) {
-        err = count_waiting(c, &outbox, &requests);
+        err = count_waiting(c, &outbox, &oldest, &requests);
     }
     bool listens = node->config.listen_host != NULL;
     bool open = c->me != NULL && c->me->keys != NULL;
-    pack_map(&c->out, 9 + (listens ? 1U : 0U) + (open ? 1U : 0U));
+    pack_map(&c->out, 9 + (listens ? 1U : 0U) + (open ? 1U : 0U) + (oldest != 0 ? 1U : 0U));
     result_text(&c->out, "version", PETREL_VERSION);
     char text[ADDRESS_TEXT];
     if (listens) {
@@ -256,6 +262,9 @@ enum err call_daemon_status(struct call *c)
     result_uint(&c->out, "queues", stats.queues);
     result_uint(&c->out, "links", node->links.count);
     result_uint(&c->out, "outbox", outbox);
+    if (oldest != 0) {
+        result_uint(&c->out, "outbox_oldest", oldest);
+    }
     result_uint(&c->out, "requests", requests);
     return err;
 }

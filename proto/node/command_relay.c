@@ -60,6 +60,15 @@ static bool write_quota(struct writer *w, const struct relay_row *row)
     return row->queue_days != 0;
 }
 
+/* What time it was when it was attached, here and there. */
+static void write_clock(struct writer *w, const struct home *home)
+{
+    if (home->relay_ms != 0) {
+        result_uint(w, "attached", home->attached_ms);
+        result_uint(w, "clock", home->relay_ms);
+    }
+}
+
 static enum err write_home(struct call *c, const struct home *home)
 {
     struct relay_row row;
@@ -69,7 +78,8 @@ static enum err write_home(struct call *c, const struct home *home)
         return err;
     }
     bool left = home->role >= HOME_LEFT;
-    pack_map(&c->out, 5 + (left ? 1U : 0U) + (row.queue_days != 0 ? 3U : 0U));
+    pack_map(&c->out, 5 + (left ? 1U : 0U) + (row.queue_days != 0 ? 3U : 0U) +
+                          (home->relay_ms != 0 ? 2U : 0U));
     address_print(&home->address, text);
     result_text(&c->out, "address", text);
     node_id_encode(home->address.node_id.b, text);
@@ -81,6 +91,7 @@ static enum err write_home(struct call *c, const struct home *home)
         result_uint(&c->out, "since", home->left_ms);
     }
     (void)write_quota(&c->out, &row);
+    write_clock(&c->out, home);
     secret_wipe(&row, sizeof row);
     return ERR_OK;
 }
@@ -107,7 +118,8 @@ enum err call_relay_status(struct call *c)
     bool used = home->address.port != 0;
     struct relay_row row = {.queue_days = 0};
     enum err err = used ? relay_row_get(c->step, c->me->keys, 0, &row) : ERR_OK;
-    pack_map(&c->out, 4U + (used ? 1U : 0U) + (row.queue_days != 0 ? 3U : 0U));
+    pack_map(&c->out, 4U + (used ? 1U : 0U) + (row.queue_days != 0 ? 3U : 0U) +
+                          (home->relay_ms != 0 ? 2U : 0U));
     if (used) {
         char text[ADDRESS_TEXT];
         address_print(&home->address, text);
@@ -117,6 +129,7 @@ enum err call_relay_status(struct call *c)
     result_text(&c->out, "trouble", home->trouble == ERR_OK ? "" : err_name(home->trouble));
     result_uint(&c->out, "parts", home->parts == HOME_PARTS_UNKNOWN ? 0 : home->parts);
     (void)write_quota(&c->out, &row);
+    write_clock(&c->out, home);
     secret_wipe(&row, sizeof row);
     return err == ERR_OK ? write_others(c) : err;
 }

@@ -345,6 +345,9 @@ enum err outbox_next_order(struct account *me, struct step *step, uint32_t conta
                            uint64_t *order) PETREL_MUST_USE;
 /* Entries of all contacts. */
 enum err outbox_count(struct account *me, struct step *step, uint64_t *count) PETREL_MUST_USE;
+/* When the oldest of them that is no acknowledgement was made, Unix ms, when that is before
+ * *created_ms or that is 0. */
+enum err outbox_oldest(struct account *me, struct step *step, uint64_t *created_ms) PETREL_MUST_USE;
 
 /* outbox_batch.c */
 /* What goes into one envelope. */

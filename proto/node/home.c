@@ -460,6 +460,7 @@ static enum err attached(struct home_answer *a, struct slice body)
     a->home->acked = 0;
     a->home->owing = reply.waiting;
     a->home->attached_ms = step_now(a->step);
+    a->home->relay_ms = reply.time_ms;
     pump_relay_ready(a->me);
     return ERR_OK;
 }

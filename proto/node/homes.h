@@ -37,6 +37,7 @@ struct home {
     uint64_t acked;         /* newest that the relay was told */
     uint64_t owing;         /* envelopes that waited when we attached and were not pushed yet */
     uint64_t attached_ms;   /* when that was */
+    uint64_t relay_ms;      /* and by the relay's clock, Unix ms; 0: it did not say */
     uint64_t due;           /* when to go on; UINT64_MAX: an event will say */
     uint64_t left_ms;       /* HOME_LEFT, HOME_LEAVING: since when */
     uint32_t attempts;      /* failures in a row */

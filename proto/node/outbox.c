@@ -139,6 +139,25 @@ enum err outbox_count(struct account *me, struct step *step, uint64_t *count)
     return outbox_rows(step, me->keys, count);
 }
 
+enum err outbox_oldest(struct account *me, struct step *step, uint64_t *created_ms)
+{
+    uint32_t contact = 0;
+    enum err err = outbox_contact_next(step, me->keys, 0, &contact);
+    while (err == ERR_OK) {
+        struct outbox_row row;
+        uint64_t order = 0;
+        err = outbox_row_next(step, me->keys, contact, &order, &row);
+        bool message = err == ERR_OK && order < OUTBOX_ACKS;
+        if (message && (*created_ms == 0 || row.created < *created_ms)) {
+            *created_ms = row.created;
+        }
+        if (err == ERR_OK || err == ERR_NOT_FOUND) {
+            err = outbox_contact_next(step, me->keys, contact, &contact);
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* --- what became of a message --- */
 
 /* Notes the state in the history and tells clients; nothing for content that has no history. */

@@ -135,9 +135,14 @@ enum err queue_attach_read(struct slice bytes, struct arena *arena,
 
 void queue_attach_reply_write(struct writer *w, const struct queue_attach_reply *reply)
 {
-    if (relay_reply_write_head(w, &reply->head, 1)) {
+    bool timed = reply->time_ms != 0;
+    if (relay_reply_write_head(w, &reply->head, timed ? 2 : 1)) {
         pack_uint(w, 2);
         pack_uint(w, reply->waiting);
+        if (timed) {
+            pack_uint(w, 3);
+            pack_uint(w, reply->time_ms);
+        }
     }
 }
 
@@ -149,6 +154,8 @@ enum err queue_attach_reply_read(struct slice bytes, struct queue_attach_reply *
     while (relay_reply_next(&f, &got.head)) {
         if (f.map.key == 2) {
             got.waiting = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
+        } else if (f.map.key == 3) {
+            got.time_ms = pack_read_uint(&f.r, UINT64_MAX);
         }
     }
     enum err err = relay_reply_end(&f, &got.head, 0x05);

@@ -62,6 +62,7 @@ struct queue_attach {
 struct queue_attach_reply {
     struct relay_reply head;
     uint32_t waiting; /* envelopes that are stored now */
+    uint64_t time_ms; /* the relay's clock, Unix ms; 0: not said */
 };
 enum err queue_attach_write(struct writer *w, struct arena *arena,
                             const uint8_t hash[static RELAY_HASH],

@@ -59,6 +59,7 @@ offers history bob -- --limit --before
 offers send bob --
 offers stop --
 offers rpc --
+offers doctor --
 
 # Every option that a command's source takes is offered somewhere.
 mapfile -t taken < <(grep -ohE '\{"--[a-z-]+", (&|NULL)' "$source"/ctl/cmd/*.c "$source"/ctl/command.c |

@@ -142,7 +142,8 @@ REQUESTS = {
     "member_join_reply": lambda c: pack({**head(c), 2: c["queues"], 3: c["records"]}),
     "queue_register_reply": lambda c: pack({
         **head(c), 2: c["envelopes"], 3: c["bytes"], 4: c["days"]}),
-    "queue_attach_reply": lambda c: pack({**head(c), 2: c["waiting"]}),
+    "queue_attach_reply": lambda c: pack({
+        **head(c), 2: c["waiting"], **optional(3, c, "time")}),
     "queue_deposit_reply": lambda c: pack({
         **head(c), **optional(2, c, "stamp_bits"), **optional(3, c, "outcome"),
         **optional(4, c, "receipt")}),
@@ -216,6 +217,7 @@ def cases():
     yield "member_join_reply", dict(queues=8, records=8)
     yield "queue_register_reply", dict(envelopes=65536, bytes=134217728, days=30)
     yield "queue_attach_reply", dict(waiting=70000)
+    yield "queue_attach_reply", dict(waiting=0, time=1790000000000)
     for outcome in range(3):
         yield "queue_deposit_reply", dict(outcome=outcome)
     yield "queue_deposit_reply", dict(outcome=0, receipt=b"a receipt")

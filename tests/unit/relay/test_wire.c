@@ -358,7 +358,9 @@ static enum err case_queue_register_reply(const json_t *c, struct slice bytes, s
 
 static enum err case_queue_attach_reply(const json_t *c, struct slice bytes, struct writer *w)
 {
-    struct queue_attach_reply v = {.head = head_in(c), .waiting = (uint32_t)data_u64(c, "waiting")};
+    struct queue_attach_reply v = {.head = head_in(c),
+                                   .waiting = (uint32_t)data_u64(c, "waiting"),
+                                   .time_ms = number_or_0(c, "time")};
     if (bytes.p != NULL) {
         READ_OR_RETURN(queue_attach_reply_read(bytes, &v));
     }
