@@ -8,13 +8,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sodium.h>
 
 #include "base/secret.h"
 #include "ctl/args.h"
+#include "ctl/clock.h"
 #include "ctl/json.h"
 #include "ctl/render.h"
 #include "ctl/wire.h"
@@ -131,13 +131,6 @@ void client_flag(struct client *client, const char *name, bool value)
 
 /* --- connection --- */
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 bool client_reaches(struct client *client)
 {
     return wire_connect(&client->wire, client->home);
@@ -169,7 +162,7 @@ enum wait_result {
 static enum wait_result wait_fd(int fd, short events, uint64_t deadline)
 {
     for (;;) {
-        uint64_t now = now_ms();
+        uint64_t now = clock_mono_ms();
         if (deadline != UINT64_MAX && now >= deadline) {
             return WAIT_TIMEOUT;
         }
@@ -278,7 +271,7 @@ static int daemon_pidfd(const struct client *c)
 int client_wait_gone(struct client *client)
 {
     struct control_message m;
-    uint64_t deadline = now_ms() + client->timeout_ms;
+    uint64_t deadline = clock_mono_ms() + client->timeout_ms;
     enum wait_result w = WAIT_OK;
     int pidfd = daemon_pidfd(client);
     while (client->wire.fd >= 0 && w == WAIT_OK) {
@@ -337,7 +330,7 @@ static int show_error(struct slice error, bool json)
 static enum wait_result exchange(struct client *c, struct slice request, uint32_t id,
                                  struct control_message *m)
 {
-    uint64_t deadline = now_ms() + c->timeout_ms;
+    uint64_t deadline = clock_mono_ms() + c->timeout_ms;
     enum wait_result w = send_all(c, request, deadline);
     /* Even when sending broke off, an error under id 0 may say why. */
     while (w != WAIT_TIMEOUT) {

@@ -9,10 +9,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "ctl/clock.h"
 #include "ctl/command.h"
 #include "ctl/json.h"
 #include "ctl/rpc_calls.h"
@@ -25,13 +25,6 @@ struct rpc {
     uint8_t *params; /* LIMIT_CONTROL_MESSAGE bytes, for one request */
 };
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* One request object, or what stands in its place. */
 static int take_element(struct rpc *rpc, json_t *element, struct rpc_batch *batch)
 {
@@ -41,9 +34,9 @@ static int take_element(struct rpc *rpc, json_t *element, struct rpc_batch *batc
     if (batch != NULL) {
         rpc_batch_add(batch);
     }
-    int rc = error != NULL
-                 ? rpc_answer(batch, request.id, NULL, error)
-                 : rpc_calls_add(&rpc->calls, &request, writer_done(&params), batch, now_ms());
+    int rc = error != NULL ? rpc_answer(batch, request.id, NULL, error)
+                           : rpc_calls_add(&rpc->calls, &request, writer_done(&params), batch,
+                                           clock_mono_ms());
     rpc_request_fini(&request);
     return rc;
 }
@@ -132,7 +125,7 @@ static int take_lines(struct rpc *rpc, bool *more, bool *ended)
 /* Waits until something happens; what did is in what, standard input first. */
 static int wait_for(struct rpc *rpc, bool input, uint64_t deadline, struct pollfd what[static 2])
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_mono_ms();
     uint64_t left = deadline > now ? deadline - now : 0;
     int events = POLLIN | (rpc_calls_unsent(&rpc->calls) ? POLLOUT : 0);
     what[0] = (struct pollfd){.fd = input ? STDIN_FILENO : -1, .events = POLLIN};
@@ -161,8 +154,8 @@ static int run(struct rpc *rpc)
         rc = wait_for(rpc, more, rpc_calls_deadline(&rpc->calls), what);
         if (rc == EXIT_OK) {
             /* No time is over while there is something to read: the answer may be in it. */
-            rc = what[1].revents != 0 ? rpc_calls_step(&rpc->calls, now_ms())
-                                      : rpc_calls_expire(&rpc->calls, now_ms());
+            rc = what[1].revents != 0 ? rpc_calls_step(&rpc->calls, clock_mono_ms())
+                                      : rpc_calls_expire(&rpc->calls, clock_mono_ms());
         }
         if (rc == EXIT_OK && what[0].revents != 0 && !rpc_lines_fill(&rpc->lines, STDIN_FILENO)) {
             fprintf(stderr, "petrelctl: standard input: %s\n", strerror(errno));
