@@ -15,8 +15,8 @@ readonly exit_skip=77 # cannot run here, and nothing was tried
 # Compilers, build tools, the libraries that petreld and petrelctl link, and what CMake looks for to
 # configure the tests.
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config
-    libsodium-dev libmsgpack-dev libuv1-dev liblmdb-dev libxxhash-dev libinih-dev libjansson-dev
-    check libsubunit-dev python3)
+    libsodium-dev libmsgpack-dev libuv1-dev liblmdb-dev libxxhash-dev libinih-dev libseccomp-dev
+    libjansson-dev check libsubunit-dev python3)
 # What the tests of `quick` run.
 packages_quick=(binutils clang-format shellcheck mandoc)
 # For the second implementations in tests/peers. A Node.js that was installed in another way, often

@@ -46,6 +46,9 @@ enum config_type {
         "A relay, a host, or all hosts with this ending. May come again, a line each.")            \
     KEY(FORWARD_PRIVATE, "relay.forward_private", BOOL, "no", "yes|no", true,                      \
         "Whether requests are passed on to private, loopback and link-local addresses, too.")      \
+    KEY(SANDBOX, "sandbox", CHOICE, "on", "on|strict|off", false,                                  \
+        "What petreld gives up after its start: on, or strict for tests, or off to look for "      \
+        "trouble.")                                                                                \
     KEY(LOG_LEVEL, "log.level", CHOICE, "info", "error|warn|info|debug", true,                     \
         "What is logged. Addresses and keys appear at debug only.")
 

@@ -29,6 +29,7 @@
 #include "daemon/logger.h"
 #include "daemon/migrate.h"
 #include "daemon/options.h"
+#include "daemon/sandbox/sandbox.h"
 #include "daemon/store/store_lmdb.h"
 
 enum {
@@ -44,6 +45,8 @@ struct daemon {
     char config_path[HOME_PATH];
     bool config_given; /* --config: the file must exist */
     struct home *home;
+    char socket[HOME_SOCKET]; /* where clients come */
+    struct sandbox sandbox;
     struct seal_keys *node_keys;
     struct store_lmdb *db;
     struct node_root *roots; /* secret_new; only until the engine has them */
@@ -121,6 +124,9 @@ static enum err config_from_flags(const struct options *o, struct config *config
     }
     if (err == ERR_OK && o->log_level != NULL) {
         err = config_set(config, "log.level", o->log_level, reason);
+    }
+    if (err == ERR_OK && o->sandbox != NULL) {
+        err = config_set(config, "sandbox", o->sandbox, reason);
     }
     return err;
 }
@@ -384,13 +390,32 @@ static enum err start_engine(struct daemon *d)
 
 static enum err start_loop(struct daemon *d)
 {
-    char path[HOME_SOCKET];
-    enum err err = home_socket_path(d->home, path);
-    if (err == ERR_OK) {
-        err = loop_start(d->loop, d->engine, d->db, d->home_path, path,
-                         config_bool(&d->config, CONFIG_KEY_RELAY));
-    }
+    enum err err = loop_start(d->loop, d->engine, d->db, d->home_path, d->socket,
+                              config_bool(&d->config, CONFIG_KEY_RELAY));
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the control socket", err);
+}
+
+/* Before the first thread: this holds for those to come. The socket's folder must be there. */
+static enum err confine(struct daemon *d)
+{
+    char sockets[HOME_SOCKET];
+    char database[HOME_PATH + 8];
+    enum err err = home_socket_path(d->home, d->socket);
+    if (err != ERR_OK) {
+        return failed(d, "cannot open the control socket", err);
+    }
+    snprintf(database, sizeof database, "%s/db", d->home_path);
+    snprintf(sockets, sizeof sockets, "%s", d->socket);
+    *strrchr(sockets, '/') = '\0';
+    const struct sandbox_paths paths = {.home = d->home_path,
+                                        .database = database,
+                                        .sockets = sockets,
+                                        .config = d->config_path,
+                                        .credentials = getenv("CREDENTIALS_DIRECTORY"),
+                                        .notify = getenv("NOTIFY_SOCKET")};
+    d->sandbox.mode = (enum sandbox_mode)config_choice(&d->config, CONFIG_KEY_SANDBOX);
+    d->sandbox.log = &d->log;
+    return sandbox_confine(&d->sandbox, &paths);
 }
 
 static enum err daemon_start(struct daemon *d)
@@ -410,9 +435,16 @@ static enum err daemon_start(struct daemon *d)
         err = open_loop(d);
     }
     if (err == ERR_OK) {
+        err = confine(d);
+    }
+    if (err == ERR_OK) {
         err = start_engine(d);
     }
-    return err == ERR_OK ? start_loop(d) : err;
+    if (err == ERR_OK) {
+        err = start_loop(d);
+    }
+    /* All threads run, and the loop does not: nobody was heard yet. */
+    return err == ERR_OK ? sandbox_filter(&d->sandbox) : err;
 }
 
 static void daemon_close(struct daemon *d)
@@ -427,9 +459,7 @@ static void daemon_close(struct daemon *d)
     seal_keys_free(d->node_keys);
     secret_free(d->roots);
     if (d->home != NULL) {
-        if (d->engine != NULL) {
-            home_socket_remove(d->home);
-        }
+        home_socket_remove(d->home);
         home_close(d->home);
     }
 }

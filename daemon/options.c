@@ -18,6 +18,7 @@ enum option_id {
     OPTION_PRINT,
     OPTION_PASSPHRASE_FD,
     OPTION_LOG_LEVEL,
+    OPTION_SANDBOX,
     OPTION_VERSION,
     OPTION_HELP,
 };
@@ -33,6 +34,7 @@ static const struct option TABLE[] = {
     {"print-config", no_argument, NULL, OPTION_PRINT},
     {"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+    {"sandbox", required_argument, NULL, OPTION_SANDBOX},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -43,6 +45,8 @@ const char *options_help(void)
     return "usage: petreld [--home DIR] [--listen HOST:PORT] [--relay] [--relay-open]\n"
            "               [--config FILE] [--passphrase-fd N] [--log-level LEVEL]\n"
            "       petreld [--home DIR] [--config FILE] --check | --check-config | --print-config\n"
+           "               [--sandbox MODE]\n"
+           "       petreld [--home DIR] [--config FILE] --check-config | --print-config\n"
            "       petreld --version | --help\n"
            "\n"
            "  --home DIR           where everything is kept (else $PETREL_HOME, else\n"
@@ -56,6 +60,7 @@ const char *options_help(void)
            "  --print-config       print the configuration in effect and exit\n"
            "  --passphrase-fd N    read the account's passphrase from file descriptor N\n"
            "  --log-level LEVEL    error, warn, info or debug\n"
+           "  --sandbox MODE       on, strict or off\n"
            "\n"
            "See petreld(8).\n";
 }
@@ -105,6 +110,9 @@ static enum err parse_one(struct options *o, int id)
         return parse_fd(optarg, &o->passphrase_fd);
     case OPTION_LOG_LEVEL:
         o->log_level = optarg;
+        break;
+    case OPTION_SANDBOX:
+        o->sandbox = optarg;
         break;
     case OPTION_VERSION:
         o->action = OPTIONS_VERSION;

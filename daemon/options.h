@@ -25,6 +25,7 @@ struct options {
     const char *config;
     const char *listen;
     const char *log_level;
+    const char *sandbox;
     bool relay;
     bool relay_open;
     int passphrase_fd; /* -1: none */

@@ -54,7 +54,8 @@ class Daemon:
         self.log_file = open(self.log_path, "ab")
         self.log_start = self.log_file.tell()  # an earlier life of this home wrote what is before
         self.proc = subprocess.Popen(
-            [PETRELD, "--home", self.home, "--listen", "127.0.0.1:0", *args],
+            [PETRELD, "--home", self.home, "--listen", "127.0.0.1:0", "--sandbox", "strict",
+             *args],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.log_file, env=environ)
         DAEMONS.append(self)
         if wait:

@@ -60,6 +60,7 @@ class Node:
     def launch(self, arguments=(), pass_fds=()):
         """Starts it and returns at once."""
         command = [self.program, "--home", str(self.home), "--listen", self.listen,
+                   "--sandbox", "strict",
                    *self.arguments, *arguments]
         environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime))
         environment.pop("NOTIFY_SOCKET", None)
