@@ -60,14 +60,13 @@ static int paths_allow(struct landlock *l, const struct sandbox_paths *paths)
             return error;
         }
     }
+    /* libuv holds this to have a descriptor to give up when there are no more. */
+    int error = landlock_allow(l, "/dev/null", LANDLOCK_READ_FILE);
     const char *const *name = names_folders();
-    for (; *name != NULL; name++) {
-        int error = landlock_allow(l, *name, LANDLOCK_READ_FILE);
-        if (error != 0) {
-            return error;
-        }
+    for (; error == 0 && *name != NULL; name++) {
+        error = landlock_allow(l, *name, LANDLOCK_READ_FILE);
     }
-    return 0;
+    return error;
 }
 
 /* What a sanitizer's report and the counters of a coverage build need. */

@@ -726,7 +726,7 @@ def all_arrive(w, alice, bob, sent):
 
 
 def a_log_that_cannot_be_written_is_told_and_loses_nothing(w):
-    broken = w.folder / "the log is broken"
+    broken = w.folder / "relay" / "the log is broken"
     relay, alice, bob = relay_with_a_bad_disk(w, PETREL_FAIL_LOG=broken)
     broken.touch()
     sent = [f"text {i}" for i in range(10)]
@@ -742,7 +742,7 @@ def a_log_that_cannot_be_written_is_told_and_loses_nothing(w):
 
 def a_commit_that_fails_takes_no_acknowledged_message_with_it(w):
     """The turns that were acknowledged before it are in the log, and go to the next one."""
-    failing = w.folder / "the next commit fails"
+    failing = w.folder / "relay" / "the next commit fails"
     relay, alice, bob = relay_with_a_bad_disk(w, PETREL_FAIL_COMMIT=failing)
     sent = []
     for times in range(1, 4):
@@ -761,7 +761,7 @@ def a_commit_that_fails_takes_no_acknowledged_message_with_it(w):
 
 def a_start_on_a_full_disk_gives_the_ballast_up_for_what_the_core_writes(w):
     """The relay comes up a month later, and sweeps what has expired before anything else."""
-    full = w.folder / "the disk is full"
+    full = w.folder / "relay" / "the disk is full"
     relay, alice, bob = relay_with_a_bad_disk(w, PETREL_FULL_COMMIT=full)
     for i in range(10):
         alice.event_of("message.at-relay", message=alice.send(bob, f"text {i}"))
