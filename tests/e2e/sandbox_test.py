@@ -11,6 +11,7 @@ names."""
 import errno
 import pathlib
 import re
+import shutil
 import signal
 import sys
 
@@ -151,6 +152,32 @@ def a_reload_reads_the_file_that_was_given(w):
         alice.reload(f"{given}: Permission denied")
 
 
+def the_units_let_it_run(w):
+    """Under the system calls of a unit, and without a capability, it still closes its own sandbox."""
+    if shutil.which("systemd-analyze") is None or shutil.which("setpriv") is None:
+        MISSING.append("units, without systemd-analyze or setpriv")
+        return
+    tests = pathlib.Path(__file__).resolve().parent
+    for unit in ("petreld", "petreld-user"):
+        path = tests.parents[1] / "contrib" / "systemd" / f"{unit}.service.in"
+        program = w.folder / f"under-{unit}"
+        program.write_text(
+            f"#!/bin/sh\nexec setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all "
+            f"{sys.executable} {tests}/lib/unit_filter.py {path} {w.bin}/petreld \"$@\"\n")
+        program.chmod(0o700)
+        relay = w.person(f"relay of {unit}", start=False, relay=True)
+        relay.program = str(program)
+        relay.start()
+        alice = w.person(f"alice of {unit}", start=False)
+        alice.program = str(program)
+        alice.start()
+        alice.create(relay)
+        held = threads(alice)
+        w.checks.same("filters: its own, beside the unit's", {t["Seccomp_filters"] for t in held},
+                      {"2"})
+        w.checks.same("Landlock", landlock(alice), landlock(relay))
+
+
 # --- names ---
 
 def resolver(address):
@@ -199,7 +226,7 @@ def names_are_resolved_inside(w):
 STORIES = [every_thread_is_held, a_call_outside_is_refused_and_the_daemon_goes_on,
            a_program_cannot_be_started_from_inside, strict_ends_the_daemon_and_names_the_call,
            off_is_off_and_says_so, a_reload_reads_the_file_that_was_given,
-           names_are_resolved_inside]
+           the_units_let_it_run, names_are_resolved_inside]
 
 
 def options_of(parser):
