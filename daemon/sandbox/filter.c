@@ -93,7 +93,7 @@ static const struct rule ALLOWED[] = {
 #ifdef PETREL_SANITIZED
     /* The leak check at the end stops all threads from a process of its own; reports read files. */
     ALWAYS(ptrace), ALWAYS(wait4), ALWAYS(prctl), ALWAYS(readlink), ALWAYS(readlinkat),
-    ALWAYS(getppid), ALWAYS(dup), ALWAYS(dup2), WHEN(clone, BITS(0, NAMESPACES, 0)),
+    ALWAYS(getppid), ALWAYS(getdents), ALWAYS(dup), ALWAYS(dup2), WHEN(clone, BITS(0, NAMESPACES, 0)),
 #else
     WHEN(clone, BITS(0, NAMESPACES | CLONE_THREAD, CLONE_THREAD)),
     WHEN(prctl, IS(0, PR_SET_NAME)),

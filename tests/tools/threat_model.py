@@ -22,6 +22,8 @@ TEST = re.compile(r"([a-z0-9]+(?:\.[a-z0-9_]+)+)(?:: ([a-z0-9_]+))?")
 NUMBER = re.compile(r"\d+(?:\.\d+)*")
 SECTION = re.compile(r"(design|\d\d)(?:, (\d+(?:\.\d+)*(?:(?:, | and )\d+(?:\.\d+)*)*))?")
 
+DECISION = re.compile(r"decision (\d{4})")
+
 
 class Book:
     """What is said, what is so, and where the two differ."""
@@ -84,10 +86,18 @@ class Book:
     def check_section(self, line, cell):
         for part in cell.split("; "):
             named = SECTION.fullmatch(part)
-            if not named:
+            decision = DECISION.fullmatch(part)
+            if decision:
+                self.check_decision(line, decision[1])
+            elif not named:
                 self.say(line, f"no section: '{part}'")
             elif named[1] != "design":
                 self.check_headings(line, named[1], NUMBER.findall(named[2] or ""))
+
+    def check_decision(self, line, number):
+        self.sections.add(f"decision {number}")
+        if not list((self.root / "docs/decisions").glob(f"{number}-*.md")):
+            self.say(line, f"there is no decision {number}")
 
     def check_headings(self, line, chapter, numbers):
         files = list((self.root / "docs/protocol").glob(f"{chapter}-*.md"))

@@ -17,7 +17,7 @@ GOOD = """# Threat model
 | | | section | test |
 | --- | --- | --- | --- |
 | cannot | fly | 07, 7.1 and 7.2 | `unit.a.b: one`, `two`; `sim.story` (all of it) |
-| cannot | swim | design, 4 | No test yet |
+| cannot | swim | design, 4; decision 0007 | No test yet |
 | can | walk | - | no test: everybody sees it |
 """
 CHAPTER = "# 7. The node\n\n## 7.1 Own relay\n\n## 7.2 Key bundle\n"
@@ -39,6 +39,8 @@ PLANTED = (
     ("No test yet", "later", "does not say 'no test'"),
     ("07, 7.1 and 7.2", "07, 7.1 and 7.3", "07-node.md has no section 7.3"),
     ("07, 7.1 and 7.2", "08, 8.1", "there is no chapter 08"),
+    ("decision 0007", "decision 0070", "there is no decision 0070"),
+    ("decision 0007", "decision 7", "no section: 'decision 7'"),
     ("07, 7.1 and 7.2", "", "no section: ''"),
     ("07, 7.1 and 7.2", "-", "no section: '-'"),
     ("| cannot | fly |", "| may not | fly |", "a row is"),
@@ -66,6 +68,8 @@ def verdict(text, logs, begun=True):
         (root / "docs/protocol").mkdir(parents=True)
         (root / "docs/threat-model.md").write_text(text)
         (root / "docs/protocol/07-node.md").write_text(CHAPTER)
+        (root / "docs/decisions").mkdir()
+        (root / "docs/decisions/0007-why.md").write_text("# 0007: Why\n")
         ran.mkdir()
         (ran / "unit.old.tap").write_text("ok 1 - x.c:old:one: Passed\n")
         if begun:
@@ -87,7 +91,7 @@ def main():
             wrong.append(f"{what}: exit {got[0]} with\n{got[1]}   instead of {code} with '{words}'")
 
     first, second = verdict(GOOD, LOGS)
-    expect("a good one", first, 0, "3 names of tests and 2 sections checked, 2 lines say")
+    expect("a good one", first, 0, "3 names of tests and 3 sections checked, 2 lines say")
     expect("logs of an earlier run", second, 1, "has run since the last check")
     expect("no run", verdict(GOOD, LOGS, begun=False)[0], 1, "has run since the last check")
     old = GOOD.replace("`sim.story`", "`unit.old: one`")
