@@ -88,18 +88,21 @@ size_t names_modules(struct slice text, char out[NAMES_MODULES][NAMES_MODULE])
     return count;
 }
 
-void names_load(void)
+size_t names_load(void)
 {
     char modules[NAMES_MODULES][NAMES_MODULE];
     char text[SWITCH_BYTES];
     FILE *file = fopen(SWITCH_FILE, "re");
     if (file == NULL) {
-        return; /* libc then does with what it has itself */
+        return 0; /* libc then does with what it has itself */
     }
     size_t len = fread(text, 1, sizeof text, file);
     (void)fclose(file);
     size_t count = names_modules(slice_of(text, len), modules);
+    size_t loaded = 0;
     for (size_t i = 0; i < count; i++) {
-        (void)dlopen(modules[i], RTLD_NOW);
+        const void *module = dlopen(modules[i], RTLD_NOW); /* and never closed */
+        loaded += module != NULL ? 1 : 0;
     }
+    return loaded;
 }

@@ -18,8 +18,8 @@ enum {
 };
 
 /* Loads the modules that /etc/nsswitch.conf has for hosts. One that is not installed is passed
- * over, as libc does. They stay loaded until the process ends. */
-void names_load(void);
+ * over, as libc does. They stay loaded until the process ends. How many. */
+size_t names_load(void);
 /* The libraries of the modules for hosts in a file's text, without those that are part of libc;
  * how many. */
 size_t names_modules(struct slice text, char out[NAMES_MODULES][NAMES_MODULE]);

@@ -27,8 +27,8 @@ static enum err failed(const struct sandbox *s, const char *step, int error)
     return ERR_CONFIG;
 }
 
-/* capset(2) and capabilities(7): the bounding set while the right to is still there. Who has none is
- * not asked: a unit's own filter may refuse capset. */
+/* capset(2) and capabilities(7): the bounding set while the right to is still there. Who has none
+ * is not asked: a unit's own filter may refuse capset. */
 static int capabilities_drop(void)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -112,7 +112,8 @@ enum err sandbox_confine(struct sandbox *s, const struct sandbox_paths *paths)
         logger_log(s->log, LOGGER_WARN, "no sandbox", "sandbox=%s", "off");
         return ERR_OK;
     }
-    names_load();
+    size_t modules = names_load();
+    logger_log(s->log, LOGGER_DEBUG, "modules for names", "loaded=%zu", modules);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return failed(s, "no new privileges", errno);
     }
