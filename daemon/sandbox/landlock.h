@@ -24,7 +24,7 @@
 #define LANDLOCK_MAKE_SOCK   (UINT64_C(1) << 9)
 
 struct landlock {
-    int abi; /* of this kernel, 0: none, and then there is nothing to do */
+    int abi; /* of this kernel, 0: not to be had, and then there is nothing to do */
     int fd;  /* the ruleset, -1: none */
     uint64_t handled;
 };

@@ -12,14 +12,24 @@ enum {
     SWITCH_BYTES = 16384, /* as much of it is read */
 };
 
-const char *const *names_folders(void)
+const char *const *names_paths(void)
 {
-    /* resolv.conf, hosts, nsswitch.conf, host.conf, gai.conf; and where the first may lead to. */
-    static const char *const folders[] = {
-        "/etc", "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager", "/run/connman",
+    static const char *const paths[] = {
+        "/etc",
+        /* These may be links that lead out of it; */
+        "/etc/resolv.conf",
+        "/etc/hosts",
+        "/etc/nsswitch.conf",
+        "/etc/host.conf",
+        "/etc/gai.conf",
+        /* and those who write the first keep it here. */
+        "/run/systemd/resolve",
+        "/run/resolvconf",
+        "/run/NetworkManager",
+        "/run/connman",
         NULL,
     };
-    return folders;
+    return paths;
 }
 
 /* What of a line is behind "hosts:" and before a comment; empty for other lines. */

@@ -23,9 +23,9 @@ size_t names_load(void);
 /* The libraries of the modules for hosts in a file's text, without those that are part of libc;
  * how many. */
 size_t names_modules(struct slice text, char out[NAMES_MODULES][NAMES_MODULE]);
-/* Folders whose files are read meanwhile, NULL at the end. Folders and not files: resolv.conf and
- * others are replaced by new files when the machine changes networks, and a rule for a file would
- * go with the file. */
-const char *const *names_folders(void);
+/* What is read meanwhile, NULL at the end: files, and folders with all that is in them. Folders
+ * because resolv.conf and others are replaced by new files when the machine changes networks, and a
+ * rule for a file would go with the file. */
+const char *const *names_paths(void);
 
 #endif

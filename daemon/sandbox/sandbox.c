@@ -70,7 +70,7 @@ static int paths_allow(struct landlock *l, const struct sandbox_paths *paths)
     }
     /* libuv holds this to have a descriptor to give up when there are no more. */
     int error = landlock_allow(l, "/dev/null", LANDLOCK_READ_FILE);
-    const char *const *name = names_folders();
+    const char *const *name = names_paths();
     for (; error == 0 && *name != NULL; name++) {
         error = landlock_allow(l, *name, LANDLOCK_READ_FILE);
     }
@@ -127,7 +127,7 @@ enum err sandbox_confine(struct sandbox *s, const struct sandbox_paths *paths)
     }
     if (s->landlock == 0) {
         logger_log(s->log, LOGGER_WARN, "the sandbox does not hold files", "reason=\"%s\"",
-                   "this kernel has no Landlock");
+                   "Landlock is not to be had here");
     }
     return ERR_OK;
 }

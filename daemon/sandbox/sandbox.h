@@ -39,9 +39,9 @@ struct sandbox {
 };
 
 /* No new privileges, no capabilities, Landlock, for the calling thread and those that it makes from
- * now on; loads first what name resolution would load later. A kernel without Landlock is a
- * warning. ERR_CONFIG, and a line in the log that says what was refused; with SANDBOX_OFF that line
- * is all. */
+ * now on; loads first what name resolution would load later. Where Landlock is not to be had there
+ * is a warning. ERR_CONFIG, and a line in the log that says what was refused; with SANDBOX_OFF that
+ * line is all. */
 enum err sandbox_confine(struct sandbox *s, const struct sandbox_paths *paths) PETREL_MUST_USE;
 /* The filter of system calls, on all threads; says in the log what is in force. Nothing with
  * SANDBOX_OFF. ERR_CONFIG, and a line in the log. */

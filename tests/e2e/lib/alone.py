@@ -61,6 +61,10 @@ class Etc:
         fresh.write_text(text, encoding="ascii")
         fresh.rename(pathlib.Path("/etc") / name)
 
+    def link(self, name, target):
+        """Makes a file a link to another one, wherever that is."""
+        (pathlib.Path("/etc") / name).symlink_to(target)
+
 
 class NameServer(threading.Thread):
     """RFC 1035 over UDP: names is {name: IPv4 address}; other types of a known name have no data, other
