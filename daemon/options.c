@@ -44,9 +44,8 @@ const char *options_help(void)
 {
     return "usage: petreld [--home DIR] [--listen HOST:PORT] [--relay] [--relay-open]\n"
            "               [--config FILE] [--passphrase-fd N] [--log-level LEVEL]\n"
-           "       petreld [--home DIR] [--config FILE] --check | --check-config | --print-config\n"
            "               [--sandbox MODE]\n"
-           "       petreld [--home DIR] [--config FILE] --check-config | --print-config\n"
+           "       petreld [--home DIR] [--config FILE] --check | --check-config | --print-config\n"
            "       petreld --version | --help\n"
            "\n"
            "  --home DIR           where everything is kept (else $PETREL_HOME, else\n"

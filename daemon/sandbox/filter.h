@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * filter: the system calls that petreld may make once it runs, by seccomp(2).
- * docs/decisions/0019-what-the-sandbox-refuses.md.
+ * docs/decisions/0020-what-the-sandbox-refuses.md.
  *
  * Three answers. What is listed goes through. What only an attacker would want (start a program,
  * look into another process, load kernel code) ends the process with SIGSYS. Everything else gets

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sandbox: what petreld gives up before it reads a byte of somebody else.
- * docs/decisions/0019-what-the-sandbox-refuses.md.
+ * docs/decisions/0020-what-the-sandbox-refuses.md.
  *
  * Entered in two steps, since files are confined for a thread and its children, system calls for
  * the whole process. sandbox_confine comes when home, database, keys and listening sockets are open
