@@ -24,8 +24,9 @@ static size_t tokens_that_fit(struct step *step, struct contact_row *row, const 
     size_t room = 0;
     unsigned smallest = content_len == 0 && stock_is_low(row, step_now(step)) ? 1 : 0;
     for (unsigned class = smallest; class < LIMIT_ENVELOPE_CLASSES && room == 0; class ++) {
-        if (session_room(s, class, step_now(step)) >= content_len) {
-            room = session_room(s, class, step_now(step)) - content_len;
+        size_t there = session_room(s, class, step_now(step));
+        if (there > 0 && there >= content_len) {
+            room = there - content_len;
             break;
         }
     }

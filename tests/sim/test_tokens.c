@@ -137,6 +137,29 @@ START_TEST(a_stock_that_was_spent_while_the_reader_slept_is_filled_when_it_wakes
 }
 END_TEST
 
+/* Nothing but acknowledgements comes back, and now and then a part of a KEM exchange in one: each
+ * brings tokens. */
+START_TEST(who_only_writes_gets_tokens_with_every_acknowledgement)
+{
+    enum {
+        BURST = 16
+    };
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(83, false, &a, &b);
+    for (unsigned burst = 0; burst < 24; burst++) {
+        for (unsigned i = 0; i < BURST; i++) {
+            people_say(p, a, b, "a ", burst * BURST + i);
+            sim_settle(&p->sim, 4);
+        }
+        uint64_t left = look(p, a).tokens;
+        sim_settle(&p->sim, 1100); /* one acknowledgement */
+        ck_assert_uint_gt(look(p, a).tokens, left);
+    }
+    people_free(p);
+}
+END_TEST
+
 /* All but the newest few: a body of a KEM exchange may take one that a message wants. */
 static void keep_the_newest(void *ctx, struct turn *turn)
 {
@@ -403,6 +426,7 @@ static void add_tests(TCase *tc)
     tcase_set_timeout(tc, 250);
     tcase_add_test(tc, who_writes_600_messages_a_day_needs_no_stamps_once_the_stock_has_grown);
     tcase_add_test(tc, a_stock_that_was_spent_while_the_reader_slept_is_filled_when_it_wakes);
+    tcase_add_test(tc, who_only_writes_gets_tokens_with_every_acknowledgement);
     tcase_add_test(tc, who_keeps_tokens_back_gets_no_others_in_their_place);
     tcase_add_test(tc, the_tokens_of_a_blocked_contact_are_worth_nothing);
     tcase_add_test(tc, voiding_names_no_token_that_came_back);
