@@ -87,6 +87,20 @@ void call_uint(struct call *c, const char *name, uint64_t value)
     c->count++;
 }
 
+void call_true(struct call *c, const char *name)
+{
+    pack_str(&c->pairs, name);
+    pack_bool(&c->pairs, true);
+    c->count++;
+}
+
+void call_bin(struct call *c, const char *name, struct slice value)
+{
+    pack_str(&c->pairs, name);
+    pack_bin_slice(&c->pairs, value);
+    c->count++;
+}
+
 static void send_all(struct call *c, struct slice bytes)
 {
     size_t done = 0;
@@ -131,6 +145,9 @@ static bool receive(struct call *c, unsigned timeout_ms, struct control_message 
 
 struct slice call_run(struct call *c, const char *method)
 {
+    if (c->pairs.err != ERR_OK) {
+        rig_die("%s: more parameters than fit", method);
+    }
     uint8_t map[sizeof c->params + 64];
     uint8_t out[sizeof map + 128];
     const struct control_method *row = control_method_find(slice_of(method, strlen(method)));

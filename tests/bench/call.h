@@ -22,6 +22,8 @@ void call_close(struct call *call);
 void call_begin(struct call *call);
 void call_text(struct call *call, const char *name, const char *value);
 void call_uint(struct call *call, const char *name, uint64_t value);
+void call_true(struct call *call, const char *name);
+void call_bin(struct call *call, const char *name, struct slice value);
 struct slice call_run(struct call *call, const char *method);
 /* A call without parameters but client_id. */
 struct slice call_plain(struct call *call, const char *method);
