@@ -325,14 +325,7 @@ static enum err put_relay(struct account *me, struct step *step, const struct re
 
 static enum err put_contact(struct account *me, struct step *step, const struct contact_row *r)
 {
-    struct device_list *list;
     struct account_row account;
-    if (r->number == 0 || r->number > LIMIT_CONTACTS) {
-        return ERR_MALFORMED;
-    }
-    if (r->list.len > 0 && contact_list_known(step, r, &list) != ERR_OK) {
-        return ERR_MALFORMED;
-    }
     enum err err = account_row_get(step, me->keys, &account);
     if (err == ERR_OK && account.last_contact < r->number) {
         account.last_contact = r->number;
@@ -342,88 +335,167 @@ static enum err put_contact(struct account *me, struct step *step, const struct 
     return err == ERR_OK ? contact_row_put(step, me->keys, r) : err;
 }
 
-/* A row of a contact that is there, with content in form: else ERR_MALFORMED. */
-static enum err check_row(struct account *me, struct step *step, uint32_t contact, uint64_t order,
-                          struct slice bytes, struct content *content)
-{
-    struct contact_row row;
-    enum err err = contact_row_get(step, me->keys, contact, &row);
-    secret_wipe(&row, sizeof row);
-    if (err == ERR_NOT_FOUND || order == 0 || order >= OUTBOX_ACKS) {
-        return ERR_MALFORMED;
-    }
-    return err == ERR_OK && content_decode(bytes, content) != ERR_OK ? ERR_MALFORMED : err;
-}
-
 static enum err put_message(struct account *me, struct step *step, const struct message_record *r)
 {
     struct content content;
-    enum err err = check_row(me, step, r->contact, r->order, r->row.content, &content);
-    if (err == ERR_OK) {
-        err = message_row_put(step, me->keys, r->contact, r->order, &r->row);
-    }
-    if (err == ERR_OK && r->row.state == MESSAGE_RECEIVED) {
+    enum err err = message_row_put(step, me->keys, r->contact, r->order, &r->row);
+    if (err == ERR_OK && r->row.state == MESSAGE_RECEIVED &&
+        content_decode(r->row.content, &content) == ERR_OK) {
         err = message_id_put(step, me->keys, r->contact, content.id, r->order);
     }
     return err;
 }
 
-static enum err put_outbox(struct account *me, struct step *step, const struct outbox_record *r)
-{
-    struct content content;
-    enum err err = check_row(me, step, r->contact, r->order, r->row.content, &content);
-    return err == ERR_OK ? outbox_row_put(step, me->keys, r->contact, r->order, &r->row) : err;
-}
-
-static enum err put_one(struct account *me, struct step *step, uint64_t kind, struct slice fields)
-{
+/* A record, decoded. Slices borrow from its bytes. */
+struct record {
+    enum record_kind kind;
     union {
         struct account_record account;
         struct relay_record relay;
         struct contact_row contact;
         struct message_record message;
         struct outbox_record outbox;
-    } r;
-    memset(&r, 0, sizeof r);
-    enum err err = ERR_MALFORMED;
-#define READ(table) (fields_read(fields, table, FIELD_COUNT(table), &r) == ERR_OK)
-    if (kind == RECORD_ACCOUNT && READ(OF_ACCOUNT)) {
-        err = put_account(me, step, &r.account);
-    } else if (kind == RECORD_RELAY && READ(OF_RELAY) && r.relay.role <= HOME_SECOND) {
-        err = put_relay(me, step, &r.relay);
-    } else if (kind == RECORD_CONTACT && READ(OF_CONTACT)) {
-        err = put_contact(me, step, &r.contact);
-    } else if (kind == RECORD_MESSAGE && READ(OF_MESSAGE)) {
-        err = put_message(me, step, &r.message);
-    } else if (kind == RECORD_OUTBOX && READ(OF_OUTBOX)) {
-        err = put_outbox(me, step, &r.outbox);
+    } u;
+};
+
+static const struct {
+    const struct field *fields;
+    size_t n;
+} KINDS[] = {
+    [RECORD_ACCOUNT] = {OF_ACCOUNT, FIELD_COUNT(OF_ACCOUNT)},
+    [RECORD_RELAY] = {OF_RELAY, FIELD_COUNT(OF_RELAY)},
+    [RECORD_CONTACT] = {OF_CONTACT, FIELD_COUNT(OF_CONTACT)},
+    [RECORD_MESSAGE] = {OF_MESSAGE, FIELD_COUNT(OF_MESSAGE)},
+    [RECORD_OUTBOX] = {OF_OUTBOX, FIELD_COUNT(OF_OUTBOX)},
+};
+
+static enum err record_read(struct reader *r, struct record *out)
+{
+    bool pair = pack_read_array(r, 2) == 2;
+    uint64_t kind = pack_read_uint(r, UINT8_MAX);
+    struct slice fields = pack_read_bin(r, RECORD_MAX);
+    memset(out, 0, sizeof *out);
+    if (r->err != ERR_OK || !pair || kind < RECORD_ACCOUNT || kind > RECORD_OUTBOX) {
+        return ERR_MALFORMED;
     }
-#undef READ
-    secret_wipe(&r, sizeof r);
+    out->kind = (enum record_kind)kind;
+    enum err err = fields_read(fields, KINDS[kind].fields, KINDS[kind].n, &out->u);
+    return err == ERR_OK ? ERR_OK : ERR_MALFORMED;
+}
+
+/* Contacts that records of this call make. */
+struct newcomers {
+    uint32_t *number;
+    size_t count;
+};
+
+static bool is_new(const struct newcomers *made, uint32_t contact)
+{
+    for (size_t i = made->count; i > 0; i--) {
+        if (made->number[i - 1] == contact) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a contact that is there, with content in form. */
+static enum err check_row(struct account *me, struct step *step, const struct newcomers *made,
+                          uint32_t contact, uint64_t order, struct slice bytes)
+{
+    struct contact_row row;
+    struct content content;
+    if (order == 0 || order >= OUTBOX_ACKS || content_decode(bytes, &content) != ERR_OK) {
+        return ERR_MALFORMED;
+    }
+    if (is_new(made, contact)) {
+        return ERR_OK;
+    }
+    enum err err = contact_row_get(step, me->keys, contact, &row);
+    secret_wipe(&row, sizeof row);
+    return err == ERR_NOT_FOUND ? ERR_MALFORMED : err;
+}
+
+static enum err check(struct account *me, struct step *step, struct newcomers *made,
+                      const struct record *r)
+{
+    const struct contact_row *contact = &r->u.contact;
+    struct device_list *list;
+    switch (r->kind) {
+    case RECORD_ACCOUNT:
+        return ERR_OK;
+    case RECORD_RELAY:
+        return r->u.relay.role <= HOME_SECOND ? ERR_OK : ERR_MALFORMED;
+    case RECORD_CONTACT:
+        if (contact->number == 0 || contact->number > LIMIT_CONTACTS ||
+            (contact->list.len > 0 && contact_list_known(step, contact, &list) != ERR_OK)) {
+            return ERR_MALFORMED;
+        }
+        made->number[made->count++] = contact->number;
+        return ERR_OK;
+    case RECORD_MESSAGE:
+        return check_row(me, step, made, r->u.message.contact, r->u.message.order,
+                         r->u.message.row.content);
+    case RECORD_OUTBOX:
+        return check_row(me, step, made, r->u.outbox.contact, r->u.outbox.order,
+                         r->u.outbox.row.content);
+    }
+    return ERR_MALFORMED;
+}
+
+static enum err put(struct account *me, struct step *step, const struct record *r)
+{
+    switch (r->kind) {
+    case RECORD_ACCOUNT:
+        return put_account(me, step, &r->u.account);
+    case RECORD_RELAY:
+        return put_relay(me, step, &r->u.relay);
+    case RECORD_CONTACT:
+        return put_contact(me, step, &r->u.contact);
+    case RECORD_MESSAGE:
+        return put_message(me, step, &r->u.message);
+    case RECORD_OUTBOX:
+        return outbox_row_put(step, me->keys, r->u.outbox.contact, r->u.outbox.order,
+                              &r->u.outbox.row);
+    }
+    return ERR_MALFORMED;
+}
+
+/* Checks all records, or puts them. */
+static enum err walk(struct account *me, struct step *step, struct slice records,
+                     struct newcomers *made)
+{
+    struct reader r = reader_of(records);
+    struct record record;
+    enum err err = ERR_OK;
+    while (err == ERR_OK && r.pos < records.len) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = record_read(&r, &record);
+        if (err == ERR_OK) {
+            err = made != NULL ? check(me, step, made, &record) : put(me, step, &record);
+        }
+        arena_rewind(step->turn->arena, mark);
+    }
+    secret_wipe(&record, sizeof record);
     return err;
 }
 
 enum err backup_put(struct account *me, struct step *step, struct slice records)
 {
-    struct reader r = reader_of(records);
+    enum {
+        CONTACT_LEAST = 64 /* bytes of a contact's record, at least */
+    };
+    struct newcomers made = {.count = 0};
     if (!me->restoring) {
         return ERR_NOT_NOW;
     }
-    while (r.err == ERR_OK && r.pos < records.len) {
-        struct arena_mark mark = arena_mark(step->turn->arena);
-        bool pair = pack_read_array(&r, 2) == 2;
-        uint64_t kind = pack_read_uint(&r, UINT8_MAX);
-        struct slice fields = pack_read_bin(&r, RECORD_MAX);
-        if (r.err != ERR_OK || !pair) {
-            return ERR_MALFORMED;
-        }
-        enum err err = put_one(me, step, kind, fields);
-        if (err != ERR_OK) {
-            return err;
-        }
-        arena_rewind(step->turn->arena, mark);
+    made.number =
+        arena_alloc(step->turn->arena, (records.len / CONTACT_LEAST + 1) * sizeof *made.number);
+    if (made.number == NULL) {
+        return ERR_NO_MEMORY;
     }
-    return ERR_OK;
+    enum err err = walk(me, step, records, &made);
+    return err == ERR_OK ? walk(me, step, records, NULL) : err;
 }
 
 enum err backup_end(struct account *me, struct step *step)
