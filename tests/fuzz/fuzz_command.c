@@ -4,12 +4,13 @@
  * the checks that the control socket makes before; no call may fail a turn.
  * decodes: proto/node/command.c proto/node/query.c proto/node/params.c proto/node/lookup.c
  * decodes: proto/node/event.c proto/node/rows.c proto/node/contact_rows.c
- * decodes: proto/node/content.c proto/node/invite.c
+ * decodes: proto/node/content.c proto/node/invite.c proto/node/backup.c
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz/parts/world.h"
+#include "node/core.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -19,7 +20,8 @@ static const char *const METHODS[] = {
     "relay.use",      "relay.status",   "relay.invite",    "account.show",  "account.words",
     "contact.list",   "request.list",   "message.history", "event.read",    "consumer.get",
     "no.such.method", "relay.members",  "relay.waiting",   "relay.remove",  "relay.limits",
-    "relay.audit",    "relay.verify",   "message.delete",  "account.lock",
+    "relay.audit",    "relay.verify",   "message.delete",  "account.lock",  "account.rekey",
+    "backup.read",    "restore.end",    "restore.put",
 };
 
 static void query(struct visit *v, struct slice method, struct slice params)
@@ -68,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         open = true;
     }
     uint64_t puts = store_mem_puts(world_get()->n->mem);
+    v.node->accounts->restoring = strncmp(name, "restore.", 8) == 0;
     visit_step(&v, &in);
     if (answer(&v) != ERR_OK) {
         if (store_mem_puts(world_get()->n->mem) != puts) {
