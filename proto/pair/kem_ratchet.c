@@ -50,9 +50,10 @@ void kem_ratchet_init(struct kem_ratchet *k, bool initiator, uint64_t now_ms)
     k->since_ms = now_ms;
 }
 
+/* The ciphertext is no secret: it is much, and goes over the wire. */
 void kem_ratchet_wipe(struct kem_ratchet *k)
 {
-    secret_wipe(k, sizeof *k);
+    secret_wipe(k->secret, sizeof k->secret);
 }
 
 /* The two take turns, the responder first; who is not heard from in its turn is not waited for. */

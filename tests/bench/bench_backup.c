@@ -24,7 +24,7 @@
 enum {
     CONTACTS = 100,
     MESSAGES = 100000,
-    TEXT = 300,        /* bytes of each */
+    TEXT = 300,       /* bytes of each */
     PART = 96 * 1024, /* of records in a call, about */
     PART_MAX = PART + 2048,
     PASSPHRASE = 16,

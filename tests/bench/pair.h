@@ -23,8 +23,13 @@ extern const struct bench_pair bench_pair_ours;
 extern const struct bench_pair bench_pair_olm;
 extern const struct bench_pair bench_pair_signal;
 
+/* What a whole KEM exchange of our sessions costs both sides together, beyond the three bodies that
+ * carry offer, answer and step: mean of many, us. */
+double bench_kem_us(void);
+
 /* The message that all of them send. */
 extern const unsigned char bench_message[BENCH_MESSAGE];
+double bench_now_s(void); /* monotonic */
 /* Ends the program when a call that must work did not. */
 void bench_must(int ok, const char *what);
 

@@ -89,5 +89,40 @@ static void stop(void)
     arena_fini(&turn);
 }
 
+/* Three bodies in turn, without content, beginning with this side; how long, s. */
+static double three(int side)
+{
+    double began = bench_now_s();
+    for (int i = 0; i < 3; i++) {
+        pass_content(i == 1 ? 1 - side : side, slice_of(NULL, 0));
+    }
+    return bench_now_s() - began;
+}
+
+double bench_kem_us(void)
+{
+    enum {
+        EXCHANGES = 400
+    };
+    double with = 0;
+    double without = 0;
+    start();
+    three(0); /* what was offered at the beginning is answered */
+    three(1);
+    for (unsigned i = 0; i < EXCHANGES; i++) {
+        load(0);
+        uint32_t epoch = session_kem_epoch(parties[0].session);
+        int turn_of = epoch % 2 == 1 ? 0 : 1; /* whose offer is due: the initiator's are even */
+        without += three(1 - turn_of);
+        parties[0].env.env.now_ms += LIMIT_DAY_MS;
+        parties[1].env.env.now_ms += LIMIT_DAY_MS;
+        with += three(turn_of);
+        load(0);
+        bench_must(session_kem_epoch(parties[0].session) == epoch + 1, "a KEM exchange");
+    }
+    stop();
+    return (with - without) / EXCHANGES * 1e6;
+}
+
 const struct bench_pair bench_pair_ours = {
     .name = "petrel", .start = start, .pass = pass, .stop = stop};
