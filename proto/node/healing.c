@@ -215,21 +215,25 @@ enum err healing_progress(struct account *me, struct step *step)
 enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,
                           uint8_t slot, uint64_t deposited_ms)
 {
-    unsigned keep = 1U << slot;
+    unsigned others = row->sessions & ~(1U << slot) & ~(unsigned)row->retired;
+    unsigned crossing = 0;
     if (row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0) {
-        keep |= 1U << (row->begun - 1); /* ours and theirs cross */
+        crossing = others & 1U << (row->begun - 1);
     }
-    unsigned dead = row->sessions & ~keep & ~(unsigned)row->retired;
     enum err err = ERR_OK;
     for (unsigned i = 0; err == ERR_OK && i < LIMIT_SESSIONS_PER_PAIR; i++) {
-        if ((dead >> i & 1) != 0) {
+        if ((others >> i & 1) != 0) {
+            /* Also in one that crosses: whether they can open that cannot be known, and what comes
+             * twice is shown once. */
             err = unseal(me, step, row->number, row->session_id[i]);
         }
     }
-    if (dead != 0) {
+    if (others != 0) {
         row->told = 0; /* what told them may be among that */
-        row->retired |= dead;
-        row->doubtful |= dead;
+    }
+    if ((others & ~crossing) != 0) {
+        row->retired |= others & ~crossing;
+        row->doubtful |= others & ~crossing;
         row->newcomer_ms = deposited_ms;
     }
     return err;

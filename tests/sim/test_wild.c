@@ -106,11 +106,84 @@ START_TEST(crashes_of_all_lose_and_double_nothing_when_both_ask)
 }
 END_TEST
 
+/* Crashes, lost links, sleep, and now and then a home goes back to a copy of some time before. What
+ * was written before may be gone there; with the next word of each the two heal, and all that waits
+ * comes. Without one nobody can know: of what somebody had read and forgot the relay says that it
+ * was stored. */
+static void back_and_forth(uint64_t seed)
+{
+    enum {
+        ROUNDS = 60,
+        COPIES = 4,
+        LAST = 10
+    };
+    struct people *p = people_new(seed, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct sim_copy copy[2][COPIES];
+    unsigned copies[2] = {0, 0};
+    unsigned backs = 0;
+    people_meet(p, a, b);
+    p->sim.crash_one_in = 40;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        unsigned who = (unsigned)sim_random(&p->sim, 2);
+        char text[32];
+        snprintf(text, sizeof text, "early %u", i);
+        enum err err = people_send(p, &p->person[who], &p->person[1 - who], text);
+        ck_assert_msg(err == ERR_OK || err == ERR_NOT_NOW, "message.send: %s", err_name(err));
+        fault(p);
+        sim_settle(&p->sim, sim_random(&p->sim, 4000));
+        unsigned side = (unsigned)sim_random(&p->sim, 2);
+        struct sim_node *n = p->person[side].n;
+        if (sim_random(&p->sim, 6) == 0 && copies[side] < COPIES) {
+            copy[side][copies[side]++] = sim_copy_of(n);
+        } else if (sim_random(&p->sim, 8) == 0 && copies[side] > 0) {
+            sim_roll_back(&p->sim, n, &copy[side][sim_random(&p->sim, copies[side])]);
+            backs++;
+        }
+        if (sim_random(&p->sim, 10) == 0) { /* the limit of one new session an hour is over */
+            sim_settle(&p->sim, 2 * LIMIT_HOUR_MS);
+        }
+    }
+    p->sim.crash_one_in = 0;
+    for (size_t i = 0; i < p->sim.count; i++) {
+        sim_crash_at(&p->sim.nodes[i], 0);
+    }
+    sim_settle(&p->sim, 2 * LIMIT_HOUR_MS);
+    for (unsigned i = 0; i < LAST; i++) {
+        people_say(p, a, b, "a last ", i);
+        people_say(p, b, a, "b last ", i);
+        sim_settle(&p->sim, 3000);
+    }
+    ck_assert_msg(people_until(p, people_all_quiet, NULL, 4 * LIMIT_DAY_MS),
+                  "seed %llu: not at rest", (unsigned long long)seed);
+    people_in_order(p, b, a, "a last ", LAST);
+    people_in_order(p, a, b, "b last ", LAST);
+    printf("seed %llu: %u times back, %u and %u new sessions noted\n", (unsigned long long)seed,
+           backs, people_notes(p, a, b, NULL), people_notes(p, b, a, NULL));
+    for (unsigned side = 0; side < 2; side++) {
+        for (unsigned i = 0; i < copies[side]; i++) {
+            sim_copy_free(&copy[side][i]);
+        }
+    }
+    people_free(p);
+}
+
+START_TEST(homes_that_go_back_again_and_again_come_to_rest)
+{
+    unsigned seed = number("SIM_SEED", 3000);
+    for (unsigned i = 0; i < number("SIM_SEEDS", 12); i++) {
+        back_and_forth(seed + i);
+    }
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 280);
     tcase_add_test(tc, crashes_of_all_lose_and_double_nothing_after_an_invitation);
     tcase_add_test(tc, crashes_of_all_lose_and_double_nothing_when_both_ask);
+    tcase_add_test(tc, homes_that_go_back_again_and_again_come_to_rest);
 }
 
 int main(void)
