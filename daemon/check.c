@@ -193,7 +193,7 @@ static const struct advice ACCOUNT[] = {
 
 static void check_account(struct check *c, struct store_lmdb *db, uint32_t account)
 {
-    struct keyring_root root;
+    struct node_root root;
     bool stays = false;
     uint32_t generation = 0;
     enum err err = accounts_wanted(db, account, &stays, &generation);

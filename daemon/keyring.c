@@ -256,10 +256,10 @@ static enum err secret_create(const char *home, uint32_t account, struct slice p
 
 enum err keyring_account_create_at(const char *home, uint32_t account, struct slice passphrase,
                                    const struct env *env, struct keyring_cost cost,
-                                   struct keyring_root *root)
+                                   struct node_root *root)
 {
     struct erase_file f = {.account = account};
-    struct keyring_root fresh = {.generation = 1};
+    struct node_root fresh = {.account = account, .generation = 1};
     uint8_t nonce[PRIM_AEAD_NONCE];
     uint8_t bytes[ERASE_FILE];
     char name[KEYRING_NAME];
@@ -287,7 +287,7 @@ enum err keyring_account_create_at(const char *home, uint32_t account, struct sl
 }
 
 enum err keyring_account_create(const char *home, uint32_t account, struct slice passphrase,
-                                const struct env *env, struct keyring_root *root)
+                                const struct env *env, struct node_root *root)
 {
     struct keyring_cost cost = {
         .ops = crypto_pwhash_argon2id_OPSLIMIT_MODERATE,
@@ -298,7 +298,7 @@ enum err keyring_account_create(const char *home, uint32_t account, struct slice
 
 /* Tries the credential, then the key file: either may be the one that R was sealed under. */
 static enum err key_file_open(const char *home, const struct erase_file *f, unsigned slot,
-                              struct keyring_root *root)
+                              struct node_root *root)
 {
     char name[KEYRING_NAME];
     enum err err = credential_read("account.key", root->secret);
@@ -316,7 +316,7 @@ static enum err key_file_open(const char *home, const struct erase_file *f, unsi
 }
 
 static enum err passphrase_open(struct slice passphrase, const struct erase_file *f, unsigned slot,
-                                struct keyring_root *root)
+                                struct node_root *root)
 {
     if (passphrase.len == 0 || passphrase.len > LIMIT_PASSPHRASE) {
         return ERR_WRONG_KEY;
@@ -337,9 +337,10 @@ static int slot_of(const struct erase_file *f, uint64_t generation)
 }
 
 enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
-                              uint32_t generation, struct keyring_root *root)
+                              uint32_t generation, struct node_root *root)
 {
     struct erase_file f;
+    *root = (struct node_root){.account = account, .generation = generation, .opened = true};
     enum err err = erase_load(home, account, &f);
     if (err == ERR_OK) {
         int wanted = slot_of(&f, generation);
@@ -348,7 +349,6 @@ enum err keyring_account_open(const char *home, uint32_t account, struct slice p
         err = f.kdf.kind == ERASE_KDF_ARGON2ID ? passphrase_open(passphrase, &f, slot, root)
                                                : key_file_open(home, &f, slot, root);
         err = err == ERR_OK && wanted < 0 ? ERR_ROLLBACK : err;
-        root->generation = generation;
     }
     if (err != ERR_OK) {
         secret_wipe(root, sizeof *root);
@@ -396,14 +396,13 @@ static enum err slot_find(const char *home, uint32_t account, uint32_t generatio
     return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
 }
 
-enum err keyring_root_put(const char *home, uint32_t account, const struct env *env,
-                          const struct keyring_root *root)
+enum err keyring_root_put(const char *home, const struct env *env, const struct node_root *root)
 {
     struct erase_file f;
     unsigned slot;
     uint8_t nonce[PRIM_AEAD_NONCE];
     uint8_t former[SEAL_KEY];
-    enum err err = slot_find(home, account, root->generation - 1, &f, &slot);
+    enum err err = slot_find(home, root->account, root->generation - 1, &f, &slot);
     if (err == ERR_OK) {
         err = erase_slot_open(&f, slot, root->secret, former);
         secret_wipe(former, sizeof former);

@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "base/env.h"
-#include "store/seal.h"
+#include "node/io.h"
 
 /* Reads the node's store key: $CREDENTIALS_DIRECTORY/node.key, else <home>/node.key, which is made
  * when it is not there. ERR_IO, ERR_DISK_FULL, ERR_CORRUPT (wrong size), ERR_CONFIG (group or
@@ -27,18 +27,12 @@ enum keyring_account {
     KEYRING_PASSPHRASE, /* needs a passphrase */
 };
 enum keyring_account keyring_account_kind(const char *home, uint32_t account);
-/* What an erase file was opened to. Secret: wipe it after use. */
-struct keyring_root {
-    uint32_t generation;
-    uint8_t r[SEAL_KEY];
-    uint8_t secret[SEAL_KEY]; /* what R is sealed under: out of the passphrase, or the key file */
-};
 /* Draws R, writes the erase file (generation 1) under the passphrase, or under a new key file when
  * passphrase is empty (or under the credential account.key, where the system has handed one in),
  * everything with fsync. Replaces an orphan of a creation that never committed; the caller knows
- * that no account row exists. random: fills R and salts. */
+ * that no account row exists. random: fills R and salts. root: all of it; wipe it after use. */
 enum err keyring_account_create(const char *home, uint32_t account, struct slice passphrase,
-                                const struct env *env, struct keyring_root *root) PETREL_MUST_USE;
+                                const struct env *env, struct node_root *root) PETREL_MUST_USE;
 /* What a passphrase costs to try. keyring_account_create takes libsodium's MODERATE. */
 struct keyring_cost {
     uint32_t ops;     /* passes */
@@ -47,19 +41,19 @@ struct keyring_cost {
 /* As keyring_account_create, at another cost: for tests. */
 enum err keyring_account_create_at(const char *home, uint32_t account, struct slice passphrase,
                                    const struct env *env, struct keyring_cost cost,
-                                   struct keyring_root *root) PETREL_MUST_USE;
+                                   struct node_root *root) PETREL_MUST_USE;
 /* Opens R of this generation, which is the one that the store names. ERR_ROLLBACK: the file has
  * others only, so the store is of another time. ERR_WRONG_KEY (also: the key file is not there, or
  * a passphrase is needed and none was given), ERR_NO_ACCOUNT, ERR_CORRUPT, ERR_CONFIG (others may
- * read the key file), ERR_IO, ERR_NO_MEMORY. root is wiped on error. Argon2id takes a while: not on
- * the I/O or the engine thread, except at start. */
+ * read the key file), ERR_IO, ERR_NO_MEMORY. root: all of it, wiped on error; wipe it after use.
+ * Argon2id takes a while: not on the I/O or the engine thread, except at start. */
 enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
-                              uint32_t generation, struct keyring_root *root) PETREL_MUST_USE;
-/* Puts root into the slot of the erase file that the generation before it is not in, with fsync.
- * ERR_CORRUPT: that one is in none. ERR_WRONG_KEY: root->secret does not open that one, so nothing
- * would open the new one. ERR_NO_ACCOUNT, ERR_IO, ERR_DISK_FULL. */
-enum err keyring_root_put(const char *home, uint32_t account, const struct env *env,
-                          const struct keyring_root *root) PETREL_MUST_USE;
+                              uint32_t generation, struct node_root *root) PETREL_MUST_USE;
+/* Puts root into the slot of its account's erase file that the generation before it is not in, with
+ * fsync. ERR_CORRUPT: that one is in none. ERR_WRONG_KEY: root->secret does not open that one, so
+ * nothing would open the new one. ERR_NO_ACCOUNT, ERR_IO, ERR_DISK_FULL. */
+enum err keyring_root_put(const char *home, const struct env *env,
+                          const struct node_root *root) PETREL_MUST_USE;
 /* Overwrites the slot that this generation is not in, with fsync; nothing when it is empty. Errors
  * as keyring_root_put. */
 enum err keyring_root_keep(const char *home, uint32_t account, uint32_t generation) PETREL_MUST_USE;

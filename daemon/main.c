@@ -267,22 +267,6 @@ static enum err open_node_keys(struct daemon *d)
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the node's key", err);
 }
 
-static enum err root_read(struct daemon *d, uint32_t account, struct slice passphrase,
-                          uint32_t generation)
-{
-    struct keyring_root opened;
-    struct node_root *root = &d->roots[d->nroots];
-    enum err err = keyring_account_open(d->home_path, account, passphrase, generation, &opened);
-    if (err == ERR_OK) {
-        *root = (struct node_root){.account = account, .generation = generation};
-        memcpy(root->r, opened.r, sizeof root->r);
-        memcpy(root->secret, opened.secret, sizeof root->secret);
-        d->nroots++;
-    }
-    secret_wipe(&opened, sizeof opened);
-    return err;
-}
-
 /* Opens one account when that needs nobody: with its key file, or the passphrase given. One whose
  * key does not open it stays locked, and takes no other with it; a passphrase that was given must
  * be right. */
@@ -298,7 +282,9 @@ static enum err open_account(struct daemon *d, uint32_t account, uint8_t *passph
         d->options.passphrase_fd = -1; /* it was for this one */
     }
     if (err == ERR_OK && (kind == KEYRING_KEY_FILE || len > 0)) {
-        err = root_read(d, account, slice_of(passphrase, len), generation);
+        err = keyring_account_open(d->home_path, account, slice_of(passphrase, len), generation,
+                                   &d->roots[d->nroots]);
+        d->nroots += err == ERR_OK ? 1 : 0;
         if (err == ERR_ROLLBACK ||
             (kind == KEYRING_KEY_FILE && (err == ERR_CORRUPT || err == ERR_WRONG_KEY))) {
             logger_log(&d->log, LOGGER_ERROR, "an account stays locked",

@@ -211,18 +211,9 @@ static enum err run_query(struct worker_job *job)
     return err;
 }
 
-static void root_take(struct worker_job *job, struct keyring_root *root)
-{
-    job->root.generation = root->generation;
-    memcpy(job->root.r, root->r, sizeof job->root.r);
-    memcpy(job->root.secret, root->secret, sizeof job->root.secret);
-    job->has_root = true;
-}
-
 /* R of the account root.account, out of its files. */
 static enum err root_open(struct session *s, struct worker_job *job, struct slice passphrase)
 {
-    struct keyring_root root;
     uint32_t generation;
     struct turn turn = {.env = &s->env, .store = &s->store, .arena = &s->arena};
     enum err err = node_account_root(&turn, job->root.account, &generation);
@@ -230,14 +221,10 @@ static enum err root_open(struct session *s, struct worker_job *job, struct slic
         return ERR_NO_ACCOUNT; /* its rows go already */
     }
     if (err == ERR_OK) {
-        err =
-            keyring_account_open(job->env->home, job->root.account, passphrase, generation, &root);
+        err = keyring_account_open(job->env->home, job->root.account, passphrase, generation,
+                                   &job->root);
     }
-    job->root.opened = true;
-    if (err == ERR_OK) {
-        root_take(job, &root);
-    }
-    secret_wipe(&root, sizeof root);
+    job->has_root = err == ERR_OK;
     return err;
 }
 
@@ -248,14 +235,11 @@ static enum err root_make(struct session *s, struct worker_job *job, struct slic
     bool another = false;
     (void)control_get_bool(job->params, "another", &another);
     enum err err = node_account_free(&turn, another, &job->root.account);
-    struct keyring_root root;
     if (err == ERR_OK) {
-        err = keyring_account_create(job->env->home, job->root.account, passphrase, &s->env, &root);
-        if (err == ERR_OK) {
-            root_take(job, &root);
-        }
+        err = keyring_account_create(job->env->home, job->root.account, passphrase, &s->env,
+                                     &job->root);
+        job->has_root = err == ERR_OK;
     }
-    secret_wipe(&root, sizeof root);
     return err == ERR_ACCOUNT_EXISTS ? ERR_OK : err; /* the core says so */
 }
 
@@ -340,7 +324,6 @@ static enum err run_erase(struct worker_job *job)
 static enum err run_root(struct worker_job *job)
 {
     struct node_root roots[LIMIT_ACCOUNTS];
-    struct keyring_root root = {.generation = job->root.generation};
     struct env env = hostenv_at(hostenv_wall_ms());
     size_t n = engine_roots(job->env->engine, roots);
     size_t i = 0;
@@ -350,12 +333,9 @@ static enum err run_root(struct worker_job *job)
     enum err err = i < n ? ERR_OK : ERR_ACCOUNT_LOCKED;
     if (err == ERR_OK) {
         memcpy(job->root.secret, roots[i].secret, sizeof job->root.secret);
-        memcpy(root.secret, roots[i].secret, sizeof root.secret);
-        memcpy(root.r, job->root.r, sizeof root.r);
-        err = keyring_root_put(job->env->home, job->root.account, &env, &root);
+        err = keyring_root_put(job->env->home, &env, &job->root);
     }
     secret_wipe(roots, sizeof roots);
-    secret_wipe(&root, sizeof root);
     return err;
 }
 

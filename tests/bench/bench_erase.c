@@ -82,7 +82,7 @@ static void put_message(struct filling *f, uint64_t order)
 static void fill(const char *home, char id[ID_TEXT])
 {
     struct filling f = {.env = rig_env()};
-    struct keyring_root root;
+    struct node_root root;
     char path[64];
     char writer[64];
     uint8_t seed[32];

@@ -212,7 +212,7 @@ static void print_contacts(struct step *step, struct seal_keys *keys)
 
 static int print_names(struct home *h, uint32_t number)
 {
-    struct keyring_root root;
+    struct node_root root;
     uint32_t generation;
     struct account_row account;
     struct relay_row relay;
@@ -247,7 +247,7 @@ static int print_names(struct home *h, uint32_t number)
 static enum err keys_under(struct home *h, uint32_t number, uint32_t generation,
                            struct seal_keys **keys)
 {
-    struct keyring_root root;
+    struct node_root root;
     enum err err = keyring_account_open(h->path, number, slice_of(NULL, 0), generation, &root);
     if (err != ERR_OK) {
         return err;

@@ -50,7 +50,7 @@ static void write_file(const char *path, const void *p, size_t len)
 
 static enum err create(struct fixture *f, const char *passphrase)
 {
-    struct keyring_root root;
+    struct node_root root;
     enum err err =
         keyring_account_create_at(f->home, 1, unit_str(passphrase), &f->env.env, cheap, &root);
     if (err == ERR_OK) {
@@ -62,7 +62,7 @@ static enum err create(struct fixture *f, const char *passphrase)
 static enum err open_as(struct fixture *f, uint32_t account, const char *passphrase,
                         uint32_t generation)
 {
-    struct keyring_root root;
+    struct node_root root;
     enum err err = keyring_account_open(f->home, account, unit_str(passphrase), generation, &root);
     memcpy(f->got, root.r, sizeof f->got);
     memcpy(f->secret, root.secret, sizeof f->secret);
@@ -167,7 +167,7 @@ START_TEST(the_usual_cost_is_written_and_opens)
 {
     struct fixture f;
     setup(&f);
-    struct keyring_root root;
+    struct node_root root;
     ck_assert_ok(keyring_account_create(f.home, 1, unit_str("pw"), &f.env.env, &root));
     memcpy(f.root, root.r, sizeof f.root);
     ck_assert_ok(open_with(&f, "pw"));
@@ -234,10 +234,10 @@ END_TEST
 
 static enum err put_root(struct fixture *f, uint32_t generation, uint8_t byte)
 {
-    struct keyring_root root = {.generation = generation};
+    struct node_root root = {.account = 1, .generation = generation};
     memcpy(root.secret, f->secret, sizeof root.secret);
     memset(root.r, byte, sizeof root.r);
-    return keyring_root_put(f->home, 1, &f->env.env, &root);
+    return keyring_root_put(f->home, &f->env.env, &root);
 }
 
 static void read_erase(struct fixture *f, uint8_t out[static ERASE_FILE])
@@ -323,7 +323,7 @@ START_TEST(a_home_that_is_not_there_is_an_error)
     struct fixture f;
     setup(&f);
     tmpdir_remove(f.home);
-    struct keyring_root root;
+    struct node_root root;
     memset(f.root, 7, sizeof f.root);
     ck_assert_err(keyring_node_key(f.home, f.root), ERR_IO);
     ck_assert_err(create(&f, ""), ERR_IO);
