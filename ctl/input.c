@@ -62,14 +62,14 @@ static int ask(int tty, const char *prompt, uint8_t out[static INPUT_SECRET], si
     struct termios shown;
     struct termios hidden;
     size_t n = 0;
-    if (dprintf(tty, "%s", prompt) < 0 || tcgetattr(tty, &shown) != 0) {
+    if (tcgetattr(tty, &shown) != 0) {
         return EXIT_LOCAL;
     }
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
-    (void)tcsetattr(tty, TCSAFLUSH, &hidden);
-    ssize_t got = 1;
-    while (n < INPUT_SECRET && (got = read(tty, out + n, 1)) == 1 && out[n] != '\n') {
+    (void)tcsetattr(tty, TCSAFLUSH, &hidden); /* before anybody is asked to type */
+    ssize_t got = dprintf(tty, "%s", prompt) < 0 ? 0 : 1;
+    while (got == 1 && n < INPUT_SECRET && (got = read(tty, out + n, 1)) == 1 && out[n] != '\n') {
         n++;
     }
     (void)tcsetattr(tty, TCSAFLUSH, &shown);
