@@ -373,7 +373,21 @@ static struct slice build(struct client *c, const struct control_method *row, co
     return c->pairs.err != ERR_OK ? slice_of(NULL, 0) : writer_done(&w);
 }
 
+static bool error_named(struct slice error, const char *name)
+{
+    struct control_error e;
+    return name != NULL && control_error_read(error, &e) == ERR_OK &&
+           slice_equal(e.name, slice_of(name, strlen(name)));
+}
+
 int client_call(struct client *client, const char *method, bool json, struct slice *result)
+{
+    bool is_so;
+    return client_try(client, method, json, NULL, &is_so, result);
+}
+
+int client_try(struct client *client, const char *method, bool json, const char *name, bool *is_so,
+               struct slice *result)
 {
     const struct control_method *row = control_method_find(slice_of(method, strlen(method)));
     bool mutates = row != NULL && row->mutates;
@@ -401,6 +415,10 @@ int client_call(struct client *client, const char *method, bool json, struct sli
         fprintf(stderr, "petrelctl: the daemon %s\n",
                 w == WAIT_TIMEOUT ? "does not answer in time" : "has closed the connection");
         return EXIT_NO_DAEMON;
+    }
+    *is_so = m.error.len > 0 && error_named(m.error, name);
+    if (*is_so) {
+        return EXIT_OK;
     }
     if (m.error.len > 0) {
         return show_error(m.error, json);

@@ -34,6 +34,11 @@ void client_flag(struct client *client, const char *name, bool value); /* false:
  * result is valid until the next call. */
 int client_call(struct client *client, const char *method, bool json, struct slice *result);
 
+/* As client_call, but an error of this name is not shown: EXIT_OK, and *is_so. The call may be made
+ * again, from client_begin on. */
+int client_try(struct client *client, const char *method, bool json, const char *name, bool *is_so,
+               struct slice *result);
+
 /* Connects without a word when nobody answers: errno says why. */
 bool client_reaches(struct client *client);
 /* The next event, one map; valid until the next call. EXIT_NO_DAEMON when the daemon is gone. */

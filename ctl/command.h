@@ -38,6 +38,7 @@ int cmd_remove_account(struct ctl *ctl, int argc, char **argv);
 int cmd_id(struct ctl *ctl, int argc, char **argv);
 int cmd_words(struct ctl *ctl, int argc, char **argv);
 int cmd_unlock(struct ctl *ctl, int argc, char **argv);
+int cmd_passphrase(struct ctl *ctl, int argc, char **argv);
 int cmd_lock(struct ctl *ctl, int argc, char **argv);
 int cmd_rekey(struct ctl *ctl, int argc, char **argv);
 int cmd_backup(struct ctl *ctl, int argc, char **argv);

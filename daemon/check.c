@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "base/limits.h"
 #include "base/secret.h"
 #include "daemon/accounts.h"
+#include "daemon/credential.h"
 #include "daemon/home.h"
 #include "daemon/keyring.h"
 #include "daemon/store/schema.h"
@@ -18,6 +18,8 @@
 
 struct check {
     const char *home;
+    struct keyring keyring;
+    uint8_t *credentials; /* secret_new: those of the keyring */
     FILE *out;
     bool well;
 };
@@ -45,11 +47,11 @@ __attribute__((format(printf, 3, 4))) static void bad(struct check *c, const cha
     va_end(args);
 }
 
-static bool exists(const struct check *c, const char *folder, const char *name)
+static bool exists(const struct check *c, const char *name)
 {
     char path[HOME_PATH];
     struct stat st;
-    int n = snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : c->home, name);
+    int n = snprintf(path, sizeof path, "%s/%s", c->home, name);
     return n > 0 && (size_t)n < sizeof path && stat(path, &st) == 0;
 }
 
@@ -63,7 +65,7 @@ static bool check_folder(struct check *c)
             "there is no home at %s: %s", c->home, strerror(errno));
         return false;
     }
-    if (!exists(c, NULL, "db")) {
+    if (!exists(c, "db")) {
         bad(c, "start petreld to make one, or put the folder db back with the rest of the home",
             "there is no database in %s", c->home);
         return false;
@@ -91,20 +93,31 @@ static bool check_lock(struct check *c, struct home **home)
 
 /* --- the node --- */
 
+static void check_credentials(struct check *c)
+{
+    char reason[CREDENTIAL_REASON];
+    c->credentials = secret_new(2 * (size_t)SEAL_KEY);
+    if (c->credentials == NULL) {
+        bad(c, "make memory free", "credentials: %s", err_message(ERR_NO_MEMORY));
+    } else if (credentials_read(c->credentials, &c->keyring.node, &c->keyring.account, reason) !=
+               ERR_OK) {
+        bad(c, "see CREDENTIALS in petreld(8); petreld does not start with it", "%s", reason);
+    }
+}
+
 static void check_node_key(struct check *c)
 {
     uint8_t key[SEAL_KEY];
-    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-    if (!exists(c, NULL, "node.key") &&
-        (credentials == NULL || !exists(c, credentials, "node.key"))) {
-        bad(c, "put it back from a copy before the next start, which would make another one",
-            "node.key is missing: nothing else opens the node's own rows");
-        return;
-    }
-    enum err err = keyring_node_key(c->home, key);
+    enum err err = keyring_node_key(&c->keyring, false, key);
     secret_wipe(key, sizeof key);
     if (err == ERR_OK) {
         good(c, "node.key: as it should be");
+    } else if (err == ERR_NO_CREDENTIAL) {
+        bad(c, "put it back from a copy, or hand the credential node.key in",
+            "node.key is missing: nothing else opens the node's own rows");
+    } else if (err == ERR_WRONG_KEY) {
+        bad(c, "remove the one that does not belong to this home",
+            "node.key: there is a file and a credential, and they differ");
     } else if (err == ERR_CONFIG) {
         bad(c, "chmod 600 node.key, and chown it to the user that runs petreld",
             "node.key: others may read it, or it belongs to somebody else");
@@ -183,6 +196,7 @@ static const char ERASE_TODO[] = "put erase-N back from a copy of the same time;
 
 static const struct advice ACCOUNT[] = {
     {ERR_WRONG_KEY, "put account-N.key, or the credential account.key, back from a copy"},
+    {ERR_NO_CREDENTIAL, "hand the credential account.key in: CREDENTIALS in petreld(8)"},
     {ERR_ROLLBACK,
      "put database and erase file back from one copy of the home, not one of them alone"},
     {ERR_CONFIG, "chmod 600 account-N.key, and chown it to the user that runs petreld"},
@@ -200,16 +214,18 @@ static void check_account(struct check *c, struct store_lmdb *db, uint32_t accou
     if (err == ERR_OK && !stays) {
         return;
     }
-    if (err == ERR_OK && keyring_account_kind(c->home, account) == KEYRING_PASSPHRASE) {
+    if (err == ERR_OK && keyring_account_kind(&c->keyring, account) == KEYRING_PASSPHRASE) {
         good(c, "account %u: opens with its passphrase, which was not tried", (unsigned)account);
         return;
     }
     if (err == ERR_OK) {
-        err = keyring_account_open(c->home, account, slice_of(NULL, 0), generation, &root);
+        err = keyring_account_open(&c->keyring, account, slice_of(NULL, 0), generation, &root);
         secret_wipe(&root, sizeof root);
     }
     if (err == ERR_OK) {
-        good(c, "account %u: opens with its key file", (unsigned)account);
+        good(c, "account %u: opens with its %s", (unsigned)account,
+             keyring_account_kind(&c->keyring, account) == KEYRING_CREDENTIAL ? "credential"
+                                                                              : "key file");
     } else {
         bad(c, advice_for(ACCOUNT, err), "account %u: %s", (unsigned)account,
             err == ERR_NO_ACCOUNT ? "its erase file is missing" : err_message(err));
@@ -218,10 +234,11 @@ static void check_account(struct check *c, struct store_lmdb *db, uint32_t accou
 
 bool check_home(const char *home, FILE *out)
 {
-    struct check c = {.home = home, .out = out, .well = true};
+    struct check c = {.home = home, .keyring = {.home = home}, .out = out, .well = true};
     struct home *locked = NULL;
     struct store_lmdb *db = NULL;
     if (check_folder(&c) && check_lock(&c, &locked)) {
+        check_credentials(&c);
         check_node_key(&c);
         if (check_database(&c, &db)) {
             for (uint32_t account = 1; account <= LIMIT_ACCOUNTS; account++) {
@@ -231,5 +248,6 @@ bool check_home(const char *home, FILE *out)
     }
     store_lmdb_close(db);
     home_close(locked);
+    secret_free(c.credentials);
     return c.well;
 }

@@ -221,14 +221,21 @@ static bool root_kept(const struct node_outputs *outs, const struct node_root *r
     return o != NULL;
 }
 
-static void root_forget(struct engine *e, uint32_t account)
+/* The account's root, while it is open; else NULL. */
+static struct node_root *root_find(struct engine *e, uint32_t account)
 {
     size_t i = 0;
     while (i < e->nroots && e->roots[i].account != account) {
         i++;
     }
-    if (i < e->nroots) {
-        e->roots[i] = e->roots[--e->nroots];
+    return i < e->nroots ? &e->roots[i] : NULL;
+}
+
+static void root_forget(struct engine *e, uint32_t account)
+{
+    struct node_root *root = root_find(e, account);
+    if (root != NULL) {
+        *root = e->roots[--e->nroots];
         secret_wipe(&e->roots[e->nroots], sizeof e->roots[0]);
     }
 }
@@ -238,6 +245,16 @@ static void root_adopt(struct engine *e, const struct node_root *root)
     root_forget(e, root->account);
     assert(e->nroots < LIMIT_ACCOUNTS); /* the core makes no more of them */
     e->roots[e->nroots++] = *root;
+}
+
+/* What seals it may be another one since the host wrote it: engine_secret knows. */
+static void root_renew(struct engine *e, const struct node_root *root)
+{
+    struct node_root *mine = root_find(e, root->account);
+    if (mine != NULL) {
+        mine->generation = root->generation;
+        memcpy(mine->r, root->r, sizeof mine->r);
+    }
 }
 
 /* The R of an account that is locked, or to be erased, is nobody's any more. */
@@ -262,7 +279,7 @@ static void adopt_roots(struct engine *e, const struct engine_inputs *done,
             root_adopt(e, &i->root);
         }
         if (i->node.kind == NODE_ROOTED && root_kept(outs, &i->root)) {
-            root_adopt(e, &i->root);
+            root_renew(e, &i->root);
         }
     }
     forget_shut(e, outs);
@@ -276,14 +293,17 @@ static enum err core_load(struct engine *e, struct node_outputs *outs)
 {
     struct env env = hostenv_pooled(e->random, hostenv_wall_ms());
     struct store store;
+    struct node_root *roots = secret_new(LIMIT_ACCOUNTS * sizeof *roots);
     e->node = node_new(&e->config.node);
-    if (e->node == NULL) {
+    if (e->node == NULL || roots == NULL) {
+        secret_free(roots);
         return ERR_NO_MEMORY;
     }
+    size_t nroots = engine_roots(e, roots);
     enum err err = turn_begin(e, &store);
     if (err == ERR_OK) {
         struct turn turn = {.env = &env, .store = &store, .arena = &e->arena};
-        err = node_load(e->node, &turn, e->roots, e->nroots, outs);
+        err = node_load(e->node, &turn, roots, nroots, outs);
         if (err == ERR_OK) {
             err = node_flush(e->node, &turn, outs);
         }
@@ -294,6 +314,7 @@ static enum err core_load(struct engine *e, struct node_outputs *outs)
         }
     }
     turn_end(e);
+    secret_free(roots);
     if (err == ERR_OK) {
         pthread_mutex_lock(&e->mutex);
         forget_shut(e, outs);
@@ -564,6 +585,17 @@ size_t engine_roots(struct engine *engine, struct node_root roots[static LIMIT_A
     memcpy(roots, engine->roots, n * sizeof roots[0]);
     pthread_mutex_unlock(&engine->mutex);
     return n;
+}
+
+void engine_secret(struct engine *engine, const struct node_root *root)
+{
+    pthread_mutex_lock(&engine->mutex);
+    struct node_root *mine = root_find(engine, root->account);
+    if (mine != NULL) {
+        memcpy(mine->secret, root->secret, sizeof mine->secret);
+        mine->former = root->former;
+    }
+    pthread_mutex_unlock(&engine->mutex);
 }
 
 void engine_identity(const struct engine *engine, struct sign_pk *id, struct sign_sk *sk)

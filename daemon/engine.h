@@ -64,6 +64,9 @@ void engine_links_closed(struct engine *engine, uint64_t epoch);
 enum err engine_fatal(const struct engine *engine);
 /* How long the turn that is under way has taken, ms; 0 when none is. */
 uint64_t engine_turn_age_ms(const struct engine *engine);
+/* What seals the roots of an account is another one from now on: if it is open, takes secret and
+ * former over. On the I/O thread. */
+void engine_secret(struct engine *engine, const struct node_root *root);
 /* The roots of the accounts that are open; gives their number. Wipe them after use. */
 size_t engine_roots(struct engine *engine, struct node_root roots[static LIMIT_ACCOUNTS]);
 

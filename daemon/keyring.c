@@ -2,192 +2,63 @@
 #include "daemon/keyring.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
 #include "base/limits.h"
 #include "base/secret.h"
+#include "daemon/keyfile.h"
 #include "daemon/store/dir.h"
 #include "store/erase.h"
 
-enum {
-    KEYRING_NAME = 32, /* longest file name, with its NUL */
-};
+static_assert((int)ERASE_FILE <= (int)KEYFILE_MAX, "an erase file is overwritten whole");
 
-static enum err err_of_errno(int e)
+static const char NODE_NAME[] = "node.key";
+
+static void erase_name(char out[static KEYFILE_NAME], uint32_t account)
 {
-    switch (e) {
-    case ENOSPC:
-    case EDQUOT:
-        return ERR_DISK_FULL;
-    case ENOENT:
-        return ERR_NOT_FOUND;
-    case ENOMEM:
-        return ERR_NO_MEMORY;
-    default:
-        return ERR_IO;
-    }
+    (void)snprintf(out, KEYFILE_NAME, "erase-%lu", (unsigned long)account);
 }
 
-static enum err path_of(char out[static PATH_MAX], const char *dir, const char *name)
+static void key_name(char out[static KEYFILE_NAME], uint32_t account)
 {
-    int n = snprintf(out, PATH_MAX, "%s/%s", dir, name);
-    return n > 0 && n < PATH_MAX ? ERR_OK : ERR_CONFIG;
+    (void)snprintf(out, KEYFILE_NAME, "account-%lu.key", (unsigned long)account);
 }
 
-static enum err read_all(int fd, uint8_t *out, size_t len)
-{
-    size_t done = 0;
-    while (done < len) {
-        ssize_t n = read(fd, out + done, len - done);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? ERR_IO : ERR_CORRUPT;
-        }
-        done += (size_t)n;
-    }
-    return ERR_OK;
-}
+/* --- the node --- */
 
-static enum err write_all(int fd, const uint8_t *p, size_t len)
+enum err keyring_node_key(const struct keyring *k, bool new_home, uint8_t key[static SEAL_KEY])
 {
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return err_of_errno(errno);
-        }
-        p += n;
-        len -= (size_t)n;
-    }
-    return ERR_OK;
-}
-
-/* Reads a file of exactly len bytes. guarded: refuse what group or others may read, or what belongs
- * to somebody else. */
-static enum err file_read(const char *dir, const char *name, bool guarded, uint8_t *out, size_t len)
-{
-    char path[PATH_MAX];
-    struct stat st;
-    enum err err = path_of(path, dir, name);
-    if (err != ERR_OK) {
-        return err;
-    }
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        return err_of_errno(errno);
-    }
-    if (fstat(fd, &st) != 0) {
-        err = ERR_IO;
-    } else if (guarded && ((st.st_mode & 077) != 0 || (st.st_uid != geteuid() && st.st_uid != 0))) {
-        err = ERR_CONFIG;
-    } else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != len) {
-        err = ERR_CORRUPT;
-    } else {
-        err = read_all(fd, out, len);
-    }
-    (void)close(fd);
-    return err;
-}
-
-static enum err new_file_write(const char *path, struct slice bytes)
-{
-    (void)unlink(path); /* left by a crash */
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return errno == ENOENT ? ERR_IO : err_of_errno(errno);
-    }
-    enum err err = write_all(fd, bytes.p, bytes.len);
-    if (err == ERR_OK && fsync(fd) != 0) {
-        err = err_of_errno(errno);
-    }
-    (void)close(fd);
-    return err;
-}
-
-/* Puts dir/name in place whole or not at all, and durable: temporary file, fsync, rename, fsync of
- * the folder. */
-static enum err file_write(const char *dir, const char *name, struct slice bytes)
-{
-    char path[PATH_MAX];
-    char temp[PATH_MAX];
-    char temp_name[KEYRING_NAME + 8];
-    (void)snprintf(temp_name, sizeof temp_name, "%s.new", name);
-    enum err err = path_of(path, dir, name);
-    if (err == ERR_OK) {
-        err = path_of(temp, dir, temp_name);
-    }
-    if (err != ERR_OK) {
-        return err;
-    }
-    err = new_file_write(temp, bytes);
-    if (err == ERR_OK && rename(temp, path) != 0) {
-        err = err_of_errno(errno);
-    }
-    if (err != ERR_OK) {
-        (void)unlink(temp);
-        return err;
-    }
-    return dir_flush(dir);
-}
-
-/* A key that the service manager handed in. ERR_NOT_FOUND when there is none. Its permissions are
- * the manager's affair: an access list may show as a group bit. */
-static enum err credential_read(const char *name, uint8_t key[static SEAL_KEY])
-{
-    const char *dir = getenv("CREDENTIALS_DIRECTORY");
-    if (dir == NULL || dir[0] != '/') {
-        return ERR_NOT_FOUND;
-    }
-    return file_read(dir, name, false, key, SEAL_KEY);
-}
-
-static void erase_name(char out[static KEYRING_NAME], uint32_t account)
-{
-    (void)snprintf(out, KEYRING_NAME, "erase-%lu", (unsigned long)account);
-}
-
-static void key_name(char out[static KEYRING_NAME], uint32_t account)
-{
-    (void)snprintf(out, KEYRING_NAME, "account-%lu.key", (unsigned long)account);
-}
-
-enum err keyring_node_key(const char *home, uint8_t key[static SEAL_KEY])
-{
-    uint8_t k[SEAL_KEY];
-    enum err err = credential_read("node.key", k);
-    if (err == ERR_NOT_FOUND) {
-        err = file_read(home, "node.key", true, k, sizeof k);
-    }
-    if (err == ERR_NOT_FOUND) {
-        randombytes_buf(k, sizeof k);
-        err = file_write(home, "node.key", slice_of(k, sizeof k));
+    uint8_t found[SEAL_KEY];
+    enum err err = keyfile_read(k->home, NODE_NAME, true, found, sizeof found);
+    if (k->node != NULL && err == ERR_OK) {
+        err = prim_equal(found, k->node, SEAL_KEY) ? ERR_OK : ERR_WRONG_KEY;
+    } else if (k->node != NULL && err == ERR_NOT_FOUND) {
+        memcpy(found, k->node, sizeof found);
+        err = ERR_OK;
+    } else if (err == ERR_NOT_FOUND && !new_home) {
+        err = ERR_NO_CREDENTIAL;
+    } else if (err == ERR_NOT_FOUND) {
+        randombytes_buf(found, sizeof found);
+        err = keyfile_write(k->home, NODE_NAME, slice_of(found, sizeof found));
     }
     if (err == ERR_OK) {
-        memcpy(key, k, sizeof k);
+        memcpy(key, found, sizeof found);
     }
-    secret_wipe(k, sizeof k);
+    secret_wipe(found, sizeof found);
     return err;
 }
 
-static enum err erase_load(const char *home, uint32_t account, struct erase_file *out)
+/* --- what opens an account --- */
+
+static enum err erase_load(const struct keyring *k, uint32_t account, struct erase_file *out)
 {
-    char name[KEYRING_NAME];
+    char name[KEYFILE_NAME];
     uint8_t bytes[ERASE_FILE];
     erase_name(name, account);
-    enum err err = file_read(home, name, false, bytes, sizeof bytes);
+    enum err err = keyfile_read(k->home, name, false, bytes, sizeof bytes);
     if (err == ERR_OK) {
         err = erase_decode(out, slice_of(bytes, sizeof bytes));
     }
@@ -197,15 +68,27 @@ static enum err erase_load(const char *home, uint32_t account, struct erase_file
     return err;
 }
 
-enum keyring_account keyring_account_kind(const char *home, uint32_t account)
+static enum keyring_kind kind_of(const struct erase_kdf *kdf)
+{
+    switch (kdf->kind) {
+    case ERASE_KDF_ARGON2ID:
+        return KEYRING_PASSPHRASE;
+    case ERASE_KDF_CREDENTIAL:
+        return KEYRING_CREDENTIAL;
+    case ERASE_KDF_KEY_FILE:
+        break;
+    }
+    return KEYRING_KEY_FILE;
+}
+
+enum keyring_kind keyring_account_kind(const struct keyring *k, uint32_t account)
 {
     struct erase_file f;
-    enum err err = erase_load(home, account, &f);
+    enum err err = erase_load(k, account, &f);
     if (err == ERR_NOT_FOUND) {
         return KEYRING_NONE;
     }
-    return err == ERR_OK && f.kdf.kind == ERASE_KDF_ARGON2ID ? KEYRING_PASSPHRASE
-                                                             : KEYRING_KEY_FILE;
+    return err == ERR_OK ? kind_of(&f.kdf) : KEYRING_KEY_FILE;
 }
 
 static enum err passphrase_secret(const struct erase_kdf *kdf, struct slice passphrase,
@@ -218,66 +101,85 @@ static enum err passphrase_secret(const struct erase_kdf *kdf, struct slice pass
     return bad != 0 ? ERR_NO_MEMORY : ERR_OK; /* every other reason was excluded before */
 }
 
-/* The credential account.key, or a new key file. */
-static enum err key_file_create(const char *home, uint32_t account, const struct env *env,
-                                uint8_t secret[static SEAL_KEY])
+static enum err credential_secret(const struct keyring *k, uint8_t secret[static SEAL_KEY])
 {
-    char name[KEYRING_NAME];
-    enum err err = credential_read("account.key", secret);
-    if (err != ERR_NOT_FOUND) {
-        return err;
+    if (k->account == NULL) {
+        return ERR_NO_CREDENTIAL;
     }
-    key_name(name, account);
-    env_random(env, secret, SEAL_KEY);
-    return file_write(home, name, slice_of(secret, SEAL_KEY));
+    memcpy(secret, k->account, SEAL_KEY);
+    return ERR_OK;
 }
 
-/* A key file beside a passphrase would be an orphan's. */
-static void key_file_remove(const char *home, uint32_t account)
-{
-    char name[KEYRING_NAME];
-    char path[PATH_MAX];
-    key_name(name, account);
-    if (path_of(path, home, name) == ERR_OK) {
-        (void)unlink(path);
-    }
-}
-
-static enum err secret_create(const char *home, uint32_t account, struct slice passphrase,
-                              const struct env *env, const struct erase_kdf *kdf,
+/* What is to open an account from now on: salt and secret, and the key file, if it is one. */
+static enum err secret_create(const struct keyring *k, uint32_t account, enum keyring_kind kind,
+                              struct slice passphrase, struct keyring_cost cost,
+                              const struct env *env, struct erase_kdf *kdf,
                               uint8_t secret[static SEAL_KEY])
 {
-    if (kdf->kind == ERASE_KDF_KEY_FILE) {
-        return key_file_create(home, account, env, secret);
+    char name[KEYFILE_NAME];
+    env_random(env, kdf->salt, sizeof kdf->salt);
+    switch (kind) {
+    case KEYRING_PASSPHRASE:
+        kdf->kind = ERASE_KDF_ARGON2ID;
+        kdf->ops = cost.ops;
+        kdf->mem_kib = cost.mem_kib;
+        return passphrase_secret(kdf, passphrase, secret);
+    case KEYRING_CREDENTIAL:
+        kdf->kind = ERASE_KDF_CREDENTIAL;
+        return credential_secret(k, secret);
+    case KEYRING_KEY_FILE:
+        kdf->kind = ERASE_KDF_KEY_FILE;
+        key_name(name, account);
+        env_random(env, secret, SEAL_KEY);
+        return keyfile_write(k->home, name, slice_of(secret, SEAL_KEY));
+    case KEYRING_NONE:
+        break;
     }
-    key_file_remove(home, account);
-    return passphrase_secret(kdf, passphrase, secret);
+    return ERR_ARGUMENT;
 }
 
-enum err keyring_account_create_at(const char *home, uint32_t account, struct slice passphrase,
-                                   const struct env *env, struct keyring_cost cost,
-                                   struct node_root *root)
+static enum err erase_write(const struct keyring *k, const struct erase_file *f, bool replaces)
+{
+    char name[KEYFILE_NAME];
+    uint8_t bytes[ERASE_FILE];
+    erase_name(name, f->account);
+    erase_encode(bytes, f);
+    return replaces ? keyfile_replace(k->home, name, slice_of(bytes, sizeof bytes))
+                    : keyfile_write(k->home, name, slice_of(bytes, sizeof bytes));
+}
+
+/* --- creation --- */
+
+/* A key file beside something else opens nothing. */
+static enum err key_file_destroy(const struct keyring *k, uint32_t account)
+{
+    char name[KEYFILE_NAME];
+    key_name(name, account);
+    return keyfile_destroy(k->home, name);
+}
+
+enum err keyring_account_create_at(const struct keyring *k, uint32_t account,
+                                   struct slice passphrase, const struct env *env,
+                                   struct keyring_cost cost, struct node_root *root)
 {
     struct erase_file f = {.account = account};
     struct node_root fresh = {.account = account, .generation = 1};
     uint8_t nonce[PRIM_AEAD_NONCE];
-    uint8_t bytes[ERASE_FILE];
-    char name[KEYRING_NAME];
     if (account == 0 || passphrase.len > LIMIT_PASSPHRASE) {
         return ERR_ARGUMENT;
     }
-    f.kdf.kind = passphrase.len > 0 ? ERASE_KDF_ARGON2ID : ERASE_KDF_KEY_FILE;
-    f.kdf.ops = passphrase.len > 0 ? cost.ops : 0;
-    f.kdf.mem_kib = passphrase.len > 0 ? cost.mem_kib : 0;
-    env_random(env, f.kdf.salt, sizeof f.kdf.salt);
+    enum keyring_kind kind = passphrase.len > 0   ? KEYRING_PASSPHRASE
+                             : k->account != NULL ? KEYRING_CREDENTIAL
+                                                  : KEYRING_KEY_FILE;
     env_random(env, fresh.r, sizeof fresh.r);
     env_random(env, nonce, sizeof nonce);
-    enum err err = secret_create(home, account, passphrase, env, &f.kdf, fresh.secret);
+    enum err err = key_file_destroy(k, account); /* an orphan's */
+    if (err == ERR_OK) {
+        err = secret_create(k, account, kind, passphrase, cost, env, &f.kdf, fresh.secret);
+    }
     if (err == ERR_OK) {
         erase_slot_seal(&f, 0, fresh.generation, fresh.secret, nonce, fresh.r);
-        erase_encode(bytes, &f);
-        erase_name(name, account);
-        err = file_write(home, name, slice_of(bytes, sizeof bytes));
+        err = erase_write(k, &f, false);
     }
     if (err == ERR_OK) {
         *root = fresh;
@@ -286,33 +188,46 @@ enum err keyring_account_create_at(const char *home, uint32_t account, struct sl
     return err;
 }
 
-enum err keyring_account_create(const char *home, uint32_t account, struct slice passphrase,
-                                const struct env *env, struct node_root *root)
+struct keyring_cost keyring_cost_usual(void)
 {
-    struct keyring_cost cost = {
+    return (struct keyring_cost){
         .ops = crypto_pwhash_argon2id_OPSLIMIT_MODERATE,
         .mem_kib = crypto_pwhash_argon2id_MEMLIMIT_MODERATE / 1024,
     };
-    return keyring_account_create_at(home, account, passphrase, env, cost, root);
 }
 
-/* Tries the credential, then the key file: either may be the one that R was sealed under. */
-static enum err key_file_open(const char *home, const struct erase_file *f, unsigned slot,
-                              struct node_root *root)
+enum err keyring_account_create(const struct keyring *k, uint32_t account, struct slice passphrase,
+                                const struct env *env, struct node_root *root)
 {
-    char name[KEYRING_NAME];
-    enum err err = credential_read("account.key", root->secret);
+    return keyring_account_create_at(k, account, passphrase, env, keyring_cost_usual(), root);
+}
+
+/* --- opening --- */
+
+static enum err key_file_secret(const struct keyring *k, uint32_t account,
+                                uint8_t secret[static SEAL_KEY])
+{
+    char name[KEYFILE_NAME];
+    key_name(name, account);
+    enum err err = keyfile_read(k->home, name, true, secret, SEAL_KEY);
+    return err == ERR_NOT_FOUND ? ERR_WRONG_KEY : err;
+}
+
+/* The secret of a file that no passphrase opens, tried on one slot. Programs before kind 3 had
+ * accounts under the credential as kind 2. */
+static enum err stored_open(const struct keyring *k, const struct erase_file *f, unsigned slot,
+                            struct node_root *root)
+{
+    bool credential = f->kdf.kind == ERASE_KDF_CREDENTIAL;
+    enum err err = credential ? credential_secret(k, root->secret)
+                              : key_file_secret(k, f->account, root->secret);
     if (err == ERR_OK) {
         err = erase_slot_open(f, slot, root->secret, root->r);
     }
-    if (err == ERR_NOT_FOUND || err == ERR_WRONG_KEY) {
-        key_name(name, f->account);
-        err = file_read(home, name, true, root->secret, sizeof root->secret);
-        if (err == ERR_OK) {
-            err = erase_slot_open(f, slot, root->secret, root->r);
-        }
+    if (err == ERR_WRONG_KEY && !credential && credential_secret(k, root->secret) == ERR_OK) {
+        err = erase_slot_open(f, slot, root->secret, root->r);
     }
-    return err == ERR_NOT_FOUND ? ERR_WRONG_KEY : err;
+    return err;
 }
 
 static enum err passphrase_open(struct slice passphrase, const struct erase_file *f, unsigned slot,
@@ -336,58 +251,174 @@ static int slot_of(const struct erase_file *f, uint64_t generation)
     return -1;
 }
 
-enum err keyring_account_open(const char *home, uint32_t account, struct slice passphrase,
-                              uint32_t generation, struct node_root *root)
+static uint64_t newest(const struct erase_file *f)
 {
-    struct erase_file f;
-    *root = (struct node_root){.account = account, .generation = generation, .opened = true};
-    enum err err = erase_load(home, account, &f);
-    if (err == ERR_OK) {
-        int wanted = slot_of(&f, generation);
-        /* Decode refuses a file without a slot. A wrong key is told first. */
-        unsigned slot = (unsigned)(wanted >= 0 ? wanted : erase_newest(&f));
-        err = f.kdf.kind == ERASE_KDF_ARGON2ID ? passphrase_open(passphrase, &f, slot, root)
-                                               : key_file_open(home, &f, slot, root);
-        err = err == ERR_OK && wanted < 0 ? ERR_ROLLBACK : err;
-    }
+    return f->slots[erase_newest(f)].generation; /* decode refuses a file without a slot */
+}
+
+/* Of a file that may be of any time: no root is newer than the newest. */
+static uint32_t former_of(const struct erase_file *f)
+{
+    uint64_t former = f->former < newest(f) ? f->former : newest(f);
+    return former < UINT32_MAX ? (uint32_t)former : UINT32_MAX;
+}
+
+static enum err open_file(const struct keyring *k, const struct erase_file *f,
+                          struct slice passphrase, uint32_t generation, struct node_root *root)
+{
+    *root = (struct node_root){
+        .account = f->account, .generation = generation, .former = former_of(f), .opened = true};
+    int wanted = slot_of(f, generation);
+    unsigned slot =
+        (unsigned)(wanted >= 0 ? wanted : erase_newest(f)); /* a wrong key is told first */
+    enum err err = f->kdf.kind == ERASE_KDF_ARGON2ID ? passphrase_open(passphrase, f, slot, root)
+                                                     : stored_open(k, f, slot, root);
+    err = err == ERR_OK && wanted < 0 ? ERR_ROLLBACK : err;
     if (err != ERR_OK) {
         secret_wipe(root, sizeof *root);
     }
-    return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
-}
-
-/* Writes one slot of the file in place, as it is in f. */
-static enum err slot_write(const char *home, const struct erase_file *f, unsigned slot)
-{
-    char name[KEYRING_NAME];
-    char path[PATH_MAX];
-    uint8_t bytes[ERASE_FILE];
-    off_t at = (off_t)ERASE_BLOCK * (off_t)(1 + slot);
-    erase_name(name, f->account);
-    erase_encode(bytes, f);
-    enum err err = path_of(path, home, name);
-    int fd = err == ERR_OK ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    if (fd < 0) {
-        return err == ERR_OK ? ERR_IO : err;
-    }
-    if (lseek(fd, at, SEEK_SET) != at) {
-        err = ERR_IO;
-    }
-    if (err == ERR_OK) {
-        err = write_all(fd, bytes + at, ERASE_BLOCK);
-    }
-    if (err == ERR_OK && fsync(fd) != 0) {
-        err = err_of_errno(errno);
-    }
-    (void)close(fd);
     return err;
 }
 
+enum err keyring_account_open(const struct keyring *k, uint32_t account, struct slice passphrase,
+                              uint32_t generation, struct node_root *root)
+{
+    struct erase_file f;
+    enum err err = erase_load(k, account, &f);
+    if (err == ERR_OK) {
+        return open_file(k, &f, passphrase, generation, root);
+    }
+    secret_wipe(root, sizeof *root);
+    return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
+}
+
+/* --- another passphrase, key file or credential --- */
+
+/* The roots of one file, sealed for another. One that does not open is nobody's: the one that the
+ * store names did. */
+static void roots_move(struct erase_file *to, const uint8_t to_secret[static SEAL_KEY],
+                       const struct erase_file *from, const uint8_t secret[static SEAL_KEY],
+                       const struct env *env)
+{
+    uint8_t r[SEAL_KEY];
+    uint8_t nonce[PRIM_AEAD_NONCE];
+    for (unsigned i = 0; i < ERASE_SLOTS; i++) {
+        uint64_t generation = from->slots[i].generation;
+        if (generation > 0 && erase_slot_open(from, i, secret, r) == ERR_OK) {
+            env_random(env, nonce, sizeof nonce);
+            erase_slot_seal(to, i, generation, to_secret, nonce, r);
+        }
+    }
+    secret_wipe(r, sizeof r);
+    to->former = newest(from);
+}
+
+enum err keyring_account_tidy(const struct keyring *k, uint32_t account)
+{
+    struct erase_file f;
+    char name[KEYFILE_NAME];
+    if (erase_load(k, account, &f) != ERR_OK) {
+        return ERR_OK; /* what is left may be all that there is */
+    }
+    erase_name(name, account);
+    enum err err = keyfile_tidy(k->home, name);
+    key_name(name, account);
+    if (err == ERR_OK) {
+        err = keyfile_tidy(k->home, name);
+    }
+    if (err == ERR_OK && f.kdf.kind != ERASE_KDF_KEY_FILE && keyfile_exists(k->home, name)) {
+        err = dir_flush(k->home); /* the erase file that needs it no more is there for good */
+        err = err == ERR_OK ? keyfile_destroy(k->home, name) : err;
+    }
+    return err;
+}
+
+/* Whether the file opens with what is wanted already; root then. */
+static bool already(const struct keyring *k, const struct erase_file *f,
+                    const struct keyring_change *change, uint32_t generation,
+                    struct node_root *root)
+{
+    char name[KEYFILE_NAME];
+    key_name(name, f->account);
+    return kind_of(&f->kdf) == change->to &&
+           (change->to != KEYRING_KEY_FILE || keyfile_exists(k->home, name)) &&
+           open_file(k, f, change->fresh, generation, root) == ERR_OK;
+}
+
+static enum err change_to(const struct keyring *k, const struct erase_file *from,
+                          const struct keyring_change *change, const struct env *env,
+                          struct node_root *root)
+{
+    struct erase_file to = {.account = from->account};
+    uint8_t secret[SEAL_KEY];
+    enum err err = secret_create(k, from->account, change->to, change->fresh, change->cost, env,
+                                 &to.kdf, secret);
+    if (err == ERR_OK) {
+        roots_move(&to, secret, from, root->secret, env);
+        err = erase_write(k, &to, true);
+    }
+    if (err == ERR_OK) {
+        memcpy(root->secret, secret, sizeof root->secret);
+        root->former = former_of(&to);
+    }
+    secret_wipe(secret, sizeof secret);
+    return err;
+}
+
+enum err keyring_account_change(const struct keyring *k, uint32_t account,
+                                const struct keyring_change *change, uint32_t generation,
+                                const struct env *env, struct node_root *root, bool *left)
+{
+    struct erase_file from;
+    *left = false;
+    if ((change->to == KEYRING_PASSPHRASE) != (change->fresh.len > 0) ||
+        change->fresh.len > LIMIT_PASSPHRASE) {
+        return ERR_ARGUMENT;
+    }
+    enum err err = erase_load(k, account, &from);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
+    }
+    err = keyring_account_tidy(k, account);
+    if (err == ERR_OK) {
+        err = open_file(k, &from, change->passphrase, generation, root);
+    }
+    bool same = kind_of(&from.kdf) == change->to && change->to != KEYRING_PASSPHRASE;
+    if ((err == ERR_WRONG_KEY || (err == ERR_OK && same)) &&
+        already(k, &from, change, generation, root)) {
+        return ERR_OK;
+    }
+    if (err == ERR_OK) {
+        err = change_to(k, &from, change, env, root);
+    }
+    if (err != ERR_OK) {
+        enum err tidied = keyring_account_tidy(k, account);
+        (void)tidied; /* the next one does it */
+        secret_wipe(root, sizeof *root);
+        return err;
+    }
+    *left = keyring_account_tidy(k, account) != ERR_OK || dir_flush(k->home) != ERR_OK;
+    return ERR_OK;
+}
+
+/* --- roots --- */
+
+/* Writes one slot of the file in place, as it is in f. */
+static enum err slot_write(const struct keyring *k, const struct erase_file *f, unsigned slot)
+{
+    char name[KEYFILE_NAME];
+    uint8_t bytes[ERASE_FILE];
+    size_t at = (size_t)ERASE_BLOCK * (1 + slot);
+    erase_name(name, f->account);
+    erase_encode(bytes, f);
+    return keyfile_patch(k->home, name, at, slice_of(bytes + at, ERASE_BLOCK));
+}
+
 /* The file, and which slot has this generation. */
-static enum err slot_find(const char *home, uint32_t account, uint32_t generation,
+static enum err slot_find(const struct keyring *k, uint32_t account, uint32_t generation,
                           struct erase_file *f, unsigned *slot)
 {
-    enum err err = erase_load(home, account, f);
+    enum err err = erase_load(k, account, f);
     int found = err == ERR_OK ? slot_of(f, generation) : -1;
     *slot = (unsigned)(found < 0 ? 0 : found);
     if (err == ERR_OK && found < 0) {
@@ -396,13 +427,14 @@ static enum err slot_find(const char *home, uint32_t account, uint32_t generatio
     return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
 }
 
-enum err keyring_root_put(const char *home, const struct env *env, const struct node_root *root)
+enum err keyring_root_put(const struct keyring *k, const struct env *env,
+                          const struct node_root *root)
 {
     struct erase_file f;
     unsigned slot;
     uint8_t nonce[PRIM_AEAD_NONCE];
     uint8_t former[SEAL_KEY];
-    enum err err = slot_find(home, root->account, root->generation - 1, &f, &slot);
+    enum err err = slot_find(k, root->account, root->generation - 1, &f, &slot);
     if (err == ERR_OK) {
         err = erase_slot_open(&f, slot, root->secret, former);
         secret_wipe(former, sizeof former);
@@ -412,74 +444,51 @@ enum err keyring_root_put(const char *home, const struct env *env, const struct 
     }
     env_random(env, nonce, sizeof nonce);
     erase_slot_seal(&f, 1 - slot, root->generation, root->secret, nonce, root->r);
-    return slot_write(home, &f, 1 - slot);
+    return slot_write(k, &f, 1 - slot);
 }
 
 /* Whether a slot's block has anything in it, also what does not count as a root. */
-static enum err slot_used(const char *home, uint32_t account, unsigned slot, bool *used)
+static enum err slot_used(const struct keyring *k, uint32_t account, unsigned slot, bool *used)
 {
     static const uint8_t zeros[ERASE_BLOCK];
-    char name[KEYRING_NAME];
+    char name[KEYFILE_NAME];
     uint8_t bytes[ERASE_FILE];
     erase_name(name, account);
-    enum err err = file_read(home, name, false, bytes, sizeof bytes);
+    enum err err = keyfile_read(k->home, name, false, bytes, sizeof bytes);
     *used =
         err == ERR_OK && memcmp(bytes + (size_t)ERASE_BLOCK * (1 + slot), zeros, sizeof zeros) != 0;
     return err;
 }
 
-enum err keyring_root_keep(const char *home, uint32_t account, uint32_t generation)
+enum err keyring_root_keep(const struct keyring *k, uint32_t account, uint32_t generation)
 {
     struct erase_file f;
     unsigned slot;
     bool used = false;
-    enum err err = slot_find(home, account, generation, &f, &slot);
+    enum err err = slot_find(k, account, generation, &f, &slot);
     if (err == ERR_OK) {
-        err = slot_used(home, account, 1 - slot, &used);
+        err = slot_used(k, account, 1 - slot, &used);
     }
-    if (err != ERR_OK || !used) {
-        return err;
+    if (err == ERR_OK && used) {
+        f.slots[1 - slot] = (struct erase_slot){.generation = 0};
+        err = slot_write(k, &f, 1 - slot);
     }
-    f.slots[1 - slot] = (struct erase_slot){.generation = 0};
-    return slot_write(home, &f, 1 - slot);
+    return err == ERR_OK ? keyring_account_tidy(k, account) : err;
 }
 
-/* Overwrites the file in place, as far as the file system does that, and removes it. */
-static enum err file_destroy(const char *dir, const char *name)
-{
-    static const uint8_t zeros[ERASE_FILE];
-    char path[PATH_MAX];
-    struct stat st;
-    enum err err = path_of(path, dir, name);
-    if (err != ERR_OK) {
-        return err;
-    }
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return errno == ENOENT ? ERR_OK : ERR_IO;
-    }
-    if (fstat(fd, &st) != 0) {
-        err = ERR_IO;
-    }
-    size_t len = err == ERR_OK && st.st_size < ERASE_FILE ? (size_t)st.st_size : sizeof zeros;
-    if (err == ERR_OK) {
-        err = write_all(fd, zeros, len);
-    }
-    if (err == ERR_OK && (fsync(fd) != 0 || unlink(path) != 0)) {
-        err = ERR_IO;
-    }
-    (void)close(fd);
-    return err;
-}
+/* --- the end --- */
 
-enum err keyring_account_erase(const char *home, uint32_t account)
+enum err keyring_account_erase(const struct keyring *k, uint32_t account)
 {
-    char name[KEYRING_NAME];
-    erase_name(name, account);
-    enum err err = file_destroy(home, name);
-    if (err == ERR_OK) {
-        key_name(name, account);
-        err = file_destroy(home, name);
+    char names[2][KEYFILE_NAME];
+    erase_name(names[0], account);
+    key_name(names[1], account);
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < 2 && err == ERR_OK; i++) {
+        err = keyfile_destroy(k->home, names[i]);
+        if (err == ERR_OK) {
+            err = keyfile_tidy(k->home, names[i]);
+        }
     }
-    return err == ERR_OK ? dir_flush(home) : err;
+    return err == ERR_OK ? dir_flush(k->home) : err;
 }

@@ -20,6 +20,7 @@
 #include "daemon/accounts.h"
 #include "daemon/check.h"
 #include "daemon/config.h"
+#include "daemon/credential.h"
 #include "daemon/engine.h"
 #include "daemon/home.h"
 #include "daemon/hostenv.h"
@@ -47,6 +48,8 @@ struct daemon {
     struct home *home;
     char socket[HOME_SOCKET]; /* where clients come */
     struct sandbox sandbox;
+    struct keyring keyring;
+    uint8_t *credentials; /* secret_new: those of the keyring */
     struct seal_keys *node_keys;
     struct store_lmdb *db;
     struct node_root *roots; /* secret_new; only until the engine has them */
@@ -255,10 +258,42 @@ static enum err open_store(struct daemon *d)
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the database", err);
 }
 
+static enum err read_credentials(struct daemon *d)
+{
+    char reason[CREDENTIAL_REASON];
+    d->keyring.home = d->home_path;
+    d->credentials = secret_new(2 * (size_t)SEAL_KEY);
+    if (d->credentials == NULL) {
+        return failed(d, "cannot read credentials", ERR_NO_MEMORY);
+    }
+    enum err err = credentials_read(d->credentials, &d->keyring.node, &d->keyring.account, reason);
+    if (err != ERR_OK) {
+        logger_log(&d->log, LOGGER_ERROR, "cannot use a credential", "err=%s reason=\"%s\"",
+                   err_name(err), reason);
+    }
+    return err;
+}
+
+/* Whether there is no database yet, which the node's key would have to open. */
+static bool new_home(const struct daemon *d)
+{
+    char path[HOME_PATH + 16];
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/db/data.mdb", d->home_path);
+    return stat(path, &st) != 0 && errno == ENOENT;
+}
+
 static enum err open_node_keys(struct daemon *d)
 {
     uint8_t *key = secret_new(SEAL_KEY);
-    enum err err = key == NULL ? ERR_NO_MEMORY : keyring_node_key(d->home_path, key);
+    enum err err = key == NULL ? ERR_NO_MEMORY : keyring_node_key(&d->keyring, new_home(d), key);
+    if (err == ERR_NO_CREDENTIAL) {
+        logger_log(&d->log, LOGGER_ERROR, "the node's key is missing",
+                   "file=node.key credential=%s", CREDENTIAL_NODE);
+    } else if (err == ERR_WRONG_KEY) {
+        logger_log(&d->log, LOGGER_ERROR, "the node has two keys, and they differ",
+                   "file=node.key credential=%s", CREDENTIAL_NODE);
+    }
     if (err == ERR_OK) {
         d->node_keys = seal_keys_new_node(key);
         err = d->node_keys == NULL ? ERR_NO_MEMORY : ERR_OK;
@@ -276,20 +311,26 @@ static enum err open_account(struct daemon *d, uint32_t account, uint8_t *passph
     bool stays = false;
     uint32_t generation = 0;
     enum err err = accounts_wanted(d->db, account, &stays, &generation);
-    enum keyring_account kind = stays ? keyring_account_kind(d->home_path, account) : KEYRING_NONE;
+    enum keyring_kind kind = stays ? keyring_account_kind(&d->keyring, account) : KEYRING_NONE;
+    bool alone = kind == KEYRING_KEY_FILE || kind == KEYRING_CREDENTIAL;
+    if (err == ERR_OK && stays && keyring_account_tidy(&d->keyring, account) != ERR_OK) {
+        logger_log(&d->log, LOGGER_ERROR, "what opened an account before is not destroyed yet",
+                   "account=%u", (unsigned)account);
+    }
     if (err == ERR_OK && kind == KEYRING_PASSPHRASE && d->options.passphrase_fd >= 0) {
         err = read_passphrase(d->options.passphrase_fd, passphrase, &len);
         d->options.passphrase_fd = -1; /* it was for this one */
     }
-    if (err == ERR_OK && (kind == KEYRING_KEY_FILE || len > 0)) {
-        err = keyring_account_open(d->home_path, account, slice_of(passphrase, len), generation,
+    if (err == ERR_OK && (alone || len > 0)) {
+        err = keyring_account_open(&d->keyring, account, slice_of(passphrase, len), generation,
                                    &d->roots[d->nroots]);
         d->nroots += err == ERR_OK ? 1 : 0;
         if (err == ERR_ROLLBACK ||
-            (kind == KEYRING_KEY_FILE && (err == ERR_CORRUPT || err == ERR_WRONG_KEY))) {
+            (alone && (err == ERR_CORRUPT || err == ERR_WRONG_KEY || err == ERR_NO_CREDENTIAL))) {
             logger_log(&d->log, LOGGER_ERROR, "an account stays locked",
-                       "account=%u err=%s reason=\"%s\"", (unsigned)account, err_name(err),
-                       err_message(err));
+                       "account=%u err=%s reason=\"%s\"%s%s", (unsigned)account, err_name(err),
+                       err_message(err), kind == KEYRING_CREDENTIAL ? " credential=" : "",
+                       kind == KEYRING_CREDENTIAL ? CREDENTIAL_ACCOUNT : "");
             err = ERR_OK;
         }
     }
@@ -376,7 +417,7 @@ static enum err start_engine(struct daemon *d)
 
 static enum err start_loop(struct daemon *d)
 {
-    enum err err = loop_start(d->loop, d->engine, d->db, d->home_path, d->socket,
+    enum err err = loop_start(d->loop, d->engine, d->db, &d->keyring, d->socket,
                               config_bool(&d->config, CONFIG_KEY_RELAY));
     return err == ERR_OK ? ERR_OK : failed(d, "cannot open the control socket", err);
 }
@@ -397,7 +438,6 @@ static enum err confine(struct daemon *d)
                                         .database = database,
                                         .sockets = sockets,
                                         .config = d->config_path,
-                                        .credentials = getenv("CREDENTIALS_DIRECTORY"),
                                         .notify = getenv("NOTIFY_SOCKET")};
     d->sandbox.mode = (enum sandbox_mode)config_choice(&d->config, CONFIG_KEY_SANDBOX);
     d->sandbox.log = &d->log;
@@ -410,7 +450,10 @@ static enum err daemon_start(struct daemon *d)
     if (err != ERR_OK) {
         return failed(d, "cannot use this home", err);
     }
-    err = open_node_keys(d);
+    err = read_credentials(d);
+    if (err == ERR_OK) {
+        err = open_node_keys(d);
+    }
     if (err == ERR_OK) {
         err = open_store(d);
     }
@@ -444,6 +487,7 @@ static void daemon_close(struct daemon *d)
     store_lmdb_close(d->db);
     seal_keys_free(d->node_keys);
     secret_free(d->roots);
+    secret_free(d->credentials);
     if (d->home != NULL) {
         home_socket_remove(d->home);
         home_close(d->home);

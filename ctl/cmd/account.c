@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * account: init, accounts, remove-account, id, words, unlock.
+ * account: init, accounts, remove-account, id, words, unlock, passphrase, lock.
  */
 #include <stdio.h>
 #include <string.h>
@@ -206,29 +206,125 @@ int cmd_words(struct ctl *ctl, int argc, char **argv)
     return EXIT_OK;
 }
 
-int cmd_unlock(struct ctl *ctl, int argc, char **argv)
+/* A call that may need the account's present passphrase: out of fd, else asked for when the daemon
+ * wants it. The caller puts what else belongs to the call. */
+struct opening {
+    const char *method;
+    const char *fd; /* number; NULL: none was given */
+    const char *prompt;
+    void (*put)(struct client *client, const void *what);
+    const void *what;
+};
+
+static int opening_call(struct ctl *ctl, const struct opening *o, struct slice *result)
 {
-    const char *fd = NULL;
     uint8_t secret[INPUT_SECRET];
     size_t len = 0;
-    struct slice result;
-    const struct args_option options[] = {{"--passphrase-fd", &fd, NULL}};
-    int rc = args_command(options, 1, &argc, argv, 0, 0, ctl->usage);
-    if (rc == EXIT_OK) {
-        rc = fd != NULL ? input_secret_fd("--passphrase-fd", fd, secret, &len)
-                        : input_secret_ask("Passphrase: ", 0, secret, &len);
+    bool wanted = false;
+    int rc = EXIT_OK;
+    if (o->fd != NULL) {
+        rc = input_secret_fd("--passphrase-fd", o->fd, secret, &len);
+    } else {
+        client_begin(ctl->client);
+        o->put(ctl->client, o->what);
+        rc = client_try(ctl->client, o->method, ctl->args->json, "missing-parameter", &wanted,
+                        result);
+        if (rc != EXIT_OK || !wanted) {
+            return rc;
+        }
+        rc = input_secret_ask(o->prompt, 0, secret, &len);
     }
     if (rc == EXIT_OK) {
         client_begin(ctl->client);
+        o->put(ctl->client, o->what);
         client_str(ctl->client, "passphrase", slice_of(secret, len));
-        rc = client_call(ctl->client, "account.unlock", ctl->args->json, &result);
+        rc = client_call(ctl->client, o->method, ctl->args->json, result);
     }
     secret_wipe(secret, sizeof secret);
+    return rc;
+}
+
+static void put_nothing(struct client *client, const void *what)
+{
+    (void)client;
+    (void)what;
+}
+
+int cmd_unlock(struct ctl *ctl, int argc, char **argv)
+{
+    struct opening o = {.method = "account.unlock", .prompt = "Passphrase: ", .put = put_nothing};
+    struct slice result;
+    const struct args_option options[] = {{"--passphrase-fd", &o.fd, NULL}};
+    int rc = args_command(options, 1, &argc, argv, 0, 0, ctl->usage);
+    if (rc == EXIT_OK) {
+        rc = opening_call(ctl, &o, &result);
+    }
     if (rc != EXIT_OK || ctl->args->json) {
         return rc != EXIT_OK ? rc : json_print(result);
     }
     fputs("open: ", stdout);
     render_str(stdout, result, "id", "?");
+    fputc('\n', stdout);
+    return EXIT_OK;
+}
+
+/* What the account is to open with. */
+struct wanted {
+    bool remove;
+    bool credential;
+    uint8_t fresh[INPUT_SECRET];
+    size_t len;
+};
+
+static void put_wanted(struct client *client, const void *what)
+{
+    const struct wanted *w = what;
+    client_flag(client, "remove", w->remove);
+    client_flag(client, "credential", w->credential);
+    if (!w->remove && !w->credential) {
+        client_str(client, "new", slice_of(w->fresh, w->len));
+    }
+}
+
+static int wanted_read(struct wanted *w, const char *fd)
+{
+    if ((w->remove ? 1 : 0) + (w->credential ? 1 : 0) + (fd != NULL ? 1 : 0) > 1) {
+        fprintf(stderr, "petrelctl: --new-fd, --remove or --credential, one of them\n");
+        return EXIT_USAGE;
+    }
+    if (w->remove || w->credential) {
+        return EXIT_OK;
+    }
+    return fd != NULL ? input_secret_fd("--new-fd", fd, w->fresh, &w->len)
+                      : input_secret_ask("New passphrase: ", 1, w->fresh, &w->len);
+}
+
+int cmd_passphrase(struct ctl *ctl, int argc, char **argv)
+{
+    const char *fd = NULL;
+    struct wanted w = {.remove = false};
+    struct opening o = {.method = "account.passphrase",
+                        .prompt = "Present passphrase: ",
+                        .put = put_wanted,
+                        .what = &w};
+    struct slice result;
+    const struct args_option options[] = {{"--passphrase-fd", &o.fd, NULL},
+                                          {"--new-fd", &fd, NULL},
+                                          {"--remove", NULL, &w.remove},
+                                          {"--credential", NULL, &w.credential}};
+    int rc = args_command(options, 4, &argc, argv, 0, 0, ctl->usage);
+    if (rc == EXIT_OK) {
+        rc = wanted_read(&w, fd);
+    }
+    if (rc == EXIT_OK) {
+        rc = opening_call(ctl, &o, &result);
+    }
+    secret_wipe(&w, sizeof w);
+    if (rc != EXIT_OK || ctl->args->json) {
+        return rc != EXIT_OK ? rc : json_print(result);
+    }
+    fputs("opens with: ", stdout);
+    render_str(stdout, result, "opens", "?");
     fputc('\n', stdout);
     return EXIT_OK;
 }

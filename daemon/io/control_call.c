@@ -117,17 +117,18 @@ static bool command_put(struct control_shared *control, uint64_t client, uint32_
     return input != NULL;
 }
 
-/* Copies a params map without the passphrase, which never reaches the core. */
-static enum err params_without_passphrase(struct slice params, struct writer *w)
+/* Copies a params map without the passphrases, which never reach the core. */
+static enum err params_without_passphrases(struct slice params, struct writer *w)
 {
     struct reader r = reader_of(params);
-    struct slice passphrase;
-    uint32_t drop = control_get(params, "passphrase", &passphrase) ? 1 : 0;
+    struct slice dropped;
+    uint32_t drop = (control_get(params, "passphrase", &dropped) ? 1U : 0U) +
+                    (control_get(params, "new", &dropped) ? 1U : 0U);
     struct control_fields f = control_fields_begin(&r);
     pack_map(w, f.left - drop);
     while (control_fields_next(&f)) {
         struct slice key = f.key;
-        bool skip = control_key_is(&f, "passphrase");
+        bool skip = control_key_is(&f, "passphrase") || control_key_is(&f, "new");
         struct slice value = control_value(&f);
         if (!skip) {
             pack_str_slice(w, key);
@@ -145,18 +146,31 @@ void control_call_account_over(struct control_shared *control, enum err err,
                          result);
 }
 
+/* Before any other job writes a root: it is sealed under the new secret then. */
+static void changed(struct control_shared *control, const struct worker_job *job)
+{
+    engine_secret(control->worker.engine, &job->root);
+    if (job->left) {
+        logger_log(control->log, LOGGER_ERROR, "what opened an account before is not destroyed yet",
+                   "account=%u", (unsigned)job->root.account);
+    }
+}
+
 /* The keyring has spoken: the rest is a turn. */
 static void on_account(struct worker_job *job)
 {
     struct control_shared *control = job->owner;
     enum err err = job->err;
+    if (job->kind == WORKER_CHANGE && err == ERR_OK) {
+        changed(control, job);
+    }
     uint8_t *params = malloc(job->params.len + 1);
     if (err == ERR_OK && params == NULL) {
         err = ERR_NO_MEMORY;
     }
     if (err == ERR_OK) {
         struct writer w = writer_of(params, job->params.len + 1);
-        err = params_without_passphrase(job->params, &w);
+        err = params_without_passphrases(job->params, &w);
         if (err == ERR_OK && !command_put(control, control->account_call, job->id, job->method,
                                           writer_done(&w), job->has_root ? &job->root : NULL)) {
             err = ERR_NO_MEMORY;
@@ -186,7 +200,7 @@ static void call_account(struct control_client *client, const struct control_mes
         control->account_call = control->next_number++;
         control->account_client = client->number;
         control->account_id = m->id;
-        if (kind == WORKER_CREATE) {
+        if (kind == WORKER_CREATE || kind == WORKER_CHANGE) {
             control_keys_start(control, job);
         } else {
             worker_start(job);
@@ -201,6 +215,8 @@ static void call_turn(struct control_client *client, const struct control_messag
         call_account(client, m, method, WORKER_CREATE);
     } else if (strcmp(method->name, "account.unlock") == 0) {
         call_account(client, m, method, WORKER_UNLOCK);
+    } else if (strcmp(method->name, "account.passphrase") == 0) {
+        call_account(client, m, method, WORKER_CHANGE);
     } else if (command_put(client->control, client->number, m->id, method->name, m->params, NULL)) {
         client->calls++;
     } else {

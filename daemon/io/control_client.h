@@ -34,7 +34,7 @@ struct control_shared {
     size_t client_all;                   /* handles that are not closed */
     uint64_t newest[LIMIT_ACCOUNTS + 1]; /* newest event of each account that was heard of */
     uint64_t next_number;                /* of clients and account calls, from 1 */
-    uint64_t account_call;               /* the open account.create or account.unlock; 0: none */
+    uint64_t account_call;               /* the open call that opens an account; 0: none */
     uint64_t account_client;             /* whose it is, */
     uint32_t account_id;                 /* and the number that he gave it */
     unsigned erasing;                    /* accounts whose keys are being destroyed */

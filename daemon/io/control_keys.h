@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * control_keys: what changes the key files of accounts, one job after the other: a creation, an
- * account that is erased, roots that the core asks for. Each reads a file and writes it, and an
- * account's number may be another one's by then; the core relies on the order of roots
- * (docs/protocol/08-at-rest.md, section 8.10).
+ * control_keys: what changes the key files of accounts, one job after the other: a creation, a
+ * change of the passphrase, an account that is erased, roots that the core asks for. Each reads a
+ * file and writes it, and an account's number may be another one's by then; the core relies on the
+ * order of roots (docs/protocol/08-at-rest.md, section 8.10).
  *
  * Owns the jobs that wait; I/O thread only.
  */

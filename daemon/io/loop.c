@@ -199,10 +199,10 @@ static int timers_start(struct loop *loop)
 }
 
 enum err loop_start(struct loop *loop, struct engine *engine, struct store_lmdb *db,
-                    const char *home, const char *path, bool relay)
+                    const struct keyring *keyring, const char *path, bool relay)
 {
     const struct control_config config = {
-        .worker = {.uv = &loop->uv, .db = db, .engine = engine, .home = home},
+        .worker = {.uv = &loop->uv, .db = db, .engine = engine, .keyring = keyring},
         .log = loop->config.log,
         .relay = relay,
         .stop = loop_stop,

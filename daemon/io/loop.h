@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/engine.h"
+#include "daemon/keyring.h"
 #include "daemon/logger.h"
 
 struct loop;
@@ -30,7 +31,7 @@ enum err loop_listen(struct loop *loop, const char *host, uint16_t port,
 void loop_wake(void *loop);
 /* Opens the control socket on path and begins to take links, calls and signals. */
 enum err loop_start(struct loop *loop, struct engine *engine, struct store_lmdb *db,
-                    const char *home, const char *path, bool relay) PETREL_MUST_USE;
+                    const struct keyring *keyring, const char *path, bool relay) PETREL_MUST_USE;
 /* Runs until SIGTERM, SIGINT, daemon.stop or a failure of the engine; then closes everything in
  * order. ERR_OK, or why the engine gave up. */
 enum err loop_run(struct loop *loop) PETREL_MUST_USE;

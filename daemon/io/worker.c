@@ -7,7 +7,6 @@
 
 #include "base/secret.h"
 #include "daemon/hostenv.h"
-#include "daemon/keyring.h"
 
 enum {
     WORKER_RESULT_SPARE = 64, /* bytes that the reply around a result takes */
@@ -221,7 +220,7 @@ static enum err root_open(struct session *s, struct worker_job *job, struct slic
         return ERR_NO_ACCOUNT; /* its rows go already */
     }
     if (err == ERR_OK) {
-        err = keyring_account_open(job->env->home, job->root.account, passphrase, generation,
+        err = keyring_account_open(job->env->keyring, job->root.account, passphrase, generation,
                                    &job->root);
     }
     job->has_root = err == ERR_OK;
@@ -236,7 +235,7 @@ static enum err root_make(struct session *s, struct worker_job *job, struct slic
     (void)control_get_bool(job->params, "another", &another);
     enum err err = node_account_free(&turn, another, &job->root.account);
     if (err == ERR_OK) {
-        err = keyring_account_create(job->env->home, job->root.account, passphrase, &s->env,
+        err = keyring_account_create(job->env->keyring, job->root.account, passphrase, &s->env,
                                      &job->root);
         job->has_root = err == ERR_OK;
     }
@@ -255,7 +254,7 @@ static enum err root_again(struct session *s, struct worker_job *job, struct sli
         err = ERR_NOT_NOW; /* its files are being destroyed */
     }
     if (err == ERR_OK &&
-        keyring_account_kind(job->env->home, job->root.account) == KEYRING_KEY_FILE) {
+        keyring_account_kind(job->env->keyring, job->root.account) != KEYRING_PASSPHRASE) {
         err = ERR_WRONG_KEY; /* it has none */
     }
     job->has_root = err == ERR_OK;
@@ -288,19 +287,78 @@ static enum err run_unlock(struct worker_job *job)
 {
     struct session s;
     struct slice passphrase = {0};
-    if (!control_get_str(job->params, "passphrase", &passphrase)) {
-        return ERR_MISSING_PARAM;
-    }
+    (void)control_get_str(job->params, "passphrase", &passphrase);
     enum err err = session_begin(&s, job);
     if (err != ERR_OK) {
         return err;
     }
     struct turn turn = {.env = &s.env, .store = &s.store, .arena = &s.arena};
     err = node_account_named(&turn, job->params, &job->root.account);
+    if (err == ERR_OK && passphrase.len == 0 &&
+        keyring_account_kind(job->env->keyring, job->root.account) == KEYRING_PASSPHRASE) {
+        err = ERR_MISSING_PARAM;
+    }
     if (err == ERR_OK) {
         err = root_open(&s, job, passphrase);
     }
     session_end(&s);
+    return err;
+}
+
+/* What account.passphrase asks for: one of new, remove and credential. */
+static enum err change_wanted(struct slice params, struct keyring_change *change)
+{
+    bool remove = false;
+    bool credential = false;
+    *change = (struct keyring_change){.to = KEYRING_PASSPHRASE, .cost = keyring_cost_usual()};
+    (void)control_get_str(params, "passphrase", &change->passphrase);
+    bool fresh = control_get_str(params, "new", &change->fresh);
+    (void)control_get_bool(params, "remove", &remove);
+    (void)control_get_bool(params, "credential", &credential);
+    if (remove) {
+        change->to = KEYRING_KEY_FILE;
+    } else if (credential) {
+        change->to = KEYRING_CREDENTIAL;
+    }
+    return (fresh ? 1 : 0) + (remove ? 1 : 0) + (credential ? 1 : 0) == 1 ? ERR_OK : ERR_ARGUMENT;
+}
+
+/* The store may name the next root by the time this writes: the file keeps both that it has, and
+ * nothing else writes it meanwhile. */
+static enum err run_change(struct worker_job *job)
+{
+    struct session s;
+    struct keyring_change change;
+    uint32_t generation = 0;
+    enum err err = change_wanted(job->params, &change);
+    if (err == ERR_OK) {
+        err = session_begin(&s, job);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct turn turn = {.env = &s.env, .store = &s.store, .arena = &s.arena};
+    bool erasing = false;
+    err = node_account_named(&turn, job->params, &job->root.account);
+    uint32_t account = job->root.account;
+    if (err == ERR_OK) {
+        err = node_account_erasing(&turn, account, &erasing);
+    }
+    if (err == ERR_OK) {
+        err = erasing ? ERR_NOT_FOUND : node_account_root(&turn, account, &generation);
+    }
+    session_end(&s);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_NO_ACCOUNT : err;
+    }
+    if (change.passphrase.len == 0 &&
+        keyring_account_kind(job->env->keyring, account) == KEYRING_PASSPHRASE) {
+        return ERR_MISSING_PARAM;
+    }
+    struct env env = hostenv_at(hostenv_wall_ms());
+    err = keyring_account_change(job->env->keyring, account, &change, generation, &env, &job->root,
+                                 &job->left);
+    job->has_root = err == ERR_OK;
     return err;
 }
 
@@ -317,7 +375,7 @@ static enum err run_erase(struct worker_job *job)
     struct turn turn = {.env = &s.env, .store = &s.store, .arena = &s.arena};
     err = node_account_erasing(&turn, job->account, &erasing);
     session_end(&s);
-    return err == ERR_OK && erasing ? keyring_account_erase(job->env->home, job->account) : err;
+    return err == ERR_OK && erasing ? keyring_account_erase(job->env->keyring, job->account) : err;
 }
 
 /* What seals the account's roots is known as long as it is open. */
@@ -333,7 +391,7 @@ static enum err run_root(struct worker_job *job)
     enum err err = i < n ? ERR_OK : ERR_ACCOUNT_LOCKED;
     if (err == ERR_OK) {
         memcpy(job->root.secret, roots[i].secret, sizeof job->root.secret);
-        err = keyring_root_put(job->env->home, &env, &job->root);
+        err = keyring_root_put(job->env->keyring, &env, &job->root);
     }
     secret_wipe(roots, sizeof roots);
     return err;
@@ -354,6 +412,9 @@ static void on_work(uv_work_t *req)
     case WORKER_UNLOCK:
         job->err = run_unlock(job);
         break;
+    case WORKER_CHANGE:
+        job->err = run_change(job);
+        break;
     case WORKER_ERASE:
         job->err = run_erase(job);
         break;
@@ -361,7 +422,7 @@ static void on_work(uv_work_t *req)
         job->err = run_root(job);
         break;
     case WORKER_KEEP:
-        job->err = keyring_root_keep(job->env->home, job->root.account, job->root.generation);
+        job->err = keyring_root_keep(job->env->keyring, job->root.account, job->root.generation);
         break;
     }
 }

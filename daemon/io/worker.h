@@ -15,13 +15,14 @@
 
 #include "control/codec.h"
 #include "daemon/engine.h"
+#include "daemon/keyring.h"
 
 /* What jobs work on; all borrowed. */
 struct worker_env {
     uv_loop_t *uv;
     struct store_lmdb *db;
     struct engine *engine;
-    const char *home;
+    const struct keyring *keyring;
 };
 
 enum worker_kind {
@@ -30,6 +31,7 @@ enum worker_kind {
     WORKER_EVENTS,    /* events after cursor: result, first, last */
     WORKER_CREATE,    /* account.create: root, unless the core needs none to answer */
     WORKER_UNLOCK,    /* account.unlock: root */
+    WORKER_CHANGE,    /* account.passphrase: root, as it is sealed now; left */
     WORKER_ERASE,     /* what opens account is destroyed */
     WORKER_ROOT,      /* root is put beside the one in use */
     WORKER_KEEP,      /* of root.account, only root.generation is kept */
@@ -53,8 +55,9 @@ struct worker_job {
     uint64_t first; /* oldest cursor of the event log */
     uint64_t last;  /* newest */
     struct node_root root;
-    bool has_root;                        /* WORKER_CREATE, WORKER_UNLOCK: root is for the core */
-    struct worker_job *next;              /* of those that wait for one another; */
+    bool has_root;           /* WORKER_CREATE, WORKER_UNLOCK, WORKER_CHANGE: root is for the core */
+    bool left;               /* what opened the account before is not destroyed yet */
+    struct worker_job *next; /* of those that wait for one another; */
     void (*then)(struct worker_job *job); /* what is done when such a one is over */
     size_t size;                          /* of the whole block */
     uint8_t data[];

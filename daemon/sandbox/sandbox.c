@@ -60,7 +60,6 @@ static int paths_allow(struct landlock *l, const struct sandbox_paths *paths)
         {paths->database, OWN_FILES},
         {paths->sockets, OWN_SOCKETS},
         {paths->config, LANDLOCK_READ_FILE},
-        {paths->credentials, LANDLOCK_READ_FILE},
     };
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
         int error = own[i].path == NULL ? 0 : landlock_allow(l, own[i].path, own[i].access);

@@ -23,12 +23,11 @@ enum sandbox_mode {
 
 /* What may still be reached by path. All are borrowed; NULL or missing ones are left out. */
 struct sandbox_paths {
-    const char *home;        /* read and written, with all beneath it */
-    const char *database;    /* the same: it may be a link to another disk */
-    const char *sockets;     /* the folder of the control socket: made and removed there */
-    const char *config;      /* read, that one file */
-    const char *credentials; /* a folder, read */
-    const char *notify;      /* $NOTIFY_SOCKET, which may be a name without a file */
+    const char *home;     /* read and written, with all beneath it */
+    const char *database; /* the same: it may be a link to another disk */
+    const char *sockets;  /* the folder of the control socket: made and removed there */
+    const char *config;   /* read, that one file */
+    const char *notify;   /* $NOTIFY_SOCKET, which may be a name without a file */
 };
 
 /* What is asked, and what became of it. */

@@ -66,6 +66,8 @@ enum err_class {
     X(HOME_LOCKED, 208, LOCAL, "home-locked", "another petreld runs on this home")                 \
     X(CONFIG, 209, LOCAL, "bad-config", "the configuration is wrong")                              \
     X(ROLLBACK, 211, LOCAL, "rolled-back", "database and erase file are of different times")       \
+    X(NO_CREDENTIAL, 212, LOCAL, "no-credential",                                                  \
+      "the credential that opens it was not handed in")                                            \
     X(NOT_NOW, 300, STATE, "not-now", "not possible at this moment")                               \
     X(NO_ACCOUNT, 301, STATE, "no-account", "this node has no account yet")                        \
     X(ACCOUNT_EXISTS, 302, STATE, "account-exists", "this node has an account already")            \

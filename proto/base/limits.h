@@ -127,6 +127,8 @@ enum {
     LIMIT_KDF_OPS = 64,          /* Argon2id passes that an erase file may ask for */
     LIMIT_KDF_MEM_KIB = 1048576, /* and its memory, KiB */
     LIMIT_PASSPHRASE = 1024,     /* bytes of a passphrase */
+    LIMIT_CREDENTIAL_MIN = 32,   /* bytes of a key that the service manager hands in, at least */
+    LIMIT_CREDENTIAL = 1024,     /* and at most */
 
     /* outbox */
     LIMIT_OUTBOX_DAYS = 30,           /* kept until acknowledged, at most this long */

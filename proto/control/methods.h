@@ -23,6 +23,7 @@
     METHOD("account.create", TURN, NODE, true, 1)                                                  \
     METHOD("account.unlock", TURN, ACCOUNT, false, 1)                                              \
     METHOD("account.lock", TURN, ACCOUNT, false, 1)                                                \
+    METHOD("account.passphrase", TURN, ACCOUNT, false, 1)                                          \
     METHOD("backup.read", QUERY, ACCOUNT, false, 1)                                                \
     METHOD("restore.put", TURN, ACCOUNT, false, 1)                                                 \
     METHOD("restore.end", TURN, ACCOUNT, false, 1)                                                 \
@@ -62,9 +63,13 @@
     PARAM("account.create", "words", STR, false)                                                   \
     PARAM("account.create", "another", BOOL, false)                                                \
     PARAM("account.create", "restore", BOOL, false)                                                \
+    PARAM("account.unlock", "passphrase", STR, false)                                              \
+    PARAM("account.passphrase", "passphrase", STR, false)                                          \
+    PARAM("account.passphrase", "new", STR, false)                                                 \
+    PARAM("account.passphrase", "remove", BOOL, false)                                             \
+    PARAM("account.passphrase", "credential", BOOL, false)                                         \
     PARAM("backup.read", "after", STR, false)                                                      \
     PARAM("restore.put", "records", BIN, true)                                                     \
-    PARAM("account.unlock", "passphrase", STR, true)                                               \
     PARAM("account.remove", "now", BOOL, false)                                                    \
     PARAM("contact.add", "link", STR, true)                                                        \
     PARAM("contact.add", "name", STR, false)                                                       \
@@ -127,6 +132,8 @@
     RESULT("account.unlock", "account", UINT, "its number")                                        \
     RESULT("account.unlock", "id", STR, "the ID")                                                  \
     RESULT("account.lock", "account", UINT, "its number")                                          \
+    RESULT("account.passphrase", "account", UINT, "its number")                                    \
+    RESULT("account.passphrase", "opens", STR, "with: passphrase, key-file or credential")         \
     RESULT("backup.read", "records", BIN, "records of a backup")                                   \
     RESULT("backup.read", "words", STR, "the 24 recovery words; with the first part")              \
     RESULT("backup.read", "next", STR, "there is more: ask again with after = next")               \

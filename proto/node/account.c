@@ -215,6 +215,7 @@ enum err account_open(struct account *me, struct step *step, const struct node_r
     secret_wipe(&row, sizeof row);
     err = forget_load(me, step);
     if (err == ERR_OK) {
+        forget_former(me, root->former);
         err = step_root_keep(step, me->number, seal_root(keys));
     }
     if (err != ERR_OK || me->restoring) {

@@ -37,6 +37,7 @@ static const struct method METHODS[] = {
     {"account.create", call_account_create, NEEDS_NOTHING, true, true},
     {"account.unlock", call_account_unlock, NEEDS_NOTHING, false, false},
     {"account.lock", call_account_lock, NEEDS_NOTHING, false, false},
+    {"account.passphrase", call_account_passphrase, NEEDS_NOTHING, false, false},
     {"restore.put", call_restore_put, NEEDS_RESTORE, false, true},
     {"restore.end", call_restore_end, NEEDS_RESTORE, false, true},
     {"account.rekey", call_account_rekey, NEEDS_ACCOUNT, true, true},

@@ -17,7 +17,7 @@ struct call {
     struct account *me; /* whose call it is; NULL: the node has none. Open, when it must be */
     struct step *step;
     struct slice params;
-    const struct node_root *root; /* account.create and account.unlock */
+    const struct node_root *root; /* account.create, account.unlock, account.passphrase */
     uint32_t opened;              /* the account that root has opened; 0: none */
     struct writer out;            /* the result map */
 };
@@ -32,6 +32,7 @@ enum err call_account_open(struct call *c, struct account *me);
 enum err call_account_create(struct call *c);
 enum err call_account_unlock(struct call *c);
 enum err call_account_lock(struct call *c);
+enum err call_account_passphrase(struct call *c);
 enum err call_account_rekey(struct call *c);
 enum err call_restore_put(struct call *c);
 enum err call_restore_end(struct call *c);

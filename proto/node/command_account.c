@@ -127,6 +127,30 @@ enum err call_account_lock(struct call *c)
     return err == ERR_OK ? step_locked(c->step, me->number) : err;
 }
 
+/* The host has done it; of a locked account its next opening says so. The root that the former
+ * passphrase opened is to go. */
+enum err call_account_passphrase(struct call *c)
+{
+    struct account *me = c->me;
+    bool remove = false;
+    bool credential = false;
+    if (me == NULL || me->removed) {
+        return ERR_NO_ACCOUNT;
+    }
+    if (c->root == NULL || c->root->account != me->number || me->removing) {
+        return ERR_NOT_NOW; /* it is not the one that the host looked at, or goes */
+    }
+    if (me->keys != NULL) {
+        forget_former(me, c->root->former);
+    }
+    (void)params_bool(c->params, "remove", &remove);
+    (void)params_bool(c->params, "credential", &credential);
+    pack_map(&c->out, 2);
+    result_uint(&c->out, "account", me->number);
+    result_text(&c->out, "opens", remove ? "key-file" : credential ? "credential" : "passphrase");
+    return ERR_OK;
+}
+
 enum err call_restore_put(struct call *c)
 {
     struct slice records;

@@ -73,6 +73,7 @@ struct forget {
     struct seal_set cycle; /* buckets that have got one, and are not all sealed again; */
     size_t table;          /* this far: a place in a list of tables, */
     struct store_key at;   /* and the last row of it that was looked at */
+    uint32_t former;       /* roots up to this generation are to be replaced */
     uint32_t asked;        /* generation of the root that the host is to keep; 0: none */
     uint8_t root[SEAL_KEY];
     uint64_t later; /* nothing is done before then, Unix ms; */
@@ -210,6 +211,9 @@ enum err forget_load(struct account *me, struct step *step) PETREL_MUST_USE;
 void forget_free(struct account *me);
 /* Last thing that an account does in a turn: notes what was touched, does what is due. */
 enum err forget_progress(struct account *me, struct step *step) PETREL_MUST_USE;
+/* Roots up to this generation were sealed under another passphrase before: there will be another.
+ */
+void forget_former(struct account *me, uint32_t former);
 /* The host has put this root beside the one in use, or could not. */
 enum err forget_rooted(struct account *me, struct step *step, const struct node_root *root,
                        enum err result) PETREL_MUST_USE;

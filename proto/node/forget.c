@@ -6,6 +6,7 @@
  * the old root is destroyed. docs/protocol/08-at-rest.md, section 8.10.
  *
  *   idle --touched--> due --its time--> sealing --all done--> asked --NODE_ROOTED--> idle
+ *   idle --the passphrase was changed--> asked
  *
  * Row: STORE_ACCOUNT, account | 0x00 | 0x01: set of touched buckets 32 | due ms u64, not sealed;
  * none: nothing is touched. That a cycle is under way shows in STORE_BUCKET: a bucket has two keys.
@@ -244,6 +245,17 @@ enum err forget_rooted(struct account *me, struct step *step, const struct node_
     return err == ERR_OK ? step_root_keep(step, me->number, root->generation) : err;
 }
 
+void forget_former(struct account *me, uint32_t former)
+{
+    me->forget->former = former;
+}
+
+/* Whether the root in use was sealed under a passphrase that is not in force any more. */
+static bool outlived(const struct account *me)
+{
+    return seal_root(me->keys) <= me->forget->former;
+}
+
 /* The clock may have been set back. */
 static bool is_due(struct forget *f, uint64_t now)
 {
@@ -277,7 +289,9 @@ enum err forget_progress(struct account *me, struct step *step)
         return ERR_OK;
     }
     if (seal_set_empty(&f->cycle)) {
-        return due ? begin(me, step) : ERR_OK; /* which is enough for one turn */
+        return due            ? begin(me, step) /* which is enough for one turn */
+               : outlived(me) ? ask(me, step)
+                              : ERR_OK;
     }
     err = seal_slice(me, step, &done);
     return err == ERR_OK && done ? ask(me, step) : err;
@@ -286,7 +300,7 @@ enum err forget_progress(struct account *me, struct step *step)
 uint64_t forget_deadline(const struct account *me)
 {
     const struct forget *f = me->forget;
-    uint64_t due = seal_set_empty(&f->cycle) ? f->due : 0;
+    uint64_t due = seal_set_empty(&f->cycle) && !outlived(me) ? f->due : 0;
     due = f->asked != 0 ? UINT64_MAX : due; /* the host answers */
     due = due > f->later ? due : f->later;
     return due < f->keep ? due : f->keep;

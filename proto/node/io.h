@@ -20,6 +20,7 @@
 struct node_root {
     uint32_t account;
     uint32_t generation; /* from 1 */
+    uint32_t former;     /* roots up to this generation were sealed under another secret before */
     bool opened;         /* out of files that were there: it makes no account */
     uint8_t r[SEAL_KEY];
     uint8_t secret[SEAL_KEY]; /* the host's affair: what seals R in the erase file */
@@ -65,8 +66,8 @@ struct node_input {
             uint32_t id;                  /* msgpack-RPC message id */
             struct slice method;          /* text */
             struct slice params;          /* one msgpack map */
-            const struct node_root *root; /* of the account: account.create and account.unlock
-                                             only, else NULL */
+            const struct node_root *root; /* of the account: account.create, account.unlock and
+                                             account.passphrase only, else NULL */
         } command;
         uint32_t erased; /* account */
         struct {

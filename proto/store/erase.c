@@ -55,6 +55,7 @@ static bool kdf_valid(const struct erase_kdf *kdf)
         return kdf->ops >= 1 && kdf->ops <= LIMIT_KDF_OPS && kdf->mem_kib >= ERASE_MEM_MIN_KIB &&
                kdf->mem_kib <= LIMIT_KDF_MEM_KIB;
     case ERASE_KDF_KEY_FILE:
+    case ERASE_KDF_CREDENTIAL:
         return kdf->ops == 0 && kdf->mem_kib == 0;
     default:
         return false;
@@ -73,6 +74,7 @@ static enum err header_read(struct erase_file *out, struct slice block)
     out->kdf.mem_kib = reader_u32(&r);
     reader_copy(&r, out->kdf.salt, sizeof out->kdf.salt);
     struct slice sum = reader_bytes(&r, ERASE_CHECK);
+    out->former = reader_u64(&r);
     if (r.err != ERR_OK || !slice_equal(magic, slice_of(erase_magic, sizeof erase_magic))) {
         return ERR_CORRUPT;
     }
@@ -137,6 +139,8 @@ void erase_encode(uint8_t out[static ERASE_FILE], const struct erase_file *file)
     memset(out, 0, ERASE_FILE);
     header_write(out, file);
     header_check(out + ERASE_HEADER, slice_of(out, ERASE_HEADER));
+    struct writer w = writer_of(out + ERASE_HEADER + ERASE_CHECK, sizeof file->former);
+    writer_u64(&w, file->former);
     for (unsigned i = 0; i < ERASE_SLOTS; i++) {
         slot_write(out + (size_t)(i + 1) * ERASE_BLOCK, (uint8_t)i, &file->slots[i]);
     }

@@ -24,15 +24,16 @@ enum {
 };
 
 enum erase_kdf_kind {
-    ERASE_KDF_ARGON2ID = 1, /* secret: 32 bytes from Argon2id over the passphrase and the salt */
-    ERASE_KDF_KEY_FILE = 2, /* secret: the 32 bytes of a key file or credential */
+    ERASE_KDF_ARGON2ID = 1,   /* secret: 32 bytes from Argon2id over the passphrase and the salt */
+    ERASE_KDF_KEY_FILE = 2,   /* secret: the 32 bytes of a key file */
+    ERASE_KDF_CREDENTIAL = 3, /* secret: 32 bytes out of a credential of the service manager's */
 };
 
 /* How the secret that opens the slots is made. The host runs Argon2id. */
 struct erase_kdf {
     enum erase_kdf_kind kind;
-    uint32_t ops;     /* Argon2id passes, 1 to LIMIT_KDF_OPS; 0 for a key file */
-    uint32_t mem_kib; /* Argon2id memory, 8 to LIMIT_KDF_MEM_KIB; 0 for a key file */
+    uint32_t ops;     /* Argon2id passes, 1 to LIMIT_KDF_OPS; else 0 */
+    uint32_t mem_kib; /* Argon2id memory, 8 to LIMIT_KDF_MEM_KIB; else 0 */
     uint8_t salt[ERASE_SALT];
 };
 
@@ -45,6 +46,7 @@ struct erase_slot {
 struct erase_file {
     uint32_t account;
     struct erase_kdf kdf;
+    uint64_t former; /* roots up to this generation were in a file under another secret; 0: none */
     struct erase_slot slots[ERASE_SLOTS];
 };
 

@@ -94,7 +94,8 @@ static void fill(const char *home, char id[ID_TEXT])
     begin(&f);
     uint32_t generation = 0;
     must(seal_root_named(&f.store, 1, &generation), "account");
-    must(keyring_account_open(home, 1, slice_of(NULL, 0), generation, &root), "key file");
+    struct keyring keyring = {.home = home};
+    must(keyring_account_open(&keyring, 1, slice_of(NULL, 0), generation, &root), "key file");
     f.keys = seal_keys_new_account(1, root.r);
     randombytes_buf(seed, sizeof seed);
     prim_sign_keypair(&row.id, &sk, seed);

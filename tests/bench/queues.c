@@ -56,7 +56,7 @@ static void open_home(struct writing *w, const char *home)
     if (mkdir(home, 0700) != 0) {
         rig_die("%s cannot be made", home);
     }
-    must(keyring_node_key(home, key), "node key");
+    must(keyring_node_key(&(struct keyring){.home = home}, true, key), "node key");
     w->keys = seal_keys_new_node(key);
     snprintf(path, sizeof path, "%s/db", home);
     must(store_lmdb_open(&w->db, path, (size_t)1 << 40, writer), "database");

@@ -93,7 +93,7 @@ static void home_end(struct home *h)
 static struct seal_keys *node_keys(const struct home *h)
 {
     uint8_t key[SEAL_KEY];
-    if (keyring_node_key(h->path, key) != ERR_OK) {
+    if (keyring_node_key(&(struct keyring){.home = h->path}, false, key) != ERR_OK) {
         return NULL;
     }
     struct seal_keys *keys = seal_keys_new_node(key);
@@ -219,7 +219,8 @@ static int print_names(struct home *h, uint32_t number)
     struct step step = {.turn = &h->turn};
     enum err err = seal_root_named(h->turn.store, number, &generation);
     if (err == ERR_OK) {
-        err = keyring_account_open(h->path, number, slice_of(NULL, 0), generation, &root);
+        err = keyring_account_open(&(struct keyring){.home = h->path}, number, slice_of(NULL, 0),
+                                   generation, &root);
     }
     if (err != ERR_OK) {
         return fail("account", err);
@@ -248,7 +249,8 @@ static enum err keys_under(struct home *h, uint32_t number, uint32_t generation,
                            struct seal_keys **keys)
 {
     struct node_root root;
-    enum err err = keyring_account_open(h->path, number, slice_of(NULL, 0), generation, &root);
+    enum err err = keyring_account_open(&(struct keyring){.home = h->path}, number,
+                                        slice_of(NULL, 0), generation, &root);
     if (err != ERR_OK) {
         return err;
     }

@@ -232,6 +232,7 @@ static void root_put(struct sim_node *n, const struct node_output *out)
     ck_assert_uint_le(out->account, LIMIT_ACCOUNTS);
     ck_assert_uint_eq(out->len, sizeof root.r);
     memcpy(root.r, out->data, sizeof root.r);
+    root.former = n->roots[out->account - 1].former; /* the file's, not the slot's */
     if (fails(&n->put_fails)) {
         in.u.rooted.err = ERR_IO;
     } else {
@@ -633,6 +634,16 @@ void sim_pair_true(struct writer *w, const char *name)
     pack_bool(w, true);
 }
 
+/* The erase file has another passphrase: its roots were under the former one. */
+static void file_changed(struct node_root *used, struct node_root *spare)
+{
+    uint32_t newest = spare->account != 0 && spare->generation > used->generation
+                          ? spare->generation
+                          : used->generation;
+    used->former = newest;
+    spare->former = newest;
+}
+
 /* What the host would open, or make, for this call. */
 static const struct node_root *root_for(struct sim *sim, struct sim_node *n, const char *method,
                                         struct slice params)
@@ -640,7 +651,8 @@ static const struct node_root *root_for(struct sim *sim, struct sim_node *n, con
     struct store store;
     uint32_t account = 1;
     bool creates = strcmp(method, "account.create") == 0;
-    if (!creates && strcmp(method, "account.unlock") != 0) {
+    bool changes = strcmp(method, "account.passphrase") == 0;
+    if (!creates && !changes && strcmp(method, "account.unlock") != 0) {
         return NULL;
     }
     store_mem_read(n->mem, &store);
@@ -653,9 +665,12 @@ static const struct node_root *root_for(struct sim *sim, struct sim_node *n, con
     }
     arena_reset(&n->arena);
     account = err == ERR_OK ? account : 1;
-    n->opened = n->roots[account - 1];
     uint32_t generation;
-    const struct node_root *spare = &n->roots[LIMIT_ACCOUNTS + account - 1];
+    struct node_root *spare = &n->roots[LIMIT_ACCOUNTS + account - 1];
+    if (changes) {
+        file_changed(&n->roots[account - 1], spare);
+    }
+    n->opened = n->roots[account - 1];
     if (seal_root_named(&store, account, &generation) == ERR_OK && spare->account != 0 &&
         spare->generation == generation) {
         n->opened = *spare;

@@ -111,7 +111,7 @@ def node_rows():
 
 def erase_file():
     secret, root, salt, nonce = fill(0x30, 32), fill(0x50, 32), fill(0xC0, 16), fill(5, 24)
-    account, kind, ops, mem_kib, slot, generation = 1, 2, 0, 0, 1, 2
+    account, kind, ops, mem_kib, slot, generation, former = 1, 2, 0, 0, 1, 2, 1
     header = b"petrel/1 erase\0\0" + struct.pack(">BBIII", 1, kind, account, ops, mem_kib) + salt
     key = blake2b(32, "petrel/1 erase key", salt, key=secret)
     body = struct.pack(">Q", generation) + nonce + aead_seal(
@@ -119,7 +119,9 @@ def erase_file():
     return {
         "secret": secret.hex(), "root": root.hex(), "salt": salt.hex(), "nonce": nonce.hex(),
         "account": account, "kind": kind, "slot": slot, "generation": generation,
-        "header": (header + blake2b(16, "petrel/1 erase header", header)).hex(),
+        "former": former,
+        "header": (header + blake2b(16, "petrel/1 erase header", header)
+                   + struct.pack(">Q", former)).hex(),
         "slot_bytes": (body + blake2b(16, "petrel/1 erase slot", bytes([slot]), body)).hex(),
     }
 

@@ -600,6 +600,23 @@ START_TEST(a_root_that_was_opened_makes_no_account)
 }
 END_TEST
 
+/* The host changed the files of one account, and the call is about another by now. */
+START_TEST(a_passphrase_is_changed_of_the_account_that_the_host_looked_at)
+{
+    struct node_root root = h.root;
+    h.root.account = 2;
+    h.root.former = 1;
+    ck_assert_err(hostile_call(&h, "account.passphrase", 0, slice_of(NULL, 0)), ERR_NOT_NOW);
+    hostile_tick(&h, 0);
+    ck_assert_uint_eq(h.wanted.account, 0);
+    h.root = root;
+    h.root.former = 1;
+    ck_assert_ok(hostile_call(&h, "account.passphrase", 0, slice_of(NULL, 0)));
+    ck_assert_uint_eq(h.wanted.generation, 2); /* in the same turn */
+    h.root = root;
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
@@ -623,6 +640,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
     tcase_add_test(tc, only_the_root_that_was_asked_for_last_is_taken);
     tcase_add_test(tc, a_root_that_was_opened_makes_no_account);
+    tcase_add_test(tc, a_passphrase_is_changed_of_the_account_that_the_host_looked_at);
 }
 
 int main(void)

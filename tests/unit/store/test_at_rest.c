@@ -137,7 +137,8 @@ START_TEST(the_erase_file)
     struct slice slot = vectors_hex(f.v, "slot_bytes");
     unsigned index = (unsigned)number(&f, "slot");
     struct erase_file file = {.account = (uint32_t)number(&f, "account"),
-                              .kdf.kind = (enum erase_kdf_kind)number(&f, "kind")};
+                              .kdf.kind = (enum erase_kdf_kind)number(&f, "kind"),
+                              .former = number(&f, "former")};
     ck_assert_uint_eq(salt.len, ERASE_SALT);
     memcpy(file.kdf.salt, salt.p, salt.len);
     erase_slot_seal(&file, index, number(&f, "generation"), secret.p, f.nonce.p, root.p);
@@ -145,6 +146,7 @@ START_TEST(the_erase_file)
     ck_assert(slice_equal(slice_of(bytes, header.len), header));
     ck_assert(slice_equal(slice_of(bytes + (index + 1) * ERASE_BLOCK, slot.len), slot));
     ck_assert_ok(erase_decode(&file, slice_of(bytes, sizeof bytes)));
+    ck_assert_uint_eq(file.former, number(&f, "former"));
     ck_assert_ok(erase_slot_open(&file, index, secret.p, got));
     ck_assert(slice_equal(slice_of(got, sizeof got), root));
     vectors_free(secret);

@@ -126,7 +126,8 @@ START_TEST(costs_beyond_the_limits_are_refused)
         {.kind = ERASE_KDF_ARGON2ID, .ops = 1, .mem_kib = 7},
         {.kind = ERASE_KDF_ARGON2ID, .ops = 1, .mem_kib = LIMIT_KDF_MEM_KIB + 1},
         {.kind = ERASE_KDF_KEY_FILE, .ops = 1, .mem_kib = 0},
-        {.kind = (enum erase_kdf_kind)3},
+        {.kind = ERASE_KDF_CREDENTIAL, .ops = 0, .mem_kib = 8},
+        {.kind = (enum erase_kdf_kind)4},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         uint8_t bytes[ERASE_FILE];

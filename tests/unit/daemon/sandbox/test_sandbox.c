@@ -82,7 +82,6 @@ static bool confined(struct sandbox *s)
                                         .database = at("home/db"),
                                         .sockets = at("run"),
                                         .config = at("other/config"),
-                                        .credentials = at("nowhere"),
                                         .notify = notify};
     logger_init(&log, STDERR_FILENO, LOGGER_WARN);
     *s = (struct sandbox){.mode = SANDBOX_STRICT, .log = &log};
