@@ -293,7 +293,8 @@ static enum err command(struct node *node, struct turn *turn, const struct node_
         err = dial(node, input->u.command.params, outs);
         pack_map(&w, 0);
     } else if (slice_equal(method, slice_of("account.create", 14)) ||
-               slice_equal(method, slice_of("account.unlock", 14))) {
+               slice_equal(method, slice_of("account.unlock", 14)) ||
+               slice_equal(method, slice_of("account.passphrase", 18))) {
         struct slice passphrase;
         uint8_t row[] = {0, 0, 0, 1, 0};
         if (input->u.command.root == NULL) {
@@ -307,7 +308,8 @@ static enum err command(struct node *node, struct turn *turn, const struct node_
         pack_str(&w, "id");
         pack_str(&w, "petrel1fake");
         pack_str(&w, "leaked");
-        pack_bool(&w, control_get(input->u.command.params, "passphrase", &passphrase));
+        pack_bool(&w, control_get(input->u.command.params, "passphrase", &passphrase) ||
+                          control_get(input->u.command.params, "new", &passphrase));
     } else {
         answer = ERR_NOT_NOW;
     }

@@ -567,8 +567,17 @@ def a_passphrase_never_reaches_the_core_or_the_log():
     refused("wrong-key", c.call, "account.unlock", passphrase="wrong")
     assert c.call("account.unlock", passphrase="correct horse battery")["leaked"] is False
     assert c.call("account.show")["id"] == "petrel1fake"
+    refused("missing-parameter", c.call, "account.passphrase", new="stapled donkey")
+    refused("wrong-key", c.call, "account.passphrase", passphrase="wrong", new="stapled donkey")
+    assert c.call("account.passphrase", passphrase="correct horse battery",
+                  new="stapled donkey")["leaked"] is False
+    refused("wrong-key", c.call, "account.unlock", passphrase="correct horse battery")
+    assert c.call("account.unlock", passphrase="stapled donkey")["leaked"] is False
+    for wrong in ({}, {"new": ""}, {"new": "x" * 1025}, {"new": "x", "remove": True},
+                  {"remove": True, "credential": True}):
+        refused("bad-argument", c.call, "account.passphrase", passphrase="stapled donkey", **wrong)
     assert e.stop() == 0
-    assert "correct" not in e.log() and "horse" not in e.log()
+    assert not any(word in d.log() + e.log() for word in ("correct", "horse", "donkey"))
 
 
 def petrelctl_keeps_its_word():
