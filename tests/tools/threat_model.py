@@ -12,7 +12,6 @@ logs of an earlier run or build never count.
 """
 import pathlib
 import re
-import shutil
 import sys
 
 BEGUN = "begun"
@@ -153,8 +152,9 @@ def check(root, logs):
 
 
 def begin(logs):
-    shutil.rmtree(logs, ignore_errors=True)
-    logs.mkdir(parents=True)
+    logs.mkdir(parents=True, exist_ok=True)
+    for old in logs.iterdir():
+        old.unlink(missing_ok=True)
     (logs / BEGUN).touch()
     return 0
 
