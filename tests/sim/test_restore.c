@@ -184,6 +184,44 @@ START_TEST(who_looks_for_a_restored_person_finds_the_new_device)
 }
 END_TEST
 
+/* From the words alone: the relay's descriptors of the old device are newer than the first list of
+ * the new one, and another member put them. */
+START_TEST(who_begins_anew_from_words_is_found_at_once)
+{
+    struct people *p = people_new(815, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct person *c = &p->person[2];
+    people_meet(p, a, b);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_ok(people_call(p, a->n, "account.rekey", NULL));
+        people_quiet(p, HOUR);
+    }
+    struct saved s = save(p, a);
+    sim_sleep(&p->sim, a->n);
+    struct person *anew = &p->person[p->count++];
+    *anew = (struct person){.n = sim_add(&p->sim, false), .relay = a->relay};
+    memcpy(anew->id, a->id, sizeof anew->id);
+    ck_assert_ok(people_call(p, anew->n, "account.create", "words", s.words, NULL));
+    people_use_relay(p, p->relay, anew);
+    sim_settle(&p->sim, 10 * MINUTE);
+    ck_assert(people_ready(p, anew));
+    people_add(p, c, a->id);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_str_eq(people_state(p, anew, c), "incoming");
+    ck_assert_ok(people_call(p, anew->n, "request.accept", "contact", c->id, NULL));
+    /* An old contact hears of the new device when it is met again. */
+    people_add(p, anew, b->id);
+    people_wait_state(p, anew, b, "accepted");
+    ck_assert_uint_eq(people_events(p, b, "contact.devices"), 1);
+    people_say(p, b, anew, "welcome back ", 0);
+    people_quiet(p, HOUR);
+    people_in_order(p, anew, b, "welcome back ", 1);
+    saved_free(&s);
+    people_free(p);
+}
+END_TEST
+
 START_TEST(what_is_no_backup_is_refused)
 {
     struct people *p = people_new(820, 2);
@@ -220,6 +258,7 @@ static void add_tests(TCase *tc)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_restored_account_is_a_new_device_and_contacts_carry_on);
     tcase_add_test(tc, who_looks_for_a_restored_person_finds_the_new_device);
+    tcase_add_test(tc, who_begins_anew_from_words_is_found_at_once);
     tcase_add_test(tc, what_is_no_backup_is_refused);
 }
 
