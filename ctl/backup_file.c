@@ -161,14 +161,26 @@ int backup_file_write(struct backup_file *b, struct slice part, bool last)
     return EXIT_OK;
 }
 
-/* link, not rename: what came to be there meanwhile stays. */
+/* What came to be there meanwhile stays. Old kernels and some file systems cannot rename like that;
+ * FAT, which has no links, can. */
+static bool give_name(const struct backup_file *b)
+{
+    if (renameat2(AT_FDCWD, b->part_path, AT_FDCWD, b->path, RENAME_NOREPLACE) == 0) {
+        return true;
+    }
+    if ((errno != EINVAL && errno != ENOSYS) || link(b->part_path, b->path) != 0) {
+        return false;
+    }
+    (void)unlink(b->part_path);
+    return true;
+}
+
 int backup_file_finish(struct backup_file *b)
 {
     errno = 0;
-    if (fflush(b->f) != 0 || fsync(fileno(b->f)) != 0 || link(b->part_path, b->path) != 0) {
+    if (fflush(b->f) != 0 || fsync(fileno(b->f)) != 0 || !give_name(b)) {
         return fail_errno(b);
     }
-    (void)unlink(b->part_path);
     b->finished = true;
     char folder[PATH_MAX];
     const char *slash = strrchr(b->path, '/');

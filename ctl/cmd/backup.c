@@ -254,11 +254,16 @@ static int restore(struct restoring *r, const char *path, struct slice passphras
     if (rc == EXIT_OK) {
         rc = read_file(path, passphrase, &n, restore_part, r);
     }
-    if (rc == EXIT_OK) {
+    bool whole = rc == EXIT_OK;
+    if (whole) {
         client_begin(r->ctl->client);
         rc = client_call(r->ctl->client, "restore.end", r->ctl->args->json, &result);
     }
-    if (rc != EXIT_OK && r->account != 0) {
+    if (whole && rc == EXIT_NO_DAEMON) {
+        /* It may be done, and an account that lives is not to be undone. */
+        fprintf(stderr, "petrelctl: all records are there; see 'petrelctl accounts': open, it is "
+                        "restored; restoring, remove it and try again\n");
+    } else if (rc != EXIT_OK && r->account != 0) {
         restore_undo(r);
     }
     return rc == EXIT_OK ? print_counts(r->ctl, "restored, as a new device", path, &n) : rc;

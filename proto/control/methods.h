@@ -26,7 +26,7 @@
     METHOD("account.passphrase", TURN, ACCOUNT, false, 1)                                          \
     METHOD("backup.read", QUERY, ACCOUNT, false, 1)                                                \
     METHOD("restore.put", TURN, ACCOUNT, false, 1)                                                 \
-    METHOD("restore.end", TURN, ACCOUNT, false, 1)                                                 \
+    METHOD("restore.end", TURN, ACCOUNT, true, 1)                                                  \
     METHOD("account.rekey", TURN, ACCOUNT, true, 1)                                                \
     METHOD("account.list", TURN, NODE, false, 1)                                                   \
     METHOD("account.remove", TURN, ACCOUNT, true, 1)                                               \

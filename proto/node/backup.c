@@ -96,11 +96,13 @@ static const struct field OF_OUTBOX[] = {
 
 /* --- where a reader is --- */
 
+/* One contact after the other, what waits for it before its messages: a message that is
+ * acknowledged in between is saved as delivered, and sent once more. */
 enum stage {
     STAGE_ACCOUNT = 0,
-    STAGE_CONTACTS = 1, /* contact: the last one that was read */
-    STAGE_MESSAGES = 2, /* (contact, order): likewise */
-    STAGE_OUTBOX = 3,
+    STAGE_CONTACT = 1, /* the next one after `contact` */
+    STAGE_OUTBOX = 2,  /* of `contact`, behind `order` */
+    STAGE_MESSAGES = 3,
     STAGE_END = 4,
 };
 
@@ -197,7 +199,7 @@ static enum err write_contact(struct step *step, struct seal_keys *keys, struct 
     struct contact_row row;
     enum err err = contact_row_next(step, keys, at->contact, &row);
     if (err == ERR_OK) {
-        at->contact = row.number;
+        *at = (struct cursor){.contact = row.number};
         err = RECORD_WRITE(step, out, RECORD_CONTACT, OF_CONTACT, &row);
     }
     secret_wipe(&row, sizeof row);
@@ -233,21 +235,6 @@ static enum err write_outbox(struct step *step, struct seal_keys *keys, struct c
     return err;
 }
 
-/* The next contact's rows, or the next stage. */
-static enum err next_contact(struct step *step, struct seal_keys *keys, struct cursor *at)
-{
-    struct contact_row row;
-    enum err err = contact_row_next(step, keys, at->contact, &row);
-    if (err == ERR_OK) {
-        *at = (struct cursor){.stage = at->stage, .contact = row.number};
-    } else if (err == ERR_NOT_FOUND) {
-        *at = (struct cursor){.stage = at->stage + 1};
-        err = ERR_OK;
-    }
-    secret_wipe(&row, sizeof row);
-    return err;
-}
-
 /* One record, or a move of the cursor. */
 static enum err read_on(struct step *step, struct seal_keys *keys, struct cursor *at,
                         struct writer *out)
@@ -256,22 +243,23 @@ static enum err read_on(struct step *step, struct seal_keys *keys, struct cursor
     switch (at->stage) {
     case STAGE_ACCOUNT:
         err = write_account(step, keys, out);
-        at->stage = STAGE_CONTACTS;
+        at->stage = STAGE_CONTACT;
         return err;
-    case STAGE_CONTACTS:
+    case STAGE_CONTACT:
         err = write_contact(step, keys, at, out);
-        if (err == ERR_NOT_FOUND) {
-            *at = (struct cursor){.stage = STAGE_MESSAGES};
-            err = ERR_OK;
-        }
-        return err;
-    case STAGE_MESSAGES:
-        err = write_message(step, keys, at, out);
-        return err == ERR_NOT_FOUND ? next_contact(step, keys, at) : err;
-    default:
+        at->stage = err == ERR_OK ? STAGE_OUTBOX : STAGE_END;
+        break;
+    case STAGE_OUTBOX:
         err = write_outbox(step, keys, at, out);
-        return err == ERR_NOT_FOUND ? next_contact(step, keys, at) : err;
+        at->stage = err == ERR_OK ? STAGE_OUTBOX : STAGE_MESSAGES;
+        break;
+    default:
+        err = write_message(step, keys, at, out);
+        at->stage = err == ERR_OK ? STAGE_MESSAGES : STAGE_CONTACT;
+        break;
     }
+    at->order = err == ERR_OK ? at->order : 0;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 enum err backup_read(struct step *step, struct seal_keys *keys, struct slice after,
@@ -428,7 +416,8 @@ static enum err check(struct account *me, struct step *step, struct newcomers *m
         return r->u.relay.role <= HOME_SECOND ? ERR_OK : ERR_MALFORMED;
     case RECORD_CONTACT:
         if (contact->number == 0 || contact->number > LIMIT_CONTACTS ||
-            (contact->list.len > 0 && contact_list_known(step, contact, &list) != ERR_OK)) {
+            (contact->list.len > 0 && contact_list_known(step, contact, &list) != ERR_OK) ||
+            !pack_utf8_valid(contact->name) || !pack_utf8_valid(contact->text)) {
             return ERR_MALFORMED;
         }
         made->number[made->count++] = contact->number;

@@ -39,7 +39,7 @@ static const struct method METHODS[] = {
     {"account.lock", call_account_lock, NEEDS_NOTHING, false, false},
     {"account.passphrase", call_account_passphrase, NEEDS_NOTHING, false, false},
     {"restore.put", call_restore_put, NEEDS_RESTORE, false, true},
-    {"restore.end", call_restore_end, NEEDS_RESTORE, false, true},
+    {"restore.end", call_restore_end, NEEDS_RESTORE, true, true},
     {"account.rekey", call_account_rekey, NEEDS_ACCOUNT, true, true},
     {"account.list", call_account_list, NEEDS_NOTHING, false, false},
     {"account.remove", call_account_remove, NEEDS_NOTHING, true, false},

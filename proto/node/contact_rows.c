@@ -486,6 +486,12 @@ enum err session_row_put(struct step *step, struct seal_keys *keys, uint32_t con
                     saved);
 }
 
+enum err session_row_del(struct step *step, struct seal_keys *keys, uint32_t contact, uint8_t slot)
+{
+    struct store_key k = session_key(keys, contact, slot);
+    return seal_del(keys, step->turn, STORE_SESSION, store_key_slice(&k));
+}
+
 enum err token_row_add(struct step *step, struct seal_keys *keys, uint32_t contact,
                        struct slice tokens)
 {

@@ -207,6 +207,8 @@ enum err session_row_get(struct step *step, struct seal_keys *keys, uint32_t con
                          struct slice *saved) PETREL_MUST_USE;
 enum err session_row_put(struct step *step, struct seal_keys *keys, uint32_t contact, uint8_t slot,
                          struct slice saved) PETREL_MUST_USE;
+enum err session_row_del(struct step *step, struct seal_keys *keys, uint32_t contact,
+                         uint8_t slot) PETREL_MUST_USE;
 
 /* STORE_TOKEN, account | contact u32 | counter u64: tokens for their queue, in order of arrival. */
 enum err token_row_add(struct step *step, struct seal_keys *keys, uint32_t contact,

@@ -262,10 +262,11 @@ static enum err begin(struct account *me, struct step *step, struct contact_row 
                              .certificate = list->entries[0].certificate,
                              .dh = list->entries[0].device.dh};
     struct slice saved;
+    /* To a contact it says nothing, and a device that they made since does not know it. */
+    bool invited = row->invite.len == INVITE_SECRET && row->state != CONTACT_ACCEPTED;
     err = s == NULL ? ERR_NO_MEMORY
                     : session_initiate(s, step->turn->env, step->turn->arena, &self, &peer, bundle,
-                                       row->invite.len > 0 ? row->invite.p : NULL,
-                                       account.device_list, 0);
+                                       invited ? row->invite.p : NULL, account.device_list, 0);
     if (err == ERR_OK) {
         err = session_save(s, step->turn->arena, &saved);
     }

@@ -136,8 +136,10 @@ enum err healing_begin(struct account *me, struct step *step, struct contact_row
                   now - row->healed_ms < LIMIT_HEALING_MS;
     struct work *work;
     *begun = false;
-    bool none = row->sessions == 0 && why != HEALING_RESTORED;
-    if (!contact_row_may_talk(row) || none || lately) {
+    bool wanted = why >= HEALING_ASKED && row->state == CONTACT_ACCEPTED;
+    bool talks = contact_row_may_talk(row);
+    bool none = row->sessions == 0 && !wanted;
+    if ((!talks && why != HEALING_ASKED) || none || lately) {
         return ERR_OK;
     }
     work = work_get(me, row->number);
@@ -149,7 +151,7 @@ enum err healing_begin(struct account *me, struct step *step, struct contact_row
     row->doubtful = 0;
     enum err err = contact_restart(me, step, work, row);
     *begun = err == ERR_OK;
-    return err == ERR_OK ? note(me, step, row, why) : err;
+    return err == ERR_OK && talks ? note(me, step, row, why) : err;
 }
 
 enum err healing_all(struct account *me, struct step *step)
@@ -237,6 +239,41 @@ enum err healing_newcomer(struct account *me, struct step *step, struct contact_
         row->newcomer_ms = deposited_ms;
     }
     return err;
+}
+
+/* Deletes these sessions: nothing opens in them any more. */
+static enum err drop(struct account *me, struct step *step, struct contact_row *row, unsigned slots)
+{
+    enum err err = ERR_OK;
+    for (unsigned i = 0; err == ERR_OK && i < LIMIT_SESSIONS_PER_PAIR; i++) {
+        if ((slots >> i & 1) != 0) {
+            err = unseal(me, step, row->number, row->session_id[i]);
+            err = err == ERR_OK ? session_row_del(step, me->keys, row->number, (uint8_t)i) : err;
+        }
+    }
+    row->sessions &= (uint8_t)~slots;
+    row->heard &= (uint8_t)~slots;
+    row->retired &= ~(uint64_t)slots;
+    row->doubtful &= ~(uint64_t)slots;
+    return err;
+}
+
+enum err healing_answered(struct account *me, struct step *step, struct contact_row *row,
+                          uint8_t slot)
+{
+    if (row->begun != slot + 1 || (row->heard >> slot & 1) != 0) {
+        return ERR_OK;
+    }
+    return drop(me, step, row, (unsigned)(row->retired & ~row->doubtful) & row->sessions);
+}
+
+enum err healing_told(struct account *me, struct step *step, struct contact_row *row, uint8_t slot)
+{
+    unsigned keep = 1U << slot;
+    if (row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0) {
+        keep |= 1U << (row->begun - 1);
+    }
+    return drop(me, step, row, row->sessions & ~keep);
 }
 
 void healing_used(struct contact_row *row, uint8_t slot, uint64_t deposited_ms)

@@ -22,7 +22,8 @@ enum healing_why {
 
 /* Gives all sessions with this contact up, to receive on alone, and begins a new one; what waits
  * for an acknowledgement is sealed anew. Nothing, and *begun is false, within LIMIT_HEALING_MS of
- * the last time unless it is asked for, and before the two may talk. Puts row. */
+ * the last time unless it is asked for, and before the two may talk: then what is asked for is done
+ * without a line in the history. Puts row. */
 enum err healing_begin(struct account *me, struct step *step, struct contact_row *row,
                        enum healing_why why, bool *begun) PETREL_MUST_USE;
 /* They began the session in this slot: whatever their reason, they do not send on others any more,
@@ -30,6 +31,16 @@ enum err healing_begin(struct account *me, struct step *step, struct contact_row
  * deposited_ms: when our relay took the envelope that began it. The caller puts row. */
 enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,
                           uint8_t slot, uint64_t deposited_ms) PETREL_MUST_USE;
+/* An envelope of theirs came in the session in this slot. If that is the first one in one that we
+ * began after giving others up, they have sealed anew what those had, and these go: who has a copy
+ * of them can write in nobody's name any more. Before the slot counts as heard; the caller puts
+ * row. */
+enum err healing_answered(struct account *me, struct step *step, struct contact_row *row,
+                          uint8_t slot) PETREL_MUST_USE;
+/* They said in the session in this slot that it replaces all others: these go, but for one of ours
+ * that has no answer yet. The caller puts row. */
+enum err healing_told(struct account *me, struct step *step, struct contact_row *row,
+                      uint8_t slot) PETREL_MUST_USE;
 /* They sent content in the session in this slot, which our relay took then. If that was after they
  * began another one, they have this one and send on it: the two had crossed. The caller puts row.
  */

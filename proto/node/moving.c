@@ -130,6 +130,7 @@ static enum err take_prekeys(struct account *me, struct step *step, struct relay
     row->spk_id = old->spk_id + (err == ERR_OK);
     row->parts_sent = sent > row->parts_sent ? sent : row->parts_sent;
     row->last_part = row->parts_sent;
+    row->rekey |= old->rekey;
     row->record_seq = 0;
     row->described = 0;
     return ERR_OK;

@@ -468,10 +468,12 @@ static enum err get_done(struct account *me, struct step *step, struct relay_row
                 memcmp(there.list_hash, hash, sizeof hash) == 0;
     if (same) {
         described_one(row, account, step_now(step));
-    } else if (reply.item.seq < UINT32_MAX) {
-        uint32_t seen = (uint32_t)reply.item.seq;
-        account->list_version = seen > account->list_version ? seen : account->list_version;
+    } else if (reply.item.seq < account->list_version || reply.item.seq >= UINT32_MAX) {
+        return ERR_PROTOCOL; /* that did not stand in the way */
+    } else {
+        account->list_version = (uint32_t)reply.item.seq;
         account->device_list = slice_of(NULL, 0);
+        home_wake_main(me);
     }
     return ERR_OK;
 }

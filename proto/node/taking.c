@@ -50,7 +50,9 @@ static enum err take_message(struct arrival *a, struct slice bytes, const struct
         return err;
     }
     if (content->type == CONTENT_REKEYED) {
-        return healing_event(a->me, step, &a->row, order, content->body, false);
+        err = healing_told(a->me, step, &a->row, a->slot);
+        return err != ERR_OK ? err
+                             : healing_event(a->me, step, &a->row, order, content->body, false);
     }
     char hex[2 * CONTENT_ID + 1];
     hex_encode(content->id, sizeof content->id, hex);
@@ -254,11 +256,14 @@ enum err arrival_take(struct arrival *a)
     a->row.heard_ms = step_now(a->step);
     a->row.heard_count++;
     note_spoke(a);
+    enum err err = healing_answered(a->me, step, &a->row, a->slot);
     if (a->in.has_content && !a->in.duplicate) {
         healing_used(&a->row, a->slot, a->deposited_ms);
     }
     a->row.heard |= (uint8_t)(1U << a->slot);
-    enum err err = token_spent(a, &a->row);
+    if (err == ERR_OK) {
+        err = token_spent(a, &a->row);
+    }
     if (err == ERR_OK) {
         err = take_gap(a);
     }

@@ -162,7 +162,11 @@ enum err ratchet_send(struct ratchet *r, const struct env *env, const struct kem
  * own step was newer, one before. */
 static enum err header_check(const struct ratchet *r, const struct header *header)
 {
-    return header->flags != 0 || header->kem_epoch > r->kem ? ERR_MALFORMED : ERR_OK;
+    if (header->flags != 0) {
+        return ERR_MALFORMED;
+    }
+    return header->kem_epoch > r->kem ? ERR_DECRYPT
+                                      : ERR_OK; /* another root: of us two one went back */
 }
 
 /* A header that begins a chain names the epoch that the root has, or the one that mix is for:
@@ -172,7 +176,10 @@ static enum err step_check(const struct ratchet *r, const struct kem_mix *mix,
 {
     bool next = mix->epoch > 0 && header->kem_epoch == mix->epoch;
     *used = next ? *mix : (struct kem_mix){.epoch = 0};
-    return header->flags != 0 || (header->kem_epoch != r->kem && !next) ? ERR_MALFORMED : ERR_OK;
+    if (header->flags != 0) {
+        return ERR_MALFORMED;
+    }
+    return header->kem_epoch != r->kem && !next ? ERR_DECRYPT : ERR_OK;
 }
 
 /* Moves o->next's receiving chain to n and puts the keys on the way behind o->skipped. */

@@ -690,7 +690,7 @@ enum err sim_call(struct sim *sim, struct sim_node *n, const char *method, uint3
 enum err sim_call_as(struct sim *sim, struct sim_node *n, const char *method, uint32_t pairs,
                      struct slice encoded_pairs, const uint8_t client_id[16])
 {
-    uint8_t bytes[70000];
+    uint8_t bytes[LIMIT_CONTROL_MESSAGE];
     size_t method_len = strlen(method);
     struct writer w = writer_of(bytes, sizeof bytes);
     writer_bytes(&w, method, method_len);

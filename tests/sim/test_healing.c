@@ -282,6 +282,103 @@ START_TEST(new_keys_at_the_owners_word)
 }
 END_TEST
 
+/* The sessions that there are with the first contact. */
+struct look {
+    struct person *who;
+    struct contact_row row;
+};
+
+static void look_at(void *ctx, struct turn *turn)
+{
+    struct look *l = ctx;
+    struct step step = {.turn = turn};
+    ck_assert_ok(contact_row_get(&step, l->who->n->node->accounts->keys, 1, &l->row));
+}
+
+static struct look look(struct people *p, struct person *who)
+{
+    struct look l = {.who = who};
+    sim_turn(&p->sim, who->n, look_at, &l);
+    return l;
+}
+
+/* Whether there is one that was there before. */
+static bool shares(const struct look *before, const struct look *now)
+{
+    for (unsigned i = 0; i < LIMIT_SESSIONS_PER_PAIR; i++) {
+        for (unsigned k = 0; k < LIMIT_SESSIONS_PER_PAIR; k++) {
+            if ((before->row.sessions >> i & now->row.sessions >> k & 1) != 0 &&
+                memcmp(before->row.session_id[i], now->row.session_id[k], SESSION_T) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Who has a copy of one could write in the other's name for as long as it is there to receive on.
+ */
+START_TEST(after_new_keys_the_sessions_of_before_are_gone_on_both_sides)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(770, false, &a, &b);
+    talk(p, a, b, "one", HOUR);
+    struct look a_had = look(p, a);
+    struct look b_had = look(p, b);
+    ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
+    people_quiet(p, HOUR);
+    talk(p, a, b, "two", HOUR);
+    struct look a_has = look(p, a);
+    struct look b_has = look(p, b);
+    ck_assert(shares(&a_had, &b_had) && shares(&a_has, &b_has));
+    ck_assert(!shares(&a_had, &a_has) && !shares(&b_had, &b_has));
+    people_free(p);
+}
+END_TEST
+
+START_TEST(new_keys_also_for_who_is_blocked)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(771, false, &a, &b);
+    talk(p, a, b, "one", HOUR);
+    struct look before = look(p, a);
+    ck_assert_ok(people_call(p, people_as(a), "contact.block", "contact", b->id, NULL));
+    ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
+    sim_settle(&p->sim, HOUR);
+    ck_assert_ok(people_call(p, people_as(a), "contact.add", "link", b->id, NULL));
+    people_say(p, a, b, "again ", 0);
+    people_quiet(p, HOUR);
+    people_in_order(p, b, a, "again ", 1);
+    struct look now = look(p, a);
+    ck_assert(memcmp(before.row.session_id[contact_row_slot(&before.row)],
+                     now.row.session_id[contact_row_slot(&now.row)], SESSION_T) != 0);
+    people_free(p);
+}
+END_TEST
+
+/* The relay that the bundle is at is away, and another one becomes the main one. */
+START_TEST(new_keys_are_not_forgotten_with_another_relay)
+{
+    struct people *p = people_new(772, 2);
+    struct person *a = &p->person[0];
+    people_meet(p, a, &p->person[1]);
+    struct sim_node *other = sim_add(&p->sim, true);
+    sim_sleep(&p->sim, p->relay);
+    sim_settle(&p->sim, MINUTE);
+    ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
+    sim_settle(&p->sim, MINUTE);
+    people_use_relay(p, other, a);
+    sim_settle(&p->sim, HOUR);
+    sim_wake(&p->sim, p->relay);
+    sim_settle(&p->sim, 2 * HOUR);
+    ck_assert(people_ready(p, a));
+    sim_turn(&p->sim, a->n, look_for_prekeys, a);
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 120);
@@ -293,6 +390,9 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_relay_that_spoils_all_has_keys_renewed_once_an_hour);
     tcase_add_test(tc, who_lost_one_time_keys_is_reached_without_one);
     tcase_add_test(tc, new_keys_at_the_owners_word);
+    tcase_add_test(tc, after_new_keys_the_sessions_of_before_are_gone_on_both_sides);
+    tcase_add_test(tc, new_keys_also_for_who_is_blocked);
+    tcase_add_test(tc, new_keys_are_not_forgotten_with_another_relay);
 }
 
 int main(void)

@@ -24,29 +24,34 @@ struct saved {
     uint8_t *part[PARTS];
     size_t len[PARTS];
     size_t parts;
+    char next[64]; /* cursor of the next part */
 };
+
+/* The next part of a backup; false: that was all. */
+static bool save_more(struct people *p, struct person *who, struct saved *s)
+{
+    struct slice records;
+    ck_assert_uint_lt(s->parts, PARTS);
+    ck_assert_ok(s->next[0] == '\0'
+                     ? people_query(p, people_as(who), "backup.read", NULL)
+                     : people_query(p, people_as(who), "backup.read", "after", s->next, NULL));
+    ck_assert(
+        params_blob(slice_of(who->n->reply, who->n->reply_len), "records", SIM_RESULT, &records));
+    if (s->parts == 0) {
+        ck_assert(sim_result_str(who->n, "words", s->words, sizeof s->words));
+    }
+    s->part[s->parts] = malloc(records.len + 1);
+    memcpy(s->part[s->parts], records.p, records.len);
+    s->len[s->parts++] = records.len;
+    s->next[0] = '\0';
+    return sim_result_str(who->n, "next", s->next, sizeof s->next);
+}
 
 static struct saved save(struct people *p, struct person *who)
 {
     struct saved s = {.parts = 0};
-    char next[64] = "";
-    do {
-        struct slice records;
-        ck_assert_uint_lt(s.parts, PARTS);
-        ck_assert_ok(next[0] == '\0'
-                         ? people_query(p, people_as(who), "backup.read", NULL)
-                         : people_query(p, people_as(who), "backup.read", "after", next, NULL));
-        ck_assert(params_blob(slice_of(who->n->reply, who->n->reply_len), "records", SIM_RESULT,
-                              &records));
-        if (s.parts == 0) {
-            ck_assert(sim_result_str(who->n, "words", s.words, sizeof s.words));
-        }
-        s.part[s.parts] = malloc(records.len + 1);
-        memcpy(s.part[s.parts], records.p, records.len);
-        s.len[s.parts++] = records.len;
-        next[0] = '\0';
-        (void)sim_result_str(who->n, "next", next, sizeof next);
-    } while (next[0] != '\0');
+    while (save_more(p, who, &s)) {
+    }
     return s;
 }
 
@@ -184,6 +189,59 @@ START_TEST(who_looks_for_a_restored_person_finds_the_new_device)
 }
 END_TEST
 
+/* An invitation is in no backup: what an invited contact begins later must not need it. */
+START_TEST(who_came_by_an_invitation_can_begin_anew_with_a_restored_person)
+{
+    struct people *p = people_new(811, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    people_meet(p, a, b); /* a invites b */
+    struct saved s = save(p, a);
+    sim_sleep(&p->sim, a->n);
+    struct person *anew = restore(p, a, &s);
+    people_quiet(p, 6 * HOUR);
+    ck_assert_ok(people_call(p, people_as(b), "account.rekey", NULL));
+    people_quiet(p, HOUR);
+    people_say(p, b, anew, "x ", 0);
+    people_say(p, anew, b, "y ", 0);
+    people_quiet(p, HOUR);
+    people_in_order(p, anew, b, "x ", 1);
+    people_in_order(p, b, anew, "y ", 1);
+    saved_free(&s);
+    people_free(p);
+}
+END_TEST
+
+/* New contacts, and messages with them, between two parts. */
+START_TEST(what_comes_while_a_backup_is_read_does_not_break_it)
+{
+    struct people *p = people_new(812, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct person *c = &p->person[2];
+    char text[201] = "";
+    struct saved s = {.parts = 0};
+    people_meet(p, a, b);
+    memset(text, 'x', sizeof text - 1);
+    for (unsigned i = 0; i < 800; i++) {
+        ck_assert_ok(people_send(p, a, b, text));
+    }
+    people_quiet(p, HOUR);
+    ck_assert(save_more(p, a, &s));
+    people_meet(p, a, c);
+    people_say(p, a, c, "hi ", 0);
+    people_quiet(p, HOUR);
+    while (save_more(p, a, &s)) {
+    }
+    sim_sleep(&p->sim, a->n);
+    struct person *anew = restore(p, a, &s);
+    people_quiet(p, 6 * HOUR);
+    ck_assert_uint_eq(people_messages(p, anew, b, NULL, NULL), 800);
+    saved_free(&s);
+    people_free(p);
+}
+END_TEST
+
 /* From the words alone: the relay's descriptors of the old device are newer than the first list of
  * the new one, and another member put them. */
 START_TEST(who_begins_anew_from_words_is_found_at_once)
@@ -258,6 +316,8 @@ static void add_tests(TCase *tc)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_restored_account_is_a_new_device_and_contacts_carry_on);
     tcase_add_test(tc, who_looks_for_a_restored_person_finds_the_new_device);
+    tcase_add_test(tc, who_came_by_an_invitation_can_begin_anew_with_a_restored_person);
+    tcase_add_test(tc, what_comes_while_a_backup_is_read_does_not_break_it);
     tcase_add_test(tc, who_begins_anew_from_words_is_found_at_once);
     tcase_add_test(tc, what_is_no_backup_is_refused);
 }
