@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 SPAN = re.compile(r"`([^`\n]+)`")
-TEST = re.compile(r"(?:unit|sim|e2e|corpus|vectors|docs|peers)\.[a-z0-9_.]+(?:\.\*)?")
+TEST = re.compile(r"(?:unit|attack|sim|e2e|corpus|vectors|docs|peers)\.[a-z0-9_.]+(?:\.\*)?")
 CASE = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+){3,}(?<!_ms)")  # functions are shorter, figures have units
 WORD = re.compile(r"[a-z0-9_]+")
 

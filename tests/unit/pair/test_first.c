@@ -5,11 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/pair.h"
-#include "pair/body.h"
-#include "pair/envelope.h"
+#include "lib/forge.h"
 #include "pair/pqxdh.h"
-#include "pair/ratchet.h"
 
 static struct pair_party a;
 static struct pair_party b;
@@ -266,62 +263,13 @@ START_TEST(wrong_arguments_are_refused)
 }
 END_TEST
 
-/* A first envelope made by someone who is not a, with the secrets that were stolen: all of the
- * agreement but DH1 is computed rightly, DH1 from what the thief has. */
+/* All of the agreement but DH1 is computed rightly, DH1 from what the thief has. */
 static struct slice forge(struct pair_party *thief, const struct dh_sk *for_dh1,
                           const struct dh_pk *with)
 {
-    static uint8_t first[ENVELOPE_PREFIX];
-    static uint8_t envelope[4096];
-    struct pair_bundle bundle;
-    struct pqxdh_message message;
-    struct pqxdh_shared shared;
-    uint8_t t[SESSION_T];
-    uint8_t sk[32];
-    struct pair_self self = pair_party_self(&a);
-    struct pair_peer peer = pair_party_peer(&b);
-    self.dh = thief->dh_sk;
-    pair_party_bundle(&b, true, &bundle);
-    ck_assert_ok(pqxdh_initiate(&thief->env.env, &self, &peer, &bundle, &message, &shared));
-    ck_assert_ok(prim_dh(shared.dh1, for_dh1, with));
-    struct envelope_intro intro = {.id = a.id, .device_list = slice_of(a.list, sizeof a.list)};
-    size_t first_len = envelope_first_write(first, &shared, &message, &bundle, &intro);
-    struct pqxdh_transcript transcript = {
-        .id_a = a.id,
-        .id_b = b.id,
-        .certificate_a = self.certificate,
-        .certificate_b = peer.certificate,
-        .spk = bundle.spk,
-        .one_time = true,
-        .otk = bundle.otk,
-        .kem_ek = slice_of(bundle.kem_ek, SESSION_KEM_EK),
-        .ek = message.ek,
-        .kem_ct = slice_of(message.kem_ct, SESSION_KEM_CT),
-    };
-    pqxdh_transcript(&transcript, t);
-    pqxdh_sk(&shared, t, sk);
-    struct ratchet r;
-    struct header header;
-    struct ratchet_key key;
-    struct aead_key body_key;
-    uint8_t nonce[PRIM_AEAD_NONCE];
-    ratchet_start_initiator(&r, sk, &bundle.spk);
-    ck_assert_ok(ratchet_send(&r, &thief->env.env, &(struct kem_mix){.epoch = 0}, &header, &key));
-    memcpy(envelope, first, first_len);
-    uint8_t *at = envelope + first_len;
-    env_random(&thief->env.env, at, PRIM_AEAD_NONCE);
-    header_seal(at + 24, &r.send_head, at, slice_of(t, SESSION_T), &header);
-    size_t head = first_len + 24 + HEADER_SEALED;
-    size_t plain = sizeof envelope - head - PRIM_AEAD_TAG;
-    struct body body = {.seq = 1, .content = unit_str("I am a")};
-    ck_assert_ok(body_write(envelope + head, plain, &body));
-    uint8_t ad[SESSION_T + 4096];
-    memcpy(ad, t, SESSION_T);
-    memcpy(ad + SESSION_T, envelope, head);
-    ratchet_message_keys(&key, at, &body_key, nonce);
-    prim_aead_seal(envelope + head, &body_key, nonce, slice_of(ad, SESSION_T + head),
-                   slice_of(envelope + head, plain));
-    return slice_of(envelope, sizeof envelope);
+    uint8_t dh1[32];
+    ck_assert_ok(prim_dh(dh1, for_dh1, with));
+    return forge_first(thief, &a, &b, dh1);
 }
 
 START_TEST(a_stolen_device_key_does_not_impersonate_others_to_its_owner)
