@@ -16,7 +16,7 @@ enum {
     KEM_SEEDS = 6, /* of conversations with several KEM exchanges */
     KEM_LENGTH = 600,
     HEALED = 2,       /* steps after one copy: one of each side */
-    HEALED_TWICE = 4, /* after the last of several */
+    HEALED_TWICE = 3, /* after the last of several */
     ROUND_TRIPS = 6,  /* contents of three */
     FRO_COPIES = 70,  /* moments at which a copy is taken in one that goes to and fro */
     FRO_LENGTH = 300, /* its events: 80 contents after the last copy */
