@@ -139,7 +139,11 @@ static enum err recv_step(struct ratchet *r, const struct kem_mix *mix, const st
     r->receiving = true;
     r->can_send = true;
     r->step_due = true;
-    return root_step(r, mix, &r->recv, &r->recv_next);
+    enum err err = root_step(r, mix, &r->recv, &r->recv_next);
+    if (err == ERR_OK) { /* used up: the next step is ours, with a new key */
+        secret_wipe(&r->dh, sizeof r->dh);
+    }
+    return err;
 }
 
 enum err ratchet_send(struct ratchet *r, const struct env *env, const struct kem_mix *mix,
