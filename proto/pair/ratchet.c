@@ -269,7 +269,10 @@ static enum err open_header(const struct ratchet *r, const struct skipped *skipp
         /* At the very end of the numbers recv_n could not pass n. */
         return o->header.n == UINT32_MAX ? ERR_TOO_FAR_AHEAD : open_ahead(r, env, NULL, arena, o);
     }
-    if (header_open(&o->header, &r->recv_next, nonce, ad, sealed) == ERR_OK) {
+    /* Theirs follows ours: while our step is due, none of an honest peer comes, and our key is
+     * gone. */
+    bool may_step = !r->receiving || !r->step_due;
+    if (may_step && header_open(&o->header, &r->recv_next, nonce, ad, sealed) == ERR_OK) {
         struct kem_mix used;
         enum err err = step_check(r, mix, &o->header, &used);
         return err != ERR_OK ? err : open_ahead(r, env, &used, arena, o);

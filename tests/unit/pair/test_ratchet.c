@@ -241,6 +241,20 @@ START_TEST(who_breaks_x25519_is_out_after_a_kem_step)
 }
 END_TEST
 
+/* No honest peer takes one; ours is used up, so it would be made with no key at all. */
+START_TEST(no_second_step_of_theirs_before_ours)
+{
+    struct ratchet_opened o;
+    struct letter l = take(&a);
+    opens(&b, &b_skipped, &l);
+    static const struct dh_sk used_up;
+    ck_assert_mem_eq(b.dh.b, used_up.b, sizeof b.dh.b);
+    a.step_due = true;
+    l = take(&a);
+    ck_assert_err(open_letter(&b, &b_skipped, &l, &o), ERR_DECRYPT);
+}
+END_TEST
+
 START_TEST(a_chain_of_before_a_kem_step_goes_on)
 {
     static const uint8_t secret[KEM_SECRET] = "one";
@@ -326,6 +340,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, unknown_flags_and_epochs_are_refused);
     tcase_add_test(tc, a_kem_secret_goes_into_the_step_that_names_its_epoch);
     tcase_add_test(tc, who_breaks_x25519_is_out_after_a_kem_step);
+    tcase_add_test(tc, no_second_step_of_theirs_before_ours);
     tcase_add_test(tc, a_chain_of_before_a_kem_step_goes_on);
     tcase_add_test(tc, a_ratchet_key_of_small_order_is_refused);
     tcase_add_test(tc, huge_numbers_are_too_far_ahead);
