@@ -9,6 +9,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "base/secret.h"
 #include "ctl/args.h"
 
@@ -90,7 +92,7 @@ int input_secret_ask(const char *prompt, int twice, uint8_t out[static INPUT_SEC
     int rc = ask(tty, prompt, out, len);
     if (rc == EXIT_OK && twice) {
         rc = ask(tty, "Once more: ", again, &again_len);
-        if (rc == EXIT_OK && (again_len != *len || memcmp(again, out, *len) != 0)) {
+        if (rc == EXIT_OK && (again_len != *len || sodium_memcmp(again, out, *len) != 0)) {
             fprintf(stderr, "petrelctl: the two are not the same\n");
             rc = EXIT_USAGE;
         }

@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "crypto/ct.h"
 #include "crypto/hkdf.h"
 #include "crypto/xwing.h"
 
@@ -256,6 +257,7 @@ enum err hpke_seal(struct hpke *h, uint8_t *out, struct slice aad, struct slice 
     nonce_of(nonce, h);
     (void)crypto_aead_chacha20poly1305_ietf_encrypt(out, NULL, plain.p, plain.len, aad.p, aad.len,
                                                     NULL, nonce, h->key);
+    CT_PUBLIC(out, plain.len + HPKE_TAG); /* made to be seen */
     h->seq++;
     return ERR_OK;
 }
@@ -270,8 +272,10 @@ enum err hpke_open(struct hpke *h, uint8_t *out, struct slice aad, struct slice 
     }
     uint8_t nonce[HPKE_NONCE];
     nonce_of(nonce, h);
-    if (crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.p, sealed.len, aad.p,
-                                                  aad.len, nonce, h->key) != 0) {
+    int bad = crypto_aead_chacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.p, sealed.len,
+                                                        aad.p, aad.len, nonce, h->key);
+    CT_PUBLIC(&bad, sizeof bad); /* the outcome of comparing tags: what we do next tells it */
+    if (bad != 0) {
         sodium_memzero(out, sealed.len - HPKE_TAG);
         return ERR_DECRYPT;
     }

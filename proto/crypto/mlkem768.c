@@ -390,6 +390,7 @@ int crypto_kem_mlkem768_seed_keypair(uint8_t pk[crypto_kem_mlkem768_PUBLICKEYBYT
                                      const uint8_t seed[crypto_kem_mlkem768_SEEDBYTES])
 {
     pke_keygen(pk, sk, seed);
+    CT_PUBLIC(pk, crypto_kem_mlkem768_PUBLICKEYBYTES);
     memcpy(sk + DK_EK, pk, crypto_kem_mlkem768_PUBLICKEYBYTES);
     hash_key(sk + DK_HASH, pk);
     memcpy(sk + DK_Z, seed + SEED, SEED);
@@ -409,6 +410,7 @@ int crypto_kem_mlkem768_enc_deterministic(uint8_t ct[crypto_kem_mlkem768_CIPHERT
     hash_key(h, pk);
     hash_message(secrets, seed, h);
     pke_encrypt(ct, pk, seed, secrets + SEED);
+    CT_PUBLIC(ct, crypto_kem_mlkem768_CIPHERTEXTBYTES);
     memcpy(ss, secrets, crypto_kem_mlkem768_SHAREDSECRETBYTES);
     sodium_memzero(secrets, sizeof secrets);
     return 0;

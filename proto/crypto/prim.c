@@ -7,6 +7,8 @@
 
 #include <sodium.h>
 
+#include "crypto/ct.h"
+
 static_assert(sizeof(struct sign_pk) == crypto_sign_PUBLICKEYBYTES, "Ed25519 public key");
 static_assert(sizeof(struct sign_sk) == crypto_sign_SECRETKEYBYTES, "Ed25519 secret key");
 static_assert(sizeof(struct dh_pk) == crypto_scalarmult_BYTES, "X25519 public key");
@@ -25,11 +27,14 @@ enum err prim_init(void)
 void prim_sign_keypair(struct sign_pk *pk, struct sign_sk *sk, const uint8_t seed[static 32])
 {
     (void)crypto_sign_seed_keypair(pk->b, sk->b, seed); /* always 0 */
+    CT_PUBLIC(pk->b, sizeof pk->b);
+    CT_PUBLIC(sk->b + 32, 32); /* the public key again */
 }
 
 void prim_dh_public(struct dh_pk *pk, const struct dh_sk *sk)
 {
     (void)crypto_scalarmult_base(pk->b, sk->b); /* always 0 */
+    CT_PUBLIC(pk->b, sizeof pk->b);
 }
 
 enum err prim_sign_pk_to_dh(struct dh_pk *out, const struct sign_pk *pk)
@@ -101,6 +106,7 @@ enum err prim_sign(uint8_t sig[static PRIM_SIGNATURE], const char *label, struct
         return err;
     }
     (void)crypto_sign_detached(sig, NULL, m, len, sk->b); /* always 0 */
+    CT_PUBLIC(sig, PRIM_SIGNATURE);
     signed_bytes_free(m, len);
     return ERR_OK;
 }
@@ -126,6 +132,8 @@ enum err prim_dh(uint8_t out[static 32], const struct dh_sk *sk, const struct dh
 {
     uint8_t shared[32];
     int bad = crypto_scalarmult(shared, sk->b, pk->b);
+    /* All zeros come from a pk of small order, whatever the secret: sk is clamped. */
+    CT_PUBLIC(&bad, sizeof bad);
     if (bad == 0) {
         memcpy(out, shared, sizeof shared);
     }
@@ -183,6 +191,7 @@ void prim_aead_seal(uint8_t *out, const struct aead_key *key,
 {
     (void)crypto_aead_xchacha20poly1305_ietf_encrypt(out, NULL, plain.p, plain.len, ad.p, ad.len,
                                                      NULL, nonce, key->b);
+    CT_PUBLIC(out, plain.len + PRIM_AEAD_TAG); /* made to be seen */
 }
 
 enum err prim_aead_open(uint8_t *out, const struct aead_key *key,
@@ -193,8 +202,10 @@ enum err prim_aead_open(uint8_t *out, const struct aead_key *key,
         return ERR_DECRYPT;
     }
     size_t len = sealed.len - PRIM_AEAD_TAG;
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.p, sealed.len, ad.p,
-                                                   ad.len, nonce, key->b) != 0) {
+    int bad = crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.p, sealed.len,
+                                                         ad.p, ad.len, nonce, key->b);
+    CT_PUBLIC(&bad, sizeof bad); /* the outcome of comparing tags: what we do next tells it */
+    if (bad != 0) {
         sodium_memzero(out, len);
         return ERR_DECRYPT;
     }

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "base/secret.h"
+#include "crypto/ct.h"
 
 enum {
     WORD_BITS = 11,
@@ -27,6 +28,52 @@ static uint8_t checksum(const uint8_t seed[static WORDS_SEED])
     return first;
 }
 
+/* All ones when a == b, else 0; without a branch. */
+static uint32_t equal_mask(uint64_t a, uint64_t b)
+{
+    uint64_t differ = a ^ b;
+    return ct_hide((uint32_t)((differ | (0 - differ)) >> 63) - 1);
+}
+
+/* The letters of a word in one number; zeros behind the last. */
+static uint64_t packed(const char letters[static WORDS_LETTERS])
+{
+    uint64_t all = 0;
+    for (unsigned i = 0; i < WORDS_LETTERS; i++) {
+        all = all << 8 | (uint8_t)letters[i];
+    }
+    return all;
+}
+
+/* The word at this place of the list, which is a secret: all of the list is read. */
+static uint64_t word_at(unsigned place)
+{
+    uint64_t word = 0;
+    for (unsigned i = 0; i < WORDS_LIST; i++) {
+        uint64_t mask = equal_mask(i, place);
+        word |= packed(words_list[i]) & (mask << 32 | mask);
+    }
+    return word;
+}
+
+/* Appends the word and a space; gives where the next one begins. How long each word is cannot be
+ * hidden: the text shows it, and is as long as they are together. */
+static char *append(char *p, uint64_t word)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < WORDS_LETTERS; i++) {
+        char letter = (char)(word >> (8 * (WORDS_LETTERS - 1 - i)) & 0xff);
+        bool end = letter == 0;
+        CT_PUBLIC(&end, sizeof end);
+        if (end) {
+            break;
+        }
+        p[len++] = letter;
+    }
+    p[len] = ' ';
+    return p + len + 1;
+}
+
 void words_encode(const uint8_t seed[static WORDS_SEED], char out[static WORDS_TEXT])
 {
     uint8_t code[CODE];
@@ -40,11 +87,7 @@ void words_encode(const uint8_t seed[static WORDS_SEED], char out[static WORDS_T
         bits += 8;
         if (bits >= WORD_BITS) {
             bits -= WORD_BITS;
-            const char *word = words_list[acc >> bits & (WORDS_LIST - 1)];
-            size_t len = strlen(word);
-            memcpy(p, word, len);
-            p[len] = ' ';
-            p += len + 1;
+            p = append(p, word_at(acc >> bits & (WORDS_LIST - 1)));
         }
     }
     p[-1] = '\0';
@@ -52,29 +95,36 @@ void words_encode(const uint8_t seed[static WORDS_SEED], char out[static WORDS_T
     secret_wipe(&acc, sizeof acc);
 }
 
-/* The word's place in the list, or -1. word is lower case and NUL-terminated. */
-static int find(const char *word)
+/* The word's place in the list, or -1: all of the list is read. word is lower case, with zeros
+ * behind. Whether it is there is told to the user. */
+static int find(const char word[static WORDS_LETTERS + 2])
 {
-    int low = 0;
-    int high = WORDS_LIST;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        int order = strcmp(words_list[middle], word);
-        if (order == 0) {
-            return middle;
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    uint64_t letters = packed(word);
+    uint32_t place = 0;
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < WORDS_LIST; i++) {
+        uint32_t mask = equal_mask(packed(words_list[i]), letters);
+        place |= i & mask;
+        there |= mask;
     }
-    return -1;
+    bool found = (there & equal_mask((uint8_t)word[WORDS_LETTERS], 0)) != 0;
+    CT_PUBLIC(&found, sizeof found);
+    return found ? (int)place : -1;
 }
 
+/* Where words end is no secret: see append. */
 static bool is_space(uint8_t c)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    bool space = (c == ' ') | ((c >= '\t') & (c <= '\r'));
+    CT_PUBLIC(&space, sizeof space);
+    return space;
+}
+
+/* c in lower case; a NUL, which would end the word early, as a '?'. Without a branch. */
+static char lower(uint8_t c)
+{
+    uint32_t upper = (uint32_t)(c >= 'A') & (uint32_t)(c <= 'Z');
+    return (char)(c | ct_hide(upper) << 5 | (equal_mask(c, 0) & '?'));
 }
 
 /* Takes the next word off text, in lower case; its length, 0 at the end. What is longer than any
@@ -82,19 +132,16 @@ static bool is_space(uint8_t c)
 static size_t next_word(struct slice *text, char word[static WORDS_LETTERS + 2])
 {
     size_t n = 0;
+    memset(word, 0, WORDS_LETTERS + 2);
     while (text->len > 0 && is_space(text->p[0])) {
         *text = slice_of(text->p + 1, text->len - 1);
     }
     while (text->len > 0 && !is_space(text->p[0])) {
-        uint8_t c = text->p[0];
         if (n <= WORDS_LETTERS) {
-            /* A NUL would end the word early. */
-            c = c == 0 ? '?' : c;
-            word[n++] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+            word[n++] = lower(text->p[0]);
         }
         *text = slice_of(text->p + 1, text->len - 1);
     }
-    word[n] = '\0';
     return n;
 }
 
@@ -138,7 +185,9 @@ enum err words_decode(struct slice text, uint8_t seed[static WORDS_SEED], unsign
 {
     uint8_t code[CODE] = {0};
     enum err err = decode(text, code, word);
-    if (err == ERR_OK && checksum(code) != code[WORDS_SEED]) {
+    bool good = checksum(code) == code[WORDS_SEED];
+    CT_PUBLIC(&good, sizeof good); /* the user hears of it */
+    if (err == ERR_OK && !good) {
         err = ERR_BAD_CHECKSUM;
     }
     if (err == ERR_OK) {

@@ -24,6 +24,8 @@ enum {
 /* Sorted; words_list.c. */
 extern const char words_list[WORDS_LIST][WORDS_LETTERS + 1];
 
+/* Both are constant time but for the length of each word, which the text shows, and for what an
+ * error says. */
 /* Lower case, one space between, NUL-terminated. out is secret: wipe it after use. */
 void words_encode(const uint8_t seed[static WORDS_SEED], char out[static WORDS_TEXT]);
 /* Takes any case and any run of spaces, tabs and line ends between words. On failure seed is

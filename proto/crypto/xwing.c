@@ -56,6 +56,7 @@ int crypto_kem_xwing_seed_keypair(uint8_t pk[crypto_kem_xwing_PUBLICKEYBYTES],
     expand(&e, seed);
     memcpy(pk, e.ml_pk, ML_PK);
     memcpy(pk + ML_PK, e.x_pk, X);
+    CT_PUBLIC(pk, crypto_kem_xwing_PUBLICKEYBYTES);
     memcpy(sk, seed, crypto_kem_xwing_SECRETKEYBYTES);
     sodium_memzero(&e, sizeof e);
     return 0;
@@ -81,6 +82,7 @@ int crypto_kem_xwing_enc_deterministic(uint8_t ct[crypto_kem_xwing_CIPHERTEXTBYT
     if (refused == 0) {
         combine(ss, w.ml_ss, w.x_ss, out + ML_CT, pk + ML_PK);
         memcpy(ct, out, sizeof out);
+        CT_PUBLIC(ct, crypto_kem_xwing_CIPHERTEXTBYTES);
     }
     sodium_memzero(&w, sizeof w);
     return refused == 0 ? 0 : -1;

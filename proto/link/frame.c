@@ -2,6 +2,7 @@
 #include "link/frame.h"
 
 #include "base/pack.h"
+#include "crypto/ct.h"
 
 enum {
     FRAME_ELEMENTS = 3,
@@ -25,6 +26,7 @@ enum err frame_read(struct slice bytes, struct frame *frame)
     if (bytes.len > LIMIT_FRAME) {
         return ERR_TOO_LARGE;
     }
+    CT_PUBLIC(bytes.p, bytes.len); /* to read a frame is to branch on it; the tag was right */
     struct reader r = reader_of(bytes);
     struct frame f = {.kind = 0};
     if (pack_read_array(&r, FRAME_ELEMENTS) != FRAME_ELEMENTS) {

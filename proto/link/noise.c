@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "crypto/ct.h"
 #include "crypto/mlkem768.h"
 
 static_assert(NOISE_KEM_PUBLIC == crypto_kem_mlkem768_PUBLICKEYBYTES, "ML-KEM-768 public key");
@@ -227,6 +228,14 @@ static enum err read_ekem1(struct noise *n, struct slice sealed)
     return err;
 }
 
+/* Tokens s and e1: hidden on the wire, but public keys, and judged as such once they are ours. */
+static enum err read_public(struct noise *n, struct slice sealed, uint8_t *out)
+{
+    enum err err = symmetric_decrypt(&n->symmetric, sealed, out);
+    CT_PUBLIC(out, sealed.len - symmetric_overhead(&n->symmetric));
+    return err;
+}
+
 static enum err read_token(struct noise *n, enum token token, struct reader *in)
 {
     struct slice bytes = reader_bytes(in, token_size(token, n->symmetric.has_key));
@@ -239,9 +248,9 @@ static enum err read_token(struct noise *n, enum token token, struct reader *in)
         symmetric_mix_hash(&n->symmetric, bytes);
         return ERR_OK;
     case TOKEN_S:
-        return symmetric_decrypt(&n->symmetric, bytes, n->rs.b);
+        return read_public(n, bytes, n->rs.b);
     case TOKEN_E1:
-        return symmetric_decrypt(&n->symmetric, bytes, n->kem);
+        return read_public(n, bytes, n->kem);
     case TOKEN_EKEM1:
         return read_ekem1(n, bytes);
     case TOKEN_EE:

@@ -6,6 +6,7 @@
 
 #include "base/pack.h"
 #include "base/secret.h"
+#include "crypto/ct.h"
 #include "crypto/pad.h"
 
 enum {
@@ -105,6 +106,7 @@ static enum err intro_read(struct slice map, struct session_intro *intro)
     static const uint64_t required = 1U << KEY_ID | 1U << KEY_DEVICE_LIST | 1U << KEY_DEVICE;
     struct session_intro in;
     memset(&in, 0, sizeof in);
+    CT_PUBLIC(map.p, map.len); /* to read a map is to branch on it; the tag was right before */
     struct reader r = reader_of(map);
     struct pack_fields f = pack_fields_begin(&r, INTRO_FIELDS);
     while (pack_fields_next(&f)) {

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/secret.h"
+#include "crypto/ct.h"
 
 static_assert(HEADER_PLAIN == 32 + 4 + 4 + 4 + 1, "header layout");
 static_assert(HEADER_SEALED == 61, "sealed header, as in the envelope");
@@ -32,6 +33,9 @@ enum err header_open(struct header *header, const struct aead_key *key,
     if (err != ERR_OK) {
         return err;
     }
+    /* The tag was right, so the other side wrote it: its numbers say how many keys are derived and
+     * which one is looked up. */
+    CT_PUBLIC(plain, sizeof plain);
     struct reader r = reader_of(slice_of(plain, sizeof plain));
     reader_copy(&r, header->dh.b, sizeof header->dh.b);
     header->pn = reader_u32(&r);
