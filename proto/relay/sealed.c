@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "base/secret.h"
+#include "crypto/ct.h"
 #include "crypto/hkdf.h"
 #include "relay/queue.h"
 
@@ -118,20 +119,23 @@ enum err sealed_request_key_id(struct slice sealed, uint8_t *key_id)
     return ERR_OK;
 }
 
-/* Zeros fill up the rest of a padded plaintext. */
+/* Zeros fill up the rest of a padded plaintext. Whether they do shows in what is answered. */
 static bool all_zero(struct slice s)
 {
     uint8_t any = 0;
     for (size_t i = 0; i < s.len; i++) {
         any |= s.p[i];
     }
-    return any == 0;
+    bool zero = any == 0;
+    CT_PUBLIC(&zero, sizeof zero);
+    return zero;
 }
 
 /* The body behind its length, and nothing but zeros behind that. */
 static enum err inner_read(struct reader *r, struct slice *body)
 {
     uint16_t len = reader_u16(r);
+    CT_PUBLIC(&len, sizeof len); /* the body is cut out by it and goes on with its length */
     *body = reader_bytes(r, len);
     return r->err == ERR_OK && all_zero(reader_rest(r)) ? ERR_OK : ERR_MALFORMED;
 }
@@ -164,6 +168,7 @@ enum err sealed_request_open(struct arena *arena, const struct sign_pk *relay,
     if (err == ERR_OK) {
         r = reader_of(slice_of(inner, len));
         *kind = reader_u8(&r);
+        CT_PUBLIC(kind, sizeof *kind); /* what is done next depends on it */
         err = inner_read(&r, body);
     }
     if (err == ERR_OK) {
@@ -244,10 +249,12 @@ enum err sealed_reply_open(struct arena *arena, const struct sealed_reply_key *k
         return ERR_NO_MEMORY;
     }
     enum err err = reply_cipher(&c, key, sealed.p);
-    if (err == ERR_OK &&
-        crypto_aead_chacha20poly1305_ietf_decrypt(plain, NULL, NULL, sealed.p + SEALED_REPLY_NONCE,
-                                                  len + HPKE_TAG, NULL, 0, c.nonce, c.key) != 0) {
-        err = ERR_DECRYPT;
+    if (err == ERR_OK) {
+        int bad = crypto_aead_chacha20poly1305_ietf_decrypt(
+            plain, NULL, NULL, sealed.p + SEALED_REPLY_NONCE, len + HPKE_TAG, NULL, 0, c.nonce,
+            c.key);
+        CT_PUBLIC(&bad, sizeof bad); /* the outcome of comparing tags: what we do next tells it */
+        err = bad == 0 ? ERR_OK : ERR_DECRYPT;
     }
     secret_wipe(&c, sizeof c);
     if (err != ERR_OK) {

@@ -288,6 +288,17 @@ START_TEST(pqxdh_at_both_ends)
                                           .ek = message.ek,
                                           .kem_ct = slice_of(message.kem_ct, SESSION_KEM_CT),
                                           .invite = with ? invite : NULL};
+    static uint8_t first[ENVELOPE_PREFIX + ENVELOPE_TAIL];
+    uint8_t invite_id[INVITE_ID];
+    struct envelope_intro intro = {.id = party[0].id, .invite = with ? invite : NULL};
+    struct session_intro got;
+    pqxdh_invite_id(invite, invite_id);
+    size_t len = envelope_first_write(first, &a, &message, &bundle, &intro);
+    struct envelope e = {.before = slice_of(first, ENVELOPE_FIRST_FIXED),
+                         .intro =
+                             slice_of(first + ENVELOPE_FIRST_FIXED, len - ENVELOPE_FIRST_FIXED)};
+    ck_assert_ok(envelope_intro_open(&e, &b, &party[1].arena, &got));
+    ck_assert(got.has_invite == with);
     pqxdh_transcript(&transcript, t);
     pqxdh_sk(&a, t, sk[0]);
     pqxdh_sk(&b, t, sk[1]);
