@@ -4,7 +4,6 @@
 has a minute later (docs/protocol/08-at-rest.md, section 8.10).
 
 usage: forget_test.py --bin FOLDER --tools FOLDER [STORY...]"""
-import os
 import pathlib
 import shutil
 import sys
@@ -12,56 +11,48 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from lib.forgetting import Deleter  # noqa: E402
 from lib.homes import pipe_with  # noqa: E402
+from lib.needles import Needle  # noqa: E402
 from lib.people import until  # noqa: E402
-from lib.thief import MINUTE, copy_of, forgotten_in, mixed, opened, quiet, slots  # noqa: E402
+from lib.searching import holds_nothing  # noqa: E402
+from lib.thief import MINUTE, copy_of, forgotten_in, quiet, slots  # noqa: E402
+from lib.views import files_of  # noqa: E402
 from lib.world import main  # noqa: E402
 
-def found_in(home, text):
-    """Files of a home in which the text stands, in one of its forms."""
-    needles = (text.encode(), text.encode().hex().encode(), text.encode().hex().upper().encode())
-    return [str(path.relative_to(home)) for path in home.rglob("*")
-            if path.is_file() and any(n in path.read_bytes() for n in needles)]
+
+def nothing_of_it_is_found(her):
+    took = forgotten_in(her.node.home, (her.generation, her.then))
+    her.checks.true(f"it took {took:.0f} s, a minute at most", took <= MINUTE)
+    her.look()
+    keys = {her.before.keys[place] for place in her.open_early()}
+    holds_nothing(her, "her home", her.needles(), files_of(her.late))
+    opened = her.opened()
+    her.checks.true("what is not deleted opens", opened.having(her.kept))
+    her.checks.same("deleted texts that open", [t for t in her.deleted() if opened.having(t)], [])
+    her.checks.same("roots of now", len(opened.roots), 1)
+    her.checks.same("keys of what is deleted", {k for _, k in keys} &
+                    {k for _, k in opened.keys.values()}, set())
+    wrapped = her.search.hits([Needle("a key, wrapped", sealed) for sealed, _ in keys],
+                              files_of(her.late))
+    print(f"   {len(opened.keys)} keys and {len(opened.rows)} rows open, nothing that was deleted; "
+          f"{len(wrapped)} pieces of its keys stand there, wrapped under the root that is gone")
 
 
 def a_deleted_message_opens_no_more(w):
-    _, alice, bob = w.three()
-    bob.meet(alice)
-    secret = os.urandom(16).hex()
-    kept = os.urandom(16).hex()
-    for text in (secret, kept):
-        bob.delivered(bob.send(alice, text))
-    until("both are there", lambda: len(alice.texts(bob.id)) == 2)
-    event = alice.event_of("message.received", contact=bob.id)
-    w.checks.same("the event has the text", event["data"]["text"], secret)
-    w.checks.same("SIGTERM ends her", alice.terminate(), 0)
-    early = copy_of(w, alice, "early")
-    w.checks.same("what the copy opens to", opened(w, early), {secret, kept})
-    alice.start()
-
-    generation = max(slots(alice.home))
-    order = next(m["order"] for m in alice.lines("history", bob.id) if m["text"] == secret)
-    alice.ask("delete", bob.id, str(order))
-    then = time.monotonic()
-    alice.refused(4, "unknown-message", "delete", bob.id, str(order))
-    w.checks.same("her history", alice.texts(bob.id), [kept])
-    event = alice.event_of("message.received", contact=bob.id)
+    relay = w.person("relay", relay=True)
+    bob = w.person("bob").create(relay)
+    her = Deleter(w, relay, bob, "alice", w.bin / "petreld")
+    event = her.node.event_of("message.received", contact=bob.id)
+    w.checks.same("the event has the text", event["data"]["text"], her.received[0])
+    her.quiet()
+    her.copy_and_delete()
+    event = her.node.event_of("message.received", contact=bob.id)
     w.checks.same("the event has no text", event["data"].get("text"), None)
-    took = forgotten_in(alice.home, (generation, then))
-    w.checks.true(f"it took {took:.0f} s, a minute at most", took <= MINUTE)
-    w.checks.same("SIGTERM ends her again", alice.terminate(), 0)
-    late = copy_of(w, alice, "late")
-    w.checks.same("what her home opens to", opened(w, late), {kept})
-    w.checks.same("the copy with the keys of now", opened(w, mixed(w, "both", early, late)), None)
-    w.checks.same("and with its own", opened(w, mixed(w, "own", early, early)), {secret, kept})
-    for text in (secret, kept):
-        w.checks.same("files with a text", found_in(late, text), [])
-    for form in (kept, kept.encode().hex()):
-        (late / "planted").write_text(form)
-        w.checks.same("what was planted is found", found_in(late, kept), ["planted"])
-    alice.start()
-    bob.delivered(bob.send(alice, "still here"))
-    until("they go on", lambda: alice.texts(bob.id) == [kept, "still here"])
+    her.open_early()
+    nothing_of_it_is_found(her)
+    bob.delivered(bob.send(her.node, "still here"))
+    until("they go on", lambda: her.node.texts(bob.id) == [her.kept, "still here"])
 
 
 def a_database_that_was_put_back_is_refused_by_name(w):
@@ -113,7 +104,7 @@ STORIES = [a_deleted_message_opens_no_more, a_database_that_was_put_back_is_refu
 
 
 def options_of(parser):
-    parser.add_argument("--tools", required=True, help="folder with e2e_rows")
+    parser.add_argument("--tools", required=True, help="folder with e2e_carve and e2e_search")
 
 
 if __name__ == "__main__":

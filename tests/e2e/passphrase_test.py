@@ -15,7 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from lib.control import Control, new_client_id  # noqa: E402
-from lib.homes import pipe_with  # noqa: E402
+from lib.homes import pipe_with, unlock  # noqa: E402
 from lib.people import until  # noqa: E402
 from lib.thief import MINUTE, copy_of, mixed, opened, slots  # noqa: E402
 from lib.world import main, preloaded  # noqa: E402
@@ -50,12 +50,6 @@ def changed(w, person, present, fresh, opens):
 def refused(person, code, error, present, fresh):
     with change(present, fresh) as (args, fds):
         person.refused(code, error, *args, pass_fds=fds)
-
-
-def unlock(person, passphrase):
-    """Whether it opens the account."""
-    with pipe_with(passphrase.encode() + b"\n") as fd:
-        return person.ctl("unlock", "--passphrase-fd", str(fd), pass_fds=[fd]).returncode == 0
 
 
 def again(w, person):

@@ -3,11 +3,12 @@
  * e2e_rows: what whoever holds the keys of a home can read in a copy of it that no daemon uses:
  *   node HOME           all rows, opened with node.key as the operator can; in hex, one a line:
  *                       "TABLE KEY opened|shut VALUE", what is not sealed is shut and as it stands
- *   names HOME ACCOUNT  public keys and token keys of an account without a passphrase, "NAME HEX"
- *   messages HOME ACCOUNT  texts of the history of such an account, "CONTACT ORDER HEX", opened
- * with any root that its erase file has, whatever the database says of it requests HOME       reads
- * sealed requests in hex, one a line, and prints "KIND BODY" of each as this relay opens it, or "-"
- * if it cannot
+ *   names HOME ACCOUNT [PASSPHRASE]  public keys and token keys of an account, "NAME HEX"
+ *   messages HOME ACCOUNT  texts of the history of an account without a passphrase, "CONTACT ORDER
+ *                       HEX", opened with any root that its erase file has, whatever the database
+ *                       says of it
+ *   requests HOME       reads sealed requests in hex, one a line, and prints "KIND BODY" of each as
+ *                       this relay opens it, or "-" if it cannot
  */
 #include <errno.h>
 #include <limits.h>
@@ -210,7 +211,7 @@ static void print_contacts(struct step *step, struct seal_keys *keys)
     }
 }
 
-static int print_names(struct home *h, uint32_t number)
+static int print_names(struct home *h, uint32_t number, const char *passphrase)
 {
     struct node_root root;
     uint32_t generation;
@@ -219,8 +220,8 @@ static int print_names(struct home *h, uint32_t number)
     struct step step = {.turn = &h->turn};
     enum err err = seal_root_named(h->turn.store, number, &generation);
     if (err == ERR_OK) {
-        err = keyring_account_open(&(struct keyring){.home = h->path}, number, slice_of(NULL, 0),
-                                   generation, &root);
+        err = keyring_account_open(&(struct keyring){.home = h->path}, number,
+                                   slice_of(passphrase, strlen(passphrase)), generation, &root);
     }
     if (err != ERR_OK) {
         return fail("account", err);
@@ -399,13 +400,13 @@ static int print_requests(struct home *h)
 int main(int argc, char **argv)
 {
     struct home h;
-    bool names = argc == 4 && strcmp(argv[1], "names") == 0;
+    bool names = (argc == 4 || argc == 5) && strcmp(argv[1], "names") == 0;
     bool messages = argc == 4 && strcmp(argv[1], "messages") == 0;
     bool node = argc == 3 && strcmp(argv[1], "node") == 0;
     bool requests = argc == 3 && strcmp(argv[1], "requests") == 0;
     if (!names && !messages && !node && !requests) {
-        fprintf(stderr, "usage: e2e_rows node HOME | names HOME ACCOUNT | messages HOME ACCOUNT | "
-                        "requests HOME\n");
+        fprintf(stderr, "usage: e2e_rows node HOME | names HOME ACCOUNT [PASSPHRASE] | "
+                        "messages HOME ACCOUNT | requests HOME\n");
         return 2;
     }
     enum err err = prim_init();
@@ -415,8 +416,8 @@ int main(int argc, char **argv)
     if (err != ERR_OK) {
         return fail(argv[2], err);
     }
-    uint32_t account = argc == 4 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0;
-    int status = names      ? print_names(&h, account)
+    uint32_t account = argc >= 4 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0;
+    int status = names      ? print_names(&h, account, argc == 5 ? argv[4] : "")
                  : messages ? print_messages(&h, account)
                  : node     ? print_node(&h)
                             : print_requests(&h);

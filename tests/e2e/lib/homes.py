@@ -22,6 +22,12 @@ def pipe_with(data):
         os.close(there)
 
 
+def unlock(person, passphrase):
+    """Whether it opens the account."""
+    with pipe_with(passphrase.encode() + b"\n") as fd:
+        return person.ctl("unlock", "--passphrase-fd", str(fd), pass_fds=[fd]).returncode == 0
+
+
 def histories(person):
     """All messages with each contact, as the daemon tells them."""
     with Control(person.home) as control:

@@ -36,6 +36,35 @@ def opened(w, home):
     return {bytes.fromhex(line.split()[2]).decode() for line in done.stdout.splitlines()}
 
 
+class Carved:
+    """All that somebody finds in files at any offset who has an erase file, its home's key file and
+    this passphrase (carve_tool.c). open_: where sealing is switched off, or None."""
+
+    def __init__(self, w, home, passphrase, files, open_=None):
+        suffix = "" if open_ is None else f"-open-{open_}"
+        tool = pathlib.Path(w.options.tools) / f"e2e_carve{suffix}"
+        done = subprocess.run([tool, home, "1", passphrase, *files], capture_output=True, text=True,
+                              check=True)
+        self.roots = {}  # generation: (sealed, root)
+        self.keys = {}   # (bucket, generation): (sealed, key), as found first
+        self.under = {}  # generation of a root: how many keys it wraps
+        self.rows = []   # (bucket, generation, table, plain)
+        for line in done.stdout.splitlines():
+            kind, *words = line.split(" ")
+            if kind == "root":
+                self.roots[int(words[0])] = tuple(map(bytes.fromhex, words[1:]))
+            elif kind == "key":
+                bucket, generation, root = map(int, words[:3])
+                self.under[root] = self.under.get(root, 0) + 1
+                self.keys.setdefault((bucket, generation), tuple(map(bytes.fromhex, words[3:])))
+            else:
+                self.rows.append((int(words[0]), int(words[1]), words[2], bytes.fromhex(words[3])))
+
+    def having(self, text):
+        """Where it stands: {(bucket, generation, table)}."""
+        return {row[:3] for row in self.rows if text.encode() in row[3]}
+
+
 def mixed(w, name, database, keys):
     """A home of the database of one copy and all else of another."""
     folder = w.folder / name

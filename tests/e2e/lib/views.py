@@ -128,10 +128,10 @@ class Reader:
                 for table, key, state, value in
                 (line.split(" ") for line in self._run("node", home))]
 
-    def names(self, home, account=1):
+    def names(self, home, account=1, passphrase=""):
         """{name: bytes} of an account's public keys; siv opens token nonces."""
         return {name: bytes.fromhex(value) for name, value in
-                (line.split(" ") for line in self._run("names", home, str(account)))}
+                (line.split(" ") for line in self._run("names", home, str(account), passphrase))}
 
     def requests(self, home, sealed):
         """[(kind, body) or None] of sealed requests to this relay."""
