@@ -110,6 +110,16 @@ void control_pass(struct control *control)
     }
 }
 
+bool control_stalled(const struct control *control)
+{
+    for (const struct control_client *c = control->shared.clients; c != NULL; c = c->next) {
+        if (c->stalled) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void control_tick(struct control *control)
 {
     for (struct control_client *c = control->shared.clients; c != NULL; c = c->next) {

@@ -32,8 +32,10 @@ enum err control_new(struct control **out, const struct control_config *config,
 void control_output(struct control *control, const struct node_output *o);
 /* Before the loop waits: clients that had to wait go on. */
 void control_pass(struct control *control);
-/* Once a second: subscribers whose last read of the log failed try again. */
+/* Subscribers whose last read of the log failed try again. */
 void control_tick(struct control *control);
+/* Whether there are such. */
+bool control_stalled(const struct control *control);
 /* Stops listening and closes every client after what was written to it. */
 void control_stop(struct control *control);
 /* Whether no client has a handle any more. */

@@ -57,7 +57,7 @@ struct control_client {
     bool closing;
     bool subscribed;
     bool pulling;     /* a worker reads the log for this client */
-    bool stalled;     /* the last read failed: try again in a second */
+    bool stalled;     /* the last read failed: try again at the next tick */
     uint32_t account; /* subscribed: whose events */
     uint64_t cursor;  /* newest event that was sent */
 };

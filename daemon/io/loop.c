@@ -13,7 +13,7 @@
 #include "daemon/io/tcp_conn.h"
 
 enum {
-    LOOP_TICK_MS = 1000,
+    LOOP_TICK_MS = 1000, /* from a tick, or from whatever else happened, to the next, at least */
     LOOP_SIGNALS = 3,
     LOOP_STUCK_MS = 60000, /* a turn that takes longer is not reported as alive */
 };
@@ -30,6 +30,7 @@ struct loop {
     struct control *control;
     struct engine *engine;
     bool handles; /* the loop's own handles are open */
+    bool ticked;  /* the tick is all that happened in this pass, so far as deadlines go */
     bool stopping;
 };
 
@@ -74,6 +75,32 @@ static void on_wake(uv_async_t *handle)
     }
 }
 
+static void on_tick(uv_timer_t *handle)
+{
+    struct loop *loop = handle->data;
+    tcp_tick(loop->tcp);
+    control_tick(loop->control);
+    loop->ticked = true;
+}
+
+/* When to look at deadlines again: a second after anything happened, since that may have set one;
+ * and after a tick when the first of all is over. So an idle daemon sleeps. */
+static void tick_arm(struct loop *loop)
+{
+    uint64_t in = LOOP_TICK_MS;
+    if (loop->ticked && !loop->stopping) { /* drain looks at its own deadline */
+        in = control_stalled(loop->control) ? 0 : tcp_next_ms(loop->tcp);
+        in = in < LOOP_TICK_MS ? LOOP_TICK_MS : in;
+    } else if (uv_is_active((uv_handle_t *)&loop->tick) &&
+               uv_timer_get_due_in(&loop->tick) <= LOOP_TICK_MS) {
+        return;
+    }
+    loop->ticked = false;
+    if (in != UINT64_MAX) {
+        (void)uv_timer_start(&loop->tick, on_tick, in, 0); /* fails for a closing handle only */
+    }
+}
+
 /* Last thing before the loop waits: what this pass read goes to the engine in one batch. */
 static void on_prepare(uv_prepare_t *handle)
 {
@@ -85,13 +112,7 @@ static void on_prepare(uv_prepare_t *handle)
     tcp_pass(loop->tcp);
     tcp_flush(loop->tcp);
     engine_flush(loop->engine);
-}
-
-static void on_tick(uv_timer_t *handle)
-{
-    struct loop *loop = handle->data;
-    tcp_tick(loop->tcp);
-    control_tick(loop->control);
+    tick_arm(loop);
 }
 
 static void on_watchdog(uv_timer_t *handle)
@@ -186,9 +207,6 @@ static int timers_start(struct loop *loop)
     static const int signals[LOOP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     uint64_t watchdog = sd_watchdog_ms();
     int rc = uv_prepare_start(&loop->prepare, on_prepare);
-    if (rc == 0) {
-        rc = uv_timer_start(&loop->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
-    }
     if (rc == 0 && watchdog > 0) {
         rc = uv_timer_start(&loop->watchdog, on_watchdog, watchdog, watchdog);
     }
@@ -223,6 +241,7 @@ enum err loop_start(struct loop *loop, struct engine *engine, struct store_lmdb 
 /* Ends the engine, lets out what it committed last, and closes all handles in order. */
 static void shut_down(struct loop *loop)
 {
+    loop->stopping = true;
     if (loop->engine != NULL) {
         engine_stop(loop->engine);
         take_outputs(loop);

@@ -194,6 +194,24 @@ void tcp_close_all(struct tcp *tcp, enum err reason)
     }
 }
 
+uint64_t tcp_next_ms(const struct tcp *tcp)
+{
+    const struct tcp_table *table = &tcp->shared.table;
+    const struct tcp_list *lists[] = {&table->half, &table->links};
+    uint64_t now = tcp_conn_now(&tcp->shared);
+    uint64_t first = table->wait_first != NULL ? now : UINT64_MAX;
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct tcp_conn *c = lists[i]->first; c != NULL; c = c->next) {
+            uint64_t deadline = tcp_link_deadline(c);
+            first = deadline < first ? deadline : first;
+        }
+    }
+    if (first == UINT64_MAX) {
+        return UINT64_MAX;
+    }
+    return first > now ? first - now : 0;
+}
+
 void tcp_tick(struct tcp *tcp)
 {
     struct tcp_list *lists[] = {&tcp->shared.table.half, &tcp->shared.table.links};

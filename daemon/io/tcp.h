@@ -40,8 +40,10 @@ void tcp_output(struct tcp *tcp, const struct node_output *o);
 void tcp_flush(struct tcp *tcp);
 /* Before the loop waits: a new pass begins, links that had to wait may read again. */
 void tcp_pass(struct tcp *tcp);
-/* Once a second: deadlines. */
+/* Deadlines that are over. */
 void tcp_tick(struct tcp *tcp);
+/* How long until the next one, ms; UINT64_MAX: there is none. Looks at every link. */
+uint64_t tcp_next_ms(const struct tcp *tcp);
 
 /* Closes every link without telling the engine, because the core was built anew. */
 void tcp_close_all(struct tcp *tcp, enum err reason);

@@ -138,32 +138,37 @@ void tcp_link_bye(struct tcp_conn *conn, enum err reason)
     tcp_conn_over(conn, reason, told);
 }
 
-void tcp_link_tick(struct tcp_conn *conn, uint64_t now)
+uint64_t tcp_link_deadline(const struct tcp_conn *conn)
 {
     switch (conn->state) {
     case CONN_RESOLVE:
     case CONN_CONNECT:
-        if (now >= conn->deadline) {
-            tcp_conn_over(conn, ERR_TIMEOUT, false);
-        }
-        break;
     case CONN_CLOSING:
-        if (now >= conn->deadline) {
-            tcp_conn_close(conn);
-        }
-        break;
+        return conn->deadline;
     case CONN_OPENING:
     case CONN_OPEN:
-        if (link_deadline(conn->link) <= now) {
-            struct env env = tcp_conn_env(conn->tcp);
-            link_tick(conn->link, &env);
-            conn_drain(conn);
-            if (conn->state != CONN_CLOSED) {
-                tcp_table_dirty(&conn->tcp->table, conn);
-            }
-        }
-        break;
+        return link_deadline(conn->link);
     case CONN_CLOSED:
         break;
+    }
+    return UINT64_MAX;
+}
+
+void tcp_link_tick(struct tcp_conn *conn, uint64_t now)
+{
+    if (now < tcp_link_deadline(conn)) {
+        return;
+    }
+    if (conn->state == CONN_CLOSING) {
+        tcp_conn_close(conn);
+    } else if (conn->state == CONN_RESOLVE || conn->state == CONN_CONNECT) {
+        tcp_conn_over(conn, ERR_TIMEOUT, false);
+    } else if (conn->state != CONN_CLOSED) {
+        struct env env = tcp_conn_env(conn->tcp);
+        link_tick(conn->link, &env);
+        conn_drain(conn);
+        if (conn->state != CONN_CLOSED) {
+            tcp_table_dirty(&conn->tcp->table, conn);
+        }
     }
 }

@@ -17,6 +17,8 @@
 void tcp_link_start(struct tcp_conn *conn, const struct link_config *config);
 /* Reads from now on; again after it had to wait. */
 void tcp_link_read(struct tcp_conn *conn);
+/* Of its dial, its link, its lingering; env ms, UINT64_MAX: none. */
+uint64_t tcp_link_deadline(const struct tcp_conn *conn);
 /* Looks at the deadline of conn, now in env ms: of its dial, its link, its lingering. */
 void tcp_link_tick(struct tcp_conn *conn, uint64_t now);
 /* Ends one link for a reason of ours, with a BYE when there is somebody to tell. */

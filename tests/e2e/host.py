@@ -34,6 +34,9 @@ def is_plain():
 GROWTH_KIB = 40 * 1024 if is_plain() else 400 * 1024
 
 
+IDLE_S = 4  # in which an idle daemon must not wake up
+
+
 def wait_for(what, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -435,6 +438,31 @@ def two_nodes_speak_over_a_link():
     e = c.event()
     assert e["type"] == "relay.failing" and e["data"]["text"] == "link-closed", e
     assert a.stop() == 0
+
+
+def an_idle_daemon_sleeps():
+    """With an open link, and after a client: until the ping, two minutes later, nothing is due."""
+    a, b = Daemon(), Daemon()
+    c = a.client()
+    c.call("event.subscribe")
+    c.change("relay.use", address=b.address())
+    assert c.event()["type"] == "relay.ready"
+
+    def slept():
+        """How often the threads for sockets went to sleep: of a sanitizer's one is not known."""
+        found = []
+        for d in (a, b):
+            with open(f"/proc/{d.proc.pid}/task/{d.proc.pid}/status") as f:
+                found.append(int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", f.read()).group(1)))
+        return found
+
+    def quiet():
+        before = slept()
+        time.sleep(IDLE_S)
+        return slept() == before
+    wait_for(quiet, 6 * IDLE_S)
+    assert c.call("daemon.status")["links"] == 1
+    assert a.stop() == 0 and b.stop() == 0
 
 
 def a_peer_that_does_not_read_is_closed():
