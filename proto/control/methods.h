@@ -157,6 +157,7 @@
     RESULT("contact.list[]", "name", STR, "local name, or empty")                                  \
     RESULT("contact.list[]", "state", STR, "resolving, requested, accepted, blocked")              \
     RESULT("contact.list[]", "verified", BOOL, "the safety number was compared")                   \
+    RESULT("contact.list[]", "devices", UINT, "devices of theirs that we write to")                \
     RESULT("contact.list[]", "tokens", UINT, "deposit tokens in stock")                            \
     RESULT("contact.list[]", "way", STR, "forwarded, same-relay, no-relay, own-machine, unknown")  \
     RESULT("contact.list[]", "same_operator", BOOL, "both relays may have one operator")           \

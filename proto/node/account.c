@@ -213,7 +213,10 @@ enum err account_open(struct account *me, struct step *step, const struct node_r
     }
     account_adopt(me, &row, keys);
     secret_wipe(&row, sizeof row);
-    err = forget_load(me, step);
+    err = peer_rows_split(step, keys);
+    if (err == ERR_OK) {
+        err = forget_load(me, step);
+    }
     if (err == ERR_OK) {
         forget_former(me, root->former);
         err = step_root_keep(step, me->number, seal_root(keys));
@@ -259,6 +262,22 @@ enum err account_next_contact(struct account *me, struct step *step, uint32_t *n
     }
     if (err == ERR_OK) {
         *number = ++row.last_contact;
+        err = account_row_put(step, me->keys, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+enum err account_next_peer(struct account *me, struct step *step, uint32_t *number)
+{
+    struct account_row row;
+    enum err err = account_row_get(step, me->keys, &row);
+    if (err == ERR_OK && row.last_peer >= UINT32_MAX) {
+        err = ERR_QUOTA;
+    }
+    if (err == ERR_OK) {
+        row.last_peer = row.last_peer < LIMIT_CONTACTS ? LIMIT_CONTACTS : row.last_peer;
+        *number = (uint32_t)++row.last_peer;
         err = account_row_put(step, me->keys, &row);
     }
     secret_wipe(&row, sizeof row);

@@ -16,13 +16,14 @@ struct arrival {
     struct step *step;
     struct home *home; /* the relay that it came from */
     struct slice envelope;
-    bool taken;             /* its contact's row was put */
-    bool stamped;           /* came with a stamp: its sender had no token */
-    uint32_t token_of;      /* contact that its token was minted for; 0: no token of ours */
-    uint32_t counter;       /* of that token */
-    uint64_t deposited_ms;  /* when the relay took it */
-    struct contact_row row; /* whose it is */
-    uint8_t slot;           /* of the session that opened it */
+    bool taken;            /* row was put */
+    bool stamped;          /* came with a stamp: its sender had no token */
+    uint32_t token_of;     /* peer that its token was minted for; 0: no token of ours */
+    uint32_t counter;      /* of that token */
+    uint64_t deposited_ms; /* when the relay took it */
+    struct peer_row row;   /* the device whose it is */
+    bool who_changed;      /* row.who is to be put */
+    uint8_t slot;          /* of the session that opened it */
     struct session *s;
     struct session_in in;
 };

@@ -12,7 +12,7 @@
 enum {
     AUDIT_BYTES = 192 * 1024, /* of one page, about */
     AUDIT_ITEM = 4096,        /* one item, at most */
-    AUDIT_CURSOR = 8 + 4 + 8, /* bytes: made, contact and order of the last item */
+    AUDIT_CURSOR = 8 + 4 + 8, /* bytes: made, peer and order of the last item */
 };
 
 /* A page under construction. */
@@ -23,7 +23,7 @@ struct page {
     uint32_t count;
     unsigned rows;          /* that were looked at */
     struct evidence at;     /* the last one; made UINT64_MAX: of the outbox */
-    struct contact_row row; /* of the contact at hand */
+    struct contact_row who; /* of the evidence at hand */
 };
 
 static bool page_full(const struct page *p)
@@ -56,7 +56,7 @@ static void write_item(struct page *p, const struct evidence *e)
     if (receipt_read(e->receipt, &receipt) != ERR_OK) {
         return; /* not one that was verified before it was kept */
     }
-    id_encode(p->row.id.b, contact);
+    id_encode(p->who.id.b, contact);
     node_id_encode(e->relay.node_id.b, relay);
     address_print(&e->relay, address);
     pack_map(w, e->heard_ms != 0 ? 11 : 10);
@@ -76,12 +76,6 @@ static void write_item(struct page *p, const struct evidence *e)
     p->count++;
 }
 
-/* Makes p->row that of this contact. */
-static enum err take_contact(struct page *p, uint32_t contact)
-{
-    return contact_row_get(p->step, p->keys, contact, &p->row);
-}
-
 /* What was kept. ERR_NOT_FOUND: that was all of it. */
 static enum err write_kept(struct page *p)
 {
@@ -91,7 +85,7 @@ static enum err write_kept(struct page *p)
         struct arena_mark mark = arena_mark(arena);
         err = evidence_next(p->step, p->keys, &p->at);
         if (err == ERR_OK) {
-            err = take_contact(p, p->at.contact);
+            err = contact_row_get(p->step, p->keys, (uint32_t)p->at.contact, &p->who);
             err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
         }
         if (err == ERR_OK) {
@@ -112,20 +106,22 @@ static enum err write_entries(struct page *p)
         struct arena_mark mark = arena_mark(arena);
         struct outbox_row entry;
         struct evidence e;
+        struct peer_row row;
         uint64_t order = p->at.order + 1;
-        err = outbox_row_next(p->step, p->keys, p->at.contact, &order, &entry);
+        err = outbox_row_next(p->step, p->keys, p->at.peer, &order, &entry);
         if (err == ERR_OK && order >= OUTBOX_ACKS) {
             err = ERR_NOT_FOUND;
         }
         if (err == ERR_OK) {
             p->at.order = order;
             p->rows++;
-            err = take_contact(p, p->at.contact);
+            err = peer_row_get(p->step, p->keys, p->at.peer, &row);
             err = err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
         }
         /* Of what was kept as evidence, write_kept has told. */
         if (err == ERR_OK && entry.evidence_ms == 0 &&
-            evidence_of(&p->row, order, &entry, &e) == ERR_OK) {
+            evidence_of(&row, order, &entry, &e) == ERR_OK) {
+            p->who = row.who;
             write_item(p, &e);
         }
         arena_rewind(arena, mark);
@@ -138,7 +134,7 @@ static enum err write_waiting(struct page *p)
 {
     enum err err = write_entries(p);
     while (err == ERR_NOT_FOUND) {
-        err = outbox_contact_next(p->step, p->keys, p->at.contact, &p->at.contact);
+        err = outbox_peer_next(p->step, p->keys, p->at.peer, &p->at.peer);
         if (err != ERR_OK) {
             return err;
         }
@@ -159,7 +155,7 @@ static bool cursor_read(struct slice text, struct evidence *at)
     }
     struct reader r = reader_of(slice_of(bytes, sizeof bytes));
     at->made = reader_u64(&r);
-    at->contact = reader_u32(&r);
+    at->peer = reader_u32(&r);
     at->order = reader_u64(&r);
     return at->order != UINT64_MAX;
 }
@@ -169,7 +165,7 @@ static void cursor_write(struct writer *out, const struct evidence *at)
     uint8_t bytes[AUDIT_CURSOR];
     struct writer w = writer_of(bytes, sizeof bytes);
     writer_u64(&w, at->made);
-    writer_u32(&w, at->contact);
+    writer_u32(&w, at->peer);
     writer_u64(&w, at->order);
     result_hex(out, "next", bytes, sizeof bytes);
 }
@@ -192,7 +188,7 @@ enum err audit_read(struct step *step, struct seal_keys *keys, struct slice afte
         }
         err = write_waiting(p);
     }
-    secret_wipe(&p->row, sizeof p->row);
+    secret_wipe(&p->who, sizeof p->who);
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }

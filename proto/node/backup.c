@@ -18,6 +18,7 @@ enum record_kind {
     RECORD_CONTACT = 3,
     RECORD_MESSAGE = 4,
     RECORD_OUTBOX = 5,
+    RECORD_PEER = 6,
 };
 
 enum {
@@ -40,7 +41,7 @@ struct message_record {
     struct message_row row;
 };
 struct outbox_record {
-    uint32_t contact;
+    uint32_t peer;
     uint64_t order;
     struct outbox_row row;
 };
@@ -55,28 +56,46 @@ static const struct field OF_RELAY[] = {
     FIELD(1, FIELD_FIXED, relay_record, member, 32),
     FIELD(2, FIELD_LATER, relay_record, role, 0),
 };
+/* A contact, and the first of its devices. */
 static const struct field OF_CONTACT[] = {
-    FIELD(0, FIELD_U32, contact_row, number, 0),
-    FIELD(1, FIELD_FIXED, contact_row, id, 32),
-    FIELD(2, FIELD_ENUM, contact_row, state, 5),
-    FIELD(3, FIELD_BOOL, contact_row, verified, 0),
-    FIELD(4, FIELD_U64, contact_row, created, 0),
-    FIELD(5, FIELD_SLICE, contact_row, name, LIMIT_NAME),
-    FIELD(6, FIELD_SLICE, contact_row, text, LIMIT_REQUEST_TEXT),
-    FIELD(7, FIELD_SLICE, contact_row, list, LIMIT_DEVICE_LIST),
-    FIELD(8, FIELD_BOOL, contact_row, has_record, 0),
-    FIELD(9, FIELD_ADDRESS, contact_row, relay, 0),
-    FIELD(10, FIELD_FIXED, contact_row, record, 32),
-    FIELD(11, FIELD_SLICE, contact_row, invite, INVITE_SECRET),
-    FIELD(12, FIELD_BOOL, contact_row, invited, 0),
-    FIELD(13, FIELD_BOOL, contact_row, has_queue, 0),
-    FIELD(14, FIELD_ADDRESS, contact_row, queue_relay, 0),
-    FIELD(15, FIELD_FIXED, contact_row, queue, 32),
-    FIELD(16, FIELD_LATER, contact_row, queues_ms, 0),
-    FIELD(17, FIELD_SLICE, contact_row, second, LIMIT_BODY_ROUTE),
-    FIELD(18, FIELD_LATER, contact_row, list_version, 0),
-    FIELD(19, FIELD_SLICE, contact_row, list_hash, DEVICE_LIST_HASH),
-    FIELD(20, FIELD_LATER, contact_row, deleted, 0),
+    FIELD(0, FIELD_U32, peer_row, who.number, 0),
+    FIELD(1, FIELD_FIXED, peer_row, who.id, 32),
+    FIELD(2, FIELD_ENUM, peer_row, who.state, 5),
+    FIELD(3, FIELD_BOOL, peer_row, who.verified, 0),
+    FIELD(4, FIELD_U64, peer_row, who.created, 0),
+    FIELD(5, FIELD_SLICE, peer_row, who.name, LIMIT_NAME),
+    FIELD(6, FIELD_SLICE, peer_row, who.text, LIMIT_REQUEST_TEXT),
+    FIELD(7, FIELD_SLICE, peer_row, who.list, LIMIT_DEVICE_LIST),
+    FIELD(8, FIELD_BOOL, peer_row, who.has_record, 0),
+    FIELD(9, FIELD_ADDRESS, peer_row, who.relay, 0),
+    FIELD(10, FIELD_FIXED, peer_row, who.record, 32),
+    FIELD(11, FIELD_SLICE, peer_row, who.invite, INVITE_SECRET),
+    FIELD(12, FIELD_BOOL, peer_row, who.invited, 0),
+    FIELD(13, FIELD_BOOL, peer_row, has_queue, 0),
+    FIELD(14, FIELD_ADDRESS, peer_row, queue_relay, 0),
+    FIELD(15, FIELD_FIXED, peer_row, queue, 32),
+    FIELD(16, FIELD_LATER, peer_row, queues_ms, 0),
+    FIELD(17, FIELD_SLICE, peer_row, second, LIMIT_BODY_ROUTE),
+    FIELD(18, FIELD_LATER, peer_row, who.list_version, 0),
+    FIELD(19, FIELD_SLICE, peer_row, who.list_hash, DEVICE_LIST_HASH),
+    FIELD(20, FIELD_LATER, peer_row, who.deleted, 0),
+    FIELD(21, FIELD_LATER, peer_row, who.read, 0),
+    FIELD(22, FIELD_LATER, peer_row, who.changed_ms, 0),
+    FIELD(23, FIELD_U32, peer_row, number, 0),
+    FIELD(24, FIELD_SLICE, peer_row, device, sizeof(struct sign_pk)),
+    FIELD(25, FIELD_SLICE, peer_row, bundle, LIMIT_BODY_ROUTE),
+};
+/* One more device of a contact. */
+static const struct field OF_PEER[] = {
+    FIELD(0, FIELD_U64, peer_row, contact, 0),
+    FIELD(1, FIELD_U32, peer_row, number, 0),
+    FIELD(2, FIELD_SLICE, peer_row, device, sizeof(struct sign_pk)),
+    FIELD(3, FIELD_SLICE, peer_row, bundle, LIMIT_BODY_ROUTE),
+    FIELD(4, FIELD_BOOL, peer_row, has_queue, 0),
+    FIELD(5, FIELD_ADDRESS, peer_row, queue_relay, 0),
+    FIELD(6, FIELD_FIXED, peer_row, queue, 32),
+    FIELD(7, FIELD_LATER, peer_row, queues_ms, 0),
+    FIELD(8, FIELD_SLICE, peer_row, second, LIMIT_BODY_ROUTE),
 };
 static const struct field OF_MESSAGE[] = {
     FIELD(0, FIELD_U32, message_record, contact, 0),
@@ -88,7 +107,7 @@ static const struct field OF_MESSAGE[] = {
     FIELD(6, FIELD_LATER, message_record, row.gap, 0),
 };
 static const struct field OF_OUTBOX[] = {
-    FIELD(0, FIELD_U32, outbox_record, contact, 0),
+    FIELD(0, FIELD_U32, outbox_record, peer, 0),
     FIELD(1, FIELD_U64, outbox_record, order, 0),
     FIELD(2, FIELD_U64, outbox_record, row.created, 0),
     FIELD(3, FIELD_SLICE, outbox_record, row.content, LIMIT_ENVELOPE),
@@ -101,19 +120,20 @@ static const struct field OF_OUTBOX[] = {
 enum stage {
     STAGE_ACCOUNT = 0,
     STAGE_CONTACT = 1, /* the next one after `contact` */
-    STAGE_OUTBOX = 2,  /* of `contact`, behind `order` */
+    STAGE_OUTBOX = 2,  /* of this device of `contact`, behind `order` */
     STAGE_MESSAGES = 3,
     STAGE_END = 4,
 };
 
 struct cursor {
     uint8_t stage;
+    uint8_t device; /* from 0 */
     uint32_t contact;
     uint64_t order;
 };
 
 enum {
-    CURSOR_BYTES = 1 + 4 + 8,
+    CURSOR_BYTES = 1 + 1 + 4 + 8,
 };
 static_assert(2 * CURSOR_BYTES + 1 <= BACKUP_CURSOR, "a cursor's text");
 
@@ -122,6 +142,7 @@ static void cursor_text(const struct cursor *at, char text[static BACKUP_CURSOR]
     uint8_t bytes[CURSOR_BYTES];
     struct writer w = writer_of(bytes, sizeof bytes);
     writer_u8(&w, at->stage);
+    writer_u8(&w, at->device);
     writer_u32(&w, at->contact);
     writer_u64(&w, at->order);
     if (at->stage == STAGE_END) {
@@ -143,6 +164,7 @@ static enum err cursor_read(struct slice text, struct cursor *at)
     }
     struct reader r = reader_of(slice_of(bytes, sizeof bytes));
     at->stage = reader_u8(&r);
+    at->device = reader_u8(&r);
     at->contact = reader_u32(&r);
     at->order = reader_u64(&r);
     return at->stage < STAGE_END ? ERR_OK : ERR_ARGUMENT;
@@ -192,18 +214,26 @@ static enum err write_account(struct step *step, struct seal_keys *keys, struct 
     return err;
 }
 
-/* The next row of each stage. ERR_NOT_FOUND: there is none. */
+/* The next rows of each stage. ERR_NOT_FOUND: there are none. */
 static enum err write_contact(struct step *step, struct seal_keys *keys, struct cursor *at,
                               struct writer *out)
 {
-    struct contact_row row;
-    enum err err = contact_row_next(step, keys, at->contact, &row);
-    if (err == ERR_OK) {
-        *at = (struct cursor){.contact = row.number};
-        err = RECORD_WRITE(step, out, RECORD_CONTACT, OF_CONTACT, &row);
+    struct contact_row who;
+    enum err err = contact_row_next(step, keys, at->contact, &who);
+    if (err != ERR_OK) {
+        return err;
     }
-    secret_wipe(&row, sizeof row);
-    return err;
+    *at = (struct cursor){.contact = who.number};
+    for (unsigned i = 0; err == ERR_OK; i++) {
+        struct peer_row row;
+        err = peer_row_of(step, keys, &who, i, &row);
+        if (err == ERR_OK) {
+            err = i == 0 ? RECORD_WRITE(step, out, RECORD_CONTACT, OF_CONTACT, &row)
+                         : RECORD_WRITE(step, out, RECORD_PEER, OF_PEER, &row);
+        }
+        secret_wipe(&row, sizeof row);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 static enum err write_message(struct step *step, struct seal_keys *keys, struct cursor *at,
@@ -222,13 +252,25 @@ static enum err write_message(struct step *step, struct seal_keys *keys, struct 
 static enum err write_outbox(struct step *step, struct seal_keys *keys, struct cursor *at,
                              struct writer *out)
 {
+    struct contact_row who;
+    struct peer_row row;
     struct outbox_record record = {.order = at->order + 1};
-    enum err err = outbox_row_next(step, keys, at->contact, &record.order, &record.row);
-    if (err == ERR_OK && record.row.ack_only) {
-        err = ERR_NOT_FOUND; /* these come last, and are of sessions */
+    enum err err = contact_row_get(step, keys, at->contact, &who);
+    if (err == ERR_OK) {
+        err = peer_row_of(step, keys, &who, at->device, &row);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    record.peer = row.number;
+    secret_wipe(&row, sizeof row);
+    err = outbox_row_next(step, keys, record.peer, &record.order, &record.row);
+    if (err == ERR_NOT_FOUND || (err == ERR_OK && record.row.ack_only)) {
+        at->order = 0; /* these come last, and are of sessions */
+        at->device++;
+        return ERR_OK;
     }
     if (err == ERR_OK) {
-        record.contact = at->contact;
         at->order = record.order;
         err = RECORD_WRITE(step, out, RECORD_OUTBOX, OF_OUTBOX, &record);
     }
@@ -311,16 +353,56 @@ static enum err put_relay(struct account *me, struct step *step, const struct re
     return err;
 }
 
-static enum err put_contact(struct account *me, struct step *step, const struct contact_row *r)
+/* Puts the device, with what is known of it. Backups of before there were several name one device
+ * alone, and not by its key. */
+static enum err put_peer(struct account *me, struct step *step, struct contact_row *who,
+                         const struct peer_row *r)
+{
+    struct device_list *list;
+    struct peer_row row = *r;
+    struct peer_row there;
+    row.contact = who->number;
+    row.number = row.number == 0 ? who->number : row.number;
+    enum err err = peer_row_new(step, me->keys, who, row.number, &there);
+    if (err == ERR_OK && row.device.len == 0 && who->list.len > 0) {
+        err = contact_list_known(step, who, &list);
+        err = err == ERR_OK ? peer_row_device(step, &row, &list->entries[0]) : err;
+    }
+    secret_wipe(&there, sizeof there);
+    return err == ERR_OK ? peer_row_put(step, me->keys, &row) : err;
+}
+
+static enum err put_contact(struct account *me, struct step *step, const struct peer_row *r)
 {
     struct account_row account;
+    struct contact_row who = r->who;
     enum err err = account_row_get(step, me->keys, &account);
-    if (err == ERR_OK && account.last_contact < r->number) {
-        account.last_contact = r->number;
+    if (err == ERR_OK && account.last_contact < who.number) {
+        account.last_contact = who.number;
+        err = account_row_put(step, me->keys, &account);
+    }
+    if (err == ERR_OK && account.last_peer < r->number) {
+        account.last_peer = r->number;
         err = account_row_put(step, me->keys, &account);
     }
     secret_wipe(&account, sizeof account);
-    return err == ERR_OK ? contact_row_put(step, me->keys, r) : err;
+    return err == ERR_OK ? put_peer(me, step, &who, r) : err;
+}
+
+static enum err put_more(struct account *me, struct step *step, const struct peer_row *r)
+{
+    struct account_row account;
+    struct contact_row who;
+    enum err err = account_row_get(step, me->keys, &account);
+    if (err == ERR_OK && account.last_peer < r->number) {
+        account.last_peer = r->number;
+        err = account_row_put(step, me->keys, &account);
+    }
+    secret_wipe(&account, sizeof account);
+    if (err == ERR_OK) {
+        err = contact_row_get(step, me->keys, (uint32_t)r->contact, &who);
+    }
+    return err == ERR_OK ? put_peer(me, step, &who, r) : err;
 }
 
 static enum err put_message(struct account *me, struct step *step, const struct message_record *r)
@@ -340,7 +422,7 @@ struct record {
     union {
         struct account_record account;
         struct relay_record relay;
-        struct contact_row contact;
+        struct peer_row peer; /* and its contact */
         struct message_record message;
         struct outbox_record outbox;
     } u;
@@ -355,6 +437,7 @@ static const struct {
     [RECORD_CONTACT] = {OF_CONTACT, FIELD_COUNT(OF_CONTACT)},
     [RECORD_MESSAGE] = {OF_MESSAGE, FIELD_COUNT(OF_MESSAGE)},
     [RECORD_OUTBOX] = {OF_OUTBOX, FIELD_COUNT(OF_OUTBOX)},
+    [RECORD_PEER] = {OF_PEER, FIELD_COUNT(OF_PEER)},
 };
 
 static enum err record_read(struct reader *r, struct record *out)
@@ -363,7 +446,7 @@ static enum err record_read(struct reader *r, struct record *out)
     uint64_t kind = pack_read_uint(r, UINT8_MAX);
     struct slice fields = pack_read_bin(r, RECORD_MAX);
     memset(out, 0, sizeof *out);
-    if (r->err != ERR_OK || !pair || kind < RECORD_ACCOUNT || kind > RECORD_OUTBOX) {
+    if (r->err != ERR_OK || !pair || kind < RECORD_ACCOUNT || kind > RECORD_PEER) {
         return ERR_MALFORMED;
     }
     out->kind = (enum record_kind)kind;
@@ -371,63 +454,118 @@ static enum err record_read(struct reader *r, struct record *out)
     return err == ERR_OK ? ERR_OK : ERR_MALFORMED;
 }
 
-/* Contacts that records of this call make. */
+/* Contacts and peers that records of this call make. */
 struct newcomers {
-    uint32_t *number;
+    uint64_t *number; /* a peer's with NEWCOMER_PEER */
     size_t count;
 };
 
-static bool is_new(const struct newcomers *made, uint32_t contact)
+#define NEWCOMER_PEER (UINT64_C(1) << 32)
+
+static bool is_new(const struct newcomers *made, uint64_t number)
 {
     for (size_t i = made->count; i > 0; i--) {
-        if (made->number[i - 1] == contact) {
+        if (made->number[i - 1] == number) {
             return true;
         }
     }
     return false;
 }
 
+static enum err check_content(uint64_t order, struct slice bytes)
+{
+    struct content content;
+    return order == 0 || order >= OUTBOX_ACKS || content_decode(bytes, &content) != ERR_OK
+               ? ERR_MALFORMED
+               : ERR_OK;
+}
+
 /* Of a contact that is there, with content in form. */
-static enum err check_row(struct account *me, struct step *step, const struct newcomers *made,
-                          uint32_t contact, uint64_t order, struct slice bytes)
+static enum err check_message(struct account *me, struct step *step, const struct newcomers *made,
+                              const struct message_record *r)
 {
     struct contact_row row;
-    struct content content;
-    if (order == 0 || order >= OUTBOX_ACKS || content_decode(bytes, &content) != ERR_OK) {
-        return ERR_MALFORMED;
+    enum err err = check_content(r->order, r->row.content);
+    if (err != ERR_OK || is_new(made, r->contact)) {
+        return err;
     }
-    if (is_new(made, contact)) {
-        return ERR_OK;
-    }
-    enum err err = contact_row_get(step, me->keys, contact, &row);
+    err = contact_row_get(step, me->keys, r->contact, &row);
     secret_wipe(&row, sizeof row);
     return err == ERR_NOT_FOUND ? ERR_MALFORMED : err;
+}
+
+static enum err check_outbox(struct account *me, struct step *step, const struct newcomers *made,
+                             const struct outbox_record *r)
+{
+    struct peer_row row;
+    enum err err = check_content(r->order, r->row.content);
+    if (err != ERR_OK || is_new(made, r->peer | NEWCOMER_PEER)) {
+        return err;
+    }
+    err = peer_row_get(step, me->keys, r->peer, &row);
+    secret_wipe(&row, sizeof row);
+    return err == ERR_NOT_FOUND ? ERR_MALFORMED : err;
+}
+
+static bool place_valid(struct slice bytes)
+{
+    struct device_place place;
+    struct reader r = reader_of(bytes);
+    device_place_read(&r, &place);
+    return bytes.len == 0 || reader_end(&r) == ERR_OK;
+}
+
+/* What a record says of a device. */
+static bool peer_valid(const struct peer_row *r)
+{
+    return (r->device.len == 0 || r->device.len == sizeof(struct sign_pk)) &&
+           place_valid(r->bundle) && place_valid(r->second);
+}
+
+static enum err check_contact(struct step *step, struct newcomers *made, const struct peer_row *r)
+{
+    struct device_list *list;
+    const struct contact_row *who = &r->who;
+    uint32_t number = r->number == 0 ? who->number : r->number;
+    if (who->number == 0 || who->number > LIMIT_CONTACTS || is_new(made, who->number) ||
+        (number <= LIMIT_CONTACTS && number != who->number) ||
+        (who->list.len > 0 && contact_list_known(step, who, &list) != ERR_OK) || !peer_valid(r) ||
+        !pack_utf8_valid(who->name) || !pack_utf8_valid(who->text)) {
+        return ERR_MALFORMED;
+    }
+    made->number[made->count++] = who->number;
+    made->number[made->count++] = number | NEWCOMER_PEER;
+    return ERR_OK;
+}
+
+/* It comes in one call with its contact. */
+static enum err check_peer(struct newcomers *made, const struct peer_row *r)
+{
+    uint64_t number = r->number | NEWCOMER_PEER;
+    if (r->number <= LIMIT_CONTACTS || !is_new(made, r->contact) || is_new(made, number) ||
+        r->device.len == 0 || !peer_valid(r)) {
+        return ERR_MALFORMED;
+    }
+    made->number[made->count++] = number;
+    return ERR_OK;
 }
 
 static enum err check(struct account *me, struct step *step, struct newcomers *made,
                       const struct record *r)
 {
-    const struct contact_row *contact = &r->u.contact;
-    struct device_list *list;
     switch (r->kind) {
     case RECORD_ACCOUNT:
         return ERR_OK;
     case RECORD_RELAY:
         return r->u.relay.role <= HOME_SECOND ? ERR_OK : ERR_MALFORMED;
     case RECORD_CONTACT:
-        if (contact->number == 0 || contact->number > LIMIT_CONTACTS ||
-            (contact->list.len > 0 && contact_list_known(step, contact, &list) != ERR_OK) ||
-            !pack_utf8_valid(contact->name) || !pack_utf8_valid(contact->text)) {
-            return ERR_MALFORMED;
-        }
-        made->number[made->count++] = contact->number;
-        return ERR_OK;
+        return check_contact(step, made, &r->u.peer);
     case RECORD_MESSAGE:
-        return check_row(me, step, made, r->u.message.contact, r->u.message.order,
-                         r->u.message.row.content);
+        return check_message(me, step, made, &r->u.message);
     case RECORD_OUTBOX:
-        return check_row(me, step, made, r->u.outbox.contact, r->u.outbox.order,
-                         r->u.outbox.row.content);
+        return check_outbox(me, step, made, &r->u.outbox);
+    case RECORD_PEER:
+        return check_peer(made, &r->u.peer);
     }
     return ERR_MALFORMED;
 }
@@ -440,12 +578,14 @@ static enum err put(struct account *me, struct step *step, const struct record *
     case RECORD_RELAY:
         return put_relay(me, step, &r->u.relay);
     case RECORD_CONTACT:
-        return put_contact(me, step, &r->u.contact);
+        return put_contact(me, step, &r->u.peer);
     case RECORD_MESSAGE:
         return put_message(me, step, &r->u.message);
     case RECORD_OUTBOX:
-        return outbox_row_put(step, me->keys, r->u.outbox.contact, r->u.outbox.order,
+        return outbox_row_put(step, me->keys, r->u.outbox.peer, r->u.outbox.order,
                               &r->u.outbox.row);
+    case RECORD_PEER:
+        return put_more(me, step, &r->u.peer);
     }
     return ERR_MALFORMED;
 }
@@ -472,14 +612,14 @@ static enum err walk(struct account *me, struct step *step, struct slice records
 enum err backup_put(struct account *me, struct step *step, struct slice records)
 {
     enum {
-        CONTACT_LEAST = 64 /* bytes of a contact's record, at least */
+        RECORD_LEAST = 32 /* bytes of a record that makes one or two, at least */
     };
     struct newcomers made = {.count = 0};
     if (!me->restoring) {
         return ERR_NOT_NOW;
     }
-    made.number =
-        arena_alloc(step->turn->arena, (records.len / CONTACT_LEAST + 1) * sizeof *made.number);
+    made.number = arena_alloc(step->turn->arena,
+                              (2 * (records.len / RECORD_LEAST) + 2) * sizeof *made.number);
     if (made.number == NULL) {
         return ERR_NO_MEMORY;
     }

@@ -76,35 +76,41 @@ static enum err ask(struct call *c, const struct contact_row *row)
     struct writer w = step_writer(c->step, CONTENT_OVERHEAD + row->text.len);
     uint64_t order;
     enum err err = content_encode(&w, &content);
-    return err == ERR_OK ? outbox_add(c->me, c->step, row->number, writer_done(&w), false, &order)
-                         : err;
+    return err == ERR_OK ? outbox_add(c->me, c->step, row, writer_done(&w), false, &order) : err;
 }
 
-/* What contact.add was given: an ID alone, or an invitation, into row. */
-static enum err read_link(struct call *c, struct slice link, struct contact_row *row,
-                          struct slice *deposit_token)
+/* What contact.add was given: an ID alone, or an invitation with two tokens. */
+struct link {
+    struct contact_row who;
+    struct slice pop_token;
+    struct slice deposit_token;
+};
+
+static enum err read_link(struct call *c, struct slice text, struct link *link)
 {
-    *deposit_token = slice_of(NULL, 0);
+    struct contact_row *who = &link->who;
     size_t prefix = strlen(INVITE_PREFIX);
-    if (link.len < prefix || memcmp(link.p, INVITE_PREFIX, prefix) != 0) {
-        return id_parse(link, &row->id);
+    link->pop_token = slice_of(NULL, 0);
+    link->deposit_token = slice_of(NULL, 0);
+    if (text.len < prefix || memcmp(text.p, INVITE_PREFIX, prefix) != 0) {
+        return id_parse(text, &who->id);
     }
     struct invite invite;
     struct arena *arena = c->step->turn->arena;
-    enum err err = invite_decode(link, &invite);
+    enum err err = invite_decode(text, &invite);
     if (err == ERR_OK && invite.expires_ms <= step_now(c->step)) {
         err = ERR_EXPIRED;
     }
     if (err == ERR_OK) {
-        row->id = invite.id;
-        row->has_record = true;
-        row->relay = invite.relay;
-        row->record = invite.record;
-        row->invite = arena_copy(arena, slice_of(invite.secret, sizeof invite.secret));
-        row->pop_token = arena_copy(arena, slice_of(invite.pop_token, sizeof invite.pop_token));
-        *deposit_token =
+        who->id = invite.id;
+        who->has_record = true;
+        who->relay = invite.relay;
+        who->record = invite.record;
+        who->invite = arena_copy(arena, slice_of(invite.secret, sizeof invite.secret));
+        link->pop_token = arena_copy(arena, slice_of(invite.pop_token, sizeof invite.pop_token));
+        link->deposit_token =
             arena_copy(arena, slice_of(invite.deposit_token, sizeof invite.deposit_token));
-        err = deposit_token->p == NULL ? ERR_NO_MEMORY : ERR_OK;
+        err = link->deposit_token.p == NULL ? ERR_NO_MEMORY : ERR_OK;
     }
     secret_wipe(&invite, sizeof invite);
     return err;
@@ -122,54 +128,63 @@ static enum err contact_result(struct call *c, const struct contact_row *row)
 
 /* A new invitation of somebody whom we asked, or who was a contact already: it says where they are
  * now, which what we have may not. */
-static enum err invited_again(struct call *c, struct contact_row *row,
-                              const struct contact_row *link, struct slice token)
+static enum err invited_again(struct call *c, struct contact_row *who, const struct link *link)
 {
-    struct work *work = work_get(c->me, row->number);
-    if (work == NULL) {
-        return ERR_NO_MEMORY;
+    struct peer_row row;
+    who->has_record = true;
+    who->relay = link->who.relay;
+    who->record = link->who.record;
+    enum err err = contact_row_put(c->step, c->me->keys, who);
+    if (err == ERR_OK) {
+        err = peer_row_of(c->step, c->me->keys, who, 0, &row);
     }
-    row->has_record = true;
-    row->relay = link->relay;
-    row->record = link->record;
-    row->failed = 0;
-    if (row->state == CONTACT_ACCEPTED) {
+    struct work *work = err == ERR_OK ? work_get(c->me, row.number) : NULL;
+    if (work == NULL) {
+        return err == ERR_OK ? ERR_NO_MEMORY : err;
+    }
+    row.failed = 0;
+    if (who->state == CONTACT_ACCEPTED) {
         work->lost = true; /* the list there says where their queues are */
         work->found = true;
         work_wake(work);
-        return contact_row_put(c->step, c->me->keys, row);
+        return peer_row_put(c->step, c->me->keys, &row);
     }
-    if (slice_equal(row->invite, link->invite)) {
+    if (slice_equal(who->invite, link->who.invite)) {
         /* Its tokens may be spent, by us. */
-        return contact_restart(c->me, c->step, work, row);
+        return contact_restart(c->me, c->step, work, &row);
     }
-    row->invite = link->invite;
-    row->alarmed = 0;
-    enum err err = contact_restart(c->me, c->step, work, row);
-    row->pop_token = link->pop_token;
+    who->invite = link->who.invite;
+    who->alarmed = 0;
+    err = contact_row_put(c->step, c->me->keys, who);
+    row.who = *who;
     if (err == ERR_OK) {
-        err = contact_row_put(c->step, c->me->keys, row);
+        err = contact_restart(c->me, c->step, work, &row);
     }
-    return err == ERR_OK ? token_row_add(c->step, c->me->keys, row->number, token) : err;
+    row.pop_token = link->pop_token;
+    row.bundle = slice_of(NULL, 0); /* its token is for the record that it names */
+    if (err == ERR_OK) {
+        err = peer_row_put(c->step, c->me->keys, &row);
+    }
+    return err == ERR_OK ? token_row_add(c->step, c->me->keys, row.number, link->deposit_token)
+                         : err;
 }
 
 /* contact.add for somebody who is known already. */
-static enum err add_known(struct call *c, struct contact_row *row, const struct contact_row *link,
-                          struct slice token)
+static enum err add_known(struct call *c, struct contact_row *who, const struct link *link)
 {
     enum err err = ERR_OK;
-    switch (row->state) {
+    switch (who->state) {
     case CONTACT_BLOCKED: /* adding somebody again is how a block is taken back */
     case CONTACT_INCOMING:
-        err = contact_accept(c->me, c->step, row);
+        err = contact_accept(c->me, c->step, who);
         break;
     case CONTACT_RESOLVING:
     case CONTACT_REQUESTED:
     case CONTACT_ACCEPTED:
-        err = link->has_record ? invited_again(c, row, link, token) : ERR_OK;
+        err = link->who.has_record ? invited_again(c, who, link) : ERR_OK;
         break;
     }
-    return err == ERR_OK ? contact_result(c, row) : err;
+    return err == ERR_OK ? contact_result(c, who) : err;
 }
 
 /* A name that was given: valid, and nobody else's. */
@@ -193,48 +208,57 @@ static enum err take_name(struct call *c, struct contact_row *row)
     return err;
 }
 
-enum err call_contact_add(struct call *c)
+/* A contact that we ask, and the device that will answer, whichever that is. */
+static enum err add_new(struct call *c, struct link *link)
 {
     struct step *step = c->step;
     struct seal_keys *keys = c->me->keys;
-    struct contact_row row = {.created = step_now(step), .state = CONTACT_RESOLVING};
-    struct slice link = slice_of(NULL, 0);
-    struct slice token;
-    (void)params_str(c->params, "link", &link);
-    (void)params_str(c->params, "text", &row.text);
-    if (row.text.len > LIMIT_REQUEST_TEXT) {
+    struct contact_row *who = &link->who;
+    struct peer_row row;
+    enum err err = take_name(c, who);
+    if (err == ERR_OK) {
+        err = account_next_contact(c->me, step, &who->number);
+    }
+    if (err == ERR_OK) {
+        err = peers_add(c->me, step, who, who->number, NULL, 0, &row);
+    }
+    if (err == ERR_OK) {
+        row.pop_token = link->pop_token;
+        err = peer_row_put(step, keys, &row);
+    }
+    if (err == ERR_OK) {
+        err = token_row_add(step, keys, row.number, link->deposit_token);
+    }
+    if (err == ERR_OK) {
+        err = ask(c, who);
+    }
+    return err == ERR_OK ? contact_result(c, who) : err;
+}
+
+enum err call_contact_add(struct call *c)
+{
+    struct link link = {.who = {.created = step_now(c->step), .state = CONTACT_RESOLVING}};
+    struct slice text = slice_of(NULL, 0);
+    (void)params_str(c->params, "link", &text);
+    (void)params_str(c->params, "text", &link.who.text);
+    if (link.who.text.len > LIMIT_REQUEST_TEXT) {
         return ERR_TEXT_TOO_LONG;
     }
-    enum err err = read_link(c, link, &row, &token);
+    enum err err = read_link(c, text, &link);
     if (err != ERR_OK) {
         return err;
     }
-    if (memcmp(row.id.b, c->me->id.b, sizeof row.id.b) == 0) {
+    if (contact_is_self(c->me, &link.who)) {
         return ERR_SELF;
     }
     uint32_t known;
-    err = contact_row_find(step, keys, &row.id, &known);
+    err = contact_row_find(c->step, c->me->keys, &link.who.id, &known);
     if (err == ERR_OK) {
         struct contact_row old;
-        err = contact_row_get(step, keys, known, &old);
-        return err == ERR_OK ? add_known(c, &old, &row, token) : err;
+        err = contact_row_get(c->step, c->me->keys, known, &old);
+        return err == ERR_OK ? add_known(c, &old, &link) : err;
     }
-    if (err == ERR_NOT_FOUND) {
-        err = take_name(c, &row);
-    }
-    if (err == ERR_OK) {
-        err = account_next_contact(c->me, step, &row.number);
-    }
-    if (err == ERR_OK) {
-        err = contact_row_put(step, keys, &row);
-    }
-    if (err == ERR_OK) {
-        err = token_row_add(step, keys, row.number, token);
-    }
-    if (err == ERR_OK) {
-        err = ask(c, &row);
-    }
-    return err == ERR_OK ? contact_result(c, &row) : err;
+    return err == ERR_NOT_FOUND ? add_new(c, &link) : err;
 }
 
 /* The contact that parameter "contact" names. */
@@ -247,18 +271,29 @@ static enum err named_contact(struct call *c, struct contact_row *row)
 
 enum err call_contact_block(struct call *c)
 {
-    struct contact_row row;
-    enum err err = named_contact(c, &row);
+    struct contact_row who;
+    enum err err = named_contact(c, &who);
     if (err != ERR_OK) {
         return err;
     }
-    row.state = CONTACT_BLOCKED;
+    who.state = CONTACT_BLOCKED;
     pack_map(&c->out, 0);
-    err = voiding_begin(c->me, c->step, &row);
-    if (err == ERR_OK) {
-        err = contact_row_put(c->step, c->me->keys, &row);
+    err = contact_row_put(c->step, c->me->keys, &who);
+    for (unsigned i = 0; err == ERR_OK; i++) {
+        struct peer_row row;
+        err = peer_row_of(c->step, c->me->keys, &who, i, &row);
+        if (err == ERR_OK) {
+            err = voiding_begin(c->me, c->step, &row);
+        }
+        if (err == ERR_OK) {
+            err = peer_row_put(c->step, c->me->keys, &row);
+        }
+        if (err == ERR_OK) {
+            err = outbox_clear(c->me, c->step, &row, ERR_CONTACT_BLOCKED);
+        }
+        err = err == ERR_NOT_FOUND && i == 0 ? ERR_CORRUPT : err;
     }
-    return err == ERR_OK ? outbox_clear(c->me, c->step, &row, ERR_CONTACT_BLOCKED) : err;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 enum err call_contact_verify(struct call *c)
@@ -330,7 +365,7 @@ enum err call_message_send(struct call *c)
     uint64_t order = 0;
     err = content_encode(&w, &content);
     if (err == ERR_OK) {
-        err = outbox_add(c->me, c->step, row.number, writer_done(&w), true, &order);
+        err = outbox_add(c->me, c->step, &row, writer_done(&w), true, &order);
     }
     char hex[2 * CONTENT_ID + 1];
     hex_encode(content.id, sizeof content.id, hex);
@@ -342,14 +377,20 @@ enum err call_message_send(struct call *c)
 
 /* A message that waits is not sent. What a relay has, or may have, stays in the outbox until it is
  * acknowledged: it would have to be sealed again after a new session. */
-static enum err unsend(struct call *c, uint32_t contact, uint64_t order)
+static enum err unsend(struct call *c, const struct contact_row *who, uint64_t order)
 {
     struct outbox_row entry;
-    enum err err = outbox_row_get(c->step, c->me->keys, contact, order, &entry);
-    if (err == ERR_OK && entry.state == OUTBOX_WAITING) {
-        err = outbox_row_del(c->step, c->me->keys, contact, order);
+    struct reader peers = reader_of(who->peers);
+    enum err err = ERR_OK;
+    while (err == ERR_OK && reader_left(&peers) > 0) {
+        uint32_t peer = reader_u32(&peers);
+        err = outbox_row_get(c->step, c->me->keys, peer, order, &entry);
+        if (err == ERR_OK && entry.state == OUTBOX_WAITING) {
+            err = outbox_row_del(c->step, c->me->keys, peer, order);
+        }
+        err = err == ERR_NOT_FOUND ? ERR_OK : err;
     }
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    return err;
 }
 
 enum err call_message_delete(struct call *c)
@@ -363,7 +404,7 @@ enum err call_message_delete(struct call *c)
         err = err == ERR_NOT_FOUND ? ERR_UNKNOWN_MESSAGE : err;
     }
     if (err == ERR_OK) {
-        err = unsend(c, row.number, order);
+        err = unsend(c, &row, order);
     }
     if (err == ERR_OK && row.deleted < order) {
         row.deleted = order;

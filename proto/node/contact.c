@@ -47,83 +47,6 @@ enum err contact_list_age(struct step *step, const struct contact_row *row, stru
     return ERR_OK;
 }
 
-/* Where their queues are by now. *moved: the first one is another than before. */
-static enum err take_queues(struct step *step, struct contact_row *row,
-                            const struct device_entry *entry, bool *moved)
-{
-    *moved =
-        row->has_queue &&
-        (entry->queue_count == 0 || !address_equal(&row->queue_relay, &entry->queues[0].relay) ||
-         memcmp(row->queue.b, entry->queues[0].key.b, sizeof row->queue.b) != 0);
-    row->has_queue = entry->queue_count > 0;
-    if (row->has_queue) {
-        row->queue_relay = entry->queues[0].relay;
-        row->queue = entry->queues[0].key;
-    }
-    row->second = slice_of(NULL, 0);
-    if (entry->queue_count > 1) {
-        struct writer w = step_writer(step, LIMIT_BODY_ROUTE);
-        device_place_write(&w, &entry->queues[1]);
-        row->second = writer_done(&w);
-        return w.err == ERR_OK ? ERR_OK : ERR_NO_MEMORY;
-    }
-    return ERR_OK;
-}
-
-/* A device that the known list does not name: whoever has it reads what we write from now on. */
-static enum err tell_devices(struct account *me, struct step *step, const struct contact_row *row,
-                             const struct device_list *list)
-{
-    struct device_list *known;
-    bool news = false;
-    if (row->list.len == 0) {
-        return ERR_OK;
-    }
-    enum err err = contact_list_known(step, row, &known);
-    for (unsigned i = 0; err == ERR_OK && i < list->count; i++) {
-        bool there = false;
-        for (unsigned k = 0; k < known->count; k++) {
-            there |= slice_equal(known->entries[k].certificate, list->entries[i].certificate);
-        }
-        news |= !there;
-    }
-    if (err != ERR_OK || !news) {
-        return err;
-    }
-    char id[ID_TEXT];
-    id_encode(row->id.b, id);
-    struct event event = event_begin(step, "contact.devices", 256);
-    event_text(&event, "contact", id);
-    event_text(&event, "verified", row->verified ? "yes" : "no");
-    return event_commit(step, me->keys, &event);
-}
-
-enum err contact_take_list(struct account *me, struct step *step, struct contact_row *row,
-                           struct slice list_bytes, const struct device_list *list, unsigned device)
-{
-    const struct device_entry *entry = &list->entries[0];
-    enum list_age age;
-    bool moved;
-    enum err err = contact_list_age(step, row, list_bytes, list, device, &age);
-    if (err != ERR_OK || age != LIST_NEWER) {
-        return err == ERR_OK && age == LIST_REVOKED ? ERR_STALE : err;
-    }
-    err = tell_devices(me, step, row, list);
-    if (err != ERR_OK) {
-        return err;
-    }
-    row->list = list_bytes;
-    if (list->created_ms < row->queues_ms) {
-        return ERR_OK; /* what they have told us since is newer than this list */
-    }
-    row->queues_ms = list->created_ms;
-    row->has_record = true;
-    row->relay = entry->record.relay;
-    row->record = entry->record.key;
-    err = take_queues(step, row, entry, &moved);
-    return err == ERR_OK && moved ? outbox_moved(me, step, row->number) : err;
-}
-
 /* Tells clients of an event that is about one contact. */
 static enum err contact_event(struct account *me, struct step *step, const struct contact_row *row,
                               const char *type, enum err trouble)
@@ -138,20 +61,21 @@ static enum err contact_event(struct account *me, struct step *step, const struc
     return event_commit(step, me->keys, &event);
 }
 
-static enum err say(struct account *me, struct step *step, uint32_t number, struct content *content)
+static enum err say(struct account *me, struct step *step, const struct contact_row *who,
+                    struct content *content)
 {
     content->sent_ms = step_now(step);
     env_random(step->turn->env, content->id, sizeof content->id);
     struct writer w = step_writer(step, CONTENT_OVERHEAD);
     uint64_t order;
     enum err err = content_encode(&w, content);
-    return err == ERR_OK ? outbox_add(me, step, number, writer_done(&w), false, &order) : err;
+    return err == ERR_OK ? outbox_add(me, step, who, writer_done(&w), false, &order) : err;
 }
 
 /* "You are a contact": the answer to a request, and a word that says nothing to one. */
-static enum err say_accepted(struct account *me, struct step *step, uint32_t number)
+static enum err say_accepted(struct account *me, struct step *step, const struct contact_row *who)
 {
-    return say(me, step, number, &(struct content){.type = CONTENT_ACCEPT});
+    return say(me, step, who, &(struct content){.type = CONTENT_ACCEPT});
 }
 
 /* The same, and that somebody else used the invitation by which they asked. */
@@ -159,20 +83,31 @@ static enum err say_misused(struct account *me, struct step *step, const struct 
 {
     struct content content = {.type = CONTENT_INVITE_USED};
     memcpy(content.invite, row->misused.p, sizeof content.invite);
-    return say(me, step, row->number, &content);
+    return say(me, step, row, &content);
+}
+
+/* A word that says nothing, to one device of a contact. */
+static enum err call(struct account *me, struct step *step, struct peer_row *row)
+{
+    struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
+    struct writer w = step_writer(step, CONTENT_OVERHEAD);
+    uint64_t order;
+    env_random(step->turn->env, content.id, sizeof content.id);
+    enum err err = content_encode(&w, &content);
+    return err == ERR_OK ? outbox_add_peer(me, step, row, writer_done(&w), false, &order) : err;
 }
 
 enum err contact_announce(struct account *me, struct step *step)
 {
-    struct contact_row row = {.number = 0};
+    struct peer_row row = {.number = 0};
     struct route route;
     enum err err = route_own(me, step, &route);
     while (err == ERR_OK) {
         struct arena_mark at = arena_mark(step->turn->arena);
-        err = contact_row_next(step, me->keys, row.number, &row);
-        if (err == ERR_OK && row.state == CONTACT_ACCEPTED && row.told != route.mark &&
-            contact_row_slot(&row) >= 0) {
-            err = say_accepted(me, step, row.number);
+        err = peer_row_next(step, me->keys, row.number, &row);
+        if (err == ERR_OK && row.who.state == CONTACT_ACCEPTED && row.told != route.mark &&
+            peer_row_slot(&row) >= 0) {
+            err = call(me, step, &row);
         }
         arena_rewind(step->turn->arena, at);
     }
@@ -187,11 +122,13 @@ enum err contact_accept(struct account *me, struct step *step, struct contact_ro
     if (err == ERR_OK && news) {
         err = contact_event(me, step, row, "contact.accepted", ERR_OK);
     }
+    if (err == ERR_OK && news) {
+        err = peers_meet(me, step, row);
+    }
     if (err != ERR_OK) {
         return err;
     }
-    return row->misused.len == INVITE_ID ? say_misused(me, step, row)
-                                         : say_accepted(me, step, row->number);
+    return row->misused.len == INVITE_ID ? say_misused(me, step, row) : say_accepted(me, step, row);
 }
 
 enum err contact_misused(struct account *me, struct step *step, uint32_t number,
@@ -247,7 +184,7 @@ enum err contact_invite_alarm(struct account *me, struct step *step, struct cont
 }
 
 enum err contact_failed(struct account *me, struct step *step, struct work *work,
-                        struct contact_row *row, enum err trouble)
+                        struct peer_row *row, enum err trouble)
 {
     work->trouble = trouble;
     work->due = UINT64_MAX;
@@ -256,6 +193,11 @@ enum err contact_failed(struct account *me, struct step *step, struct work *work
         return ERR_OK; /* tried again because the node started */
     }
     row->failed = (uint64_t)trouble;
-    enum err err = contact_row_put(step, me->keys, row);
-    return err == ERR_OK ? contact_alarm(me, step, row, trouble) : err;
+    enum err err = peer_row_put(step, me->keys, row);
+    return err == ERR_OK ? contact_alarm(me, step, &row->who, trouble) : err;
+}
+
+bool contact_is_self(const struct account *me, const struct contact_row *who)
+{
+    return memcmp(who->id.b, me->id.b, sizeof who->id.b) == 0;
 }

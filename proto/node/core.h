@@ -10,7 +10,9 @@
  *   home.c      relays of ours: joining, queue
  *   moving.c    from one relay to another
  *   publish.c   key bundle and descriptors, at our own relays
- *   contact.c   sessions and lists of people, accepting them
+ *   contact.c   people: their lists, accepting them
+ *   peers.c     their devices: which there are, one that comes, one that goes
+ *   healing.c   sessions with each of these
  *   finding.c   where people are, and their key bundles
  *   foreign.c   requests to relays where we own nothing
  *   forwarder.c our relay passes requests of members on
@@ -26,22 +28,22 @@
 #define PETREL_NODE_CORE_H
 
 #include "node/cards.h"
-#include "node/contact_rows.h"
 #include "node/device.h"
 #include "node/homes.h"
 #include "node/io.h"
 #include "node/links.h"
 #include "node/mining.h"
+#include "node/peer_rows.h"
 #include "node/policy.h"
 #include "node/rows.h"
 #include "relay/host.h"
 
 struct foreign;
 
-/* A contact with something to do. Idle contacts have none and cost nothing. */
+/* A device of a contact with something to do. Idle ones have none and cost nothing. */
 struct work {
     struct work *next;
-    uint32_t contact;
+    uint32_t peer;
     bool in_flight;    /* a request for it is unanswered */
     uint64_t due;      /* when to go on; UINT64_MAX: an event will say */
     uint32_t attempts; /* failures in a row */
@@ -137,10 +139,10 @@ struct node {
                                   in a node that is no relay */
 };
 
-/* The work of this contact, made when there is none. NULL: out of memory. */
-struct work *work_get(struct account *me, uint32_t contact);
-struct work *work_find(const struct account *me, uint32_t contact);
-void work_drop(struct account *me, uint32_t contact);
+/* The work of this peer, made when there is none. NULL: out of memory. */
+struct work *work_get(struct account *me, uint32_t peer);
+struct work *work_find(const struct account *me, uint32_t peer);
+void work_drop(struct account *me, uint32_t peer);
 void work_drop_all(struct account *me);
 /* Wants attention in this turn. */
 void work_wake(struct work *work);
@@ -185,6 +187,9 @@ void account_queues_changed(struct account_row *row, uint64_t now_ms);
 /* A number for a new contact. ERR_QUOTA: LIMIT_CONTACTS are there. */
 enum err account_next_contact(struct account *me, struct step *step,
                               uint32_t *number) PETREL_MUST_USE;
+/* A number for one more device of a contact, whose first one has the contact's: from LIMIT_CONTACTS
+ * on, so that a contact with ever new devices takes nobody's place. ERR_QUOTA: none is left. */
+enum err account_next_peer(struct account *me, struct step *step, uint32_t *number) PETREL_MUST_USE;
 /* The identity's key pair. Wipe sk after use. */
 void account_identity(const struct account_row *row, struct sign_pk *pk, struct sign_sk *sk);
 /* The link key towards one relay: BLAKE2b(device seed, "petrel/1 link key" | node ID). */
@@ -234,7 +239,7 @@ enum err contact_misused(struct account *me, struct step *step, uint32_t number,
 /* Gives up until the user does something or the node starts, and tells clients, unless they were
  * told just that already and the user has done nothing since. Puts row. */
 enum err contact_failed(struct account *me, struct step *step, struct work *work,
-                        struct contact_row *row, enum err trouble) PETREL_MUST_USE;
+                        struct peer_row *row, enum err trouble) PETREL_MUST_USE;
 /* Accepts a request: state, answer, event. */
 enum err contact_accept(struct account *me, struct step *step,
                         struct contact_row *row) PETREL_MUST_USE;
@@ -245,7 +250,7 @@ enum err contact_requests(struct account *me, struct step *step, uint64_t *count
 /* Asks again with a new session: what was sealed and not acknowledged is sealed anew. The old ones
  * stay to receive on. */
 enum err contact_restart(struct account *me, struct step *step, struct work *work,
-                         struct contact_row *row) PETREL_MUST_USE;
+                         struct peer_row *row) PETREL_MUST_USE;
 /* How a list stands to the one that is known of this contact. */
 enum list_age {
     LIST_NEWER,
@@ -258,21 +263,42 @@ enum err contact_list_known(struct step *step, const struct contact_row *row,
 enum err contact_list_age(struct step *step, const struct contact_row *row, struct slice list_bytes,
                           const struct device_list *list, unsigned device,
                           enum list_age *age) PETREL_MUST_USE;
-/* Takes what a verified list says of where the contact's queues are, when it is not older than the
- * one that is known. An older one is passed over when this device of it is in the known one too,
- * else ERR_STALE: the device was removed since. */
-enum err contact_take_list(struct account *me, struct step *step, struct contact_row *row,
-                           struct slice list_bytes, const struct device_list *list,
-                           unsigned device) PETREL_MUST_USE;
+/* Whether that is this very identity: its peers are our own other devices. */
+bool contact_is_self(const struct account *me, const struct contact_row *who);
 /* Gives a new session with this T a slot. What is in the outbox under a session that has to go for
  * it is sealed anew. The caller puts row and session. */
-enum err contact_new_session(struct account *me, struct step *step, struct contact_row *row,
+enum err contact_new_session(struct account *me, struct step *step, struct peer_row *row,
                              const uint8_t id[SESSION_T], uint8_t *slot) PETREL_MUST_USE;
+
+/* peers.c */
+/* A device of a contact that is new to us, under a number that is free (0: the next one); entry:
+ * what its list of then says of it, or NULL: it is not known which device it is. Puts both.
+ * ERR_QUOTA. */
+enum err peers_add(struct account *me, struct step *step, struct contact_row *who, uint32_t number,
+                   const struct device_entry *entry, uint64_t created_ms,
+                   struct peer_row *row) PETREL_MUST_USE;
+/* The peer that is this device. ERR_NOT_FOUND. */
+enum err peers_find(struct account *me, struct step *step, const struct contact_row *who,
+                    const struct device_entry *entry, struct peer_row *row) PETREL_MUST_USE;
+/* Peers for all devices of the list that is known of a contact. Puts who. */
+enum err peers_meet(struct account *me, struct step *step, struct contact_row *who) PETREL_MUST_USE;
+/* One goes, with all that we had with it; what it had not acknowledged goes to the heirs. Puts who.
+ */
+enum err peers_remove(struct account *me, struct step *step, struct contact_row *who,
+                      struct peer_row *row, const uint32_t *heirs, size_t nheirs) PETREL_MUST_USE;
+/* Takes over a verified list of the person whose device row is, when it is not older than the one
+ * that is known: peers come and go, and where their queues are. device: which entry it came from;
+ * when it is not known which device row is, it is that one. An older list is passed over when that
+ * device of it is in the known one too, else ERR_STALE: it was removed since. Puts row->who; the
+ * caller puts row, unless *gone: the list does not name it. */
+enum err peers_take_list(struct account *me, struct step *step, struct peer_row *row,
+                         struct slice list_bytes, const struct device_list *list, unsigned device,
+                         bool *gone) PETREL_MUST_USE;
 
 /* finding.c */
 /* Goes on finding the contact's key bundle. *ready: there is a session to send on. */
 enum err finding_progress(struct account *me, struct step *step, struct work *work,
-                          struct contact_row *row, bool *ready) PETREL_MUST_USE;
+                          struct peer_row *row, bool *ready) PETREL_MUST_USE;
 enum err finding_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
 
@@ -316,38 +342,44 @@ enum err forwarder_link_closed(struct node *node, struct step *step, const struc
 
 /* Loads who has entries that wait, and whom an acknowledgement is owed. */
 enum err outbox_load(struct account *me, struct step *step) PETREL_MUST_USE;
-/* Adds an entry at the end; *order: its place, also in the history when message. */
-enum err outbox_add(struct account *me, struct step *step, uint32_t contact, struct slice content,
-                    bool message, uint64_t *order) PETREL_MUST_USE;
-/* Seals entry (content, or an ack-only body) on the session in slot; saves session, contact and
- * what goes along in a batch, but not the entry. ERR_NOT_NOW: too much is unacknowledged, or an
- * ack-only body is not owed. */
-enum err outbox_seal(struct account *me, struct step *step, struct contact_row *row, uint8_t slot,
+/* Adds an entry at the end for each device of a contact; *order: its place, also in the history
+ * when message: then our own other devices get a copy. */
+enum err outbox_add(struct account *me, struct step *step, const struct contact_row *who,
+                    struct slice content, bool message, uint64_t *order) PETREL_MUST_USE;
+/* The same for one device alone, with its contact's history. */
+enum err outbox_add_peer(struct account *me, struct step *step, struct peer_row *row,
+                         struct slice content, bool message, uint64_t *order) PETREL_MUST_USE;
+/* An entry of a device that is gone: for this one, unless it has it. */
+enum err outbox_inherit(struct account *me, struct step *step, uint32_t peer, uint64_t order,
+                        const struct outbox_row *entry) PETREL_MUST_USE;
+/* Seals entry (content, or an ack-only body) on the session in slot; saves session, peer and what
+ * goes along in a batch, but not the entry. ERR_NOT_NOW: too much is unacknowledged, or an ack-only
+ * body is not owed. */
+enum err outbox_seal(struct account *me, struct step *step, struct peer_row *row, uint8_t slot,
                      uint64_t order, struct outbox_row *entry) PETREL_MUST_USE;
 /* Seals the entry when it waits, then deposits it. */
-enum err outbox_send(struct account *me, struct step *step, struct work *work,
-                     struct contact_row *row, uint64_t order,
-                     struct outbox_row *entry) PETREL_MUST_USE;
+enum err outbox_send(struct account *me, struct step *step, struct work *work, struct peer_row *row,
+                     uint64_t order, struct outbox_row *entry) PETREL_MUST_USE;
 /* Takes an entry out for good, and all that is in its envelope. Its message has failed, unless the
  * relay has it: then it may still arrive, and does not when its time is over. */
-enum err outbox_give_up(struct account *me, struct step *step, const struct contact_row *row,
+enum err outbox_give_up(struct account *me, struct step *step, const struct peer_row *row,
                         uint64_t order, const struct outbox_row *entry,
                         enum err why) PETREL_MUST_USE;
 enum err outbox_reply(struct account *me, struct step *step, struct work *work,
                       const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Removes entries that session s (with T) says are acknowledged. */
-enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
+enum err outbox_acked(struct account *me, struct step *step, const struct peer_row *row,
                       const struct session *s) PETREL_MUST_USE;
-/* Gives up all entries of a contact: what the relay does not have yet has failed. */
-enum err outbox_clear(struct account *me, struct step *step, const struct contact_row *row,
+/* Gives up all entries of a peer: what the relay does not have yet has failed. */
+enum err outbox_clear(struct account *me, struct step *step, const struct peer_row *row,
                       enum err why) PETREL_MUST_USE;
-/* The contact has another queue: tokens for the old one go, and all that was deposited and not
+/* The peer has another queue: tokens for the old one go, and all that was deposited and not
  * acknowledged is deposited again. */
-enum err outbox_moved(struct account *me, struct step *step, uint32_t contact) PETREL_MUST_USE;
+enum err outbox_moved(struct account *me, struct step *step, uint32_t peer) PETREL_MUST_USE;
 /* The next free place in the history with this contact. */
-enum err outbox_next_order(struct account *me, struct step *step, uint32_t contact,
+enum err outbox_next_order(struct account *me, struct step *step, const struct contact_row *who,
                            uint64_t *order) PETREL_MUST_USE;
-/* Entries of all contacts. */
+/* Entries of all peers. */
 enum err outbox_count(struct account *me, struct step *step, uint64_t *count) PETREL_MUST_USE;
 /* When the oldest of them that is no acknowledgement was made, Unix ms, when that is before
  * *created_ms or that is 0. */
@@ -362,15 +394,15 @@ struct outbox_batch {
 };
 /* The entry at order alone, or with those behind it that wait too, in `room` bytes at most: when we
  * hold few tokens for the contact. */
-enum err outbox_batch_gather(struct account *me, struct step *step, uint32_t contact,
-                             uint64_t order, const struct outbox_row *entry, size_t room,
+enum err outbox_batch_gather(struct account *me, struct step *step, uint32_t peer, uint64_t order,
+                             const struct outbox_row *entry, size_t room,
                              struct outbox_batch *batch) PETREL_MUST_USE;
 /* Notes at all but the lead that the lead's envelope, which was just sealed, holds them. */
-enum err outbox_batch_sealed(struct account *me, struct step *step, uint32_t contact,
+enum err outbox_batch_sealed(struct account *me, struct step *step, uint32_t peer,
                              const struct outbox_batch *batch,
                              const struct outbox_row *lead) PETREL_MUST_USE;
 /* The first entry from *order on that is in the envelope of lead. ERR_NOT_FOUND. */
-enum err outbox_batch_next(struct account *me, struct step *step, uint32_t contact, uint64_t lead,
+enum err outbox_batch_next(struct account *me, struct step *step, uint32_t peer, uint64_t lead,
                            uint64_t *order, struct outbox_row *row) PETREL_MUST_USE;
 
 /* pump.c */

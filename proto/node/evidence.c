@@ -18,6 +18,7 @@ static const struct field EVIDENCE_FIELDS[] = {
     FIELD(4, FIELD_SLICE, evidence, receipt, ROW_RECEIPT),
     FIELD(5, FIELD_LATER, evidence, heard_ms, 0),
     FIELD(6, FIELD_LATER, evidence, given_up, 0),
+    FIELD(7, FIELD_LATER, evidence, contact, 0),
 };
 
 /* --- rows --- */
@@ -27,7 +28,7 @@ static struct store_key row_key(struct seal_keys *keys, const struct evidence *e
     struct store_key k = store_key_new();
     store_key_u32(&k, seal_keys_account(keys));
     store_key_u64(&k, e->made);
-    store_key_u32(&k, e->contact);
+    store_key_u32(&k, e->peer);
     store_key_u64(&k, e->order);
     return k;
 }
@@ -38,7 +39,7 @@ static enum err key_read(struct slice key, struct evidence *e)
     struct reader r = reader_of(key);
     (void)reader_u32(&r);
     e->made = reader_u64(&r);
-    e->contact = reader_u32(&r);
+    e->peer = reader_u32(&r);
     e->order = reader_u64(&r);
     return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
 }
@@ -52,13 +53,13 @@ static enum err row_put(struct step *step, struct seal_keys *keys, const struct 
         return w.cap == 0 ? ERR_NO_MEMORY : ERR_BUG;
     }
     return seal_put(keys, step->turn, STORE_EVIDENCE, store_key_slice(&k),
-                    seal_message_bucket(keys, e->contact, 0), writer_done(&w));
+                    seal_message_bucket(keys, e->peer, 0), writer_done(&w));
 }
 
 /* The row with the key in *e. */
 static enum err row_get(struct step *step, struct seal_keys *keys, struct evidence *e)
 {
-    struct evidence got = {.made = e->made, .contact = e->contact, .order = e->order};
+    struct evidence got = {.made = e->made, .peer = e->peer, .order = e->order};
     struct store_key k = row_key(keys, e);
     struct slice plain;
     enum err err = seal_get(keys, step->turn, STORE_EVIDENCE, store_key_slice(&k), &plain);
@@ -67,19 +68,20 @@ static enum err row_get(struct step *step, struct seal_keys *keys, struct eviden
     }
     if (err == ERR_OK) {
         *e = got;
+        e->contact = got.contact != 0 ? got.contact : got.peer; /* an older row */
     }
     return err;
 }
 
 /* --- what an entry shows --- */
 
-uint64_t evidence_heard_ms(const struct contact_row *row, const struct outbox_row *entry)
+uint64_t evidence_heard_ms(const struct peer_row *row, const struct outbox_row *entry)
 {
     return row->spoke_ms >= entry->at_relay_ms + LIMIT_EVIDENCE_HEARD_MS ? row->spoke_ms : 0;
 }
 
 /* Whether the contact has answered in the session that sealed the entry. */
-static bool answered(const struct contact_row *row, const struct outbox_row *entry)
+static bool answered(const struct peer_row *row, const struct outbox_row *entry)
 {
     for (int slot = 0; slot < LIMIT_SESSIONS_PER_PAIR; slot++) {
         if ((row->sessions & row->heard) >> slot & 1 &&
@@ -90,12 +92,13 @@ static bool answered(const struct contact_row *row, const struct outbox_row *ent
     return false;
 }
 
-enum err evidence_of(const struct contact_row *row, uint64_t order, const struct outbox_row *entry,
+enum err evidence_of(const struct peer_row *row, uint64_t order, const struct outbox_row *entry,
                      struct evidence *out)
 {
     struct receipt receipt;
     struct content content;
-    struct evidence e = {.contact = row->number,
+    struct evidence e = {.peer = row->number,
+                         .contact = row->contact,
                          .order = order,
                          .relay = row->queue_relay,
                          .queue = row->queue,
@@ -124,10 +127,10 @@ enum err evidence_of(const struct contact_row *row, uint64_t order, const struct
     return ERR_OK;
 }
 
-enum err evidence_note(struct step *step, struct seal_keys *keys, const struct contact_row *row,
+enum err evidence_note(struct step *step, struct seal_keys *keys, const struct peer_row *row,
                        uint64_t order, struct outbox_row *entry, enum err why)
 {
-    struct evidence e = {.made = entry->evidence_ms, .contact = row->number, .order = order};
+    struct evidence e = {.made = entry->evidence_ms, .peer = row->number, .order = order};
     enum err err = e.made == 0 ? ERR_NOT_FOUND : row_get(step, keys, &e);
     if (err == ERR_NOT_FOUND) {
         err = evidence_of(row, order, entry, &e);
@@ -144,10 +147,10 @@ enum err evidence_note(struct step *step, struct seal_keys *keys, const struct c
     return row_put(step, keys, &e);
 }
 
-enum err evidence_drop(struct step *step, struct seal_keys *keys, uint32_t contact, uint64_t order,
+enum err evidence_drop(struct step *step, struct seal_keys *keys, uint32_t peer, uint64_t order,
                        const struct outbox_row *entry)
 {
-    const struct evidence e = {.made = entry->evidence_ms, .contact = contact, .order = order};
+    const struct evidence e = {.made = entry->evidence_ms, .peer = peer, .order = order};
     struct store_key k = row_key(keys, &e);
     if (e.made == 0) {
         return ERR_OK;
@@ -187,7 +190,7 @@ enum err evidence_next(struct step *step, struct seal_keys *keys, struct evidenc
 
 enum err evidence_trim(struct step *step, struct seal_keys *keys, bool *more)
 {
-    struct evidence at = {.made = UINT64_MAX, .contact = UINT32_MAX, .order = UINT64_MAX};
+    struct evidence at = {.made = UINT64_MAX, .peer = UINT32_MAX, .order = UINT64_MAX};
     unsigned kept = 0;
     unsigned removed = 0;
     enum err err = ERR_OK;

@@ -19,9 +19,23 @@ enum {
     FINDING_WAIT_MS = 2000, /* between looks at whether our own relay is ready */
 };
 
+/* Where the key bundle is that a session is to begin with: of that device, else, while none is
+ * known, or where its queue is gone, the one that their descriptor or invitation names. */
+static struct device_place bundle_place(const struct work *work, const struct peer_row *row)
+{
+    struct device_place place = {.relay = row->who.relay, .key = row->who.record};
+    struct device_place own;
+    struct reader r = reader_of(row->bundle);
+    if (!work->lost && row->bundle.len > 0) {
+        device_place_read(&r, &own);
+        place = reader_end(&r) == ERR_OK ? own : place;
+    }
+    return place;
+}
+
 /* Asks our own relay, over an anonymous link, for the descriptor of this period. */
 static enum err resolve(struct account *me, struct step *step, struct work *work,
-                        struct contact_row *row)
+                        struct peer_row *row)
 {
     const struct home *home = home_main(me);
     if (home->address.port == 0) {
@@ -31,14 +45,14 @@ static enum err resolve(struct account *me, struct step *step, struct work *work
     }
     struct node_link *link;
     enum err err =
-        links_anonymous(&me->node->links, step, me->number, work->contact, &home->address, &link);
+        links_anonymous(&me->node->links, step, me->number, work->peer, &home->address, &link);
     if (err != ERR_OK || !link->open) {
         return err;
     }
     /* Around midnight an item may be there for one period only: ask for both in turn. */
     work->period = descriptor_period(step_now(step)) - work->attempts % 2;
     struct descriptor_get get;
-    err = blind_public(&row->id, work->period, &get.blinded);
+    err = blind_public(&row->who.id, work->period, &get.blinded);
     if (err != ERR_OK) {
         return contact_failed(me, step, work, row, err);
     }
@@ -48,14 +62,14 @@ static enum err resolve(struct account *me, struct step *step, struct work *work
 }
 
 /* A descriptor that names an older list than the one that is known leads nowhere. */
-static enum err not_older(struct step *step, const struct contact_row *row,
+static enum err not_older(struct step *step, const struct peer_row *row,
                           const struct descriptor *descriptor)
 {
-    if (row->list.len == 0) {
+    if (row->who.list.len == 0) {
         return ERR_OK;
     }
     struct device_list *known;
-    enum err err = contact_list_known(step, row, &known);
+    enum err err = contact_list_known(step, &row->who, &known);
     if (err != ERR_OK) {
         return err;
     }
@@ -65,17 +79,17 @@ static enum err not_older(struct step *step, const struct contact_row *row,
 }
 
 /* What the contact's descriptor says goes into row. PEER: there is none, or it is not theirs. */
-static enum err take_descriptor(struct step *step, const struct work *work, struct contact_row *row,
+static enum err take_descriptor(struct step *step, const struct work *work, struct peer_row *row,
                                 const struct descriptor_get_reply *reply)
 {
     struct descriptor descriptor;
     struct bep44_item item = reply->item;
     enum err err = reply->head.err;
     if (err == ERR_OK) {
-        err = blind_public(&row->id, work->period, &item.key);
+        err = blind_public(&row->who.id, work->period, &item.key);
     }
     if (err == ERR_OK) {
-        err = descriptor_open(&row->id, work->period, &item, &descriptor);
+        err = descriptor_open(&row->who.id, work->period, &item, &descriptor);
     }
     if (err != ERR_OK) {
         return err; /* the last: a relay that lies, or something new */
@@ -85,19 +99,19 @@ static enum err take_descriptor(struct step *step, const struct work *work, stru
         return err;
     }
     struct slice hash = slice_of(descriptor.list_hash, sizeof descriptor.list_hash);
-    row->list_hash = arena_copy(step->turn->arena, hash);
-    if (row->list_hash.p == NULL) {
+    row->who.list_hash = arena_copy(step->turn->arena, hash);
+    if (row->who.list_hash.p == NULL) {
         return ERR_NO_MEMORY;
     }
-    row->has_record = true;
-    row->record = descriptor.record;
-    row->relay = descriptor.relays[0].address;
-    row->list_version = descriptor.list_version;
+    row->who.has_record = true;
+    row->who.record = descriptor.record;
+    row->who.relay = descriptor.relays[0].address;
+    row->who.list_version = descriptor.list_version;
     return ERR_OK;
 }
 
 static enum err resolved(struct account *me, struct step *step, struct work *work,
-                         struct contact_row *row, struct slice body)
+                         struct peer_row *row, struct slice body)
 {
     struct descriptor_get_reply reply;
     enum err err = descriptor_get_reply_read(body, &reply);
@@ -116,13 +130,13 @@ static enum err resolved(struct account *me, struct step *step, struct work *wor
     work->found = work->lost;
     work->attempts = 0;
     work_wake(work);
-    return contact_row_put(step, me->keys, row);
+    return contact_row_put(step, me->keys, &row->who);
 }
 
 /* Admission of a pop: the invitation's token, or a stamp; *ready when there is one. */
 static void pop_admission(struct account *me, struct step *step, struct work *work,
-                          const struct contact_row *row, struct relay_admission *admission,
-                          bool *ready)
+                          const struct peer_row *row, const struct device_place *place,
+                          struct relay_admission *admission, bool *ready)
 {
     *admission = (struct relay_admission){.stamp = row->pop_token.len == 0};
     if (!admission->stamp) {
@@ -130,9 +144,9 @@ static void pop_admission(struct account *me, struct step *step, struct work *wo
         *ready = true;
         return;
     }
-    struct stamp_goal goal = {.relay = row->relay.node_id,
+    struct stamp_goal goal = {.relay = place->relay.node_id,
                               .minute = (uint32_t)(step_now(step) / LIMIT_MINUTE_MS)};
-    memcpy(goal.target, row->record.b, sizeof goal.target);
+    memcpy(goal.target, place->key.b, sizeof goal.target);
     prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &row->pop_nonce, 1);
     *ready = mining_step(&work->mining, &goal, work->bits > 0 ? work->bits : LIMIT_STAMP_POP_BITS,
                          &me->node->mining_budget);
@@ -143,25 +157,26 @@ static void pop_admission(struct account *me, struct step *step, struct work *wo
 /* Who did not answer is asked again without a one-time part: a part whose secret is gone (a relay
  * that gives old ones out, a person who restored a backup) would be in the way every time. */
 static enum err get(struct account *me, struct step *step, struct work *work,
-                    const struct contact_row *row)
+                    const struct peer_row *row)
 {
     bool ready;
-    enum err err = foreign_open(me, step, work, &row->relay, &ready);
+    struct device_place place = bundle_place(work, row);
+    enum err err = foreign_open(me, step, work, &place.relay, &ready);
     if (err != ERR_OK || !ready) {
         return err;
     }
-    struct record_get request = {.record = row->record};
+    struct record_get request = {.record = place.key};
     struct writer w = step_writer(step, 128);
     record_get_write(&w, &request);
-    return foreign_send(me, step, work, &row->relay, FRAME_RECORD_GET, writer_done(&w), 0);
+    return foreign_send(me, step, work, &place.relay, FRAME_RECORD_GET, writer_done(&w), 0);
 }
 
 /* Takes the key bundle and a one-time part from the contact's relay. */
-static enum err pop(struct account *me, struct step *step, struct work *work,
-                    struct contact_row *row)
+static enum err pop(struct account *me, struct step *step, struct work *work, struct peer_row *row)
 {
     bool ready;
-    enum err err = foreign_open(me, step, work, &row->relay, &ready);
+    struct device_place place = bundle_place(work, row);
+    enum err err = foreign_open(me, step, work, &place.relay, &ready);
     if (err != ERR_OK || !ready) {
         return err;
     }
@@ -172,13 +187,13 @@ static enum err pop(struct account *me, struct step *step, struct work *work,
         }
         env_random(step->turn->env, nonce, RELAY_POP_NONCE);
         row->pop_nonce = slice_of(nonce, RELAY_POP_NONCE);
-        err = contact_row_put(step, me->keys, row);
+        err = peer_row_put(step, me->keys, row);
         if (err != ERR_OK) {
             return err;
         }
     }
-    struct record_pop request = {.record = row->record};
-    pop_admission(me, step, work, row, &request.admission, &ready);
+    struct record_pop request = {.record = place.key};
+    pop_admission(me, step, work, row, &place, &request.admission, &ready);
     if (!ready) {
         work_wake(work); /* goes on in the next turn */
         return ERR_OK;
@@ -186,39 +201,62 @@ static enum err pop(struct account *me, struct step *step, struct work *work,
     memcpy(request.pop_nonce, row->pop_nonce.p, RELAY_POP_NONCE);
     struct writer w = step_writer(step, 512);
     record_pop_write(&w, &request);
-    return foreign_send(me, step, work, &row->relay, FRAME_RECORD_POP, writer_done(&w), 0);
+    return foreign_send(me, step, work, &place.relay, FRAME_RECORD_POP, writer_done(&w), 0);
 }
+
+/* What a pop or a get gave. */
+struct found {
+    struct device_place place; /* there */
+    struct slice list_bytes;
+    struct device_list *list;
+    unsigned device; /* which of it the bundle is of */
+    struct pair_bundle *bundle;
+};
 
 /* A relay may hold an old bundle back against who knows no list yet: what it gives must not be
  * older than the list that the descriptor named. A newer one may have come since. */
-static enum err fits_descriptor(const struct contact_row *row, struct slice list_bytes,
-                                const struct device_list *list)
+static enum err fits_descriptor(const struct peer_row *row, const struct found *found)
 {
     uint8_t hash[DEVICE_LIST_HASH];
-    if (row->list_version == 0 || list->version > row->list_version) {
+    bool named = memcmp(found->place.key.b, row->who.record.b, sizeof found->place.key.b) == 0;
+    if (!named || row->who.list_version == 0 || found->list->version > row->who.list_version) {
         return ERR_OK;
     }
-    device_list_hash(list_bytes, hash);
-    bool same = list->version == row->list_version &&
-                slice_equal(row->list_hash, slice_of(hash, sizeof hash));
+    device_list_hash(found->list_bytes, hash);
+    bool same = found->list->version == row->who.list_version &&
+                slice_equal(row->who.list_hash, slice_of(hash, sizeof hash));
     return same ? ERR_OK : ERR_STALE;
 }
 
-/* Opens what a pop gave: the contact's device list and a bundle to begin a session with. */
-static enum err open_bundle(struct step *step, const struct contact_row *row,
-                            const struct record_pop_reply *reply, struct slice *list_bytes,
-                            struct device_list *list, struct pair_bundle *out)
+/* Which device of the list has its bundle there. ERR_STALE: none, any more. */
+static enum err which_device(struct found *found)
+{
+    for (unsigned i = 0; i < found->list->count; i++) {
+        const struct device_entry *entry = &found->list->entries[i];
+        if (memcmp(entry->record.key.b, found->place.key.b, sizeof entry->record.key.b) == 0) {
+            found->device = i;
+            return entry->queue_count == 0 ? ERR_MALFORMED : ERR_OK;
+        }
+    }
+    return ERR_STALE;
+}
+
+/* Opens what came: the contact's device list and a bundle to begin a session with. */
+static enum err open_bundle(struct step *step, const struct peer_row *row,
+                            const struct record_pop_reply *reply, struct found *found)
 {
     struct arena *arena = step->turn->arena;
     uint8_t *body = arena_alloc(arena, reply->body.len + 1);
     uint8_t *part = arena_alloc(arena, LIMIT_RECORD_PART);
-    if (body == NULL || part == NULL) {
+    found->list = arena_alloc(arena, sizeof *found->list);
+    found->bundle = arena_alloc(arena, sizeof *found->bundle);
+    if (body == NULL || part == NULL || found->list == NULL || found->bundle == NULL) {
         return ERR_NO_MEMORY;
     }
     struct aead_key key;
     size_t body_len = 0;
     size_t part_len = 0;
-    record_key(&key, &row->id, &row->record);
+    record_key(&key, &row->who.id, &found->place.key);
     enum err err = record_open(body, &body_len, &key, RECORD_BODY_ID, reply->body);
     if (err == ERR_OK && reply->has_part) {
         err = record_open(part, &part_len, &key, reply->part.id, reply->part.sealed);
@@ -229,27 +267,29 @@ static enum err open_bundle(struct step *step, const struct contact_row *row,
         err = bundle_read(slice_of(body, body_len), &bundle);
     }
     if (err == ERR_OK) {
-        err = device_list_open(bundle.device_list, &row->id, list);
-    }
-    if (err == ERR_OK && list->entries[0].queue_count == 0) {
-        err = ERR_MALFORMED;
+        err = device_list_open(bundle.device_list, &row->who.id, found->list);
     }
     if (err == ERR_OK) {
-        err = fits_descriptor(row, bundle.device_list, list);
+        found->list_bytes = bundle.device_list;
+        err = which_device(found);
+    }
+    if (err == ERR_OK) {
+        err = fits_descriptor(row, found);
     }
     if (err != ERR_OK) {
         return err;
     }
     uint64_t created;
-    *list_bytes = bundle.device_list;
     return prekey_bundle_open(bundle.prekey, slice_of(part, part_len),
-                              &list->entries[0].device.sign, step_now(step), out, &created);
+                              &found->list->entries[found->device].device.sign, step_now(step),
+                              found->bundle, &created);
 }
 
 /* Begins a session with what was popped. */
-static enum err begin(struct account *me, struct step *step, struct contact_row *row,
-                      const struct device_list *list, const struct pair_bundle *bundle)
+static enum err begin(struct account *me, struct step *step, struct peer_row *row,
+                      const struct found *found)
 {
+    const struct device_entry *entry = &found->list->entries[found->device];
     struct account_row account;
     enum err err = account_row_get(step, me->keys, &account);
     if (err != ERR_OK) {
@@ -258,15 +298,15 @@ static enum err begin(struct account *me, struct step *step, struct contact_row 
     struct session *s = session_new();
     struct pair_self self;
     account_pair_self(&account, &self);
-    struct pair_peer peer = {.id = row->id,
-                             .certificate = list->entries[0].certificate,
-                             .dh = list->entries[0].device.dh};
+    struct pair_peer peer = {
+        .id = row->who.id, .certificate = entry->certificate, .dh = entry->device.dh};
     struct slice saved;
     /* To a contact it says nothing, and a device that they made since does not know it. */
-    bool invited = row->invite.len == INVITE_SECRET && row->state != CONTACT_ACCEPTED;
+    bool invited = row->who.invite.len == INVITE_SECRET && row->who.state != CONTACT_ACCEPTED;
     err = s == NULL ? ERR_NO_MEMORY
-                    : session_initiate(s, step->turn->env, step->turn->arena, &self, &peer, bundle,
-                                       invited ? row->invite.p : NULL, account.device_list, 0);
+                    : session_initiate(s, step->turn->env, step->turn->arena, &self, &peer,
+                                       found->bundle, invited ? row->who.invite.p : NULL,
+                                       account.device_list, (uint8_t)account.list_place);
     if (err == ERR_OK) {
         err = session_save(s, step->turn->arena, &saved);
     }
@@ -290,22 +330,22 @@ static enum err begin(struct account *me, struct step *step, struct contact_row 
 /* Somebody else used this invitation. The request goes on, with stamps: when it comes with a secret
  * that was used, the inviter hears of it too. */
 static enum err invite_used(struct account *me, struct step *step, struct work *work,
-                            struct contact_row *row)
+                            struct peer_row *row)
 {
     uint8_t deposit[ROW_TOKEN]; /* as good as spent, and one alarm is enough */
     row->pop_token = slice_of(NULL, 0);
     enum err err = token_row_take(step, me->keys, row->number, deposit);
     secret_wipe(deposit, sizeof deposit);
     if (err == ERR_OK || err == ERR_NOT_FOUND) {
-        err = contact_row_put(step, me->keys, row);
+        err = peer_row_put(step, me->keys, row);
     }
     work_wake(work);
-    return err == ERR_OK ? contact_invite_alarm(me, step, row, NULL) : err;
+    return err == ERR_OK ? contact_invite_alarm(me, step, &row->who, NULL) : err;
 }
 
 /* What a refused pop means. */
 static enum err pop_refused(struct account *me, struct step *step, struct work *work,
-                            struct contact_row *row, const struct record_pop_reply *reply)
+                            struct peer_row *row, const struct record_pop_reply *reply)
 {
     enum err refusal = reply->head.err;
     work->mining = (struct mining){.wanted = false};
@@ -328,7 +368,7 @@ static enum err pop_refused(struct account *me, struct step *step, struct work *
     if (refusal == ERR_BAD_TOKEN && row->pop_token.len > 0) {
         row->pop_token = slice_of(NULL, 0); /* its epoch is over; a stamp always works */
         work_wake(work);
-        return contact_row_put(step, me->keys, row);
+        return peer_row_put(step, me->keys, row);
     }
     work_fail(step, work, refusal, reply->head.retry_after_ms);
     return ERR_OK;
@@ -349,39 +389,36 @@ static enum err bundle_reply_read(uint8_t kind, struct slice body, struct record
 }
 
 /* Takes over where the contact's queues are, and begins a session where there is none to send on.
- */
+ * *row may be of a device that the contact has no more, then; *gone. */
 static enum err take_bundle(struct account *me, struct step *step, const struct work *work,
-                            struct contact_row *row, const struct record_pop_reply *reply)
+                            struct peer_row *row, const struct record_pop_reply *reply, bool *gone)
 {
-    struct arena *arena = step->turn->arena;
-    struct device_list *list = arena_alloc(arena, sizeof *list);
-    struct pair_bundle *bundle = arena_alloc(arena, sizeof *bundle);
-    struct slice list_bytes;
+    struct found found = {.place = bundle_place(work, row)};
     enum list_age age = LIST_NEWER;
-    if (list == NULL || bundle == NULL) {
-        return ERR_NO_MEMORY;
-    }
-    enum err err = open_bundle(step, row, reply, &list_bytes, list, bundle);
+    enum err err = open_bundle(step, row, reply, &found);
     if (err == ERR_OK) {
-        err = contact_list_age(step, row, list_bytes, list, 0, &age);
+        err = contact_list_age(step, &row->who, found.list_bytes, found.list, found.device, &age);
     }
-    if (err == ERR_OK && age != LIST_NEWER) {
+    bool named = memcmp(found.place.key.b, row->who.record.b, sizeof found.place.key.b) == 0;
+    if (err == ERR_OK && (age == LIST_REVOKED || (age == LIST_OLDER && named))) {
         err = ERR_STALE; /* its prekey may be one that was stolen, and has been replaced */
     }
-    if (err == ERR_OK && work->lost && slice_equal(list_bytes, row->list)) {
+    if (err == ERR_OK && work->lost && slice_equal(found.list_bytes, row->who.list)) {
         err = ERR_BAD_TOKEN; /* they say that they are where nothing is */
     }
     if (err == ERR_OK) {
-        err = contact_take_list(me, step, row, list_bytes, list, 0);
+        err = peers_take_list(me, step, row, found.list_bytes, found.list, found.device, gone);
     }
-    return err == ERR_OK && contact_row_slot(row) < 0 ? begin(me, step, row, list, bundle) : err;
+    bool its = err == ERR_OK && !*gone && peer_row_is(row, &found.list->entries[found.device]);
+    return its && peer_row_slot(row) < 0 ? begin(me, step, row, &found) : err;
 }
 
 /* A bundle came, or why not. */
 static enum err bundled(struct account *me, struct step *step, struct work *work,
-                        struct contact_row *row, uint8_t kind, struct slice body)
+                        struct peer_row *row, uint8_t kind, struct slice body)
 {
     struct record_pop_reply reply;
+    bool gone = false;
     enum err err = bundle_reply_read(kind, body, &reply);
     if (err != ERR_OK) {
         return err;
@@ -389,15 +426,19 @@ static enum err bundled(struct account *me, struct step *step, struct work *work
     if (reply.head.err != ERR_OK && !work->lost) {
         return pop_refused(me, step, work, row, &reply);
     }
-    err = reply.head.err == ERR_OK ? take_bundle(me, step, work, row, &reply) : reply.head.err;
+    err =
+        reply.head.err == ERR_OK ? take_bundle(me, step, work, row, &reply, &gone) : reply.head.err;
     work->lost = false; /* found, or the queue that we know is tried again */
     work->found = false;
+    if (gone) {
+        return err;
+    }
     if (err_class(err) == ERR_CLASS_PEER) {
         /* Not what this person published, or too old: a new pop later, with a stamp. */
         row->pop_nonce = slice_of(NULL, 0);
         row->pop_token = slice_of(NULL, 0);
         work_fail(step, work, err, 0);
-        return contact_row_put(step, me->keys, row);
+        return peer_row_put(step, me->keys, row);
     }
     if (err != ERR_OK) {
         return err;
@@ -408,19 +449,19 @@ static enum err bundled(struct account *me, struct step *step, struct work *work
     work->mining = (struct mining){.wanted = false};
     work_wake(work);
     row->failed = 0;
-    return contact_row_put(step, me->keys, row);
+    return peer_row_put(step, me->keys, row);
 }
 
 enum err finding_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body)
 {
-    struct contact_row row;
+    struct peer_row row;
     work->in_flight = false;
-    enum err err = contact_row_get(step, me->keys, work->contact, &row);
+    enum err err = peer_row_get(step, me->keys, work->peer, &row);
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
-    if (contact_row_slot(&row) >= 0 && !work->lost) {
+    if (peer_row_slot(&row) >= 0 && !work->lost) {
         return ERR_OK; /* they were faster: their session is here already */
     }
     err = request->kind == FRAME_DESCRIPTOR_GET
@@ -431,9 +472,9 @@ enum err finding_reply(struct account *me, struct step *step, struct work *work,
 }
 
 enum err finding_progress(struct account *me, struct step *step, struct work *work,
-                          struct contact_row *row, bool *ready)
+                          struct peer_row *row, bool *ready)
 {
-    *ready = contact_row_slot(row) >= 0 && !work->lost;
+    *ready = peer_row_slot(row) >= 0 && !work->lost;
     if (*ready) {
         return ERR_OK;
     }
@@ -452,7 +493,7 @@ enum err finding_progress(struct account *me, struct step *step, struct work *wo
         work->due = step_now(step) + FINDING_WAIT_MS;
         return ERR_OK;
     }
-    if (!row->has_record) {
+    if (!row->who.has_record) {
         return resolve(me, step, work, row);
     }
     /* A session that was begun, and is not sent on any more: contact_restart. */

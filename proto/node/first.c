@@ -28,7 +28,7 @@ static struct store_key first_key(struct arrival *a, const struct session_first 
     return k;
 }
 
-static enum err first_find(struct arrival *a, const struct session_first *first, uint32_t *contact,
+static enum err first_find(struct arrival *a, const struct session_first *first, uint32_t *peer,
                            uint8_t *slot)
 {
     struct store_key k = first_key(a, first);
@@ -38,7 +38,7 @@ static enum err first_find(struct arrival *a, const struct session_first *first,
         return err;
     }
     struct reader r = reader_of(value);
-    *contact = reader_u32(&r);
+    *peer = reader_u32(&r);
     *slot = reader_u8(&r);
     (void)reader_u64(&r);
     return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
@@ -117,33 +117,69 @@ bool arrival_too_early(const struct arrival *a)
     return false;
 }
 
-/* The contact of this ID, or a new one (not put yet) under `number`, when that is free. */
-static enum err contact_for(struct arrival *a, const struct sign_pk *id, bool welcome,
-                            uint32_t number)
+/* A contact of this ID and its first device, under `number`, when that is free. */
+static enum err contact_new(struct arrival *a, const struct sign_pk *id, uint32_t number)
+{
+    struct contact_row who;
+    enum err err = number == 0 ? ERR_OK : contact_row_get(a->step, a->me->keys, number, &who);
+    if (err == ERR_OK && number != 0) {
+        number = 0;
+    }
+    err = err == ERR_NOT_FOUND ? ERR_OK : err;
+    if (err == ERR_OK && number == 0) {
+        err = account_next_contact(a->me, a->step, &number);
+    }
+    who = (struct contact_row){
+        .number = number, .id = *id, .state = CONTACT_INCOMING, .created = step_now(a->step)};
+    return err == ERR_OK ? peers_add(a->me, a->step, &who, number, NULL, 0, &a->row) : err;
+}
+
+/* The peer that sent it, one of a contact that is known: this device, or the one that we asked
+ * without knowing which it would be, or a new one. */
+static enum err peer_for(struct arrival *a, const struct contact_row *who,
+                         const struct device_list *list, const struct device_entry *entry)
+{
+    struct contact_row known = *who;
+    enum list_age age;
+    enum err err = peers_find(a->me, a->step, who, entry, &a->row);
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    err = peer_row_of(a->step, a->me->keys, who, 0, &a->row);
+    if (err != ERR_OK || a->row.device.len == 0) {
+        return err;
+    }
+    err = contact_list_age(a->step, who, slice_of(NULL, 0), list, (unsigned)(entry - list->entries),
+                           &age);
+    if (err == ERR_OK && age == LIST_REVOKED) {
+        return ERR_STALE; /* before it gets a place */
+    }
+    return err == ERR_OK ? peers_add(a->me, a->step, &known, 0, entry, list->created_ms, &a->row)
+                         : err;
+}
+
+/* The peer whose this device is, a new contact's under `number`, when that is free. */
+static enum err sender_for(struct arrival *a, const struct sign_pk *id, bool welcome,
+                           uint32_t number, const struct device_list *list,
+                           const struct device_entry *entry)
 {
     struct step *step = a->step;
+    struct contact_row who;
     uint32_t known;
     enum err err = contact_row_find(step, a->me->keys, id, &known);
     if (err == ERR_OK) {
-        return contact_row_get(step, a->me->keys, known, &a->row);
+        err = contact_row_get(step, a->me->keys, known, &who);
+        if (err == ERR_OK && who.state == CONTACT_BLOCKED) {
+            return ERR_CONTACT_BLOCKED;
+        }
+        return err == ERR_OK ? peer_for(a, &who, list, entry) : err;
     }
     if (err == ERR_NOT_FOUND) {
         /* Before a number is taken: there are only LIMIT_CONTACTS, and none comes back. */
         err = welcome ? ERR_OK : room_for_request(a);
         err = err == ERR_OK && arrival_too_early(a) ? ERR_NOT_ACCEPTED : err;
     }
-    if (err != ERR_OK) {
-        return err;
-    }
-    err = number == 0 ? ERR_OK : contact_row_get(step, a->me->keys, number, &a->row);
-    if (number == 0 || err == ERR_OK) {
-        err = account_next_contact(a->me, step, &number);
-    } else if (err == ERR_NOT_FOUND) {
-        err = ERR_OK;
-    }
-    a->row = (struct contact_row){
-        .number = number, .id = *id, .state = CONTACT_INCOMING, .created = step_now(step)};
-    return err;
+    return err == ERR_OK ? contact_new(a, id, number) : err;
 }
 
 /* What a first envelope says of its sender, checked as far as it can be before the session is. */
@@ -153,6 +189,18 @@ struct newcomer {
     bool invited; /* the invitation is ours, whatever its state */
     struct invite_row invite;
 };
+
+/* It says that it is a device of our own identity: another one, since we know that there are such.
+ */
+static enum err own_device(struct arrival *a, const struct pair_self *self,
+                           const struct device_entry *entry)
+{
+    uint32_t number;
+    enum err err = contact_row_find(a->step, a->me->keys, &self->id, &number);
+    bool ours = err == ERR_NOT_FOUND ||
+                (err == ERR_OK && slice_equal(entry->certificate, self->certificate));
+    return ours ? ERR_SELF : err;
+}
 
 static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
                               const struct pair_prekeys *prekeys, struct newcomer *n)
@@ -167,11 +215,11 @@ static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
         err = device_list_open(n->intro.device_list, &n->intro.id, n->list);
     }
     if (err == ERR_OK &&
-        (n->intro.device >= n->list->count || n->list->entries[0].queue_count == 0)) {
+        (n->intro.device >= n->list->count || n->list->entries[n->intro.device].queue_count == 0)) {
         err = ERR_MALFORMED; /* the second: nobody could answer */
     }
     if (err == ERR_OK && memcmp(n->intro.id.b, self->id.b, sizeof self->id.b) == 0) {
-        err = ERR_SELF;
+        err = own_device(a, self, &n->list->entries[n->intro.device]);
     }
     if (err == ERR_OK && n->intro.has_invite) {
         err = invite_row_get(a->step, a->me->keys, n->intro.invite_id, &n->invite);
@@ -192,6 +240,7 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
     const struct device_entry *entry = &n->list->entries[n->intro.device];
     struct pair_peer peer = {
         .id = n->intro.id, .certificate = entry->certificate, .dh = entry->device.dh};
+    bool gone = false;
     enum err err = session_accept(a->s, env, arena, self, &peer, prekeys,
                                   n->invited ? n->invite.secret : NULL, a->envelope);
     if (err == ERR_OK) {
@@ -199,17 +248,16 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
     }
     if (err == ERR_OK) {
         bool welcome = n->invited && !n->invite.used && step_now(a->step) < n->invite.expires;
-        err = contact_for(a, &n->intro.id, welcome, n->invited ? n->invite.contact : 0);
+        err = sender_for(a, &n->intro.id, welcome, n->invited ? n->invite.contact : 0, n->list,
+                         entry);
     }
-    if (err == ERR_OK && a->row.state == CONTACT_BLOCKED) {
-        err = ERR_CONTACT_BLOCKED;
-    }
-    if (err == ERR_OK && a->row.state == CONTACT_INCOMING && arrival_too_early(a)) {
+    if (err == ERR_OK && a->row.who.state == CONTACT_INCOMING && arrival_too_early(a)) {
         err = ERR_NOT_ACCEPTED;
     }
     if (err == ERR_OK) {
-        err = contact_take_list(a->me, a->step, &a->row, n->intro.device_list, n->list,
-                                n->intro.device);
+        err = peers_take_list(a->me, a->step, &a->row, n->intro.device_list, n->list,
+                              n->intro.device, &gone);
+        err = err == ERR_OK && gone ? ERR_STALE : err;
     }
     return err == ERR_OK ? contact_new_session(a->me, a->step, &a->row, session_id(a->s), &a->slot)
                          : err;
@@ -223,17 +271,18 @@ static enum err invite_misuse(struct arrival *a, const struct newcomer *n)
     if (which.p == NULL) {
         return ERR_NO_MEMORY;
     }
-    if (n->invite.contact == a->row.number || slice_equal(a->row.misused, which)) {
+    if (n->invite.contact == a->row.who.number || slice_equal(a->row.who.misused, which)) {
         return ERR_OK;
     }
-    a->row.misused = which;
+    a->row.who.misused = which;
+    a->who_changed = true;
     enum err err = contact_misused(a->me, a->step, n->invite.contact, n->intro.invite_id);
     if (err != ERR_OK) {
         return err;
     }
     struct event event = event_begin(a->step, "invite.misused", 256);
     char id[ID_TEXT];
-    id_encode(a->row.id.b, id);
+    id_encode(a->row.who.id.b, id);
     event_text(&event, "contact", id);
     return event_commit(a->step, a->me->keys, &event);
 }
@@ -248,11 +297,12 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
     }
     uint32_t number = n->invite.contact; /* that its tokens were made for */
     n->invite.used = true;
-    n->invite.contact = a->row.number;
+    n->invite.contact = a->row.who.number;
     memcpy(n->invite.session, session_id(a->s), SESSION_T);
     enum err err = invite_row_put(a->step, a->me->keys, n->intro.invite_id, &n->invite);
     if (err == ERR_OK && open) {
-        a->row.invited = true;
+        a->row.who.invited = true;
+        a->who_changed = true;
     }
     if (err == ERR_OK && a->row.number == number && a->row.minted == 0) {
         /* Its counters are taken, also when it is used too late. The second pops and never comes
@@ -321,18 +371,19 @@ static enum err open_newcomer(struct arrival *a, const struct session_first *fir
 enum err arrival_open_first(struct arrival *a)
 {
     struct session_first first;
-    uint32_t contact;
+    uint32_t peer;
     uint8_t slot;
     enum err err = session_first_read(a->envelope, &first);
     if (err != ERR_OK) {
         return err;
     }
-    err = first_find(a, &first, &contact, &slot);
+    err = first_find(a, &first, &peer, &slot);
     if (err == ERR_NOT_FOUND) {
         return open_newcomer(a, &first);
     }
     if (err == ERR_OK) {
-        err = contact_row_get(a->step, a->me->keys, contact, &a->row);
+        err = peer_row_get(a->step, a->me->keys, peer, &a->row);
+        err = err == ERR_NOT_FOUND ? ERR_NO_SESSION : err; /* that device is gone */
     }
     if (err == ERR_OK && (a->row.sessions >> slot & 1) == 0) {
         err = ERR_NO_SESSION;

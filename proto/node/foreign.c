@@ -141,7 +141,7 @@ enum err foreign_open(struct account *me, struct step *step, struct work *work,
     *ready = false;
     switch (way_to(me, to)) {
     case FOREIGN_DIRECT:
-        err = links_anonymous(&me->node->links, step, me->number, work->contact, place_of(me, to),
+        err = links_anonymous(&me->node->links, step, me->number, work->peer, place_of(me, to),
                               &link);
         *ready = err == ERR_OK && link->open;
         break;
@@ -161,7 +161,7 @@ enum err foreign_send(struct account *me, struct step *step, struct work *work,
 {
     struct node_link *link;
     if (way_to(me, to) == FOREIGN_DIRECT) {
-        enum err err = links_anonymous(&me->node->links, step, me->number, work->contact,
+        enum err err = links_anonymous(&me->node->links, step, me->number, work->peer,
                                        place_of(me, to), &link);
         return err == ERR_OK ? work_request(work, step, link, kind, body, order) : err;
     }
@@ -223,11 +223,11 @@ static enum err sealed_came(struct account *me, struct step *step, const struct 
 static enum err note(struct account *me, struct step *step, struct work *work, enum err why,
                      const struct sign_pk *relay)
 {
-    struct contact_row row;
+    struct peer_row row;
     if (why == ERR_BACKPRESSURE || (why == ERR_OK && work->untroubled)) {
         return ERR_OK;
     }
-    enum err err = contact_row_get(step, me->keys, work->contact, &row);
+    enum err err = peer_row_get(step, me->keys, work->peer, &row);
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
@@ -235,7 +235,7 @@ static enum err note(struct account *me, struct step *step, struct work *work, e
     if (row.trouble != (uint64_t)why || !slice_equal(row.trouble_relay, who)) {
         row.trouble = (uint64_t)why;
         row.trouble_relay = who;
-        err = contact_row_put(step, me->keys, &row);
+        err = peer_row_put(step, me->keys, &row);
     }
     work->untroubled = err == ERR_OK && why == ERR_OK;
     secret_wipe(&row, sizeof row);

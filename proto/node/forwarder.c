@@ -259,14 +259,12 @@ static enum err pass_back(struct node *node, struct step *step, const struct nod
         return err;
     }
     if (err != ERR_OK) {
-        return refuse(node, step, request->order, request->contact, ERR_UNREACHABLE,
-                      FORWARD_RETRY_MS);
+        return refuse(node, step, request->order, request->peer, ERR_UNREACHABLE, FORWARD_RETRY_MS);
     }
     if (body.len > FORWARD_REPLY) {
-        return refuse(node, step, request->order, request->contact, ERR_UNREACHABLE,
-                      FORWARD_RETRY_MS);
+        return refuse(node, step, request->order, request->peer, ERR_UNREACHABLE, FORWARD_RETRY_MS);
     }
-    return answer(node, step, request->order, request->contact, &reply);
+    return answer(node, step, request->order, request->peer, &reply);
 }
 
 enum err forwarder_room(struct node *node, struct step *step, struct node_link *link)
@@ -318,7 +316,7 @@ enum err forwarder_link_closed(struct node *node, struct step *step, const struc
     for (size_t i = 0; err == ERR_OK && link->requests != NULL && i < LINK_REQUESTS; i++) {
         const struct link_request *request = &link->requests[i];
         if (request->id != 0) {
-            err = refuse(node, step, request->order, request->contact, why, retry);
+            err = refuse(node, step, request->order, request->peer, why, retry);
         }
     }
     struct forward_wait **at = first_waiting(&node->forwarder, link->id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * healing: which sessions a contact has, and how one that broke is replaced.
+ * healing: which sessions a peer has, and how one that broke is replaced.
  * docs/protocol/07-node.md, section 7.3.1.
  *
  * A session breaks when one side went back to an earlier state, or when the two do not agree on
@@ -18,12 +18,12 @@
 #include "node/home_keys.h"
 
 enum {
-    HEALING_SLICE = 32, /* contacts a turn */
+    HEALING_SLICE = 32, /* devices a turn */
 };
 
 /* A free slot, else that of a session which nobody answered, else of one that was given up, else
  * that of the largest T: it is sent on last. */
-static uint8_t slot_for(const struct contact_row *row)
+static uint8_t slot_for(const struct peer_row *row)
 {
     int silent = -1;
     int retired = -1;
@@ -45,22 +45,21 @@ static uint8_t slot_for(const struct contact_row *row)
 }
 
 /* Entries that this session sealed (NULL: any) wait again; its ack-only bodies are void. */
-static enum err unseal(struct account *me, struct step *step, uint32_t contact,
-                       const uint8_t *session)
+static enum err unseal(struct account *me, struct step *step, uint32_t peer, const uint8_t *session)
 {
     struct outbox_row row = {.ack_only = false};
     uint64_t order = 0;
     enum err err = ERR_OK;
-    struct work *work = work_find(me, contact);
+    struct work *work = work_find(me, peer);
     if (work != NULL) {
         work->head = 0;
     }
     while (err == ERR_OK) {
         struct arena_mark mark = arena_mark(step->turn->arena);
-        err = outbox_row_next(step, me->keys, contact, &order, &row);
+        err = outbox_row_next(step, me->keys, peer, &order, &row);
         bool its = session == NULL || memcmp(row.session, session, SESSION_T) == 0;
         if (err == ERR_OK && its && row.ack_only) {
-            err = outbox_row_del(step, me->keys, contact, order);
+            err = outbox_row_del(step, me->keys, peer, order);
         } else if (err == ERR_OK && its && row.state != OUTBOX_WAITING) {
             row.state = OUTBOX_WAITING;
             row.envelope = slice_of(NULL, 0);
@@ -68,7 +67,7 @@ static enum err unseal(struct account *me, struct step *step, uint32_t contact,
             row.receipt = slice_of(NULL, 0); /* it was for the other envelope */
             row.lead = 0;
             row.again = 0;
-            err = outbox_row_put(step, me->keys, contact, order, &row);
+            err = outbox_row_put(step, me->keys, peer, order, &row);
         }
         order++;
         arena_rewind(step->turn->arena, mark);
@@ -76,7 +75,7 @@ static enum err unseal(struct account *me, struct step *step, uint32_t contact,
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err contact_new_session(struct account *me, struct step *step, struct contact_row *row,
+enum err contact_new_session(struct account *me, struct step *step, struct peer_row *row,
                              const uint8_t id[SESSION_T], uint8_t *slot)
 {
     enum err err = ERR_OK;
@@ -95,7 +94,7 @@ enum err contact_new_session(struct account *me, struct step *step, struct conta
 }
 
 enum err contact_restart(struct account *me, struct step *step, struct work *work,
-                         struct contact_row *row)
+                         struct peer_row *row)
 {
     /* The sessions stay, to receive on: an answer to them may be on its way. */
     row->begun = 0;
@@ -103,7 +102,7 @@ enum err contact_restart(struct account *me, struct step *step, struct work *wor
     row->told = 0; /* what told it is sealed anew */
     row->pop_nonce = slice_of(NULL, 0);
     row->pop_token = slice_of(NULL, 0);
-    enum err err = contact_row_put(step, me->keys, row);
+    enum err err = peer_row_put(step, me->keys, row);
     if (err == ERR_OK) {
         err = unseal(me, step, row->number, NULL);
     }
@@ -112,7 +111,7 @@ enum err contact_restart(struct account *me, struct step *step, struct work *wor
 }
 
 /* Says so in the history of both sides, and tells clients. */
-static enum err note(struct account *me, struct step *step, const struct contact_row *row,
+static enum err note(struct account *me, struct step *step, struct peer_row *row,
                      enum healing_why why)
 {
     uint8_t body = (uint8_t)why;
@@ -122,13 +121,16 @@ static enum err note(struct account *me, struct step *step, const struct contact
     struct writer w = step_writer(step, CONTENT_OVERHEAD);
     uint64_t order;
     enum err err = content_encode(&w, &content);
+    if (err == ERR_OK && contact_is_self(me, &row->who)) {
+        return outbox_add_peer(me, step, row, writer_done(&w), false, &order);
+    }
     if (err == ERR_OK) {
-        err = outbox_add(me, step, row->number, writer_done(&w), true, &order);
+        err = outbox_add_peer(me, step, row, writer_done(&w), true, &order);
     }
     return err == ERR_OK ? healing_event(me, step, row, order, content.body, true) : err;
 }
 
-enum err healing_begin(struct account *me, struct step *step, struct contact_row *row,
+enum err healing_begin(struct account *me, struct step *step, struct peer_row *row,
                        enum healing_why why, bool *begun)
 {
     uint64_t now = step_now(step);
@@ -136,8 +138,8 @@ enum err healing_begin(struct account *me, struct step *step, struct contact_row
                   now - row->healed_ms < LIMIT_HEALING_MS;
     struct work *work;
     *begun = false;
-    bool wanted = why >= HEALING_ASKED && row->state == CONTACT_ACCEPTED;
-    bool talks = contact_row_may_talk(row);
+    bool wanted = why >= HEALING_ASKED && row->who.state == CONTACT_ACCEPTED;
+    bool talks = contact_row_may_talk(&row->who);
     bool none = row->sessions == 0 && !wanted;
     if ((!talks && why != HEALING_ASKED) || none || lately) {
         return ERR_OK;
@@ -185,7 +187,7 @@ enum err healing_all(struct account *me, struct step *step)
 enum err healing_progress(struct account *me, struct step *step)
 {
     struct account_row account;
-    struct contact_row row = {.number = (uint32_t)me->rekey_next - 1};
+    struct peer_row row = {.number = (uint32_t)me->rekey_next - 1};
     enum err err = ERR_OK;
     if (me->rekey_next == 0) {
         return ERR_OK;
@@ -193,7 +195,7 @@ enum err healing_progress(struct account *me, struct step *step)
     for (unsigned i = 0; err == ERR_OK && i < HEALING_SLICE; i++) {
         struct arena_mark mark = arena_mark(step->turn->arena);
         bool begun;
-        err = contact_row_next(step, me->keys, row.number, &row);
+        err = peer_row_next(step, me->keys, row.number, &row);
         if (err == ERR_OK) {
             err = healing_begin(me, step, &row, (enum healing_why)me->rekey_why, &begun);
         }
@@ -214,8 +216,8 @@ enum err healing_progress(struct account *me, struct step *step)
     return err;
 }
 
-enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,
-                          uint8_t slot, uint64_t deposited_ms)
+enum err healing_newcomer(struct account *me, struct step *step, struct peer_row *row, uint8_t slot,
+                          uint64_t deposited_ms)
 {
     unsigned others = row->sessions & ~(1U << slot) & ~(unsigned)row->retired;
     unsigned crossing = 0;
@@ -242,7 +244,7 @@ enum err healing_newcomer(struct account *me, struct step *step, struct contact_
 }
 
 /* Deletes these sessions: nothing opens in them any more. */
-static enum err drop(struct account *me, struct step *step, struct contact_row *row, unsigned slots)
+static enum err drop(struct account *me, struct step *step, struct peer_row *row, unsigned slots)
 {
     enum err err = ERR_OK;
     for (unsigned i = 0; err == ERR_OK && i < LIMIT_SESSIONS_PER_PAIR; i++) {
@@ -258,8 +260,7 @@ static enum err drop(struct account *me, struct step *step, struct contact_row *
     return err;
 }
 
-enum err healing_answered(struct account *me, struct step *step, struct contact_row *row,
-                          uint8_t slot)
+enum err healing_answered(struct account *me, struct step *step, struct peer_row *row, uint8_t slot)
 {
     if (row->begun != slot + 1 || (row->heard >> slot & 1) != 0) {
         return ERR_OK;
@@ -267,7 +268,7 @@ enum err healing_answered(struct account *me, struct step *step, struct contact_
     return drop(me, step, row, (unsigned)(row->retired & ~row->doubtful) & row->sessions);
 }
 
-enum err healing_told(struct account *me, struct step *step, struct contact_row *row, uint8_t slot)
+enum err healing_told(struct account *me, struct step *step, struct peer_row *row, uint8_t slot)
 {
     unsigned keep = 1U << slot;
     if (row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0) {
@@ -276,7 +277,7 @@ enum err healing_told(struct account *me, struct step *step, struct contact_row 
     return drop(me, step, row, row->sessions & ~keep);
 }
 
-void healing_used(struct contact_row *row, uint8_t slot, uint64_t deposited_ms)
+void healing_used(struct peer_row *row, uint8_t slot, uint64_t deposited_ms)
 {
     uint64_t bit = UINT64_C(1) << slot;
     if ((row->doubtful & bit) != 0 && deposited_ms >= row->newcomer_ms) {
@@ -302,11 +303,11 @@ const char *healing_line(struct slice body, bool mine)
     return WHY[why][mine ? 0 : 1];
 }
 
-enum err healing_event(struct account *me, struct step *step, const struct contact_row *row,
+enum err healing_event(struct account *me, struct step *step, const struct peer_row *row,
                        uint64_t order, struct slice body, bool mine)
 {
     char id[ID_TEXT];
-    id_encode(row->id.b, id);
+    id_encode(row->who.id.b, id);
     struct event event = event_begin(step, "session.reset", 256);
     event_text(&event, "contact", id);
     event_uint(&event, "order", order);

@@ -5,7 +5,7 @@
 #ifndef PETREL_NODE_HEALING_H
 #define PETREL_NODE_HEALING_H
 
-#include "node/contact_rows.h"
+#include "node/peer_rows.h"
 #include "node/step.h"
 
 struct account;
@@ -24,27 +24,27 @@ enum healing_why {
  * for an acknowledgement is sealed anew. Nothing, and *begun is false, within LIMIT_HEALING_MS of
  * the last time unless it is asked for, and before the two may talk: then what is asked for is done
  * without a line in the history. Puts row. */
-enum err healing_begin(struct account *me, struct step *step, struct contact_row *row,
+enum err healing_begin(struct account *me, struct step *step, struct peer_row *row,
                        enum healing_why why, bool *begun) PETREL_MUST_USE;
 /* They began the session in this slot: whatever their reason, they do not send on others any more,
  * nor perhaps have them. One that we began and that has no answer yet stays: the two cross.
  * deposited_ms: when our relay took the envelope that began it. The caller puts row. */
-enum err healing_newcomer(struct account *me, struct step *step, struct contact_row *row,
-                          uint8_t slot, uint64_t deposited_ms) PETREL_MUST_USE;
+enum err healing_newcomer(struct account *me, struct step *step, struct peer_row *row, uint8_t slot,
+                          uint64_t deposited_ms) PETREL_MUST_USE;
 /* An envelope of theirs came in the session in this slot. If that is the first one in one that we
  * began after giving others up, they have sealed anew what those had, and these go: who has a copy
  * of them can write in nobody's name any more. Before the slot counts as heard; the caller puts
  * row. */
-enum err healing_answered(struct account *me, struct step *step, struct contact_row *row,
+enum err healing_answered(struct account *me, struct step *step, struct peer_row *row,
                           uint8_t slot) PETREL_MUST_USE;
 /* They said in the session in this slot that it replaces all others: these go, but for one of ours
  * that has no answer yet. The caller puts row. */
-enum err healing_told(struct account *me, struct step *step, struct contact_row *row,
+enum err healing_told(struct account *me, struct step *step, struct peer_row *row,
                       uint8_t slot) PETREL_MUST_USE;
 /* They sent content in the session in this slot, which our relay took then. If that was after they
  * began another one, they have this one and send on it: the two had crossed. The caller puts row.
  */
-void healing_used(struct contact_row *row, uint8_t slot, uint64_t deposited_ms);
+void healing_used(struct peer_row *row, uint8_t slot, uint64_t deposited_ms);
 /* New sessions with all contacts, and new prekeys, the old ones gone as soon as the main relay is
  * asked to take the new: begins it. It goes on in healing_progress, over restarts. */
 enum err healing_all(struct account *me, struct step *step) PETREL_MUST_USE;
@@ -53,7 +53,7 @@ enum err healing_progress(struct account *me, struct step *step) PETREL_MUST_USE
 /* What a content REKEYED with this body means, in words; mine: we began. */
 const char *healing_line(struct slice body, bool mine);
 /* Tells clients of it. order: its place in the history. */
-enum err healing_event(struct account *me, struct step *step, const struct contact_row *row,
+enum err healing_event(struct account *me, struct step *step, const struct peer_row *row,
                        uint64_t order, struct slice body, bool mine) PETREL_MUST_USE;
 
 #endif

@@ -50,7 +50,7 @@ struct home {
     bool outrun;            /* it has a descriptor that is not older than ours: likewise */
     bool voids;             /* there may be tokens that the relay is to void */
     bool voiding;           /* a queue.void is unanswered, */
-    uint32_t void_contact;  /* of this one's tokens, */
+    uint32_t void_peer;     /* of this one's tokens, */
     uint32_t void_done;     /* up to this counter */
     uint64_t void_due;      /* when the next one may go */
 };

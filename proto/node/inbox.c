@@ -60,18 +60,18 @@ static enum err try_sessions(struct arrival *a)
 static enum err open_established(struct arrival *a)
 {
     if (a->token_of != 0) {
-        enum err err = contact_row_get(a->step, a->me->keys, a->token_of, &a->row);
+        enum err err = peer_row_get(a->step, a->me->keys, a->token_of, &a->row);
         return err == ERR_OK ? try_sessions(a) : err;
     }
     struct arena *arena = a->step->turn->arena;
     struct arena_mark mark = arena_mark(arena);
     uint32_t after = 0;
     for (;;) {
-        enum err err = contact_row_next(a->step, a->me->keys, after, &a->row);
+        enum err err = peer_row_next(a->step, a->me->keys, after, &a->row);
         if (err != ERR_OK) {
             return err;
         }
-        if (a->row.state != CONTACT_INCOMING && a->row.state != CONTACT_BLOCKED) {
+        if (a->row.who.state != CONTACT_INCOMING && a->row.who.state != CONTACT_BLOCKED) {
             err = try_sessions(a);
             if (err != ERR_DECRYPT && err != ERR_NO_SESSION) {
                 return err;
@@ -87,7 +87,7 @@ static enum err open_established(struct arrival *a)
  * accepted request acknowledges it. */
 static enum err owe_ack(struct arrival *a)
 {
-    if (a->row.state == CONTACT_INCOMING) {
+    if (a->row.who.state == CONTACT_INCOMING) {
         return ERR_OK;
     }
     struct work *work = work_get(a->me, a->row.number);
@@ -155,17 +155,17 @@ static enum err whose_token(struct arrival *a, const struct queue_push *push)
 static enum err open_and_take(struct arrival *a)
 {
     enum err err = a->envelope.p[0] == ENVELOPE_FIRST ? arrival_open_first(a) : open_established(a);
-    if (err == ERR_OK && a->row.state == CONTACT_INCOMING && arrival_too_early(a)) {
+    if (err == ERR_OK && a->row.who.state == CONTACT_INCOMING && arrival_too_early(a)) {
         return ERR_NOT_ACCEPTED; /* the session was not saved: as if it had not come */
     }
-    if (err == ERR_OK && a->row.state != CONTACT_BLOCKED) {
+    if (err == ERR_OK && a->row.who.state != CONTACT_BLOCKED) {
         err = arrival_take(a);
         if (err == ERR_OK && session_owes_ack(a->s)) {
             err = owe_ack(a);
         }
-    } else if (err == ERR_REPLAY && a->row.state != CONTACT_BLOCKED) {
+    } else if (err == ERR_REPLAY && a->row.who.state != CONTACT_BLOCKED) {
         err = owe_ack(a); /* our acknowledgement did not get through */
-    } else if (err == ERR_DECRYPT && a->token_of != 0 && contact_row_may_talk(&a->row) &&
+    } else if (err == ERR_DECRYPT && a->token_of != 0 && contact_row_may_talk(&a->row.who) &&
                (stock_holds(&a->row, a->counter) || a->counter > a->row.minted)) {
         err = unreadable(a);
     }

@@ -137,7 +137,7 @@ void links_remove(struct links *links, uint64_t id)
 struct link_name {
     enum link_purpose purpose;
     uint32_t account;
-    uint32_t contact;
+    uint32_t peer;
     const struct address *address;
 };
 
@@ -146,7 +146,7 @@ static struct node_link *find_own(const struct links *links, const struct link_n
     struct node_link *link = links->own;
     while (link != NULL &&
            (link->purpose != name->purpose || link->account != name->account ||
-            link->contact != name->contact || !address_equal(&link->address, name->address))) {
+            link->peer != name->peer || !address_equal(&link->address, name->address))) {
         link = link->own_next;
     }
     return link;
@@ -181,7 +181,7 @@ static enum err open_own(struct links *links, struct step *step, const struct li
     }
     link->address = *name->address;
     link->account = name->account;
-    link->contact = name->contact;
+    link->peer = name->peer;
     link->used_ms = step_now(step);
     link->own_next = links->own;
     links->own = link;
@@ -212,11 +212,11 @@ enum err links_forward(struct links *links, struct step *step, const struct addr
     return open_own(links, step, &name, NULL, link);
 }
 
-enum err links_anonymous(struct links *links, struct step *step, uint32_t account, uint32_t contact,
+enum err links_anonymous(struct links *links, struct step *step, uint32_t account, uint32_t peer,
                          const struct address *address, struct node_link **link)
 {
     const struct link_name name = {
-        .purpose = LINK_ANONYMOUS, .account = account, .contact = contact, .address = address};
+        .purpose = LINK_ANONYMOUS, .account = account, .peer = peer, .address = address};
     return open_own(links, step, &name, NULL, link);
 }
 
@@ -260,7 +260,7 @@ static struct link_request *free_slot(struct node_link *link, size_t n)
 }
 
 enum err links_request(struct node_link *link, struct step *step, uint8_t kind, struct slice body,
-                       uint32_t contact, uint64_t order)
+                       uint32_t peer, uint64_t order)
 {
     /* What we pass on must not keep the link from its own business. */
     bool forward = kind == FRAME_RELAY_FORWARD;
@@ -283,7 +283,7 @@ enum err links_request(struct node_link *link, struct step *step, uint8_t kind, 
     *request =
         (struct link_request){.id = id,
                               .kind = kind,
-                              .contact = contact,
+                              .peer = peer,
                               .order = order,
                               .deadline = step_now(step) + (forward ? LIMIT_FORWARD_TIMEOUT_MS
                                                                     : LIMIT_REQUEST_TIMEOUT_MS)};

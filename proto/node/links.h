@@ -25,8 +25,8 @@ enum link_purpose {
 struct link_request {
     uint32_t id;       /* 0: this slot is free */
     uint8_t kind;      /* FRAME_* of the request */
-    uint32_t contact;  /* whom it serves, 0: the account's own relay; LINK_FORWARD: the member's
-                          request id */
+    uint32_t peer;     /* whom it serves, 0: the account's own relay; LINK_FORWARD: the member's
+                             request id */
     uint64_t order;    /* of the outbox entry, where it is a deposit; LINK_FORWARD: the member's
                           link */
     uint64_t deadline; /* Unix ms */
@@ -44,7 +44,7 @@ struct node_link {
     uint8_t hash[64];       /* handshake hash */
     struct address address; /* of the relay; not for LINK_INBOUND */
     uint32_t account;       /* LINK_OWNER, LINK_ANONYMOUS: whose it is */
-    uint32_t contact;       /* LINK_ANONYMOUS: whom its one request is for */
+    uint32_t peer;          /* LINK_ANONYMOUS: whom its one request is for */
     uint32_t forwarding;    /* LINK_INBOUND: its requests that are passed on and unanswered */
     uint32_t credit;        /* frames that we may still send */
     uint32_t received;      /* frames that cost credit, since we last granted some */
@@ -86,9 +86,9 @@ enum err links_owner(struct links *links, struct step *step, uint32_t account,
 /* The link to another relay that all members of ours share, opened under a fresh key. */
 enum err links_forward(struct links *links, struct step *step, const struct address *address,
                        struct node_link **link) PETREL_MUST_USE;
-/* The anonymous link to this relay for one request of an account's contact, opened under a fresh
+/* The anonymous link to this relay for one request of an account's peer, opened under a fresh
  * key. Close it when the request is answered. */
-enum err links_anonymous(struct links *links, struct step *step, uint32_t account, uint32_t contact,
+enum err links_anonymous(struct links *links, struct step *step, uint32_t account, uint32_t peer,
                          const struct address *address, struct node_link **link) PETREL_MUST_USE;
 /* Closes and forgets all links of an account, with what waits on them. */
 enum err links_close_account(struct links *links, struct step *step,
@@ -102,7 +102,7 @@ bool links_busy(const struct node_link *link);
 
 /* Sends a request. ERR_NOT_NOW: not open yet, no credit, or LINK_REQUESTS wait already. */
 enum err links_request(struct node_link *link, struct step *step, uint8_t kind, struct slice body,
-                       uint32_t contact, uint64_t order) PETREL_MUST_USE;
+                       uint32_t peer, uint64_t order) PETREL_MUST_USE;
 /* Takes the request that this reply answers off the link. ERR_PROTOCOL: there is none. */
 enum err links_answered(struct node_link *link, uint32_t id, uint8_t reply_kind,
                         struct link_request *request) PETREL_MUST_USE;

@@ -317,12 +317,12 @@ enum err moving_gone(struct account *me, struct step *step, struct home *home, e
 
 /* Whether the contact may still write to a queue that is none of ours any more: it was not told, or
  * has not acknowledged all that we wrote, and what told it may be among that. */
-static enum err may_write(struct account *me, struct step *step, const struct contact_row *row,
+static enum err may_write(struct account *me, struct step *step, const struct peer_row *row,
                           uint64_t mark, bool *may)
 {
     struct outbox_row entry;
     uint64_t order = 0;
-    if (row->state == CONTACT_BLOCKED || row->state == CONTACT_INCOMING) {
+    if (row->who.state == CONTACT_BLOCKED || row->who.state == CONTACT_INCOMING) {
         return ERR_OK; /* nothing of theirs is waited for */
     }
     *may = row->told != mark;
@@ -345,7 +345,7 @@ static enum err count_again(struct account *me, struct step *step, struct home *
 
 enum err moving_drained(struct account *me, struct step *step, struct home *home, bool *drained)
 {
-    struct contact_row row = {.number = 0};
+    struct peer_row row = {.number = 0};
     struct route route;
     bool may = false;
     *drained = step_since(step, home->left_ms) >= LIMIT_QUEUE_DAYS * LIMIT_DAY_MS;
@@ -359,7 +359,7 @@ enum err moving_drained(struct account *me, struct step *step, struct home *home
     may |= err == ERR_OK && route.mark == 0; /* nobody can have been told of a queue yet */
     while (err == ERR_OK && !may) {
         struct arena_mark at = arena_mark(step->turn->arena);
-        err = contact_row_next(step, me->keys, row.number, &row);
+        err = peer_row_next(step, me->keys, row.number, &row);
         if (err == ERR_OK) {
             err = may_write(me, step, &row, route.mark, &may);
         }

@@ -229,7 +229,7 @@ static enum err frame_request(struct node *node, struct step *step, struct node_
 static enum err contact_answer(struct account *me, struct step *step,
                                const struct link_request *request, struct slice body)
 {
-    struct work *work = work_find(me, request->contact);
+    struct work *work = work_find(me, request->peer);
     if (work == NULL) {
         return ERR_OK;
     }
@@ -241,7 +241,7 @@ static enum err contact_answer(struct account *me, struct step *step,
 static void contact_failed_answer(struct account *me, struct step *step,
                                   const struct link_request *request, enum err err)
 {
-    struct work *work = work_find(me, request->contact);
+    struct work *work = work_find(me, request->peer);
     if (work != NULL) {
         work->in_flight = false;
         work_fail(step, work, err, 0);
@@ -252,7 +252,7 @@ static void contact_failed_answer(struct account *me, struct step *step,
 static enum err forwarded_reply(struct account *me, struct step *step, struct link_request *request,
                                 struct slice body)
 {
-    struct work *work = work_find(me, request->contact);
+    struct work *work = work_find(me, request->peer);
     if (work == NULL) {
         return ERR_OK;
     }

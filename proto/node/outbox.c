@@ -31,73 +31,48 @@ static_assert((int)ROW_RECEIPT == (int)RELAY_RECEIPT, "a row holds any receipt")
 
 /* --- entries --- */
 
-enum err outbox_next_order(struct account *me, struct step *step, uint32_t contact, uint64_t *order)
+enum err outbox_next_order(struct account *me, struct step *step, const struct contact_row *who,
+                           uint64_t *order)
 {
     struct message_row message;
     struct outbox_row entry;
-    struct contact_row row;
+    struct reader peers = reader_of(who->peers);
     uint64_t last = 0;
-    uint64_t at = 0;
-    enum err err = contact_row_get(step, me->keys, contact, &row);
-    uint64_t deleted = err == ERR_OK ? row.deleted : 0;
-    secret_wipe(&row, sizeof row);
-    if (err != ERR_OK && err != ERR_NOT_FOUND) {
-        return err;
+    enum err err = message_row_before(step, me->keys, who->number, UINT64_MAX, &last, &message);
+    last = last > who->deleted ? last : who->deleted;
+    while ((err == ERR_OK || err == ERR_NOT_FOUND) && reader_left(&peers) > 0) {
+        uint64_t at = 0;
+        err = outbox_row_before(step, me->keys, reader_u32(&peers), OUTBOX_ACKS, &at, &entry);
+        last = last > at ? last : at;
     }
-    err = message_row_before(step, me->keys, contact, UINT64_MAX, &last, &message);
-    if (err != ERR_OK && err != ERR_NOT_FOUND) {
-        return err;
-    }
-    err = outbox_row_before(step, me->keys, contact, OUTBOX_ACKS, &at, &entry);
-    if (err != ERR_OK && err != ERR_NOT_FOUND) {
-        return err;
-    }
-    last = last > deleted ? last : deleted;
-    *order = (last > at ? last : at) + 1;
-    return ERR_OK;
-}
-
-/* The user, or an answer, asks for another try: its failure is news again. */
-static enum err ask_again(struct account *me, struct step *step, uint32_t contact)
-{
-    struct contact_row row;
-    enum err err = contact_row_get(step, me->keys, contact, &row);
-    if (err == ERR_OK && row.failed != 0) {
-        row.failed = 0;
-        err = contact_row_put(step, me->keys, &row);
-    }
-    secret_wipe(&row, sizeof row);
+    *order = last + 1;
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err outbox_add(struct account *me, struct step *step, uint32_t contact, struct slice content,
-                    bool message, uint64_t *order)
+/* The user, or an answer, asks for another try: its failure is news again. */
+static enum err ask_again(struct account *me, struct step *step, struct peer_row *row)
 {
-    struct outbox_row entry = {
-        .state = OUTBOX_WAITING, .created = step_now(step), .content = content};
-    enum err err = outbox_next_order(me, step, contact, order);
-    if (err == ERR_OK) {
-        err = outbox_row_put(step, me->keys, contact, *order, &entry);
+    if (row->failed == 0) {
+        return ERR_OK;
     }
-    if (err == ERR_OK && message) {
-        struct message_row row = {
-            .state = MESSAGE_WAITING, .time = step_now(step), .content = content};
-        err = message_row_put(step, me->keys, contact, *order, &row);
-    }
-    if (err == ERR_OK) {
-        err = ask_again(me, step, contact);
-    }
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct work *work = work_get(me, contact);
+    row->failed = 0;
+    return peer_row_put(step, me->keys, row);
+}
+
+/* An entry that waits, for this peer. */
+static enum err put_waiting(struct account *me, struct step *step, uint32_t peer, uint64_t order,
+                            uint64_t created, struct slice content)
+{
+    struct outbox_row entry = {.state = OUTBOX_WAITING, .created = created, .content = content};
+    enum err err = outbox_row_put(step, me->keys, peer, order, &entry);
+    struct work *work = err == ERR_OK ? work_get(me, peer) : NULL;
     if (work == NULL) {
-        return ERR_NO_MEMORY;
+        return err == ERR_OK ? ERR_NO_MEMORY : err;
     }
-    if (*order < work->head) {
-        work->head = *order; /* the place of an entry that was acknowledged and left no message */
+    if (order < work->head) {
+        work->head = order; /* the place of an entry that was acknowledged and left no message */
     }
-    /* A contact whose relay does not answer keeps its back-off. */
+    /* A peer whose relay does not answer keeps its back-off. */
     if (work->due == UINT64_MAX || work->trouble == ERR_OK) {
         work_wake(work); /* also when it was given up: the user did something */
     }
@@ -107,29 +82,81 @@ enum err outbox_add(struct account *me, struct step *step, uint32_t contact, str
     return ERR_OK;
 }
 
+static enum err put_message(struct account *me, struct step *step, const struct contact_row *who,
+                            uint64_t order, struct slice content)
+{
+    struct message_row row = {.state = MESSAGE_WAITING, .time = step_now(step), .content = content};
+    return message_row_put(step, me->keys, who->number, order, &row);
+}
+
+enum err outbox_add(struct account *me, struct step *step, const struct contact_row *who,
+                    struct slice content, bool message, uint64_t *order)
+{
+    enum err err = outbox_next_order(me, step, who, order);
+    if (err == ERR_OK && message) {
+        err = put_message(me, step, who, *order, content);
+    }
+    for (unsigned i = 0; err == ERR_OK; i++) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        struct peer_row row;
+        err = peer_row_of(step, me->keys, who, i, &row);
+        if (err == ERR_OK) {
+            err = put_waiting(me, step, row.number, *order, step_now(step), content);
+        }
+        if (err == ERR_OK) {
+            err = ask_again(me, step, &row);
+        }
+        secret_wipe(&row, sizeof row);
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err outbox_add_peer(struct account *me, struct step *step, struct peer_row *row,
+                         struct slice content, bool message, uint64_t *order)
+{
+    enum err err = outbox_next_order(me, step, &row->who, order);
+    if (err == ERR_OK && message) {
+        err = put_message(me, step, &row->who, *order, content);
+    }
+    if (err == ERR_OK) {
+        err = put_waiting(me, step, row->number, *order, step_now(step), content);
+    }
+    return err == ERR_OK ? ask_again(me, step, row) : err;
+}
+
+enum err outbox_inherit(struct account *me, struct step *step, uint32_t peer, uint64_t order,
+                        const struct outbox_row *entry)
+{
+    struct outbox_row there;
+    enum err err = outbox_row_get(step, me->keys, peer, order, &there);
+    return err == ERR_NOT_FOUND ? put_waiting(me, step, peer, order, entry->created, entry->content)
+                                : err;
+}
+
 enum err outbox_load(struct account *me, struct step *step)
 {
-    uint32_t contact = 0;
-    enum err err = outbox_contact_next(step, me->keys, 0, &contact);
+    uint32_t peer = 0;
+    enum err err = outbox_peer_next(step, me->keys, 0, &peer);
     while (err == ERR_OK) {
-        struct work *work = work_get(me, contact);
+        struct work *work = work_get(me, peer);
         if (work == NULL) {
             return ERR_NO_MEMORY;
         }
         work_wake(work);
         work->look_ms = step_now(step) + LIMIT_OUTBOX_LOOK_MS;
-        err = outbox_contact_next(step, me->keys, contact, &contact);
+        err = outbox_peer_next(step, me->keys, peer, &peer);
     }
     if (err == ERR_NOT_FOUND) {
-        err = owed_row_next(step, me->keys, 0, &contact);
+        err = owed_row_next(step, me->keys, 0, &peer);
     }
     while (err == ERR_OK) {
-        struct work *work = work_get(me, contact);
+        struct work *work = work_get(me, peer);
         if (work == NULL) {
             return ERR_NO_MEMORY;
         }
         work->ack_due = step_now(step);
-        err = owed_row_next(step, me->keys, contact, &contact);
+        err = owed_row_next(step, me->keys, peer, &peer);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
@@ -141,18 +168,18 @@ enum err outbox_count(struct account *me, struct step *step, uint64_t *count)
 
 enum err outbox_oldest(struct account *me, struct step *step, uint64_t *created_ms)
 {
-    uint32_t contact = 0;
-    enum err err = outbox_contact_next(step, me->keys, 0, &contact);
+    uint32_t peer = 0;
+    enum err err = outbox_peer_next(step, me->keys, 0, &peer);
     while (err == ERR_OK) {
         struct outbox_row row;
         uint64_t order = 0;
-        err = outbox_row_next(step, me->keys, contact, &order, &row);
+        err = outbox_row_next(step, me->keys, peer, &order, &row);
         bool message = err == ERR_OK && order < OUTBOX_ACKS;
         if (message && (*created_ms == 0 || row.created < *created_ms)) {
             *created_ms = row.created;
         }
         if (err == ERR_OK || err == ERR_NOT_FOUND) {
-            err = outbox_contact_next(step, me->keys, contact, &contact);
+            err = outbox_peer_next(step, me->keys, peer, &peer);
         }
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -160,31 +187,62 @@ enum err outbox_oldest(struct account *me, struct step *step, uint64_t *created_
 
 /* --- what became of a message --- */
 
+/* Whether a device of this contact has the entry at order still to come. */
+static enum err to_come(struct account *me, struct step *step, const struct contact_row *who,
+                        uint64_t order, bool *comes)
+{
+    struct outbox_row entry;
+    struct reader peers = reader_of(who->peers);
+    enum err err = ERR_NOT_FOUND;
+    while (err == ERR_NOT_FOUND && reader_left(&peers) > 0) {
+        err = outbox_row_get(step, me->keys, reader_u32(&peers), order, &entry);
+    }
+    *comes = err == ERR_OK;
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* Whether it has failed: it has with the last device only, and not once one has it. */
+static enum err has_failed(struct account *me, struct step *step, const struct contact_row *who,
+                           uint64_t order, enum message_state state, enum err why, bool *failed)
+{
+    bool comes = false;
+    enum err err = to_come(me, step, who, order, &comes);
+    *failed =
+        !comes && state != MESSAGE_DELIVERED && (state != MESSAGE_AT_RELAY || why == ERR_EXPIRED);
+    return err;
+}
+
 /* Notes the state in the history and tells clients; nothing for content that has no history. */
-static enum err message_became(struct account *me, struct step *step, uint32_t contact,
+static enum err message_became(struct account *me, struct step *step, const struct contact_row *who,
                                uint64_t order, enum message_state state, enum err trouble)
 {
     struct message_row row;
-    struct contact_row who;
     struct content content;
-    enum err err = message_row_get(step, me->keys, contact, order, &row);
+    bool news = true;
+    if (contact_is_self(me, who)) {
+        return ERR_OK;
+    }
+    enum err err = message_row_get(step, me->keys, who->number, order, &row);
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
     if (row.state >= state || content_decode(row.content, &content) != ERR_OK) {
         return ERR_OK;
     }
-    row.state = state;
-    err = message_row_put(step, me->keys, contact, order, &row);
-    if (err == ERR_OK) {
-        err = contact_row_get(step, me->keys, contact, &who);
+    if (state == MESSAGE_FAILED) {
+        err = has_failed(me, step, who, order, row.state, trouble, &news);
     }
+    if (err != ERR_OK || !news) {
+        return err;
+    }
+    row.state = state;
+    err = message_row_put(step, me->keys, who->number, order, &row);
     if (err != ERR_OK) {
         return err;
     }
     char id[ID_TEXT];
     char hex[2 * CONTENT_ID + 1];
-    id_encode(who.id.b, id);
+    id_encode(who->id.b, id);
     hex_encode(content.id, sizeof content.id, hex);
     struct event event = event_begin(step,
                                      state == MESSAGE_AT_RELAY    ? "message.at-relay"
@@ -199,7 +257,7 @@ static enum err message_became(struct account *me, struct step *step, uint32_t c
     return event_commit(step, me->keys, &event);
 }
 
-enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
+enum err outbox_acked(struct account *me, struct step *step, const struct peer_row *peer,
                       const struct session *s)
 {
     struct outbox_row row;
@@ -208,18 +266,18 @@ enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
     enum err err = ERR_OK;
     while (err == ERR_OK && behind < OUTBOX_SCAN) {
         struct arena_mark mark = arena_mark(step->turn->arena);
-        err = outbox_row_next(step, me->keys, contact, &order, &row);
+        err = outbox_row_next(step, me->keys, peer->number, &order, &row);
         if (err == ERR_OK && order >= OUTBOX_ACKS) {
             err = ERR_NOT_FOUND;
         }
         if (err == ERR_OK && row.state != OUTBOX_WAITING && session_acked(s, row.seq) &&
             memcmp(row.session, session_id(s), SESSION_T) == 0) {
-            err = outbox_row_del(step, me->keys, contact, order);
+            err = outbox_row_del(step, me->keys, peer->number, order);
             if (err == ERR_OK) {
-                err = evidence_drop(step, me->keys, contact, order, &row);
+                err = evidence_drop(step, me->keys, peer->number, order, &row);
             }
             if (err == ERR_OK) {
-                err = message_became(me, step, contact, order, MESSAGE_DELIVERED, ERR_OK);
+                err = message_became(me, step, &peer->who, order, MESSAGE_DELIVERED, ERR_OK);
             }
         } else {
             behind += row.lead == 0;
@@ -227,7 +285,7 @@ enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
         order++;
         arena_rewind(step->turn->arena, mark);
     }
-    struct work *work = work_find(me, contact);
+    struct work *work = work_find(me, peer->number);
     if (work != NULL) {
         work_resume(work); /* a session that was full may go on */
     }
@@ -240,7 +298,7 @@ enum err outbox_acked(struct account *me, struct step *step, uint32_t contact,
 /* Their queue that the next deposit goes to: the first one, or when that failed the second one, in
  * turn; and the other way round for a while after the second one took something. */
 static struct device_place choose_place(struct step *step, struct work *work,
-                                        const struct contact_row *row)
+                                        const struct peer_row *row)
 {
     struct device_place first = {.relay = row->queue_relay, .key = row->queue};
     struct device_place second;
@@ -254,7 +312,7 @@ static struct device_place choose_place(struct step *step, struct work *work,
 }
 
 /* A token of this entry's own. ERR_NOT_FOUND: there is none. */
-static enum err take_token(struct account *me, struct step *step, const struct contact_row *row,
+static enum err take_token(struct account *me, struct step *step, const struct peer_row *row,
                            uint64_t order, struct outbox_row *entry)
 {
     if (entry->token.len == TOKEN) {
@@ -274,7 +332,7 @@ static enum err take_token(struct account *me, struct step *step, const struct c
 
 /* A token for this entry, or a stamp; *ready when there is one. Tokens are for the first queue. */
 static enum err admission(struct account *me, struct step *step, struct work *work,
-                          const struct contact_row *row, const struct device_place *place,
+                          const struct peer_row *row, const struct device_place *place,
                           uint64_t order, struct outbox_row *entry, struct relay_admission *out,
                           bool *ready)
 {
@@ -302,7 +360,7 @@ static enum err admission(struct account *me, struct step *step, struct work *wo
 
 /* Sends the deposit of a sealed entry. */
 static enum err deposit(struct account *me, struct step *step, struct work *work,
-                        const struct contact_row *row, uint64_t order, struct outbox_row *entry)
+                        const struct peer_row *row, uint64_t order, struct outbox_row *entry)
 {
     bool ready;
     struct device_place place = choose_place(step, work, row);
@@ -328,12 +386,12 @@ static enum err deposit(struct account *me, struct step *step, struct work *work
 }
 
 /* Seals the entry when it waits, then deposits it. */
-enum err outbox_send(struct account *me, struct step *step, struct work *work,
-                     struct contact_row *row, uint64_t order, struct outbox_row *entry)
+enum err outbox_send(struct account *me, struct step *step, struct work *work, struct peer_row *row,
+                     uint64_t order, struct outbox_row *entry)
 {
     enum err err = ERR_OK;
     if (entry->state == OUTBOX_WAITING) {
-        err = outbox_seal(me, step, row, (uint8_t)contact_row_slot(row), order, entry);
+        err = outbox_seal(me, step, row, (uint8_t)peer_row_slot(row), order, entry);
         if (err == ERR_NOT_NOW) {
             return ERR_OK; /* an acknowledgement will wake us */
         }
@@ -347,7 +405,7 @@ enum err outbox_send(struct account *me, struct step *step, struct work *work,
 /* --- giving up --- */
 
 /* The entry will not be sent again: its session must not wait for its acknowledgement. */
-static enum err forget(struct account *me, struct step *step, const struct contact_row *row,
+static enum err forget(struct account *me, struct step *step, const struct peer_row *row,
                        const struct outbox_row *entry)
 {
     int slot = LIMIT_SESSIONS_PER_PAIR - 1;
@@ -374,26 +432,26 @@ static enum err forget(struct account *me, struct step *step, const struct conta
 }
 
 /* A request leaves no message that could have failed. */
-static enum err request_over(struct account *me, struct step *step, const struct contact_row *row,
+static enum err request_over(struct account *me, struct step *step, const struct peer_row *row,
                              const struct outbox_row *entry)
 {
     struct content content;
     bool request = !entry->ack_only && content_decode(entry->content, &content) == ERR_OK &&
                    content.type == CONTENT_REQUEST;
-    return request ? contact_alarm(me, step, row, ERR_EXPIRED) : ERR_OK;
+    return request ? contact_alarm(me, step, &row->who, ERR_EXPIRED) : ERR_OK;
 }
 
 /* Takes the row out. failed: its message has failed. */
-static enum err take_out(struct account *me, struct step *step, uint32_t contact, uint64_t order,
-                         bool failed, enum err why)
+static enum err take_out(struct account *me, struct step *step, const struct peer_row *row,
+                         uint64_t order, bool failed, enum err why)
 {
-    enum err err = outbox_row_del(step, me->keys, contact, order);
-    return err == ERR_OK && failed ? message_became(me, step, contact, order, MESSAGE_FAILED, why)
+    enum err err = outbox_row_del(step, me->keys, row->number, order);
+    return err == ERR_OK && failed ? message_became(me, step, &row->who, order, MESSAGE_FAILED, why)
                                    : err;
 }
 
 /* An entry, and all that is in its envelope. */
-enum err outbox_give_up(struct account *me, struct step *step, const struct contact_row *row,
+enum err outbox_give_up(struct account *me, struct step *step, const struct peer_row *row,
                         uint64_t order, const struct outbox_row *entry, enum err why)
 {
     struct outbox_row last = *entry;
@@ -406,7 +464,7 @@ enum err outbox_give_up(struct account *me, struct step *step, const struct cont
         err = evidence_note(step, me->keys, row, order, &last, why);
     }
     if (err == ERR_OK) {
-        err = take_out(me, step, row->number, order, failed, why);
+        err = take_out(me, step, row, order, failed, why);
     }
     if (err == ERR_OK && why == ERR_EXPIRED) {
         err = request_over(me, step, row, entry);
@@ -415,14 +473,14 @@ enum err outbox_give_up(struct account *me, struct step *step, const struct cont
         struct arena_mark mark = arena_mark(step->turn->arena);
         err = outbox_batch_next(me, step, row->number, order, &at, &also);
         if (err == ERR_OK) {
-            err = take_out(me, step, row->number, at, failed, why);
+            err = take_out(me, step, row, at, failed, why);
         }
         arena_rewind(step->turn->arena, mark);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err outbox_clear(struct account *me, struct step *step, const struct contact_row *row,
+enum err outbox_clear(struct account *me, struct step *step, const struct peer_row *row,
                       enum err why)
 {
     struct outbox_row entry;
@@ -457,7 +515,7 @@ static enum err check_receipt(const struct work *work, const struct outbox_row *
 
 /* Keeps for the user what is wrong with this relay's receipts, or that nothing is any more. */
 static enum err note_receipt(struct account *me, struct step *step, struct work *work,
-                             struct contact_row *row, const struct sign_pk *relay, enum err why)
+                             struct peer_row *row, const struct sign_pk *relay, enum err why)
 {
     struct slice who = slice_of(relay->b, why == ERR_OK ? 0 : sizeof relay->b);
     if (row->trouble == (uint64_t)why && slice_equal(row->trouble_relay, who)) {
@@ -466,24 +524,25 @@ static enum err note_receipt(struct account *me, struct step *step, struct work 
     row->trouble = (uint64_t)why;
     row->trouble_relay = who;
     work->untroubled = false;
-    return contact_row_put(step, me->keys, row);
+    return peer_row_put(step, me->keys, row);
 }
 
 /* The entry, and all that is in its envelope, are at the relay. */
-static enum err now_there(struct account *me, struct step *step, uint32_t contact, uint64_t order)
+static enum err now_there(struct account *me, struct step *step, const struct peer_row *row,
+                          uint64_t order)
 {
     struct outbox_row also;
     uint64_t at = order + 1;
-    enum err err = message_became(me, step, contact, order, MESSAGE_AT_RELAY, ERR_OK);
+    enum err err = message_became(me, step, &row->who, order, MESSAGE_AT_RELAY, ERR_OK);
     while (err == ERR_OK) {
         struct arena_mark mark = arena_mark(step->turn->arena);
-        err = outbox_batch_next(me, step, contact, order, &at, &also);
+        err = outbox_batch_next(me, step, row->number, order, &at, &also);
         if (err == ERR_OK) {
             also.state = OUTBOX_AT_RELAY;
-            err = outbox_row_put(step, me->keys, contact, at, &also);
+            err = outbox_row_put(step, me->keys, row->number, at, &also);
         }
         if (err == ERR_OK) {
-            err = message_became(me, step, contact, at, MESSAGE_AT_RELAY, ERR_OK);
+            err = message_became(me, step, &row->who, at, MESSAGE_AT_RELAY, ERR_OK);
         }
         at++;
         arena_rewind(step->turn->arena, mark);
@@ -495,8 +554,8 @@ static enum err now_there(struct account *me, struct step *step, uint32_t contac
 static enum err at_relay(struct account *me, struct step *step, struct work *work, uint64_t order,
                          struct outbox_row *entry, const struct queue_deposit_reply *reply)
 {
-    struct contact_row row;
-    enum err err = contact_row_get(step, me->keys, work->contact, &row);
+    struct peer_row row;
+    enum err err = peer_row_get(step, me->keys, work->peer, &row);
     if (err != ERR_OK) {
         return err;
     }
@@ -520,29 +579,32 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
         if (more && work->ack_due == UINT64_MAX) {
             work->ack_due = work->acked_ms + LIMIT_ACK_INTERVAL_MS;
         }
-        return outbox_row_del(step, me->keys, work->contact, order);
+        return outbox_row_del(step, me->keys, work->peer, order);
     }
     entry->state = OUTBOX_AT_RELAY;
     entry->at_relay_ms = step_now(step);
     entry->heard_count = row.heard_count;
     entry->receipt = reply->receipt;
-    err = outbox_row_put(step, me->keys, work->contact, order, entry);
-    if (err == ERR_OK && (row.state == CONTACT_RESOLVING || row.failed != 0)) {
-        row.state = row.state == CONTACT_RESOLVING ? CONTACT_REQUESTED : row.state;
+    err = outbox_row_put(step, me->keys, work->peer, order, entry);
+    if (err == ERR_OK && row.failed != 0) {
         row.failed = 0;
-        err = contact_row_put(step, me->keys, &row);
+        err = peer_row_put(step, me->keys, &row);
     }
-    return err == ERR_OK ? now_there(me, step, work->contact, order) : err;
+    if (err == ERR_OK && row.who.state == CONTACT_RESOLVING) {
+        row.who.state = CONTACT_REQUESTED;
+        err = contact_row_put(step, me->keys, &row.who);
+    }
+    return err == ERR_OK ? now_there(me, step, &row, order) : err;
 }
 
 /* A token that we had not used was spent. Before their first answer it is the invitation's: then
  * somebody else used that. */
 static enum err token_spent(struct account *me, struct step *step, const struct work *work)
 {
-    struct contact_row row;
-    enum err err = contact_row_get(step, me->keys, work->contact, &row);
+    struct peer_row row;
+    enum err err = peer_row_get(step, me->keys, work->peer, &row);
     if (err == ERR_OK && row.heard == 0) {
-        err = contact_invite_alarm(me, step, &row, NULL);
+        err = contact_invite_alarm(me, step, &row.who, NULL);
     }
     secret_wipe(&row, sizeof row);
     return err;
@@ -558,12 +620,12 @@ static enum err refused(struct account *me, struct step *step, struct work *work
     if ((refusal == ERR_BAD_TOKEN || refusal == ERR_TOKEN_SPENT) && had_token) {
         entry->token = slice_of(NULL, 0); /* the next one, or a stamp */
         work_wake(work);
-        enum err err = outbox_row_put(step, me->keys, work->contact, order, entry);
+        enum err err = outbox_row_put(step, me->keys, work->peer, order, entry);
         return err == ERR_OK && refusal == ERR_TOKEN_SPENT ? token_spent(me, step, work) : err;
     }
     if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > LIMIT_STAMP_BITS_MAX) {
-        struct contact_row row;
-        enum err err = contact_row_get(step, me->keys, work->contact, &row);
+        struct peer_row row;
+        enum err err = peer_row_get(step, me->keys, work->peer, &row);
         return err == ERR_OK ? contact_failed(me, step, work, &row, refusal) : err;
     }
     if (refusal == ERR_STAMP_TOO_CHEAP && reply->stamp_bits > work->bits) {
@@ -587,7 +649,7 @@ enum err outbox_reply(struct account *me, struct step *step, struct work *work,
     if (err != ERR_OK) {
         return err;
     }
-    err = outbox_row_get(step, me->keys, work->contact, request->order, &entry);
+    err = outbox_row_get(step, me->keys, work->peer, request->order, &entry);
     if (err == ERR_NOT_FOUND || (err == ERR_OK && entry.state == OUTBOX_WAITING)) {
         work_wake(work); /* acknowledged end to end, or sealed anew, in the meantime */
         return ERR_OK;
@@ -600,7 +662,7 @@ enum err outbox_reply(struct account *me, struct step *step, struct work *work,
 }
 
 /* An entry that its old queue may have: to the new one. */
-static enum err moved(struct account *me, struct step *step, uint32_t contact, uint64_t order,
+static enum err moved(struct account *me, struct step *step, uint32_t peer, uint64_t order,
                       struct outbox_row *entry)
 {
     if (entry->state == OUTBOX_WAITING) {
@@ -609,26 +671,26 @@ static enum err moved(struct account *me, struct step *step, uint32_t contact, u
     entry->state = OUTBOX_SEALED;
     entry->token = slice_of(NULL, 0);
     entry->receipt = slice_of(NULL, 0); /* who leaves a relay may leave what waits there */
-    return outbox_row_put(step, me->keys, contact, order, entry);
+    return outbox_row_put(step, me->keys, peer, order, entry);
 }
 
-enum err outbox_moved(struct account *me, struct step *step, uint32_t contact)
+enum err outbox_moved(struct account *me, struct step *step, uint32_t peer)
 {
     struct outbox_row entry;
     uint64_t order = 0;
     uint8_t token[ROW_TOKEN];
-    struct work *work = work_find(me, contact);
+    struct work *work = work_find(me, peer);
     enum err err = ERR_OK;
     while (err == ERR_OK) {
-        err = token_row_take(step, me->keys, contact, token);
+        err = token_row_take(step, me->keys, peer, token);
     }
     secret_wipe(token, sizeof token);
     err = err == ERR_NOT_FOUND ? ERR_OK : err;
     while (err == ERR_OK) {
         struct arena_mark mark = arena_mark(step->turn->arena);
-        err = outbox_row_next(step, me->keys, contact, &order, &entry);
+        err = outbox_row_next(step, me->keys, peer, &order, &entry);
         if (err == ERR_OK) {
-            err = moved(me, step, contact, order, &entry);
+            err = moved(me, step, peer, order, &entry);
         }
         order++;
         arena_rewind(step->turn->arena, mark);

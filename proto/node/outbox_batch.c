@@ -23,17 +23,17 @@ static bool may_join(const struct outbox_row *entry)
 }
 
 /* Whether we hold so few tokens for the contact that they are worth saving. */
-static enum err few_tokens(struct account *me, struct step *step, uint32_t contact, bool *few)
+static enum err few_tokens(struct account *me, struct step *step, uint32_t peer, bool *few)
 {
     uint64_t have;
-    enum err err = token_row_count(step, me->keys, contact, &have);
+    enum err err = token_row_count(step, me->keys, peer, &have);
     *few = err == ERR_OK && have < LIMIT_BATCH_TOKENS;
     return err;
 }
 
 /* Adds what stands behind the lead until something does not fit, may not join, or is so much
  * younger that it must not be given up with the lead. */
-static enum err gather(struct account *me, struct step *step, uint32_t contact,
+static enum err gather(struct account *me, struct step *step, uint32_t peer,
                        const struct outbox_row *lead, size_t room, struct outbox_batch *batch,
                        struct batch *contents)
 {
@@ -42,7 +42,7 @@ static enum err gather(struct account *me, struct step *step, uint32_t contact,
     size_t bytes = lead->content.len;
     while (contents->count < LIMIT_BATCH) {
         order++;
-        enum err err = outbox_row_next(step, me->keys, contact, &order, &entry);
+        enum err err = outbox_row_next(step, me->keys, peer, &order, &entry);
         if (err != ERR_OK) {
             return err == ERR_NOT_FOUND ? ERR_OK : err;
         }
@@ -57,8 +57,8 @@ static enum err gather(struct account *me, struct step *step, uint32_t contact,
     return ERR_OK;
 }
 
-enum err outbox_batch_gather(struct account *me, struct step *step, uint32_t contact,
-                             uint64_t order, const struct outbox_row *entry, size_t room,
+enum err outbox_batch_gather(struct account *me, struct step *step, uint32_t peer, uint64_t order,
+                             const struct outbox_row *entry, size_t room,
                              struct outbox_batch *batch)
 {
     bool few = false;
@@ -70,9 +70,9 @@ enum err outbox_batch_gather(struct account *me, struct step *step, uint32_t con
     if (!may_join(entry)) {
         return ERR_OK;
     }
-    enum err err = few_tokens(me, step, contact, &few);
+    enum err err = few_tokens(me, step, peer, &few);
     if (err == ERR_OK && few) {
-        err = gather(me, step, contact, entry, room, batch, &contents);
+        err = gather(me, step, peer, entry, room, batch, &contents);
     }
     if (err != ERR_OK || contents.count == 1) {
         return err;
@@ -88,27 +88,27 @@ enum err outbox_batch_gather(struct account *me, struct step *step, uint32_t con
     return err == ERR_NO_SPACE ? ERR_NO_MEMORY : err;
 }
 
-enum err outbox_batch_sealed(struct account *me, struct step *step, uint32_t contact,
+enum err outbox_batch_sealed(struct account *me, struct step *step, uint32_t peer,
                              const struct outbox_batch *batch, const struct outbox_row *lead)
 {
     struct outbox_row row;
     enum err err = ERR_OK;
     for (size_t i = 1; err == ERR_OK && i < batch->count; i++) {
-        err = outbox_row_get(step, me->keys, contact, batch->order[i], &row);
+        err = outbox_row_get(step, me->keys, peer, batch->order[i], &row);
         if (err == ERR_OK) {
             row.state = OUTBOX_SEALED;
             row.seq = lead->seq;
             memcpy(row.session, lead->session, sizeof row.session);
             row.lead = batch->order[0];
-            err = outbox_row_put(step, me->keys, contact, batch->order[i], &row);
+            err = outbox_row_put(step, me->keys, peer, batch->order[i], &row);
         }
     }
     return err;
 }
 
-enum err outbox_batch_next(struct account *me, struct step *step, uint32_t contact, uint64_t lead,
+enum err outbox_batch_next(struct account *me, struct step *step, uint32_t peer, uint64_t lead,
                            uint64_t *order, struct outbox_row *row)
 {
-    enum err err = outbox_row_next(step, me->keys, contact, order, row);
+    enum err err = outbox_row_next(step, me->keys, peer, order, row);
     return err == ERR_OK && row->lead != lead ? ERR_NOT_FOUND : err;
 }

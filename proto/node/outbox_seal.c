@@ -18,7 +18,7 @@ enum {
 
 /* How many tokens the contact gets beside content in the envelope that content needs. A body
  * without content takes the next larger one for a contact whose stock is low. */
-static size_t tokens_that_fit(struct step *step, struct contact_row *row, const struct session *s,
+static size_t tokens_that_fit(struct step *step, struct peer_row *row, const struct session *s,
                               size_t content_len)
 {
     size_t room = 0;
@@ -42,7 +42,7 @@ static size_t tokens_that_fit(struct step *step, struct contact_row *row, const 
 
 /* Tokens for our main queue. None before the contact knows that queue: what they hold for another
  * one counts no more once they do. */
-static enum err mint(struct account *me, struct step *step, struct contact_row *row,
+static enum err mint(struct account *me, struct step *step, struct peer_row *row,
                      const struct session *s, size_t content_len, uint64_t known,
                      struct slice *tokens)
 {
@@ -79,7 +79,7 @@ static enum err mint(struct account *me, struct step *step, struct contact_row *
 }
 
 /* Adds where our queues are, if the contact was not told yet and there is room. */
-static void tell(struct contact_row *row, const struct route *route, const struct session *s,
+static void tell(struct peer_row *row, const struct route *route, const struct session *s,
                  uint64_t now_ms, struct session_out *out)
 {
     size_t need = out->content.len + route->bytes.len + OUTBOX_FIELD;
@@ -93,7 +93,7 @@ static void tell(struct contact_row *row, const struct route *route, const struc
 
 /* The content of the body: the entry's, or of several. Where our queues are must fit as well. */
 static enum err fill(struct account *me, struct step *step, const struct session *s,
-                     const struct contact_row *row, uint64_t order, const struct outbox_row *entry,
+                     const struct peer_row *row, uint64_t order, const struct outbox_row *entry,
                      struct outbox_batch *batch)
 {
     size_t room = session_room(s, LIMIT_BATCH_CLASS, step_now(step));
@@ -102,7 +102,7 @@ static enum err fill(struct account *me, struct step *step, const struct session
                                batch);
 }
 
-enum err outbox_seal(struct account *me, struct step *step, struct contact_row *row, uint8_t slot,
+enum err outbox_seal(struct account *me, struct step *step, struct peer_row *row, uint8_t slot,
                      uint64_t order, struct outbox_row *entry)
 {
     struct arena *arena = step->turn->arena;
@@ -149,7 +149,7 @@ enum err outbox_seal(struct account *me, struct step *step, struct contact_row *
         err = session_row_put(step, me->keys, row->number, slot, saved);
     }
     if (err == ERR_OK) {
-        err = contact_row_put(step, me->keys, row);
+        err = peer_row_put(step, me->keys, row);
     }
     return err == ERR_BACKPRESSURE ? ERR_NOT_NOW : err;
 }

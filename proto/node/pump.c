@@ -26,7 +26,7 @@ void pump_relay_ready(struct account *me)
 
 void pump_link_opened(struct account *me, const struct node_link *link)
 {
-    struct work *work = work_find(me, link->contact);
+    struct work *work = work_find(me, link->peer);
     if (work != NULL) {
         work_resume(work);
     }
@@ -40,7 +40,7 @@ void pump_link_closed(struct account *me, struct step *step, const struct node_l
     }
     for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
         const struct link_request *request = &link->requests[i];
-        struct work *work = request->id != 0 ? work_find(me, request->contact) : NULL;
+        struct work *work = request->id != 0 ? work_find(me, request->peer) : NULL;
         if (work != NULL && work->in_flight) {
             work->in_flight = false;
             foreign_free(work->foreign);
@@ -48,30 +48,30 @@ void pump_link_closed(struct account *me, struct step *step, const struct node_l
             work_fail(step, work, reason, 0);
         }
     }
-    struct work *work = link->open ? NULL : work_find(me, link->contact);
+    struct work *work = link->open ? NULL : work_find(me, link->peer);
     if (work != NULL && !work->in_flight && !work->gave_up && work->due == UINT64_MAX) {
         work_fail(step, work, reason, 0); /* it waited for this link */
     }
 }
 
 /* Whether content may leave now: talk only among contacts, control content always. */
-static bool may_leave(const struct contact_row *row, const struct outbox_row *entry)
+static bool may_leave(const struct peer_row *row, const struct outbox_row *entry)
 {
     struct content content;
-    return contact_row_may_talk(row) ||
+    return contact_row_may_talk(&row->who) ||
            (content_decode(entry->content, &content) == ERR_OK && content.type >= CONTENT_REQUEST);
 }
 
 /* Makes an ack-only entry for each session that still owes one: each acknowledges its own. None is
  * made while one waits to leave: a receiver can skip only so many. */
 static enum err make_acks(struct account *me, struct step *step, struct work *work,
-                          struct contact_row *row)
+                          struct peer_row *row)
 {
     uint64_t now = step_now(step);
     uint64_t order = OUTBOX_ACKS;
     struct outbox_row entry;
     work->ack_due = UINT64_MAX;
-    if (row->state == CONTACT_BLOCKED) {
+    if (row->who.state == CONTACT_BLOCKED) {
         return owed_row_del(step, me->keys, row->number);
     }
     enum err err = outbox_row_next(step, me->keys, row->number, &order, &entry);
@@ -86,7 +86,7 @@ static enum err make_acks(struct account *me, struct step *step, struct work *wo
                        */
         }
         entry = (struct outbox_row){.ack_only = true,
-                                    .anyway = work->unread && (int)slot == contact_row_slot(row),
+                                    .anyway = work->unread && (int)slot == peer_row_slot(row),
                                     .created = now};
         err = outbox_seal(me, step, row, (uint8_t)slot, OUTBOX_ACKS, &entry);
         if (err == ERR_OK) {
@@ -106,22 +106,22 @@ static enum err next_entry(struct account *me, struct step *step, struct work *w
                            uint64_t *order, struct outbox_row *entry)
 {
     *order = OUTBOX_ACKS;
-    enum err err = outbox_row_next(step, me->keys, work->contact, order, entry);
+    enum err err = outbox_row_next(step, me->keys, work->peer, order, entry);
     if (err != ERR_NOT_FOUND) {
         return err;
     }
     *order = work->head;
-    err = outbox_row_next(step, me->keys, work->contact, order, entry);
+    err = outbox_row_next(step, me->keys, work->peer, order, entry);
     while (err == ERR_OK && (entry->state == OUTBOX_AT_RELAY || entry->lead != 0)) {
         work->head = ++*order;
-        err = outbox_row_next(step, me->keys, work->contact, order, entry);
+        err = outbox_row_next(step, me->keys, work->peer, order, entry);
     }
     return err;
 }
 
 /* Looks after one entry that has been at the relay, or has waited, for long. */
 static enum err look_at(struct account *me, struct step *step, struct work *work,
-                        struct contact_row *row, uint64_t order, struct outbox_row *entry)
+                        struct peer_row *row, uint64_t order, struct outbox_row *entry)
 {
     uint64_t now = step_now(step);
     if (entry->lead != 0) {
@@ -130,7 +130,7 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
     if (now - entry->created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
         work_resume(work); /* a session that was full may go on */
         row->told = 0;     /* it may have been what told them of our queue */
-        enum err err = contact_row_put(step, me->keys, row);
+        enum err err = peer_row_put(step, me->keys, row);
         if (err != ERR_OK) {
             return err;
         }
@@ -166,8 +166,7 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
 }
 
 /* Looks after all entries of a contact. */
-static enum err look(struct account *me, struct step *step, struct work *work,
-                     struct contact_row *row)
+static enum err look(struct account *me, struct step *step, struct work *work, struct peer_row *row)
 {
     uint64_t now = step_now(step);
     struct outbox_row entry;
@@ -193,13 +192,13 @@ static enum err look(struct account *me, struct step *step, struct work *work,
 static enum err progress(struct account *me, struct step *step, struct work *work, bool *idle)
 {
     uint64_t now = step_now(step);
-    struct contact_row row;
+    struct peer_row row;
     struct outbox_row entry;
     uint64_t order;
     bool ready = false;
     *idle = false;
-    enum err err = contact_row_get(step, me->keys, work->contact, &row);
-    if (err != ERR_OK || row.state == CONTACT_BLOCKED) {
+    enum err err = peer_row_get(step, me->keys, work->peer, &row);
+    if (err != ERR_OK || row.who.state == CONTACT_BLOCKED) {
         *idle = err == ERR_OK || err == ERR_NOT_FOUND;
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
@@ -222,7 +221,7 @@ static enum err progress(struct account *me, struct step *step, struct work *wor
         err = make_acks(me, step, work, &row);
         order = OUTBOX_ACKS;
         if (err == ERR_OK && !backs_off) {
-            err = outbox_row_next(step, me->keys, work->contact, &order, &entry);
+            err = outbox_row_next(step, me->keys, work->peer, &order, &entry);
         }
         if (err == ERR_OK && !backs_off) {
             err = outbox_send(me, step, work, &row, order, &entry);
@@ -230,7 +229,7 @@ static enum err progress(struct account *me, struct step *step, struct work *wor
     }
     if (err == ERR_NOT_FOUND) {
         uint64_t any = 0;
-        err = outbox_row_next(step, me->keys, work->contact, &any, &entry);
+        err = outbox_row_next(step, me->keys, work->peer, &any, &entry);
         *idle = err == ERR_NOT_FOUND && work->ack_due == UINT64_MAX && !work->in_flight &&
                 now - work->acked_ms >= LIMIT_ACK_INTERVAL_MS;
         if (err == ERR_NOT_FOUND && !*idle && work->due == UINT64_MAX) {
@@ -265,7 +264,7 @@ enum err pump_progress(struct account *me, struct step *step)
                 }
             }
             if (idle) {
-                work_drop(me, work->contact);
+                work_drop(me, work->peer);
             }
         }
     }

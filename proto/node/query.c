@@ -89,17 +89,17 @@ static const char *contact_state_name(enum contact_state state)
 }
 
 /* Which way messages to the contact go, and whether one operator might see both ends of it. */
-static void write_way(const struct query *q, struct writer *w, const struct contact_row *row)
+static void write_way(const struct query *q, struct writer *w, const struct peer_row *row)
 {
     static const struct address unknown = {.port = 0};
-    const struct address *to = row->has_queue    ? &row->queue_relay
-                               : row->has_record ? &row->relay
-                                                 : &unknown;
+    const struct address *to = row->has_queue        ? &row->queue_relay
+                               : row->who.has_record ? &row->who.relay
+                                                     : &unknown;
     result_text(w, "way", way_name(way_of(&q->home, q->own_machine, to)));
     result_bool(w, "same_operator", way_same_operator(&q->home, to));
 }
 
-static void write_trouble(struct writer *w, const struct contact_row *row)
+static void write_trouble(struct writer *w, const struct peer_row *row)
 {
     char relay[NODE_ID_TEXT] = "";
     if (row->trouble_relay.len == sizeof(struct sign_pk)) {
@@ -109,20 +109,51 @@ static void write_trouble(struct writer *w, const struct contact_row *row)
     result_text(w, "trouble_relay", relay);
 }
 
-static enum err write_contact(struct query *q, struct writer *w, const struct contact_row *row)
-{
+/* What all devices of a contact come to: tokens that we hold for them; the first one, and the first
+ * that has trouble. */
+struct devices {
+    unsigned count;
     uint64_t tokens;
+    struct peer_row first;
+    struct peer_row troubled;
+};
+
+static enum err sum_devices(struct query *q, const struct contact_row *who, struct devices *all)
+{
+    enum err err = ERR_OK;
+    memset(all, 0, sizeof *all);
+    while (err == ERR_OK) {
+        struct peer_row row;
+        uint64_t tokens = 0;
+        err = peer_row_of(&q->step, q->keys, who, all->count, &row);
+        if (err == ERR_OK) {
+            err = token_row_count(&q->step, q->keys, row.number, &tokens);
+        }
+        if (err == ERR_OK) {
+            all->tokens += tokens;
+            all->first = all->count == 0 ? row : all->first;
+            all->troubled = all->troubled.trouble == 0 ? row : all->troubled;
+            all->count++;
+        }
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err write_contact(struct query *q, struct writer *w, const struct contact_row *who)
+{
+    struct devices all;
     char id[ID_TEXT];
-    enum err err = token_row_count(&q->step, q->keys, row->number, &tokens);
-    id_encode(row->id.b, id);
-    pack_map(w, 9);
+    enum err err = sum_devices(q, who, &all);
+    id_encode(who->id.b, id);
+    pack_map(w, 10);
     result_text(w, "id", id);
-    result_str(w, "name", row->name);
-    result_text(w, "state", contact_state_name(row->state));
-    result_bool(w, "verified", row->verified);
-    result_uint(w, "tokens", tokens);
-    write_way(q, w, row);
-    write_trouble(w, row);
+    result_str(w, "name", who->name);
+    result_text(w, "state", contact_state_name(who->state));
+    result_bool(w, "verified", who->verified);
+    result_uint(w, "devices", all.count);
+    result_uint(w, "tokens", all.tokens);
+    write_way(q, w, &all.first);
+    write_trouble(w, &all.troubled);
     return err;
 }
 

@@ -59,7 +59,7 @@ enum err route_read(struct slice bytes, uint64_t *since_ms, struct device_place 
     return reader_end(&r);
 }
 
-bool route_second(const struct contact_row *row, struct device_place *place)
+bool route_second(const struct peer_row *row, struct device_place *place)
 {
     struct reader r = reader_of(row->second);
     if (row->second.len == 0) {

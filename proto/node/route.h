@@ -21,6 +21,6 @@ enum err route_own(struct account *me, struct step *step, struct route *route) P
 enum err route_read(struct slice bytes, uint64_t *since_ms, struct device_place *first,
                     struct slice *second) PETREL_MUST_USE;
 /* The second place of a contact's row. false: it has none. */
-bool route_second(const struct contact_row *row, struct device_place *place);
+bool route_second(const struct peer_row *row, struct device_place *place);
 
 #endif

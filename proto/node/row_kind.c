@@ -44,3 +44,36 @@ enum err row_seek(struct step *step, struct seal_keys *keys, enum store_table t,
     return store_seek_prefix(step->turn->store, t, how, store_key_slice(key),
                              store_key_slice(&prefix), found);
 }
+
+struct store_key row_key(struct seal_keys *keys, uint32_t number)
+{
+    struct store_key k = store_key_new();
+    store_key_u32(&k, seal_keys_account(keys));
+    store_key_u32(&k, number);
+    return k;
+}
+
+struct store_key row_key_order(struct seal_keys *keys, uint32_t number, uint64_t order)
+{
+    struct store_key k = row_key(keys, number);
+    store_key_u64(&k, order);
+    return k;
+}
+
+uint64_t row_key_tail(struct slice key, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t i = key.len - n; i < key.len; i++) {
+        v = v << 8 | key.p[i];
+    }
+    return v;
+}
+
+enum err row_seek_of(struct step *step, struct seal_keys *keys, enum store_table t,
+                     enum store_seek how, uint32_t number, uint64_t order, struct store_row *found)
+{
+    struct store_key k = row_key_order(keys, number, order);
+    struct store_key prefix = row_key(keys, number);
+    return store_seek_prefix(step->turn->store, t, how, store_key_slice(&k),
+                             store_key_slice(&prefix), found);
+}

@@ -21,6 +21,8 @@ static const struct field ACCOUNT_FIELDS[] = {
     FIELD(11, FIELD_LATER, account_row, rekey_next, 0),
     FIELD(12, FIELD_LATER, account_row, rekey_why, 0),
     FIELD(13, FIELD_LATER, account_row, restoring, 0),
+    FIELD(14, FIELD_LATER, account_row, last_peer, 0),
+    FIELD(15, FIELD_LATER, account_row, list_place, 0),
 };
 
 static const struct field RELAY_FIELDS[] = {

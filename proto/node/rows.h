@@ -28,12 +28,14 @@ struct account_row {
     uint8_t device_mls[32];   /* Ed25519 seed: leaves */
     uint8_t device_seed[32];  /* link keys are derived from it, one per relay */
     uint32_t last_contact;    /* number of the newest contact */
+    uint64_t last_peer;       /* of the newest device of one that is not its first */
     uint32_t list_version;    /* of device_list */
     struct slice certificate; /* ours, encoded */
     struct slice device_list; /* signed, encoded; empty before there is a queue */
     uint64_t queues_ms;       /* when our queues were others last, Unix ms, always ascending */
     uint64_t rekey_next;      /* contacts from this number on are to get new sessions; 0: none */
     uint64_t rekey_why;       /* enum healing_why */
+    uint64_t list_place;      /* which device of device_list we are, from 0 */
     uint64_t restoring;       /* 1: a backup is being put in; it does nothing before the end */
 };
 

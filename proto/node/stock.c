@@ -6,7 +6,7 @@
 
 /* Tokens of the epoch before last are worth nothing: they count no more. A clock that goes back
  * changes nothing. */
-static void turn_epoch(struct contact_row *row, uint64_t now_ms)
+static void turn_epoch(struct peer_row *row, uint64_t now_ms)
 {
     uint64_t epoch = token_epoch(now_ms);
     if (row->epoch == 0) { /* a new row, or one of before epochs were counted */
@@ -22,39 +22,39 @@ static void turn_epoch(struct contact_row *row, uint64_t now_ms)
     }
 }
 
-static uint32_t stock_of(const struct contact_row *row)
+static uint32_t stock_of(const struct peer_row *row)
 {
     return row->stock == 0 ? LIMIT_TOKEN_STOCK : (uint32_t)row->stock;
 }
 
-static void grow(struct contact_row *row)
+static void grow(struct peer_row *row)
 {
     uint32_t doubled = 2 * stock_of(row);
     row->stock = doubled < LIMIT_TOKEN_STOCK_MAX ? doubled : LIMIT_TOKEN_STOCK_MAX;
     row->day_back = 0;
 }
 
-uint32_t stock_out(struct contact_row *row, uint64_t now_ms)
+uint32_t stock_out(struct peer_row *row, uint64_t now_ms)
 {
     turn_epoch(row, now_ms);
     return row->minted - row->past - (uint32_t)row->before_back - (uint32_t)row->epoch_back;
 }
 
-uint32_t stock_room(struct contact_row *row, uint64_t now_ms)
+uint32_t stock_room(struct peer_row *row, uint64_t now_ms)
 {
     uint32_t out = stock_out(row, now_ms);
     uint32_t stock = stock_of(row);
     return out < stock ? stock - out : 0;
 }
 
-bool stock_is_low(struct contact_row *row, uint64_t now_ms)
+bool stock_is_low(struct peer_row *row, uint64_t now_ms)
 {
     uint32_t stock = stock_of(row);
     return stock > LIMIT_TOKEN_STOCK && stock_out(row, now_ms) < stock / 2;
 }
 
 /* Notes that the token is back; false: it counts no more. */
-static bool take_back(struct contact_row *row, uint32_t counter)
+static bool take_back(struct peer_row *row, uint32_t counter)
 {
     if (counter > row->epoch_from) {
         bool out = row->epoch_back < row->minted - row->epoch_from;
@@ -66,7 +66,7 @@ static bool take_back(struct contact_row *row, uint32_t counter)
     return out;
 }
 
-void stock_came_back(struct contact_row *row, uint32_t counter, uint64_t now_ms, uint64_t spent_ms)
+void stock_came_back(struct peer_row *row, uint32_t counter, uint64_t now_ms, uint64_t spent_ms)
 {
     turn_epoch(row, now_ms);
     if (!take_back(row, counter)) {
@@ -81,7 +81,7 @@ void stock_came_back(struct contact_row *row, uint32_t counter, uint64_t now_ms,
     }
 }
 
-void stock_was_empty(struct contact_row *row, uint64_t now_ms)
+void stock_was_empty(struct peer_row *row, uint64_t now_ms)
 {
     if (stock_out(row, now_ms) > stock_of(row) / 2) {
         grow(row);
@@ -89,7 +89,7 @@ void stock_was_empty(struct contact_row *row, uint64_t now_ms)
 }
 
 /* A row of an older node does not say which came back: it may be any. */
-static enum err held_now(struct arena *arena, struct contact_row *row)
+static enum err held_now(struct arena *arena, struct peer_row *row)
 {
     if (row->held_known == 0) {
         row->held_known = 1;
@@ -100,7 +100,7 @@ static enum err held_now(struct arena *arena, struct contact_row *row)
     return held_drop(arena, &row->held, row->past);
 }
 
-enum err stock_made(struct arena *arena, struct contact_row *row, uint32_t n)
+enum err stock_made(struct arena *arena, struct peer_row *row, uint32_t n)
 {
     enum err err = held_now(arena, row);
     if (err == ERR_OK && n > 0) {
@@ -110,19 +110,19 @@ enum err stock_made(struct arena *arena, struct contact_row *row, uint32_t n)
     return err;
 }
 
-enum err stock_spent(struct arena *arena, struct contact_row *row, uint32_t counter)
+enum err stock_spent(struct arena *arena, struct peer_row *row, uint32_t counter)
 {
     enum err err = held_now(arena, row);
     return err == ERR_OK ? held_take(arena, &row->held, counter) : err;
 }
 
-enum err stock_held(struct arena *arena, struct contact_row *row, uint64_t now_ms)
+enum err stock_held(struct arena *arena, struct peer_row *row, uint64_t now_ms)
 {
     turn_epoch(row, now_ms);
     return held_now(arena, row);
 }
 
-void stock_reset(struct contact_row *row)
+void stock_reset(struct peer_row *row)
 {
     row->held_known = 1;
     row->held = slice_of(NULL, 0);
@@ -132,7 +132,7 @@ void stock_reset(struct contact_row *row)
     row->epoch_back = 0;
 }
 
-bool stock_holds(const struct contact_row *row, uint32_t counter)
+bool stock_holds(const struct peer_row *row, uint32_t counter)
 {
     uint32_t next = 0;
     return row->held_known && counter > 0 && held_next(row->held, counter - 1, &next) &&

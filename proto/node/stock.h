@@ -13,30 +13,29 @@
 #ifndef PETREL_NODE_STOCK_H
 #define PETREL_NODE_STOCK_H
 
-#include "node/contact_rows.h"
+#include "node/peer_rows.h"
 
 /* Tokens that the contact may still hold. */
-uint32_t stock_out(struct contact_row *row, uint64_t now_ms);
+uint32_t stock_out(struct peer_row *row, uint64_t now_ms);
 /* Tokens that may be minted for it now: up to its stock. */
-uint32_t stock_room(struct contact_row *row, uint64_t now_ms);
+uint32_t stock_room(struct peer_row *row, uint64_t now_ms);
 /* Its stock has grown and is half empty: worth a body of its own. */
-bool stock_is_low(struct contact_row *row, uint64_t now_ms);
+bool stock_is_low(struct peer_row *row, uint64_t now_ms);
 /* Its token with this counter came back, with an envelope that the relay took at spent_ms. The
  * stock doubles, up to LIMIT_TOKEN_STOCK_MAX, when as many came back within a day. */
-void stock_came_back(struct contact_row *row, uint32_t counter, uint64_t now_ms, uint64_t spent_ms);
+void stock_came_back(struct peer_row *row, uint32_t counter, uint64_t now_ms, uint64_t spent_ms);
 /* It paid a stamp: it has no token left. When many are out by our count they were lost, and the
  * stock doubles, up to the same bound. */
-void stock_was_empty(struct contact_row *row, uint64_t now_ms);
+void stock_was_empty(struct peer_row *row, uint64_t now_ms);
 /* The n counters behind row->minted were given to it. */
-enum err stock_made(struct arena *arena, struct contact_row *row, uint32_t n) PETREL_MUST_USE;
+enum err stock_made(struct arena *arena, struct peer_row *row, uint32_t n) PETREL_MUST_USE;
 /* The relay took its token with this counter: it needs no voiding. */
-enum err stock_spent(struct arena *arena, struct contact_row *row,
-                     uint32_t counter) PETREL_MUST_USE;
+enum err stock_spent(struct arena *arena, struct peer_row *row, uint32_t counter) PETREL_MUST_USE;
 /* row->held is what it holds now. */
-enum err stock_held(struct arena *arena, struct contact_row *row, uint64_t now_ms) PETREL_MUST_USE;
+enum err stock_held(struct arena *arena, struct peer_row *row, uint64_t now_ms) PETREL_MUST_USE;
 /* Whether this one did not come back yet, as far as is known. */
-bool stock_holds(const struct contact_row *row, uint32_t counter);
+bool stock_holds(const struct peer_row *row, uint32_t counter);
 /* What it holds is worth nothing any more. */
-void stock_reset(struct contact_row *row);
+void stock_reset(struct peer_row *row);
 
 #endif

@@ -17,10 +17,10 @@
 #include "node/voiding.h"
 #include "relay/token.h"
 
-static void event_contact(struct event *event, const struct contact_row *row)
+static void event_contact(struct event *event, const struct peer_row *row)
 {
     char id[ID_TEXT];
-    id_encode(row->id.b, id);
+    id_encode(row->who.id.b, id);
     event_text(event, "contact", id);
 }
 
@@ -30,7 +30,7 @@ static enum err take_message(struct arrival *a, struct slice bytes, const struct
     struct step *step = a->step;
     struct seal_keys *keys = a->me->keys;
     uint64_t order;
-    enum err err = message_id_get(step, keys, a->row.number, content->id, &order);
+    enum err err = message_id_get(step, keys, a->row.who.number, content->id, &order);
     if (err != ERR_NOT_FOUND) {
         return err; /* sealed anew by its sender after a restart of the session */
     }
@@ -39,12 +39,12 @@ static enum err take_message(struct arrival *a, struct slice bytes, const struct
                               .content = bytes,
                               .deposited = a->deposited_ms,
                               .gap = a->in.gap};
-    err = outbox_next_order(a->me, step, a->row.number, &order);
+    err = outbox_next_order(a->me, step, &a->row.who, &order);
     if (err == ERR_OK) {
-        err = message_row_put(step, keys, a->row.number, order, &row);
+        err = message_row_put(step, keys, a->row.who.number, order, &row);
     }
     if (err == ERR_OK) {
-        err = message_id_put(step, keys, a->row.number, content->id, order);
+        err = message_id_put(step, keys, a->row.who.number, content->id, order);
     }
     if (err != ERR_OK) {
         return err;
@@ -60,28 +60,29 @@ static enum err take_message(struct arrival *a, struct slice bytes, const struct
     event_contact(&event, &a->row);
     event_text(&event, "message", hex);
     event_uint(&event, "order", order);
-    event_message(&event, a->row.number, order);
+    event_message(&event, a->row.who.number, order);
     return event_commit(step, keys, &event);
 }
 
 /* Somebody asks to be a contact. */
 static enum err take_request(struct arrival *a, const struct content *content)
 {
-    bool theirs = a->row.state == CONTACT_INCOMING && !a->row.invited;
+    bool theirs = a->row.who.state == CONTACT_INCOMING && !a->row.who.invited;
     if (!theirs) {
         /* Invited by us, asked by us too, or a contact already who lost our answer. */
-        return contact_accept(a->me, a->step, &a->row);
+        return contact_accept(a->me, a->step, &a->row.who);
     }
     uint64_t order;
-    enum err err = message_id_get(a->step, a->me->keys, a->row.number, content->id, &order);
+    enum err err = message_id_get(a->step, a->me->keys, a->row.who.number, content->id, &order);
     if (err != ERR_NOT_FOUND) {
         return err; /* asked again after a restart of the session */
     }
-    err = message_id_put(a->step, a->me->keys, a->row.number, content->id, 0);
+    err = message_id_put(a->step, a->me->keys, a->row.who.number, content->id, 0);
     if (err != ERR_OK) {
         return err;
     }
-    a->row.text = content->text;
+    a->row.who.text = content->text;
+    a->who_changed = true;
     struct event event = event_begin(a->step, "request.received", 1024);
     event_contact(&event, &a->row);
     event_str(&event, "text", content->text);
@@ -98,14 +99,18 @@ static enum err take_one(struct arrival *a, struct slice bytes)
     if (content.type == CONTENT_REQUEST) {
         return take_request(a, &content);
     }
-    if (a->row.state == CONTACT_INCOMING) {
+    if (a->row.who.state == CONTACT_INCOMING) {
         return ERR_OK; /* nothing but the request before it is accepted; messages are too_early */
     }
-    if (a->row.state != CONTACT_ACCEPTED) {
-        a->row.state = CONTACT_ACCEPTED;
+    if (a->row.who.state != CONTACT_ACCEPTED) {
+        a->row.who.state = CONTACT_ACCEPTED;
+        a->who_changed = true;
         struct event event = event_begin(a->step, "contact.accepted", 256);
         event_contact(&event, &a->row);
         enum err err = event_commit(a->step, a->me->keys, &event);
+        if (err == ERR_OK) {
+            err = peers_meet(a->me, a->step, &a->row.who);
+        }
         if (err != ERR_OK) {
             return err;
         }
@@ -115,7 +120,7 @@ static enum err take_one(struct arrival *a, struct slice bytes)
         }
     }
     if (content.type == CONTENT_INVITE_USED) {
-        return contact_invite_alarm(a->me, a->step, &a->row, content.invite);
+        return contact_invite_alarm(a->me, a->step, &a->row.who, content.invite);
     }
     return content.type >= CONTENT_REQUEST ? ERR_OK : take_message(a, bytes, &content);
 }
@@ -210,7 +215,7 @@ static void note_spoke(struct arrival *a)
 }
 
 /* Whatever came with it: the relay has taken the token, and so it will not be voided. */
-static enum err token_spent(struct arrival *a, struct contact_row *row)
+static enum err token_spent(struct arrival *a, struct peer_row *row)
 {
     if (a->token_of != row->number) {
         return ERR_OK;
@@ -222,18 +227,18 @@ static enum err token_spent(struct arrival *a, struct contact_row *row)
  * before), and for what waits to be voided. */
 enum err arrival_token(struct arrival *a)
 {
-    struct contact_row row;
+    struct peer_row row;
     if (a->token_of == 0) {
         return ERR_OK;
     }
     enum err err = voiding_spent(a->me, a->step, a->token_of, a->counter);
     if (err == ERR_OK && !(a->taken && a->token_of == a->row.number)) {
-        err = contact_row_get(a->step, a->me->keys, a->token_of, &row);
+        err = peer_row_get(a->step, a->me->keys, a->token_of, &row);
         if (err == ERR_OK) {
             err = token_spent(a, &row);
         }
         if (err == ERR_OK) {
-            err = contact_row_put(a->step, a->me->keys, &row);
+            err = peer_row_put(a->step, a->me->keys, &row);
         }
     }
     secret_wipe(&row, sizeof row);
@@ -283,10 +288,13 @@ enum err arrival_take(struct arrival *a)
         err = session_row_put(step, keys, a->row.number, a->slot, saved);
     }
     if (err == ERR_OK) {
-        err = contact_row_put(step, keys, &a->row);
+        err = peer_row_put(step, keys, &a->row);
+    }
+    if (err == ERR_OK && a->who_changed) {
+        err = contact_row_put(step, keys, &a->row.who);
     }
     if (err == ERR_OK) {
-        err = outbox_acked(a->me, step, a->row.number, a->s);
+        err = outbox_acked(a->me, step, &a->row, a->s);
     }
     return err == ERR_OK ? take_reset(a) : err;
 }

@@ -48,7 +48,7 @@ static enum err join(struct step *step, struct voiding_row *old, struct voiding_
     return err;
 }
 
-enum err voiding_begin(struct account *me, struct step *step, struct contact_row *row)
+enum err voiding_begin(struct account *me, struct step *step, struct peer_row *row)
 {
     struct voiding_row old;
     struct voiding_row add = {.done = row->past, .last = row->minted};
@@ -79,13 +79,13 @@ enum err voiding_begin(struct account *me, struct step *step, struct contact_row
     return err;
 }
 
-enum err voiding_spent(struct account *me, struct step *step, uint32_t contact, uint32_t counter)
+enum err voiding_spent(struct account *me, struct step *step, uint32_t peer, uint32_t counter)
 {
     struct voiding_row row;
     if (!home_main(me)->voids) {
         return ERR_OK; /* there is no row */
     }
-    enum err err = voiding_row_get(step, me->keys, contact, &row);
+    enum err err = voiding_row_get(step, me->keys, peer, &row);
     if (err == ERR_OK) {
         err = name_all(step, &row);
     }
@@ -93,26 +93,26 @@ enum err voiding_spent(struct account *me, struct step *step, uint32_t contact, 
         err = held_take(step->turn->arena, &row.held, counter);
     }
     if (err == ERR_OK) {
-        err = row.held.len > 0 ? voiding_row_put(step, me->keys, contact, &row)
-                               : voiding_row_del(step, me->keys, contact);
+        err = row.held.len > 0 ? voiding_row_put(step, me->keys, peer, &row)
+                               : voiding_row_del(step, me->keys, peer);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* The first row that is for this queue; those for one that we left, and without any left, go. */
-static enum err next_row(struct account *me, struct step *step, uint64_t mark, uint32_t *contact,
+static enum err next_row(struct account *me, struct step *step, uint64_t mark, uint32_t *peer,
                          struct voiding_row *row)
 {
     uint32_t any;
     for (unsigned i = 0; i < LIMIT_SWEEP_ROWS; i++) {
-        enum err err = voiding_row_first(step, me->keys, contact, row);
+        enum err err = voiding_row_first(step, me->keys, peer, row);
         if (err == ERR_OK) {
             err = name_all(step, row);
         }
         if (err != ERR_OK || (row->queue == mark && held_next(row->held, row->done, &any))) {
             return err;
         }
-        err = voiding_row_del(step, me->keys, *contact);
+        err = voiding_row_del(step, me->keys, *peer);
         if (err != ERR_OK) {
             return err;
         }
@@ -122,7 +122,7 @@ static enum err next_row(struct account *me, struct step *step, uint64_t mark, u
 
 /* Asks the relay to void the next tokens of this row. */
 static enum err send(struct account *me, struct step *step, struct node_link *link,
-                     const struct relay_row *relay, uint32_t contact, const struct voiding_row *row)
+                     const struct relay_row *relay, uint32_t peer, const struct voiding_row *row)
 {
     struct home *home = home_main(me);
     uint32_t n = 0;
@@ -138,7 +138,7 @@ static enum err send(struct account *me, struct step *step, struct node_link *li
     home_queue(relay, &request.queue);
     home_token_keys(relay, &request.queue, &k, &siv);
     while (n < LIMIT_VOID_NONCES && held_next(row->held, counter, &counter)) {
-        token_nonce(&siv, contact, counter, nonces + (size_t)n++ * TOKEN_NONCE);
+        token_nonce(&siv, peer, counter, nonces + (size_t)n++ * TOKEN_NONCE);
     }
     secret_wipe(&k, sizeof k);
     secret_wipe(&siv, sizeof siv);
@@ -149,7 +149,7 @@ static enum err send(struct account *me, struct step *step, struct node_link *li
                        : links_request(link, step, FRAME_QUEUE_VOID, writer_done(&w), 0, 0);
     if (err == ERR_OK) {
         home->voiding = true;
-        home->void_contact = contact;
+        home->void_peer = peer;
         home->void_done = counter;
     }
     return err;
@@ -166,16 +166,16 @@ enum err voiding_progress(struct account *me, struct step *step)
     struct relay_row relay;
     struct voiding_row row;
     struct sign_pk queue;
-    uint32_t contact;
+    uint32_t peer;
     enum err err = relay_row_get(step, me->keys, 0, &relay);
     if (err == ERR_OK) {
         home_queue(&relay, &queue);
-        err = next_row(me, step, home_queue_mark(&queue), &contact, &row);
+        err = next_row(me, step, home_queue_mark(&queue), &peer, &row);
     }
     if (err == ERR_NOT_FOUND) {
         home->voids = false;
     } else if (err == ERR_OK) {
-        err = send(me, step, link, &relay, contact, &row);
+        err = send(me, step, link, &relay, peer, &row);
     }
     secret_wipe(&relay, sizeof relay);
     if (err == ERR_NOT_NOW) {
@@ -193,7 +193,7 @@ static enum err done(struct account *me, struct step *step)
     uint64_t mark;
     enum err err = queue_mark(me, step, &mark);
     if (err == ERR_OK) {
-        err = voiding_row_get(step, me->keys, home->void_contact, &row);
+        err = voiding_row_get(step, me->keys, home->void_peer, &row);
     }
     if (err == ERR_OK) {
         err = name_all(step, &row);
@@ -203,8 +203,8 @@ static enum err done(struct account *me, struct step *step)
     }
     row.done = home->void_done;
     return held_next(row.held, row.done, &more)
-               ? voiding_row_put(step, me->keys, home->void_contact, &row)
-               : voiding_row_del(step, me->keys, home->void_contact);
+               ? voiding_row_put(step, me->keys, home->void_peer, &row)
+               : voiding_row_del(step, me->keys, home->void_peer);
 }
 
 enum err voiding_reply(struct account *me, struct step *step, struct slice body)

@@ -16,10 +16,9 @@
 #include "node/core.h"
 
 /* Begins with all tokens of this contact that are out; none is after that. The caller puts row. */
-enum err voiding_begin(struct account *me, struct step *step,
-                       struct contact_row *row) PETREL_MUST_USE;
+enum err voiding_begin(struct account *me, struct step *step, struct peer_row *row) PETREL_MUST_USE;
 /* The relay took this token of the contact after all: if it waits to be voided, it need not be. */
-enum err voiding_spent(struct account *me, struct step *step, uint32_t contact,
+enum err voiding_spent(struct account *me, struct step *step, uint32_t peer,
                        uint32_t counter) PETREL_MUST_USE;
 /* Sends the next request, when there is something to void and the relay can be asked. */
 enum err voiding_progress(struct account *me, struct step *step) PETREL_MUST_USE;

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * work: the contacts that have something to do, in memory, and when.
+ * work: the peers that have something to do, in memory, and when.
  */
 #include <stdlib.h>
 
 #include "node/core.h"
 
-static struct work **work_slot(struct account *me, uint32_t contact)
+static struct work **work_slot(struct account *me, uint32_t peer)
 {
-    return &me->work[contact % WORK_SLOTS];
+    return &me->work[peer % WORK_SLOTS];
 }
 
-struct work *work_find(const struct account *me, uint32_t contact)
+struct work *work_find(const struct account *me, uint32_t peer)
 {
-    struct work *work = me->work[contact % WORK_SLOTS];
-    while (work != NULL && work->contact != contact) {
+    struct work *work = me->work[peer % WORK_SLOTS];
+    while (work != NULL && work->peer != peer) {
         work = work->next;
     }
     return work;
 }
 
-struct work *work_get(struct account *me, uint32_t contact)
+struct work *work_get(struct account *me, uint32_t peer)
 {
-    struct work *work = work_find(me, contact);
+    struct work *work = work_find(me, peer);
     if (work != NULL) {
         return work;
     }
@@ -30,8 +30,8 @@ struct work *work_get(struct account *me, uint32_t contact)
     if (work == NULL) {
         return NULL;
     }
-    struct work **slot = work_slot(me, contact);
-    work->contact = contact;
+    struct work **slot = work_slot(me, peer);
+    work->peer = peer;
     work->due = UINT64_MAX;
     work->ack_due = UINT64_MAX;
     work->look_ms = UINT64_MAX;
@@ -41,10 +41,10 @@ struct work *work_get(struct account *me, uint32_t contact)
     return work;
 }
 
-void work_drop(struct account *me, uint32_t contact)
+void work_drop(struct account *me, uint32_t peer)
 {
-    for (struct work **at = work_slot(me, contact); *at != NULL; at = &(*at)->next) {
-        if ((*at)->contact == contact) {
+    for (struct work **at = work_slot(me, peer); *at != NULL; at = &(*at)->next) {
+        if ((*at)->peer == peer) {
             struct work *work = *at;
             *at = work->next;
             foreign_free(work->foreign);
@@ -59,7 +59,7 @@ void work_drop_all(struct account *me)
 {
     for (size_t i = 0; i < WORK_SLOTS; i++) {
         while (me->work[i] != NULL) {
-            work_drop(me, me->work[i]->contact);
+            work_drop(me, me->work[i]->peer);
         }
     }
 }
@@ -113,7 +113,7 @@ void work_fail(struct step *step, struct work *work, enum err trouble, uint64_t 
 enum err work_request(struct work *work, struct step *step, struct node_link *link, uint8_t kind,
                       struct slice body, uint64_t order)
 {
-    enum err err = links_request(link, step, kind, body, work->contact, order);
+    enum err err = links_request(link, step, kind, body, work->peer, order);
     if (err == ERR_NOT_NOW) {
         work->due = step_now(step) + LIMIT_SECOND_MS;
         return ERR_OK;

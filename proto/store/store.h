@@ -32,15 +32,16 @@ enum {
     X(BUCKET, "bucket")           /* account | bucket u8 | generation u32; account: name key */    \
     X(CONTACT, "contact")         /* account | number u32 */                                       \
     X(CONTACT_ID, "contact_id")   /* account | hash of an ID: number of the contact */             \
-    X(TOKEN, "token")             /* account | contact u32 | counter u64 */                        \
-    X(VOIDING, "voiding")         /* account | contact u32: tokens that the relay is to void */    \
-    X(SESSION, "session")         /* account | contact u32 | slot u8 */                            \
+    X(PEER, "peer")               /* account | number u32: a device of a contact */                \
+    X(TOKEN, "token")             /* account | peer u32 | counter u64 */                           \
+    X(VOIDING, "voiding")         /* account | peer u32: tokens that the relay is to void */       \
+    X(SESSION, "session")         /* account | peer u32 | slot u8 */                               \
     X(PREKEY, "prekey")           /* account | kind u8 | id u32 */                                 \
     X(REPLAY, "replay")           /* account | hash of an EK: whose session it began */            \
     X(INVITE, "invite")           /* account | invite id: handed out */                            \
-    X(OUTBOX, "outbox")           /* account | contact u32 | order u64 */                          \
-    X(EVIDENCE, "evidence")       /* account | made ms u64 | contact u32 | order u64 */            \
-    X(OWED, "owed")               /* account | contact u32: an acknowledgement is owed */          \
+    X(OUTBOX, "outbox")           /* account | peer u32 | order u64 */                             \
+    X(EVIDENCE, "evidence")       /* account | made ms u64 | peer u32 | order u64 */               \
+    X(OWED, "owed")               /* account | peer u32: an acknowledgement is owed */             \
     X(MESSAGE, "message")         /* account | contact u32 | order u64: the history */             \
     X(MESSAGE_ID, "message_id")   /* account | hash of a content id: its order */                  \
     X(EVENT, "event")             /* account | cursor u64 */                                       \

@@ -15,8 +15,8 @@
 #include "bench/rig.h"
 #include "daemon/keyring.h"
 #include "daemon/store/store_lmdb.h"
-#include "node/contact_rows.h"
 #include "node/content.h"
+#include "node/peer_rows.h"
 #include "store/erase.h"
 
 enum {
@@ -88,6 +88,7 @@ static void fill(const char *home, char id[ID_TEXT])
     uint8_t seed[32];
     struct sign_sk sk;
     struct contact_row row = {.number = 1, .state = CONTACT_ACCEPTED};
+    struct peer_row peer;
     snprintf(path, sizeof path, "%s/db", home);
     must(store_lmdb_open(&f.db, path, (size_t)1 << 40, writer), "database");
     arena_init(&f.arena, LIMIT_TURN_ARENA);
@@ -100,7 +101,7 @@ static void fill(const char *home, char id[ID_TEXT])
     randombytes_buf(seed, sizeof seed);
     prim_sign_keypair(&row.id, &sk, seed);
     id_encode(row.id.b, id);
-    must(contact_row_put(&f.step, f.keys, &row), "contact");
+    must(peer_row_new(&f.step, f.keys, &row, row.number, &peer), "contact");
     for (uint64_t order = 1; order <= MESSAGES; order++) {
         put_message(&f, order);
         arena_reset(&f.arena);

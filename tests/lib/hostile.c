@@ -570,7 +570,7 @@ void hostile_push(struct hostile *h, struct slice envelope)
 /* --- looking --- */
 
 static enum err look(struct hostile *h, const struct sign_pk *id, struct account_row *account,
-                     struct contact_row *contact)
+                     struct peer_row *contact)
 {
     struct store store;
     store_mem_read(h->mem, &store);
@@ -584,7 +584,9 @@ static enum err look(struct hostile *h, const struct sign_pk *id, struct account
         err = contact_row_find(&step, keys, id, &number);
     }
     if (err == ERR_OK && contact != NULL) {
-        err = contact_row_get(&step, keys, number, contact);
+        struct contact_row who;
+        err = contact_row_get(&step, keys, number, &who);
+        err = err == ERR_OK ? peer_row_of(&step, keys, &who, 0, contact) : err;
     }
     seal_keys_free(keys);
     return err;
@@ -595,7 +597,7 @@ void hostile_account(struct hostile *h, struct account_row *row)
     ck_assert_ok(look(h, NULL, row, NULL));
 }
 
-enum err hostile_contact(struct hostile *h, const struct sign_pk *id, struct contact_row *row)
+enum err hostile_contact(struct hostile *h, const struct sign_pk *id, struct peer_row *row)
 {
     return look(h, id, NULL, row);
 }
@@ -613,8 +615,9 @@ void hostile_requests(struct hostile *h, unsigned count)
     ck_assert_ok(account_row_get(&step, keys, &account));
     for (unsigned i = 0; i < count; i++) {
         struct contact_row row = {.number = ++account.last_contact, .state = CONTACT_INCOMING};
+        struct peer_row peer;
         env_random(&h->unit.env, row.id.b, sizeof row.id.b);
-        ck_assert_ok(contact_row_put(&step, keys, &row));
+        ck_assert_ok(peer_row_new(&step, keys, &row, row.number, &peer));
     }
     ck_assert_ok(account_row_put(&step, keys, &account));
     ck_assert_ok(store_mem_commit(h->mem));

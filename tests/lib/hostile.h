@@ -8,9 +8,9 @@
 #define PETREL_TESTS_LIB_HOSTILE_H
 
 #include "lib/unit.h"
-#include "node/contact_rows.h"
 #include "node/device.h"
 #include "node/node.h"
+#include "node/peer_rows.h"
 #include "node/rows.h"
 #include "pair/prekey.h"
 #include "pair/session.h"
@@ -141,7 +141,7 @@ void hostile_push(struct hostile *h, struct slice envelope);
 
 /* Rows of the node's account, in a read transaction; slices lie in h->scratch. */
 void hostile_account(struct hostile *h, struct account_row *row);
-enum err hostile_contact(struct hostile *h, const struct sign_pk *id, struct contact_row *row);
+enum err hostile_contact(struct hostile *h, const struct sign_pk *id, struct peer_row *row);
 /* Puts as many contacts who asked and wait for the user. */
 void hostile_requests(struct hostile *h, unsigned count);
 /* Events of this type in the log. */

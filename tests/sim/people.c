@@ -500,13 +500,13 @@ static void mint(void *ctx, struct turn *turn)
     struct minting *m = ctx;
     struct step step = {.turn = turn};
     struct seal_keys *keys = m->to->n->node->accounts->keys;
-    struct contact_row row;
+    struct peer_row row;
     struct relay_row relay;
     struct token_key k;
     struct token_siv_key siv;
     struct sign_pk queue;
     uint32_t number = number_at(&step, keys, m->from);
-    ck_assert_ok(contact_row_get(&step, keys, number, &row));
+    ck_assert_ok(peer_row_get(&step, keys, number, &row));
     ck_assert_ok(relay_row_get(&step, keys, 0, &relay));
     home_queue(&relay, &queue);
     home_token_keys(&relay, &queue, &k, &siv);
@@ -515,7 +515,7 @@ static void mint(void *ctx, struct turn *turn)
                    token_epoch(turn->env->now_ms), &m->tokens[i]);
     }
     ck_assert_ok(stock_made(turn->arena, &row, (uint32_t)m->n));
-    ck_assert_ok(contact_row_put(&step, keys, &row));
+    ck_assert_ok(peer_row_put(&step, keys, &row));
 }
 
 static void give(void *ctx, struct turn *turn)

@@ -191,7 +191,8 @@ static void many_contacts(void *ctx, struct turn *turn)
                                   .created = 1,
                                   .name = unit_str(name)};
         env_random(turn->env, row.id.b, sizeof row.id.b);
-        ck_assert_ok(contact_row_put(&step, who->n->node->accounts->keys, &row));
+        struct peer_row peer;
+        ck_assert_ok(peer_row_new(&step, who->n->node->accounts->keys, &row, i, &peer));
         arena_reset(turn->arena);
     }
 }

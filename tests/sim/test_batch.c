@@ -350,10 +350,10 @@ static void begin_anew(void *ctx, struct turn *turn)
     struct person *who = ctx;
     struct step step = {.turn = turn};
     struct account *me = who->n->node->accounts;
-    struct contact_row row;
+    struct peer_row row;
     struct work *work = work_get(me, 1);
     ck_assert_ptr_nonnull(work);
-    ck_assert_ok(contact_row_get(&step, me->keys, 1, &row));
+    ck_assert_ok(peer_row_get(&step, me->keys, 1, &row));
     ck_assert_ok(contact_restart(me, &step, work, &row));
 }
 

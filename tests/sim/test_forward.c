@@ -506,11 +506,11 @@ static void misplace(void *ctx, struct turn *turn)
 {
     struct person *who = ctx;
     struct step step = {.turn = turn};
-    struct contact_row row;
+    struct peer_row row;
     struct seal_keys *keys = who->n->node->accounts->keys;
-    ck_assert_ok(contact_row_get(&step, keys, 1, &row));
+    ck_assert_ok(peer_row_get(&step, keys, 1, &row));
     snprintf(row.queue_relay.host, sizeof row.queue_relay.host, "elsewhere.test");
-    ck_assert_ok(contact_row_put(&step, keys, &row));
+    ck_assert_ok(peer_row_put(&step, keys, &row));
 }
 
 static void forget_card(void *ctx, struct turn *turn)

@@ -285,14 +285,14 @@ END_TEST
 /* The sessions that there are with the first contact. */
 struct look {
     struct person *who;
-    struct contact_row row;
+    struct peer_row row;
 };
 
 static void look_at(void *ctx, struct turn *turn)
 {
     struct look *l = ctx;
     struct step step = {.turn = turn};
-    ck_assert_ok(contact_row_get(&step, l->who->n->node->accounts->keys, 1, &l->row));
+    ck_assert_ok(peer_row_get(&step, l->who->n->node->accounts->keys, 1, &l->row));
 }
 
 static struct look look(struct people *p, struct person *who)
@@ -352,8 +352,8 @@ START_TEST(new_keys_also_for_who_is_blocked)
     people_quiet(p, HOUR);
     people_in_order(p, b, a, "again ", 1);
     struct look now = look(p, a);
-    ck_assert(memcmp(before.row.session_id[contact_row_slot(&before.row)],
-                     now.row.session_id[contact_row_slot(&now.row)], SESSION_T) != 0);
+    ck_assert(memcmp(before.row.session_id[peer_row_slot(&before.row)],
+                     now.row.session_id[peer_row_slot(&now.row)], SESSION_T) != 0);
     people_free(p);
 }
 END_TEST

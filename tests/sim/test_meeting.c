@@ -197,10 +197,10 @@ static void forget_pop_token(void *ctx, struct turn *turn)
 {
     struct person *c = ctx;
     struct step step = {.turn = turn};
-    struct contact_row row;
-    ck_assert_ok(contact_row_get(&step, c->n->node->accounts->keys, 1, &row));
+    struct peer_row row;
+    ck_assert_ok(peer_row_get(&step, c->n->node->accounts->keys, 1, &row));
     row.pop_token = slice_of(NULL, 0);
-    ck_assert_ok(contact_row_put(&step, c->n->node->accounts->keys, &row));
+    ck_assert_ok(peer_row_put(&step, c->n->node->accounts->keys, &row));
 }
 
 START_TEST(a_thief_of_an_invitation_who_pays_a_stamp_raises_the_alarm)

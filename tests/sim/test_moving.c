@@ -289,12 +289,12 @@ START_TEST(what_expired_in_a_left_queue_does_not_hold_it_open)
 }
 END_TEST
 
-static struct contact_row row_of(struct person *who, uint32_t number, struct turn *turn)
+static struct peer_row row_of(struct person *who, uint32_t number, struct turn *turn)
 {
-    struct contact_row row;
+    struct peer_row row;
     struct step step = {.turn = turn};
     struct account *me = who->n->node->accounts;
-    ck_assert_ok(contact_row_get(&step, me->keys, number, &row));
+    ck_assert_ok(peer_row_get(&step, me->keys, number, &row));
     return row;
 }
 

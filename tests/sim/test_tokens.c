@@ -51,7 +51,7 @@ static void watch(struct people *p, struct deposits *count, const struct person 
 struct look {
     const struct person *who;
     uint32_t contact;
-    struct contact_row row;
+    struct peer_row row;
     uint64_t tokens; /* for their queue */
 };
 
@@ -60,7 +60,7 @@ static void look_at(void *ctx, struct turn *turn)
     struct look *look = ctx;
     struct step step = {.turn = turn};
     struct seal_keys *keys = look->who->n->node->accounts->keys;
-    ck_assert_ok(contact_row_get(&step, keys, look->contact, &look->row));
+    ck_assert_ok(peer_row_get(&step, keys, look->contact, &look->row));
     ck_assert_ok(token_row_count(&step, keys, look->contact, &look->tokens));
 }
 

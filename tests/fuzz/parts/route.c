@@ -16,7 +16,7 @@ void part_route(const uint8_t *data, size_t len)
     if (route_read(slice_of(data, len), &since, &first, &second) != ERR_OK) {
         return;
     }
-    struct contact_row row = {.second = second};
+    struct peer_row row = {.second = second};
     if (first.relay.port == 0 || second.len > len ||
         route_second(&row, &again) != (second.len > 0)) {
         abort();

@@ -14,7 +14,7 @@ enum {
 
 struct rig {
     struct row_rig rows;
-    struct contact_row contact;
+    struct peer_row contact;
     struct outbox_row entry; /* at the relay, with a receipt that verifies */
     uint8_t envelope[1024];
     uint8_t content[256];
@@ -48,12 +48,12 @@ static void set_up(struct rig *rig)
     row_rig_init(&rig->rows);
     struct writer w = writer_of(rig->content, sizeof rig->content);
     ck_assert_ok(content_encode(&w, &content));
-    rig->contact = (struct contact_row){.number = CONTACT,
-                                        .has_queue = true,
-                                        .queue_relay = {.host = "example.org", .port = 7},
-                                        .queue = {{3}},
-                                        .sessions = 2,
-                                        .heard = 2};
+    rig->contact = (struct peer_row){.number = CONTACT,
+                                     .has_queue = true,
+                                     .queue_relay = {.host = "example.org", .port = 7},
+                                     .queue = {{3}},
+                                     .sessions = 2,
+                                     .heard = 2};
     prim_sign_keypair(&rig->contact.queue_relay.node_id, &relay, seed);
     rig->entry = (struct outbox_row){.state = OUTBOX_AT_RELAY,
                                      .content = writer_done(&w),
@@ -110,7 +110,7 @@ START_TEST(nothing_is_kept_that_no_relay_signed_or_that_nobody_would_acknowledge
     struct rig rig;
     struct evidence e;
     set_up(&rig);
-    const struct contact_row contact = rig.contact;
+    const struct peer_row contact = rig.contact;
     const struct outbox_row entry = rig.entry;
     for (int i = 0; i < 6; i++) {
         rig.contact = contact;

@@ -44,11 +44,11 @@ static void accept(struct stranger *s)
 START_TEST(a_request_arrives)
 {
     struct stranger s;
-    struct contact_row row;
+    struct peer_row row;
     stranger_init(&h, &s);
     request(&s);
     ck_assert_ok(hostile_contact(&h, &s.id, &row));
-    ck_assert_int_eq(row.state, CONTACT_INCOMING);
+    ck_assert_int_eq(row.who.state, CONTACT_INCOMING);
     ck_assert_uint_eq(h.acked, 1);
     stranger_fini(&s);
 }
@@ -58,7 +58,7 @@ START_TEST(what_comes_before_acceptance_is_not_received)
 {
     struct stranger s;
     struct stranger hasty;
-    struct contact_row row;
+    struct peer_row row;
     stranger_init(&h, &hasty);
     stranger_begin(&h, &hasty, NULL);
     hostile_push(&h, stranger_seal(&h, &hasty, CONTENT_TEXT, "no request before"));
@@ -83,7 +83,7 @@ START_TEST(strangers_who_are_turned_away_use_up_no_numbers)
     struct account_row before;
     struct account_row after;
     struct stranger s;
-    struct contact_row row;
+    struct peer_row row;
     hostile_requests(&h, LIMIT_REQUESTS);
     hostile_account(&h, &before);
     stranger_init(&h, &s);
@@ -155,7 +155,7 @@ START_TEST(prekeys_rotate_and_old_ones_open_for_37_days)
     struct stranger early;
     struct stranger late;
     struct stranger now;
-    struct contact_row row;
+    struct peer_row row;
     stranger_init(&h, &early);
     stranger_begin(&h, &early, NULL);
     struct slice too_old = stranger_seal(&h, &early, CONTENT_REQUEST, "");
@@ -220,7 +220,7 @@ START_TEST(an_older_device_list_changes_nothing)
 {
     struct stranger s;
     struct stranger thief;
-    struct contact_row row;
+    struct peer_row row;
     stranger_init(&h, &s);
     thief = s; /* an earlier device of the same person, with its list */
     thief.session = NULL;
@@ -247,7 +247,7 @@ START_TEST(a_bundle_older_than_the_descriptor_is_refused)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct stranger s;
         struct prekey_secret prekey;
-        struct contact_row row;
+        struct peer_row row;
         if (i > 0) {
             hostile_fini(&h);
             hostile_init(&h);
@@ -380,7 +380,7 @@ START_TEST(an_invitation_alarms_when_two_people_use_it)
     uint8_t secret[INVITE_SECRET];
     struct stranger s;
     struct stranger thief;
-    struct contact_row row;
+    struct peer_row row;
     invite(secret);
     stranger_init(&h, &s);
     stranger_init(&h, &thief);
@@ -390,7 +390,7 @@ START_TEST(an_invitation_alarms_when_two_people_use_it)
     use_invite(&thief, secret);
     ck_assert_uint_eq(hostile_events(&h, "invite.misused"), 1);
     ck_assert_ok(hostile_contact(&h, &thief.id, &row));
-    ck_assert_int_eq(row.state, CONTACT_INCOMING);
+    ck_assert_int_eq(row.who.state, CONTACT_INCOMING);
     stranger_fini(&s);
     stranger_fini(&thief);
 }
@@ -416,7 +416,7 @@ START_TEST(a_used_or_late_invitation_is_no_way_around_the_limit_of_requests)
     uint8_t used[INVITE_SECRET];
     uint8_t late[INVITE_SECRET];
     struct stranger s;
-    struct contact_row row;
+    struct peer_row row;
     invite(used);
     invite(late);
     stranger_init(&h, &s);
@@ -437,7 +437,7 @@ START_TEST(a_push_that_fails_every_turn_does_not_block_the_queue)
 {
     struct stranger s;
     struct stranger next;
-    struct contact_row row;
+    struct peer_row row;
     uint8_t bytes[8192];
     struct writer w = writer_of(bytes, sizeof bytes);
     stranger_init(&h, &s);

@@ -60,7 +60,7 @@ static void open_next(void)
 START_TEST(a_descriptor_of_another_day_is_refused)
 {
     struct stranger s;
-    struct contact_row row;
+    struct peer_row row;
     stranger_init(&h, &s);
     uint64_t today = descriptor_period(h.unit.env.now_ms);
     static const int away[] = {-8, -2, 1, 8};
@@ -69,16 +69,16 @@ START_TEST(a_descriptor_of_another_day_is_refused)
         stranger_described_for(&h, &s, today + (uint64_t)away[i]);
         ck_assert_ok(h.turn);
         ck_assert_ok(hostile_contact(&h, &s.id, &row));
-        ck_assert_msg(!row.has_record, "%d days away", away[i]);
+        ck_assert_msg(!row.who.has_record, "%d days away", away[i]);
         while (h.asked_link == 0 || h.asked_kind != FRAME_DESCRIPTOR_GET) {
             open_next();
         }
     }
     ck_assert_uint_eq(descriptor_period(h.unit.env.now_ms), today);
-    while (!row.has_record) { /* every second time the day before is asked for */
+    while (!row.who.has_record) { /* every second time the day before is asked for */
         stranger_described_for(&h, &s, today);
         ck_assert_ok(hostile_contact(&h, &s.id, &row));
-        if (!row.has_record) {
+        if (!row.who.has_record) {
             open_next();
         }
     }
@@ -92,7 +92,7 @@ START_TEST(who_is_asked_again_gives_no_older_bundle)
 {
     struct stranger s;
     struct prekey_secret prekey;
-    struct contact_row row;
+    struct peer_row row;
     struct stranger old[2];
     stranger_init(&h, &s);
     stranger_relist(&h, &s, 5);
@@ -250,7 +250,7 @@ static struct slice forge(enum forgery forgery, const struct stranger *s,
 START_TEST(a_receipt_for_something_else_is_told_and_not_believed)
 {
     struct stranger s;
-    struct contact_row row;
+    struct peer_row row;
     struct receipt receipt;
     befriend(&s);
     say(&s, "keep this");
@@ -280,7 +280,7 @@ END_TEST
 START_TEST(a_last_resort_envelope_begins_one_session_and_no_more)
 {
     struct stranger s;
-    struct contact_row row;
+    struct peer_row row;
     stranger_init(&h, &s);
     stranger_begin(&h, &s, NULL); /* without a one-time part */
     struct slice envelope = stranger_seal(&h, &s, CONTENT_REQUEST, "hello");
@@ -309,7 +309,7 @@ START_TEST(old_prekeys_are_kept_until_the_queue_was_read)
 {
     struct stranger waits;
     struct stranger late;
-    struct contact_row row;
+    struct peer_row row;
     stranger_init(&h, &waits);
     stranger_init(&h, &late);
     stranger_begin(&h, &waits, NULL);

@@ -125,7 +125,7 @@ START_TEST(requests_need_an_open_link_a_place_and_credit)
     ck_assert_err(links_answered(link, 1, reply + 1, &request), ERR_PROTOCOL);
     ck_assert_err(links_answered(link, 0, reply, &request), ERR_PROTOCOL);
     ck_assert_ok(links_answered(link, 1, reply, &request));
-    ck_assert_uint_eq(request.contact, 1);
+    ck_assert_uint_eq(request.peer, 1);
     ck_assert_err(links_answered(link, 1, reply, &request), ERR_PROTOCOL);
     link->credit = 0;
     ck_assert_err(links_request(link, &rig.step, FRAME_QUEUE_DEPOSIT, body, 1, 1), ERR_NOT_NOW);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows, contact_rows, bundle, params, work: layouts that come back as they went, and what is out of
- * form.
+ * rows, contact_rows, peer_rows, bundle, params, work: layouts that come back as they went, and
+ * what is out of form.
  */
 #include <string.h>
 
@@ -15,36 +15,40 @@ START_TEST(a_contact_comes_back_as_it_went)
 {
     static const uint8_t relay[32] = {9};
     struct row_rig rig;
-    struct contact_row in = {.number = 7,
-                             .id = {{1, 2, 3}},
-                             .state = CONTACT_BLOCKED,
-                             .verified = true,
-                             .name = unit_str("name"),
-                             .has_queue = true,
-                             .queue_relay = {.host = "example.org", .port = 7},
-                             .sessions = 5,
-                             .heard = 4,
-                             .begun = 1,
-                             .told = 99,
-                             .trouble = ERR_REFUSED,
-                             .trouble_relay = slice_of(relay, sizeof relay),
-                             .past = 3,
-                             .epoch = 625,
-                             .stock = 512};
-    struct contact_row out;
+    struct contact_row who = {.number = 7,
+                              .id = {{1, 2, 3}},
+                              .state = CONTACT_BLOCKED,
+                              .verified = true,
+                              .name = unit_str("name")};
+    struct peer_row in;
+    struct peer_row out;
     uint32_t number;
     const uint8_t seed[32] = {3};
     struct sign_sk sk;
-    prim_sign_keypair(&in.queue_relay.node_id, &sk, seed);
     row_rig_init(&rig);
-    ck_assert_ok(contact_row_put(&rig.step, rig.keys, &in));
-    ck_assert_ok(contact_row_get(&rig.step, rig.keys, 7, &out));
+    ck_assert_ok(peer_row_new(&rig.step, rig.keys, &who, 7, &in));
+    ck_assert_ok(peer_row_new(&rig.step, rig.keys, &who, 70000, &out));
+    in.has_queue = true;
+    in.queue_relay = (struct address){.host = "example.org", .port = 7};
+    in.sessions = 5;
+    in.heard = 4;
+    in.begun = 1;
+    in.told = 99;
+    in.trouble = ERR_REFUSED;
+    in.trouble_relay = slice_of(relay, sizeof relay);
+    in.past = 3;
+    in.epoch = 625;
+    in.stock = 512;
+    prim_sign_keypair(&in.queue_relay.node_id, &sk, seed);
+    ck_assert_ok(peer_row_put(&rig.step, rig.keys, &in));
+    ck_assert_ok(peer_row_get(&rig.step, rig.keys, 7, &out));
     ck_assert_uint_eq(out.number, 7);
-    ck_assert_int_eq(out.state, CONTACT_BLOCKED);
-    ck_assert(slice_equal(out.name, in.name));
+    ck_assert_uint_eq(out.who.number, 7);
+    ck_assert_int_eq(out.who.state, CONTACT_BLOCKED);
+    ck_assert(slice_equal(out.who.name, who.name));
     ck_assert_str_eq(out.queue_relay.host, "example.org");
-    ck_assert_uint_eq(out.relay.port, 0);
-    ck_assert_uint_eq(out.text.len, 0);
+    ck_assert_uint_eq(out.who.relay.port, 0);
+    ck_assert_uint_eq(out.who.text.len, 0);
     ck_assert_uint_eq(out.past, 3);
     ck_assert_uint_eq(out.epoch, 625);
     ck_assert_uint_eq(out.stock, 512);
@@ -53,12 +57,20 @@ START_TEST(a_contact_comes_back_as_it_went)
     ck_assert_uint_eq(out.trouble, ERR_REFUSED);
     ck_assert(slice_equal(out.trouble_relay, in.trouble_relay));
     ck_assert_uint_eq(out.heard_ms, 0);
-    ck_assert_ok(contact_row_find(&rig.step, rig.keys, &in.id, &number));
+    ck_assert_ok(peer_row_of(&rig.step, rig.keys, &who, 1, &out));
+    ck_assert_uint_eq(out.number, 70000);
+    ck_assert_uint_eq(out.who.number, 7);
+    ck_assert_err(peer_row_of(&rig.step, rig.keys, &who, 2, &out), ERR_NOT_FOUND);
+    ck_assert_ok(peer_row_next(&rig.step, rig.keys, 7, &out));
+    ck_assert_uint_eq(out.number, 70000);
+    ck_assert_err(peer_row_next(&rig.step, rig.keys, 70000, &out), ERR_NOT_FOUND);
+    ck_assert_ok(contact_row_find(&rig.step, rig.keys, &who.id, &number));
     ck_assert_uint_eq(number, 7);
-    ck_assert_ok(contact_row_next(&rig.step, rig.keys, 6, &out));
-    ck_assert_err(contact_row_next(&rig.step, rig.keys, 7, &out), ERR_NOT_FOUND);
-    in.id.b[0]++;
-    ck_assert_err(contact_row_find(&rig.step, rig.keys, &in.id, &number), ERR_NOT_FOUND);
+    ck_assert_ok(contact_row_next(&rig.step, rig.keys, 6, &who));
+    ck_assert_uint_eq(who.peers.len, 8);
+    ck_assert_err(contact_row_next(&rig.step, rig.keys, 7, &who), ERR_NOT_FOUND);
+    who.id.b[0]++;
+    ck_assert_err(contact_row_find(&rig.step, rig.keys, &who.id, &number), ERR_NOT_FOUND);
     row_rig_fini(&rig);
 }
 END_TEST
@@ -70,7 +82,7 @@ START_TEST(a_row_that_is_out_of_form_is_corrupt)
     row_rig_init(&rig);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct store_key k = store_key_new();
-        struct contact_row out = {.minted = 77};
+        struct contact_row out = {.created = 77};
         store_key_u32(&k, ROW_ACCOUNT);
         store_key_u32(&k, 9);
         ck_assert_ok(seal_put(rig.keys, &rig.turn, STORE_CONTACT, store_key_slice(&k),
@@ -99,7 +111,7 @@ START_TEST(entries_are_found_by_contact_and_order)
     ck_assert_uint_eq(order, 9);
     order = 10;
     ck_assert_err(outbox_row_next(&rig.step, rig.keys, 2, &order, &out), ERR_NOT_FOUND);
-    ck_assert_ok(outbox_contact_next(&rig.step, rig.keys, 2, &contact));
+    ck_assert_ok(outbox_peer_next(&rig.step, rig.keys, 2, &contact));
     ck_assert_uint_eq(contact, 4);
     ck_assert_ok(outbox_rows(&rig.step, rig.keys, &count));
     ck_assert_uint_eq(count, 3);

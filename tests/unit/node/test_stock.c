@@ -11,7 +11,7 @@
 #define NOW      (600 * EPOCH_MS + LIMIT_DAY_MS)
 
 /* Gives all that may be given. */
-static uint32_t fill(struct contact_row *row, uint64_t now)
+static uint32_t fill(struct peer_row *row, uint64_t now)
 {
     uint32_t n = stock_room(row, now);
     row->minted += n;
@@ -21,7 +21,7 @@ static uint32_t fill(struct contact_row *row, uint64_t now)
 
 START_TEST(every_token_that_came_back_counts_and_no_other)
 {
-    struct contact_row row = {.number = 1};
+    struct peer_row row = {.number = 1};
     ck_assert_uint_eq(fill(&row, NOW), LIMIT_TOKEN_STOCK);
     stock_came_back(&row, LIMIT_TOKEN_STOCK, NOW, NOW); /* the newest first */
     ck_assert_uint_eq(stock_out(&row, NOW), LIMIT_TOKEN_STOCK - 1);
@@ -33,7 +33,7 @@ END_TEST
 
 START_TEST(tokens_count_to_the_end_of_the_epoch_behind_their_own)
 {
-    struct contact_row row = {.number = 1};
+    struct peer_row row = {.number = 1};
     fill(&row, NOW);
     ck_assert_uint_eq(fill(&row, NOW + EPOCH_MS), 0);
     stock_came_back(&row, 7, NOW + EPOCH_MS, NOW);
@@ -50,14 +50,14 @@ END_TEST
 
 START_TEST(a_row_of_an_older_node_goes_on)
 {
-    struct contact_row row = {.number = 1, .minted = 400, .past = 300};
+    struct peer_row row = {.number = 1, .minted = 400, .past = 300};
     ck_assert_uint_eq(stock_out(&row, NOW), 100);
     ck_assert_uint_eq(stock_out(&row, NOW + 2 * EPOCH_MS), 0);
 }
 END_TEST
 
 /* Spends n, one each `apart` ms, and gets new ones at once. */
-static void spend(struct contact_row *row, unsigned n, uint64_t *at, uint64_t apart)
+static void spend(struct peer_row *row, unsigned n, uint64_t *at, uint64_t apart)
 {
     for (unsigned i = 0; i < n; i++) {
         fill(row, *at);
@@ -69,7 +69,7 @@ static void spend(struct contact_row *row, unsigned n, uint64_t *at, uint64_t ap
 
 START_TEST(a_stock_that_is_spent_within_a_day_doubles_up_to_the_cap)
 {
-    struct contact_row row = {.number = 1};
+    struct peer_row row = {.number = 1};
     uint64_t at = NOW;
     spend(&row, 255, &at, 60000);
     ck_assert_uint_eq(stock_out(&row, at), 256);
@@ -85,7 +85,7 @@ END_TEST
 
 START_TEST(a_stock_that_lasts_for_a_day_stays)
 {
-    struct contact_row row = {.number = 1};
+    struct peer_row row = {.number = 1};
     uint64_t at = NOW;
     spend(&row, 3000, &at, LIMIT_DAY_MS / 250);
     ck_assert_uint_eq(stock_out(&row, at), LIMIT_TOKEN_STOCK);
@@ -94,7 +94,7 @@ END_TEST
 
 START_TEST(the_relays_clock_says_what_a_day_is_even_when_all_comes_at_once)
 {
-    struct contact_row row = {.number = 1};
+    struct peer_row row = {.number = 1};
     fill(&row, NOW);
     for (uint32_t i = 1; i <= 256; i++) {
         stock_came_back(&row, i, NOW + 9 * LIMIT_DAY_MS, NOW + i * LIMIT_HOUR_MS / 2);
@@ -105,7 +105,7 @@ END_TEST
 
 START_TEST(a_stamp_says_that_tokens_were_lost_and_never_goes_above_the_cap)
 {
-    struct contact_row row = {.number = 1};
+    struct peer_row row = {.number = 1};
     stock_was_empty(&row, NOW);
     ck_assert_uint_eq(fill(&row, NOW), LIMIT_TOKEN_STOCK); /* none was out: it is as it says */
     for (unsigned i = 0; i < 20; i++) {
@@ -118,7 +118,7 @@ END_TEST
 
 START_TEST(who_hoards_in_any_order_never_has_more_than_the_cap)
 {
-    struct contact_row row = {.number = 1};
+    struct peer_row row = {.number = 1};
     struct unit_env env;
     uint64_t at = NOW;
     uint32_t back = 0;
@@ -142,7 +142,7 @@ END_TEST
 
 START_TEST(after_a_reset_nothing_is_out)
 {
-    struct contact_row row = {.number = 1};
+    struct peer_row row = {.number = 1};
     fill(&row, NOW);
     stock_reset(&row);
     ck_assert_uint_eq(stock_out(&row, NOW), 0);
@@ -154,7 +154,7 @@ END_TEST
 
 START_TEST(the_set_of_what_is_out_follows_counts_epochs_and_resets)
 {
-    struct contact_row row = {.number = 1, .minted = 400, .past = 300};
+    struct peer_row row = {.number = 1, .minted = 400, .past = 300};
     struct arena arena;
     uint32_t next;
     arena_init(&arena, 1024 * 1024);
@@ -183,7 +183,7 @@ END_TEST
 
 START_TEST(only_a_grown_stock_is_worth_a_body_of_its_own)
 {
-    struct contact_row row = {.number = 1};
+    struct peer_row row = {.number = 1};
     uint64_t at = NOW;
     ck_assert(!stock_is_low(&row, at));
     spend(&row, 256, &at, 1000);
