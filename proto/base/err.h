@@ -85,6 +85,10 @@ enum err_class {
     X(EVENTS_TRIMMED, 314, STATE, "events-trimmed", "events before this cursor are gone")          \
     X(CLIENT_ID_REUSED, 315, STATE, "client-id-reused", "client_id was used for another call")     \
     X(UNKNOWN_MESSAGE, 316, STATE, "unknown-message", "no such message")                           \
+    X(NO_IDENTITY, 317, STATE, "no-identity",                                                      \
+      "only the device that holds the identity can do this")                                       \
+    X(DEVICE_REMOVED, 318, STATE, "device-removed", "this device was removed from its person's")   \
+    X(UNKNOWN_DEVICE, 319, STATE, "unknown-device", "no such device")                              \
     X(ARGUMENT, 400, CALLER, "bad-argument", "an argument is not valid")                           \
     X(UNKNOWN_METHOD, 401, CALLER, "unknown-method", "there is no such method")                    \
     X(UNKNOWN_PARAM, 402, CALLER, "unknown-parameter", "the method has no such parameter")         \

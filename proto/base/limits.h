@@ -108,6 +108,7 @@ enum {
     LIMIT_RELAY_ENTRY = 124,  /* one of them, encoded */
     LIMIT_HOST = 64,          /* a relay's host name or address, text */
     LIMIT_INVITE_DAYS = 7,    /* an invitation's life */
+    LIMIT_LINK_MINUTES = 15,  /* a link code's */
     LIMIT_CONTACTS = 65536,   /* per account */
     LIMIT_ACCOUNTS = 16,      /* identities of a node */
     LIMIT_HOMES = 4,          /* relays of an account: main, second, and left ones */

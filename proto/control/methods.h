@@ -42,6 +42,11 @@
     METHOD("message.send", TURN, ACCOUNT, true, 1)                                                 \
     METHOD("message.history", QUERY, ACCOUNT, false, 1)                                            \
     METHOD("message.delete", TURN, ACCOUNT, true, 1)                                               \
+    METHOD("message.read", TURN, ACCOUNT, true, 1)                                                 \
+    METHOD("device.invite", TURN, ACCOUNT, true, 1)                                                \
+    METHOD("device.link", TURN, ACCOUNT, true, 1)                                                  \
+    METHOD("device.list", QUERY, ACCOUNT, false, 1)                                                \
+    METHOD("device.remove", TURN, ACCOUNT, true, 1)                                                \
     METHOD("event.subscribe", HOST, ACCOUNT, false, 1)                                             \
     METHOD("event.ack", TURN, ACCOUNT, false, 1)                                                   \
     METHOD("relay.use", TURN, ACCOUNT, true, 1)                                                    \
@@ -87,6 +92,10 @@
     PARAM("message.history", "limit", UINT, false)                                                 \
     PARAM("message.delete", "contact", STR, true)                                                  \
     PARAM("message.delete", "order", UINT, true)                                                   \
+    PARAM("message.read", "contact", STR, true)                                                    \
+    PARAM("message.read", "order", UINT, false)                                                    \
+    PARAM("device.link", "link", STR, true)                                                        \
+    PARAM("device.remove", "device", STR, true)                                                    \
     PARAM("event.subscribe", "name", STR, false)                                                   \
     PARAM("event.subscribe", "since", UINT, false)                                                 \
     PARAM("event.ack", "name", STR, true)                                                          \
@@ -158,6 +167,9 @@
     RESULT("contact.list[]", "state", STR, "resolving, requested, accepted, blocked")              \
     RESULT("contact.list[]", "verified", BOOL, "the safety number was compared")                   \
     RESULT("contact.list[]", "devices", UINT, "devices of theirs that we write to")                \
+    RESULT("contact.list[]", "read", UINT,                                                         \
+           "order of the newest message of theirs that was read; 0: none")                         \
+    RESULT("contact.list[]", "unread", UINT, "messages of theirs behind it, 100 at most")          \
     RESULT("contact.list[]", "tokens", UINT, "deposit tokens in stock")                            \
     RESULT("contact.list[]", "way", STR, "forwarded, same-relay, no-relay, own-machine, unknown")  \
     RESULT("contact.list[]", "same_operator", BOOL, "both relays may have one operator")           \
@@ -187,10 +199,22 @@
     RESULT("message.history[]", "gap", BOOL,                                                       \
            "when it came, an earlier one had not come; likewise")                                  \
     RESULT("message.history[]", "state", STR,                                                      \
-           "waiting, at-relay, delivered or failed; received when theirs")                         \
+           "waiting, at-relay, delivered, failed; mirrored; received when theirs")                 \
     RESULT("message.history[]", "type", STR, "text, rekeyed, or unknown-N")                        \
     RESULT("message.history[]", "text", STR, "the text; of rekeyed: why a new session began")      \
     RESULT("message.delete", "order", UINT, "its place in the history, which none gets again")     \
+    RESULT("message.read", "order", UINT, "up to which theirs were read")                          \
+    RESULT("device.invite", "link", STR, "a link code, for one use")                               \
+    RESULT("device.invite", "expires", UINT, "when its time is over, Unix ms")                     \
+    RESULT("device.link", "id", STR, "the ID that this account is to be a device of")              \
+    RESULT("device.link", "state", STR, "requested")                                               \
+    RESULT("device.list", "devices", MAPS,                                                         \
+           "our devices; the one that holds the identity is first")                                \
+    RESULT("device.list[]", "device", STR, "its name: 16 hex digits of its key")                   \
+    RESULT("device.list[]", "added", UINT, "when, Unix ms")                                        \
+    RESULT("device.list[]", "this", BOOL, "it is this one")                                        \
+    RESULT("device.list[]", "identity", BOOL, "it holds the identity")                             \
+    RESULT("device.remove", "device", STR, "its name")                                             \
     RESULT("event.subscribe", "cursor", UINT, "the newest cursor; events follow as notifications") \
     RESULT("event.subscribe", "start", UINT, "the cursor behind which the stream begins")          \
     RESULT("relay.use", "relay", STR, "the relay's node ID")                                       \

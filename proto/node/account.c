@@ -24,9 +24,7 @@ void account_link_key(const struct account_row *row, const struct sign_pk *relay
 
 void account_pair_self(const struct account_row *row, struct pair_self *self)
 {
-    struct sign_sk sk;
-    prim_sign_keypair(&self->id, &sk, row->identity);
-    secret_wipe(&sk, sizeof sk);
+    account_row_id(row, &self->id);
     self->certificate = row->certificate;
     memcpy(self->dh.b, row->device_dh, sizeof self->dh.b);
 }
@@ -136,10 +134,10 @@ static enum err device_create(struct step *step, struct account_row *row)
 /* Takes the keys over, and who it is. */
 static void account_adopt(struct account *me, const struct account_row *row, struct seal_keys *keys)
 {
-    struct sign_sk sk;
-    account_identity(row, &me->id, &sk);
-    secret_wipe(&sk, sizeof sk);
+    account_row_id(row, &me->id);
     me->keys = keys;
+    me->linked = !account_row_holds(row);
+    me->news_next = row->news_next;
     me->rekey_next = row->rekey_next;
     me->rekey_why = row->rekey_why;
     me->restoring = row->restoring != 0;
@@ -215,6 +213,10 @@ enum err account_open(struct account *me, struct step *step, const struct node_r
     secret_wipe(&row, sizeof row);
     err = peer_rows_split(step, keys);
     if (err == ERR_OK) {
+        err = contact_row_find(step, keys, &me->id, &me->self);
+        err = err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    if (err == ERR_OK) {
         err = forget_load(me, step);
     }
     if (err == ERR_OK) {
@@ -249,7 +251,9 @@ enum err accounts_load(struct node *node, struct step *step, const struct node_r
 
 void account_queues_changed(struct account_row *row, uint64_t now_ms)
 {
-    row->device_list = slice_of(NULL, 0);
+    if (account_row_holds(row)) {
+        row->device_list = slice_of(NULL, 0);
+    }
     row->queues_ms = now_ms > row->queues_ms ? now_ms : row->queues_ms + 1;
 }
 

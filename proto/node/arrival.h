@@ -23,6 +23,7 @@ struct arrival {
     uint64_t deposited_ms; /* when the relay took it */
     struct peer_row row;   /* the device whose it is */
     bool who_changed;      /* row.who is to be put */
+    bool gone;             /* what it says took row out: nothing is to be put */
     uint8_t slot;          /* of the session that opened it */
     struct session *s;
     struct session_in in;

@@ -49,6 +49,10 @@ enum err call_request_accept(struct call *c);
 enum err call_message_send(struct call *c);
 enum err call_message_delete(struct call *c);
 enum err call_event_ack(struct call *c);
+enum err call_message_read(struct call *c);
+enum err call_device_invite(struct call *c);
+enum err call_device_link(struct call *c);
+enum err call_device_remove(struct call *c);
 
 /* command_relay.c */
 enum err call_relay_use(struct call *c);

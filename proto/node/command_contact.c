@@ -2,6 +2,7 @@
  *
  * command_contact: calls about invitations, contacts, messages and events.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hex.h"
@@ -13,16 +14,17 @@
 #include "node/home_keys.h"
 #include "node/invite.h"
 #include "node/lookup.h"
-#include "node/voiding.h"
+#include "node/mirror.h"
 /* --- invitations and contacts --- */
 
-enum err call_invite_create(struct call *c)
+/* An invitation, or a link code, which is one for a device of our own. */
+static enum err invite_make(struct call *c, uint64_t life_ms, bool device,
+                            char link[static INVITE_TEXT], uint64_t *expires_ms)
 {
     struct step *step = c->step;
     struct relay_row relay;
-    struct invite invite = {.id = c->me->id,
-                            .expires_ms = step_now(step) + LIMIT_INVITE_DAYS * LIMIT_DAY_MS};
-    struct invite_row row = {.expires = invite.expires_ms};
+    struct invite invite = {.id = c->me->id, .expires_ms = step_now(step) + life_ms};
+    struct invite_row row = {.expires = invite.expires_ms, .device = device};
     enum err err = relay_row_get(step, c->me->keys, 0, &relay);
     if (err == ERR_NOT_FOUND || (err == ERR_OK && relay.record_seq == 0)) {
         return ERR_NO_RELAY; /* nobody could use it before the key bundle is there */
@@ -51,19 +53,50 @@ enum err call_invite_create(struct call *c)
     memcpy(row.secret, invite.secret, sizeof row.secret);
 
     uint8_t id[INVITE_ID];
-    char link[INVITE_TEXT];
     invite_id(invite.secret, id);
     invite_encode(&invite, link);
+    *expires_ms = invite.expires_ms;
     err = invite_row_put(step, c->me->keys, id, &row);
-    pack_map(&c->out, 2);
-    result_text(&c->out, "link", link);
-    result_uint(&c->out, "expires", invite.expires_ms);
     secret_wipe(&invite, sizeof invite);
     secret_wipe(&row, sizeof row);
     secret_wipe(&relay, sizeof relay);
     secret_wipe(&k, sizeof k);
     secret_wipe(&siv, sizeof siv);
-    secret_wipe(link, sizeof link);
+    return err;
+}
+
+enum err call_invite_create(struct call *c)
+{
+    char link[INVITE_TEXT];
+    uint64_t expires = 0;
+    enum err err = invite_make(c, LIMIT_INVITE_DAYS * LIMIT_DAY_MS, false, link, &expires);
+    if (err == ERR_OK) {
+        pack_map(&c->out, 2);
+        result_text(&c->out, "link", link);
+        result_uint(&c->out, "expires", expires);
+        secret_wipe(link, sizeof link);
+    }
+    return err;
+}
+
+/* The same with another first word, so that the two are not taken for each other. */
+enum err call_device_invite(struct call *c)
+{
+    char link[INVITE_TEXT];
+    char text[INVITE_TEXT + sizeof DEVICE_PREFIX];
+    uint64_t expires = 0;
+    if (c->me->linked) {
+        return ERR_NO_IDENTITY;
+    }
+    enum err err = invite_make(c, LIMIT_LINK_MINUTES * LIMIT_MINUTE_MS, true, link, &expires);
+    if (err == ERR_OK) {
+        (void)snprintf(text, sizeof text, "%s%s", DEVICE_PREFIX, link + strlen(INVITE_PREFIX));
+        pack_map(&c->out, 2);
+        result_text(&c->out, "link", text);
+        result_uint(&c->out, "expires", expires);
+        secret_wipe(link, sizeof link);
+        secret_wipe(text, sizeof text);
+    }
     return err;
 }
 
@@ -261,6 +294,54 @@ enum err call_contact_add(struct call *c)
     return err == ERR_NOT_FOUND ? add_new(c, &link) : err;
 }
 
+/* Whether this account has nothing yet that would be lost with its ID. */
+static enum err is_fresh(struct call *c)
+{
+    struct contact_row any;
+    enum err err = contact_row_next(c->step, c->me->keys, 0, &any);
+    return err == ERR_OK ? ERR_EXISTS : err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err note_linking(struct call *c, uint32_t number)
+{
+    struct account_row account;
+    enum err err = account_row_get(c->step, c->me->keys, &account);
+    if (err == ERR_OK) {
+        account.linking = number;
+        err = account_row_put(c->step, c->me->keys, &account);
+    }
+    secret_wipe(&account, sizeof account);
+    return err;
+}
+
+/* This account becomes a device of who made the link code: it asks, as by an invitation. */
+enum err call_device_link(struct call *c)
+{
+    struct link link = {.who = {.created = step_now(c->step), .state = CONTACT_RESOLVING}};
+    struct slice text = slice_of(NULL, 0);
+    char invite[INVITE_TEXT];
+    size_t prefix = strlen(DEVICE_PREFIX);
+    (void)params_str(c->params, "link", &text);
+    if (text.len < prefix || memcmp(text.p, DEVICE_PREFIX, prefix) != 0 ||
+        text.len - prefix >= sizeof invite - strlen(INVITE_PREFIX)) {
+        return ERR_BAD_INVITATION;
+    }
+    int len = snprintf(invite, sizeof invite, "%s%.*s", INVITE_PREFIX, (int)(text.len - prefix),
+                       (const char *)text.p + prefix);
+    enum err err = is_fresh(c);
+    if (err == ERR_OK) {
+        err = read_link(c, slice_of(invite, (size_t)len), &link);
+    }
+    if (err == ERR_OK && contact_is_self(c->me, &link.who)) {
+        err = ERR_SELF;
+    }
+    if (err == ERR_OK) {
+        err = add_new(c, &link);
+    }
+    secret_wipe(invite, sizeof invite);
+    return err == ERR_OK ? note_linking(c, link.who.number) : err;
+}
+
 /* The contact that parameter "contact" names. */
 static enum err named_contact(struct call *c, struct contact_row *row)
 {
@@ -273,27 +354,11 @@ enum err call_contact_block(struct call *c)
 {
     struct contact_row who;
     enum err err = named_contact(c, &who);
-    if (err != ERR_OK) {
-        return err;
-    }
-    who.state = CONTACT_BLOCKED;
     pack_map(&c->out, 0);
-    err = contact_row_put(c->step, c->me->keys, &who);
-    for (unsigned i = 0; err == ERR_OK; i++) {
-        struct peer_row row;
-        err = peer_row_of(c->step, c->me->keys, &who, i, &row);
-        if (err == ERR_OK) {
-            err = voiding_begin(c->me, c->step, &row);
-        }
-        if (err == ERR_OK) {
-            err = peer_row_put(c->step, c->me->keys, &row);
-        }
-        if (err == ERR_OK) {
-            err = outbox_clear(c->me, c->step, &row, ERR_CONTACT_BLOCKED);
-        }
-        err = err == ERR_NOT_FOUND && i == 0 ? ERR_CORRUPT : err;
+    if (err == ERR_OK) {
+        err = contact_block(c->me, c->step, &who);
     }
-    return err == ERR_NOT_FOUND ? ERR_OK : err;
+    return err == ERR_OK ? contact_changed(c->me, c->step, &who) : err;
 }
 
 enum err call_contact_verify(struct call *c)
@@ -311,7 +376,7 @@ enum err call_contact_verify(struct call *c)
             return ERR_ARGUMENT;
         }
         row.verified = true;
-        err = contact_row_put(c->step, c->me->keys, &row);
+        err = contact_changed(c->me, c->step, &row);
     }
     char id[ID_TEXT];
     id_encode(row.id.b, id);
@@ -345,6 +410,18 @@ enum err call_request_accept(struct call *c)
 
 /* --- messages and events --- */
 
+/* A device that its person removed has nobody to write to. */
+static enum err still_ours(struct call *c)
+{
+    struct account_row account;
+    enum err err = account_row_get(c->step, c->me->keys, &account);
+    if (err == ERR_OK && account.removed != 0) {
+        err = ERR_DEVICE_REMOVED;
+    }
+    secret_wipe(&account, sizeof account);
+    return err;
+}
+
 enum err call_message_send(struct call *c)
 {
     struct contact_row row;
@@ -354,6 +431,10 @@ enum err call_message_send(struct call *c)
     }
     if (row.state == CONTACT_BLOCKED || row.state == CONTACT_INCOMING) {
         return row.state == CONTACT_BLOCKED ? ERR_CONTACT_BLOCKED : ERR_NOT_ACCEPTED;
+    }
+    err = still_ours(c);
+    if (err != ERR_OK) {
+        return err;
     }
     struct content content = {.type = CONTENT_TEXT, .sent_ms = step_now(c->step)};
     (void)params_str(c->params, "text", &content.text);
@@ -421,6 +502,88 @@ enum err call_message_delete(struct call *c)
     secret_wipe(&row, sizeof row);
     pack_map(&c->out, 1);
     result_uint(&c->out, "order", order);
+    return err;
+}
+
+/* The newest message of theirs with order <= last. ERR_UNKNOWN_MESSAGE: there is none. */
+static enum err theirs(struct call *c, uint32_t contact, uint64_t last, uint64_t *order,
+                       struct content *content)
+{
+    struct message_row row;
+    uint64_t before = last == UINT64_MAX ? last : last + 1;
+    enum err err = ERR_OK;
+    do {
+        err = message_row_before(c->step, c->me->keys, contact, before, order, &row);
+        before = *order;
+    } while (err == ERR_OK && row.state != MESSAGE_RECEIVED);
+    if (err == ERR_OK && content_decode(row.content, content) != ERR_OK) {
+        err = ERR_CORRUPT;
+    }
+    return err == ERR_NOT_FOUND ? ERR_UNKNOWN_MESSAGE : err;
+}
+
+enum err call_message_read(struct call *c)
+{
+    struct contact_row who;
+    struct content content;
+    uint64_t last = UINT64_MAX;
+    uint64_t order = 0;
+    (void)params_uint(c->params, "order", &last);
+    enum err err = named_contact(c, &who);
+    if (err == ERR_OK) {
+        err = theirs(c, who.number, last, &order, &content);
+    }
+    if (err == ERR_OK && order > who.read) {
+        err = contact_read(c->me, c->step, &who, order);
+        err = err == ERR_OK ? mirror_read(c->me, c->step, &who, content.id) : err;
+    }
+    pack_map(&c->out, 1);
+    result_uint(&c->out, "order", who.read);
+    return err;
+}
+
+/* The device of ours that parameter "device" names, by its name or the beginning of it. */
+static enum err named_device(struct call *c, struct sign_pk *device)
+{
+    struct slice text = slice_of(NULL, 0);
+    struct contact_row self;
+    struct device_list *list;
+    unsigned found = 0;
+    (void)params_str(c->params, "device", &text);
+    if (c->me->self == 0 || text.len == 0) {
+        return ERR_UNKNOWN_DEVICE;
+    }
+    enum err err = contact_row_get(c->step, c->me->keys, c->me->self, &self);
+    if (err == ERR_OK) {
+        err = contact_list_known(c->step, &self, &list);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    for (unsigned i = 1; i < list->count; i++) { /* the first one signs the list */
+        char name[DEVICE_NAME];
+        device_name(list->entries[i].device.sign.b, name);
+        if (text.len < sizeof name && memcmp(name, text.p, text.len) == 0) {
+            *device = list->entries[i].device.sign;
+            found++;
+        }
+    }
+    return found == 1 ? ERR_OK : found == 0 ? ERR_UNKNOWN_DEVICE : ERR_AMBIGUOUS;
+}
+
+enum err call_device_remove(struct call *c)
+{
+    struct sign_pk device;
+    char name[DEVICE_NAME];
+    enum err err = c->me->linked ? ERR_NO_IDENTITY : named_device(c, &device);
+    if (err == ERR_OK) {
+        err = devices_remove(c->me, c->step, &device);
+    }
+    if (err == ERR_OK) {
+        device_name(device.b, name);
+        pack_map(&c->out, 1);
+        result_text(&c->out, "device", name);
+    }
     return err;
 }
 

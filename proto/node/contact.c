@@ -10,7 +10,9 @@
 #include "node/core.h"
 #include "node/event.h"
 #include "node/invite.h"
+#include "node/mirror.h"
 #include "node/route.h"
+#include "node/voiding.h"
 
 enum err contact_list_known(struct step *step, const struct contact_row *row,
                             struct device_list **list)
@@ -114,21 +116,75 @@ enum err contact_announce(struct account *me, struct step *step)
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err contact_accept(struct account *me, struct step *step, struct contact_row *row)
+enum err contact_became(struct account *me, struct step *step, struct contact_row *row)
 {
-    bool news = row->state != CONTACT_ACCEPTED;
     row->state = CONTACT_ACCEPTED;
     enum err err = contact_row_put(step, me->keys, row);
-    if (err == ERR_OK && news) {
+    if (err == ERR_OK) {
         err = contact_event(me, step, row, "contact.accepted", ERR_OK);
     }
-    if (err == ERR_OK && news) {
+    if (err == ERR_OK) {
         err = peers_meet(me, step, row);
+    }
+    return err == ERR_OK ? devices_tell(me, step, row) : err;
+}
+
+enum err contact_changed(struct account *me, struct step *step, struct contact_row *row)
+{
+    uint64_t now = step_now(step);
+    row->changed_ms = now > row->changed_ms ? now : row->changed_ms + 1;
+    enum err err = contact_row_put(step, me->keys, row);
+    return err == ERR_OK ? mirror_contact(me, step, row) : err;
+}
+
+enum err contact_accept(struct account *me, struct step *step, struct contact_row *row)
+{
+    enum err err = ERR_OK;
+    if (row->state != CONTACT_ACCEPTED) {
+        err = contact_became(me, step, row);
+        err = err == ERR_OK ? contact_changed(me, step, row) : err;
     }
     if (err != ERR_OK) {
         return err;
     }
     return row->misused.len == INVITE_ID ? say_misused(me, step, row) : say_accepted(me, step, row);
+}
+
+enum err contact_block(struct account *me, struct step *step, struct contact_row *row)
+{
+    row->state = CONTACT_BLOCKED;
+    enum err err = contact_row_put(step, me->keys, row);
+    for (unsigned i = 0; err == ERR_OK; i++) {
+        struct peer_row peer;
+        err = peer_row_of(step, me->keys, row, i, &peer);
+        if (err == ERR_OK) {
+            err = voiding_begin(me, step, &peer);
+        }
+        if (err == ERR_OK) {
+            err = peer_row_put(step, me->keys, &peer);
+        }
+        if (err == ERR_OK) {
+            err = outbox_clear(me, step, &peer, ERR_CONTACT_BLOCKED);
+        }
+        secret_wipe(&peer, sizeof peer);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err contact_read(struct account *me, struct step *step, struct contact_row *row,
+                      uint64_t order)
+{
+    char id[ID_TEXT];
+    row->read = order;
+    enum err err = contact_row_put(step, me->keys, row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    id_encode(row->id.b, id);
+    struct event event = event_begin(step, "message.read", 256);
+    event_text(&event, "contact", id);
+    event_uint(&event, "order", order);
+    return event_commit(step, me->keys, &event);
 }
 
 enum err contact_misused(struct account *me, struct step *step, uint32_t number,

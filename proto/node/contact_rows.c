@@ -34,7 +34,7 @@ static const struct field CONTACT_FIELDS[] = {
 };
 
 static const struct field MESSAGE_FIELDS[] = {
-    FIELD(0, FIELD_ENUM, message_row, state, 5),
+    FIELD(0, FIELD_ENUM, message_row, state, 6),
     FIELD(1, FIELD_U64, message_row, time, 0),
     FIELD(2, FIELD_SLICE, message_row, content, LIMIT_ENVELOPE),
     FIELD(3, FIELD_LATER, message_row, deposited, 0),
@@ -105,6 +105,15 @@ enum err contact_row_put(struct step *step, struct seal_keys *keys, const struct
     store_key_u32(&number, row->number);
     return store_put(step->turn->store, STORE_CONTACT_ID, store_key_slice(&id),
                      store_key_slice(&number));
+}
+
+enum err contact_row_del(struct step *step, struct seal_keys *keys, const struct contact_row *row)
+{
+    struct store_key k = row_key(keys, row->number);
+    struct store_key id = contact_id_key(keys, &row->id);
+    enum err err = store_del(step->turn->store, STORE_CONTACT, store_key_slice(&k));
+    return err == ERR_OK ? store_del(step->turn->store, STORE_CONTACT_ID, store_key_slice(&id))
+                         : err;
 }
 
 enum err contact_row_find(struct step *step, struct seal_keys *keys, const struct sign_pk *id,

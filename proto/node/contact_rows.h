@@ -54,6 +54,7 @@ enum message_state {
     MESSAGE_DELIVERED = 2,
     MESSAGE_FAILED = 3,
     MESSAGE_RECEIVED = 4, /* theirs */
+    MESSAGE_MIRRORED = 5, /* written on another device of ours */
 };
 
 /* STORE_MESSAGE, account | contact u32 | order u64. */
@@ -69,6 +70,9 @@ struct message_row {
 enum err contact_row_get(struct step *step, struct seal_keys *keys, uint32_t number,
                          struct contact_row *row) PETREL_MUST_USE;
 enum err contact_row_put(struct step *step, struct seal_keys *keys,
+                         const struct contact_row *row) PETREL_MUST_USE;
+/* The row, and what finds it by its ID. */
+enum err contact_row_del(struct step *step, struct seal_keys *keys,
                          const struct contact_row *row) PETREL_MUST_USE;
 /* Whether the two may exchange messages now. */
 bool contact_row_may_talk(const struct contact_row *row);

@@ -36,6 +36,13 @@ enum content_type {
     CONTENT_REQUEST = 64,     /* body: str, 0 .. LIMIT_REQUEST_TEXT bytes: may I be a contact? */
     CONTENT_ACCEPT = 65,      /* no body: you are one */
     CONTENT_INVITE_USED = 66, /* body: bin INVITE_ID: somebody else used it too */
+    CONTENT_LIST = 67,        /* body: bin, the author's device list */
+    CONTENT_JOINED = 68,      /* body: bin, the device list that names the receiver from now on */
+    /* 69 .. 72: between the devices of one person, node/mirror.h. */
+    CONTENT_SENT = 69,    /* body: [ID, encoded content]: written to that contact */
+    CONTENT_READ = 70,    /* body: [ID, content id]: read up to that one of theirs */
+    CONTENT_CONTACT = 71, /* body: a map: what is known of a contact */
+    CONTENT_PLACES = 72,  /* body: [record, queues]: where the author's are */
     CONTENT_TYPE_MAX = 65535,
 };
 

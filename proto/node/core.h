@@ -11,7 +11,8 @@
  *   moving.c    from one relay to another
  *   publish.c   key bundle and descriptors, at our own relays
  *   contact.c   people: their lists, accepting them
- *   peers.c     their devices: which there are, one that comes, one that goes
+ *   devices.c   our own devices; mirror.c what they tell each other
+ *   peers.c     devices of people: which there are, one that comes, one that goes
  *   healing.c   sessions with each of these
  *   finding.c   where people are, and their key bundles
  *   foreign.c   requests to relays where we own nothing
@@ -111,12 +112,15 @@ struct account {
     struct seal_keys *keys; /* NULL: locked */
     struct forget *forget;  /* when keys */
     struct sign_pk id;      /* when keys */
+    bool linked;            /* likewise: this device does not hold the identity */
+    uint32_t self; /* likewise: number of the contact that our other devices are; 0: none */
     struct home homes[LIMIT_HOMES];
     struct cards cards;      /* not shared: a relay could give each forwarder another key, */
     struct sign_pk cards_by; /* which is this relay of ours */
     struct work *work[WORK_SLOTS];
     size_t work_count;
-    uint64_t rekey_next; /* as in the account's row, likewise these two */
+    uint64_t news_next; /* as in the account's row, likewise these three */
+    uint64_t rekey_next;
     uint64_t rekey_why;
     bool restoring;
     uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
@@ -182,7 +186,8 @@ enum err account_open(struct account *me, struct step *step,
  * ERR_EXISTS: the number is taken. */
 enum err account_create(struct node *node, struct step *step, const struct node_root *root,
                         const uint8_t *seed, bool restoring, struct account **me) PETREL_MUST_USE;
-/* Our queues are others from now on: the list has to be made again. The caller puts row. */
+/* Our queues are others from now on: the list has to be made again, by the device that holds the
+ * identity. The caller puts row. */
 void account_queues_changed(struct account_row *row, uint64_t now_ms);
 /* A number for a new contact. ERR_QUOTA: LIMIT_CONTACTS are there. */
 enum err account_next_contact(struct account *me, struct step *step,
@@ -190,7 +195,7 @@ enum err account_next_contact(struct account *me, struct step *step,
 /* A number for one more device of a contact, whose first one has the contact's: from LIMIT_CONTACTS
  * on, so that a contact with ever new devices takes nobody's place. ERR_QUOTA: none is left. */
 enum err account_next_peer(struct account *me, struct step *step, uint32_t *number) PETREL_MUST_USE;
-/* The identity's key pair. Wipe sk after use. */
+/* The identity's key pair, when account_row_holds. Wipe sk after use. */
 void account_identity(const struct account_row *row, struct sign_pk *pk, struct sign_sk *sk);
 /* The link key towards one relay: BLAKE2b(device seed, "petrel/1 link key" | node ID). */
 void account_link_key(const struct account_row *row, const struct sign_pk *relay,
@@ -243,6 +248,19 @@ enum err contact_failed(struct account *me, struct step *step, struct work *work
 /* Accepts a request: state, answer, event. */
 enum err contact_accept(struct account *me, struct step *step,
                         struct contact_row *row) PETREL_MUST_USE;
+/* Nothing of theirs is heard any more, and nothing goes to them. Puts row. */
+enum err contact_block(struct account *me, struct step *step,
+                       struct contact_row *row) PETREL_MUST_USE;
+/* They are a contact from now on, by either's word: state, event, our list if we have other
+ * devices. Puts row. */
+enum err contact_became(struct account *me, struct step *step,
+                        struct contact_row *row) PETREL_MUST_USE;
+/* The user changed something about them: other devices hear of it. Puts row. */
+enum err contact_changed(struct account *me, struct step *step,
+                         struct contact_row *row) PETREL_MUST_USE;
+/* Everything up to this order was read. Puts row, and tells clients. */
+enum err contact_read(struct account *me, struct step *step, struct contact_row *row,
+                      uint64_t order) PETREL_MUST_USE;
 /* Writes to every contact who was not told yet where our queues are. */
 enum err contact_announce(struct account *me, struct step *step) PETREL_MUST_USE;
 /* Contacts who asked and wait for an answer. */
@@ -270,7 +288,48 @@ bool contact_is_self(const struct account *me, const struct contact_row *who);
 enum err contact_new_session(struct account *me, struct step *step, struct peer_row *row,
                              const uint8_t id[SESSION_T], uint8_t *slot) PETREL_MUST_USE;
 
+/* devices.c */
+/* What changes in our list beside our own queues. */
+struct device_change {
+    const struct device_entry *put; /* a device that is new or, by its certificate, elsewhere now */
+    const struct sign_pk *remove;   /* signs the prekeys of one that goes */
+};
+/* A new version of our device list, when account_row_holds; change: or NULL. Contacts hear of a
+ * change. Puts account. ERR_NO_RELAY: we have no queue. ERR_QUOTA, ERR_TOO_LARGE: too many devices.
+ */
+enum err devices_list(struct account *me, struct step *step, struct account_row *account,
+                      const struct device_change *change) PETREL_MUST_USE;
+/* Where our own queues and record are. ERR_NO_RELAY. */
+enum err devices_places(struct account *me, struct step *step,
+                        struct device_entry *entry) PETREL_MUST_USE;
+/* The stranger whose device row is used a link code of ours: it becomes one of ours, and its ID is
+ * forgotten. entry: what its list says of it. Puts all but row's session. ERR_QUOTA. */
+enum err devices_join(struct account *me, struct step *step, struct peer_row *row,
+                      const struct device_entry *entry) PETREL_MUST_USE;
+/* We asked to be a device of row's person, and this list of theirs names us: our own identity ends.
+ * As peers_take_list otherwise; nothing when it does not, or we did not ask them. */
+enum err devices_joined(struct account *me, struct step *step, struct peer_row *row,
+                        struct slice list_bytes, bool *gone) PETREL_MUST_USE;
+/* A newer list of our own person, verified. */
+enum err devices_taken(struct account *me, struct step *step, struct slice list_bytes,
+                       const struct device_list *list) PETREL_MUST_USE;
+/* Queues and record of another device of ours are these by now. */
+enum err devices_moved(struct account *me, struct step *step, const struct peer_row *row,
+                       const struct device_entry *places) PETREL_MUST_USE;
+/* The device whose prekeys this key signs is ours no more. ERR_NO_IDENTITY. */
+enum err devices_remove(struct account *me, struct step *step,
+                        const struct sign_pk *device) PETREL_MUST_USE;
+/* Tells one contact our list, when there are other devices. */
+enum err devices_tell(struct account *me, struct step *step,
+                      const struct contact_row *who) PETREL_MUST_USE;
+/* A slice of telling all of them. */
+enum err devices_progress(struct account *me, struct step *step) PETREL_MUST_USE;
+
 /* peers.c */
+/* A newer list of a contact, as peers_take_list, of whom no peer is in hand. Puts who.
+ * ERR_MALFORMED and the like. */
+enum err peers_list(struct account *me, struct step *step, struct contact_row *who,
+                    struct slice list_bytes) PETREL_MUST_USE;
 /* A device of a contact that is new to us, under a number that is free (0: the next one); entry:
  * what its list of then says of it, or NULL: it is not known which device it is. Puts both.
  * ERR_QUOTA. */

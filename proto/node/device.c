@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/pack.h"
 #include "crypto/signed.h"
 
@@ -242,4 +243,9 @@ enum err device_list_open(struct slice bytes, const struct sign_pk *id, struct d
 void device_list_hash(struct slice bytes, uint8_t out[static DEVICE_LIST_HASH])
 {
     prim_blake2b(out, DEVICE_LIST_HASH, slice_of(NULL, 0), "petrel/1 device list hash", &bytes, 1);
+}
+
+void device_name(const uint8_t sign_pk[static 32], char out[static DEVICE_NAME])
+{
+    hex_encode(sign_pk, (DEVICE_NAME - 1) / 2, out);
 }

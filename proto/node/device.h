@@ -15,6 +15,7 @@
 #include "node/address.h"
 
 enum {
+    DEVICE_NAME = 16 + 1, /* with NUL */
     DEVICE_LIST_HASH = 32,
     DEVICE_PLACE_WIRE = ADDRESS_WIRE + 37, /* encoded struct device_place, at most */
 };
@@ -65,6 +66,8 @@ enum err device_list_make(struct writer *w, const struct device_list *list,
  * ERR_BAD_KEY. */
 enum err device_list_open(struct slice bytes, const struct sign_pk *id,
                           struct device_list *out) PETREL_MUST_USE;
+/* What people call a device: the first 8 bytes of the key that signs its prekeys, in hex. */
+void device_name(const uint8_t sign_pk[static 32], char out[static DEVICE_NAME]);
 /* BLAKE2b-256("petrel/1 device list hash" | bytes): what a descriptor names. */
 void device_list_hash(struct slice bytes, uint8_t out[static DEVICE_LIST_HASH]);
 

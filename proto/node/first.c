@@ -202,6 +202,22 @@ static enum err own_device(struct arrival *a, const struct pair_self *self,
     return ours ? ERR_SELF : err;
 }
 
+/* A link code is good once, for a short while, and for who is nobody yet. */
+static enum err link_valid(struct arrival *a, const struct newcomer *n)
+{
+    uint32_t known;
+    if (n->invite.used) {
+        struct event event = event_begin(a->step, "device.misused", 128);
+        enum err err = event_commit(a->step, a->me->keys, &event);
+        return err == ERR_OK ? ERR_INVITE_USED : err;
+    }
+    enum err err = contact_row_find(a->step, a->me->keys, &n->intro.id, &known);
+    if (err != ERR_NOT_FOUND) {
+        return err == ERR_OK ? ERR_EXISTS : err;
+    }
+    return step_now(a->step) < n->invite.expires ? ERR_OK : ERR_EXPIRED;
+}
+
 static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
                               const struct pair_prekeys *prekeys, struct newcomer *n)
 {
@@ -227,6 +243,9 @@ static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
         if (err == ERR_NOT_FOUND) {
             err = ERR_NO_SESSION; /* its secret is part of the key: nothing to be opened */
         }
+    }
+    if (err == ERR_OK && n->invited && n->invite.device != 0) {
+        err = link_valid(a, n);
     }
     return err;
 }
@@ -287,6 +306,20 @@ static enum err invite_misuse(struct arrival *a, const struct newcomer *n)
     return event_commit(a->step, a->me->keys, &event);
 }
 
+/* A link code of ours was used: who did is a device of ours. */
+static enum err link_use(struct arrival *a, struct newcomer *n)
+{
+    n->invite.used = true;
+    memcpy(n->invite.session, session_id(a->s), SESSION_T);
+    enum err err = invite_row_put(a->step, a->me->keys, n->intro.invite_id, &n->invite);
+    if (err == ERR_OK && a->row.number == n->invite.contact && a->row.minted == 0) {
+        err = stock_made(a->step->turn->arena, &a->row, 1);
+        a->row.minted = INVITE_COUNTERS;
+    }
+    return err == ERR_OK ? devices_join(a->me, a->step, &a->row, &n->list->entries[n->intro.device])
+                         : err;
+}
+
 /* An invitation of ours was used: once it makes a contact, by somebody else as well it is an
  * alarm. */
 static enum err invite_use(struct arrival *a, struct newcomer *n)
@@ -294,6 +327,10 @@ static enum err invite_use(struct arrival *a, struct newcomer *n)
     bool open = step_now(a->step) < n->invite.expires;
     if (n->invite.used) {
         return invite_misuse(a, n);
+    }
+    if (n->invite.device != 0) {
+        a->who_changed = false; /* its contact ends */
+        return link_use(a, n);
     }
     uint32_t number = n->invite.contact; /* that its tokens were made for */
     n->invite.used = true;

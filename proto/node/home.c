@@ -15,6 +15,7 @@
 #include "node/descriptor.h"
 #include "node/event.h"
 #include "node/home_keys.h"
+#include "node/mirror.h"
 #include "node/publish.h"
 #include "node/voiding.h"
 #include "relay/member.h"
@@ -301,6 +302,9 @@ static enum err home_ready(struct home_step *h)
     if (home->role == HOME_MAIN && !home->announced) {
         home->announced = true;
         err = contact_announce(h->me, h->step);
+        if (err == ERR_OK && h->me->linked) {
+            err = mirror_places(h->me, h->step);
+        }
     }
     if (home->role != HOME_LEFT && home->news && err == ERR_OK) {
         err = home_event(h->me, h->step, &home->address, "relay.ready", ERR_OK);

@@ -13,6 +13,7 @@
 #include "pair/session.h"
 
 #define INVITE_PREFIX "petrel:"
+#define DEVICE_PREFIX "petrel-device:" /* of a link code, which is the same otherwise */
 
 enum {
     INVITE_VERSION = 1,

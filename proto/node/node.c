@@ -555,8 +555,8 @@ static uint64_t account_deadline(const struct account *me)
         return first;
     }
     first = earlier(first, home_deadline(me));
-    if (!me->removing && !me->restoring && me->rekey_next != 0) {
-        return 0; /* contacts wait for new sessions */
+    if (!me->removing && !me->restoring && (me->rekey_next != 0 || me->news_next != 0)) {
+        return 0; /* contacts wait for new sessions, or for our list */
     }
     if (!me->removing) {
         first = earlier(first, forget_deadline(me));
@@ -598,6 +598,9 @@ static enum err account_progress(struct account *me, struct step *step)
     bool lives = me->keys != NULL && !me->removing && !me->restoring;
     if (err == ERR_OK && lives) {
         err = healing_progress(me, step);
+    }
+    if (err == ERR_OK && lives) {
+        err = devices_progress(me, step);
     }
     if (err == ERR_OK && lives) {
         err = pump_progress(me, step);

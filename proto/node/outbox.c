@@ -16,6 +16,7 @@
 #include "node/core.h"
 #include "node/event.h"
 #include "node/evidence.h"
+#include "node/mirror.h"
 #include "node/route.h"
 #include "node/stock.h"
 #include "relay/queue.h"
@@ -108,6 +109,9 @@ enum err outbox_add(struct account *me, struct step *step, const struct contact_
         }
         secret_wipe(&row, sizeof row);
         arena_rewind(step->turn->arena, mark);
+    }
+    if (err == ERR_NOT_FOUND && message) {
+        return mirror_sent(me, step, who, content);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

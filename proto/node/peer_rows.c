@@ -170,8 +170,9 @@ bool peer_row_is(const struct peer_row *row, const struct device_entry *entry)
     return slice_equal(row->device, slice_of(entry->device.sign.b, sizeof entry->device.sign.b));
 }
 
-enum err peer_row_new(struct step *step, struct seal_keys *keys, struct contact_row *who,
-                      uint32_t number, struct peer_row *row)
+/* Adds a number to those of the contact, and puts that. */
+static enum err name_peer(struct step *step, struct seal_keys *keys, struct contact_row *who,
+                          uint32_t number)
 {
     struct writer w = step_writer(step, who->peers.len + sizeof number);
     writer_slice(&w, who->peers);
@@ -180,10 +181,26 @@ enum err peer_row_new(struct step *step, struct seal_keys *keys, struct contact_
         return ERR_NO_MEMORY;
     }
     who->peers = writer_done(&w);
+    return contact_row_put(step, keys, who);
+}
+
+enum err peer_row_new(struct step *step, struct seal_keys *keys, struct contact_row *who,
+                      uint32_t number, struct peer_row *row)
+{
+    enum err err = name_peer(step, keys, who, number);
     *row = (struct peer_row){.who = *who, .number = number, .contact = who->number};
-    enum err err = contact_row_put(step, keys, who);
     return err == ERR_OK ? peer_row_put(step, keys, row) : err;
 }
+
+enum err peer_row_move(struct step *step, struct seal_keys *keys, struct peer_row *row,
+                       struct contact_row *who)
+{
+    enum err err = name_peer(step, keys, who, row->number);
+    row->who = *who;
+    row->contact = who->number;
+    return err == ERR_OK ? peer_row_put(step, keys, row) : err;
+}
+
 enum err outbox_row_get(struct step *step, struct seal_keys *keys, uint32_t peer, uint64_t order,
                         struct outbox_row *row)
 {

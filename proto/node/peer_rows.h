@@ -120,6 +120,9 @@ enum err peer_row_del(struct step *step, struct seal_keys *keys, uint32_t number
 /* One more device of a contact, under a number that is free. Puts both. */
 enum err peer_row_new(struct step *step, struct seal_keys *keys, struct contact_row *who,
                       uint32_t number, struct peer_row *row) PETREL_MUST_USE;
+/* It is a device of this contact from now on. Puts both; the contact that it had is not changed. */
+enum err peer_row_move(struct step *step, struct seal_keys *keys, struct peer_row *row,
+                       struct contact_row *who) PETREL_MUST_USE;
 /* It is the device of this entry of its person's list. The caller puts row. ERR_NO_MEMORY. */
 enum err peer_row_device(struct step *step, struct peer_row *row,
                          const struct device_entry *entry) PETREL_MUST_USE;

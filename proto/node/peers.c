@@ -308,12 +308,17 @@ static enum err settle(struct account *me, struct step *step, struct peer_row *r
     return err == ERR_NOT_FOUND ? take_entry(me, step, row, entry, created_ms) : err;
 }
 
-static enum err change(struct account *me, struct step *step, struct peer_row *row,
-                       const struct device_list *known, const struct device_list *list, bool *gone)
+/* held: number of the peer that the caller has in hand, and has put; 0: none. */
+static enum err take(struct account *me, struct step *step, struct contact_row *who, uint32_t held,
+                     struct slice bytes, const struct device_list *known,
+                     const struct device_list *list, bool *gone)
 {
-    struct contact_row *who = &row->who;
-    struct change c = {.known = known, .list = list, .who = who, .held = row->number};
-    enum err err = peer_row_put(step, me->keys, row);
+    struct change c = {.known = known, .list = list, .who = who, .held = held};
+    enum err err = tell_devices(me, step, who, known, list);
+    who->list = bytes;
+    who->has_record = true;
+    who->relay = list->entries[0].record.relay;
+    who->record = list->entries[0].record.key;
     if (err == ERR_OK) {
         err = meet(me, step, who, list);
     }
@@ -323,19 +328,52 @@ static enum err change(struct account *me, struct step *step, struct peer_row *r
     if (err == ERR_OK) {
         err = drop(me, step, &c, gone);
     }
-    return err == ERR_OK ? contact_row_put(step, me->keys, who) : err;
+    if (err == ERR_OK) {
+        err = contact_row_put(step, me->keys, who);
+    }
+    return err == ERR_OK && contact_is_self(me, who) ? devices_taken(me, step, bytes, list) : err;
+}
+
+/* The list that is known of a contact; NULL: none is. */
+static enum err known_of(struct step *step, const struct contact_row *who,
+                         struct device_list **known)
+{
+    *known = NULL;
+    return who->list.len > 0 ? contact_list_known(step, who, known) : ERR_OK;
+}
+
+enum err peers_list(struct account *me, struct step *step, struct contact_row *who,
+                    struct slice list_bytes)
+{
+    struct device_list *known;
+    struct device_list *list = arena_alloc(step->turn->arena, sizeof *list);
+    enum list_age age;
+    bool gone = false;
+    if (list == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    enum err err = device_list_open(list_bytes, &who->id, list);
+    if (err == ERR_OK) {
+        err = contact_list_age(step, who, list_bytes, list, 0, &age);
+    }
+    if (err == ERR_OK) {
+        err = known_of(step, who, &known);
+    }
+    return err == ERR_OK && age == LIST_NEWER
+               ? take(me, step, who, 0, list_bytes, known, list, &gone)
+               : err;
 }
 
 enum err peers_take_list(struct account *me, struct step *step, struct peer_row *row,
                          struct slice list_bytes, const struct device_list *list, unsigned device,
                          bool *gone)
 {
-    struct device_list *known = NULL;
+    struct device_list *known;
     enum list_age age;
     *gone = false;
     enum err err = contact_list_age(step, &row->who, list_bytes, list, device, &age);
-    if (err == ERR_OK && row->who.list.len > 0) {
-        err = contact_list_known(step, &row->who, &known);
+    if (err == ERR_OK) {
+        err = known_of(step, &row->who, &known);
     }
     if (err != ERR_OK || age == LIST_REVOKED) {
         return err == ERR_OK ? ERR_STALE : err;
@@ -344,13 +382,7 @@ enum err peers_take_list(struct account *me, struct step *step, struct peer_row 
     if (err != ERR_OK || age != LIST_NEWER) {
         return err;
     }
-    err = tell_devices(me, step, &row->who, known, list);
-    if (err != ERR_OK) {
-        return err;
-    }
-    row->who.list = list_bytes;
-    row->who.has_record = true;
-    row->who.relay = list->entries[0].record.relay;
-    row->who.record = list->entries[0].record.key;
-    return change(me, step, row, known, list, gone);
+    err = peer_row_put(step, me->keys, row);
+    return err == ERR_OK ? take(me, step, &row->who, row->number, list_bytes, known, list, gone)
+                         : err;
 }

@@ -33,60 +33,13 @@ static enum err make_status(struct home_step *h, struct publish_request *request
                                &h->signers.record);
 }
 
-/* Our queues: that of this relay, and the second one when it is there. */
-static enum err list_queues(struct home_step *h, struct device_entry *entry)
-{
-    struct account *me = h->me;
-    entry->queues[0] = (struct device_place){.relay = h->row.address, .key = h->signers.queue_pk};
-    entry->queue_count = 1;
-    for (unsigned slot = 1; slot < LIMIT_HOMES; slot++) {
-        struct relay_row row;
-        bool second = me->homes[slot].address.port != 0 && me->homes[slot].role == HOME_SECOND;
-        enum err err = second ? relay_row_get(h->step, me->keys, slot, &row) : ERR_OK;
-        if (err != ERR_OK) {
-            return err;
-        }
-        if (second && row.registered) {
-            entry->queues[1].relay = row.address;
-            home_queue(&row, &entry->queues[1].key);
-            entry->queue_count = 2;
-        }
-        secret_wipe(&row, sizeof row);
-    }
-    return ERR_OK;
-}
-
-/* A new version of our device list, naming our queues and the record of this relay. */
+/* A new version of our device list; of a device that does not sign that, of its bundle alone. */
 static enum err make_list(struct home_step *h)
 {
-    struct device_list *list = arena_alloc(h->step->turn->arena, sizeof *list);
-    struct writer w = step_writer(h->step, LIMIT_DEVICE_LIST);
-    if (list == NULL || w.cap == 0) {
-        return ERR_NO_MEMORY;
+    if (account_row_holds(&h->account)) {
+        return devices_list(h->me, h->step, &h->account, NULL);
     }
-    list->version = h->account.list_version + 1;
-    if (h->account.queues_ms < step_now(h->step)) {
-        h->account.queues_ms = step_now(h->step);
-    }
-    list->created_ms = h->account.queues_ms;
-    list->count = 1;
-    list->entries[0] = (struct device_entry){
-        .certificate = h->account.certificate,
-        .record = {.relay = h->row.address, .key = h->signers.record_pk},
-    };
-    enum err err = list_queues(h, &list->entries[0]);
-    struct sign_pk id;
-    struct sign_sk identity;
-    account_identity(&h->account, &id, &identity);
-    if (err == ERR_OK) {
-        err = device_list_make(&w, list, &identity);
-    }
-    secret_wipe(&identity, sizeof identity);
-    if (err != ERR_OK) {
-        return err;
-    }
-    h->account.list_version = list->version;
-    h->account.device_list = writer_done(&w);
+    h->account.list_version++;
     return account_row_put(h->step, h->me->keys, &h->account);
 }
 
@@ -234,7 +187,8 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
 {
     struct step *step = h->step;
     uint64_t period = undescribed(&h->row, &h->account, step_now(step));
-    if (period > descriptor_period(step_now(step)) + PUBLISH_AHEAD) {
+    if (period > descriptor_period(step_now(step)) + PUBLISH_AHEAD ||
+        !account_row_holds(&h->account)) {
         return ERR_OK;
     }
     struct descriptor descriptor = {
@@ -391,6 +345,14 @@ enum err publish_next(struct home_step *h, struct publish_request *request)
     return make_descriptor(h, &record, request);
 }
 
+/* The next version is to be later than this one. */
+static void later(struct account_row *account, uint64_t seq)
+{
+    bool holds = account_row_holds(account);
+    account->list_version = (uint32_t)seq + (holds ? 0 : 1);
+    account->device_list = holds ? slice_of(NULL, 0) : account->device_list;
+}
+
 /* What the relay has of our record. After a crash it can be the version that we were about to send,
  * or, for a restored account, a later one: then ours becomes the next. */
 static enum err status_done(struct account *me, struct relay_row *row, struct account_row *account,
@@ -414,8 +376,7 @@ static enum err status_done(struct account *me, struct relay_row *row, struct ac
     if (home->stale && status.seq == account->list_version) {
         row->record_seq = status.seq;
     } else if (home->stale && status.seq < UINT32_MAX) {
-        account->list_version = (uint32_t)status.seq;
-        account->device_list = slice_of(NULL, 0);
+        later(account, status.seq);
     }
     home->stale = false;
     return ERR_OK;
@@ -471,8 +432,7 @@ static enum err get_done(struct account *me, struct step *step, struct relay_row
     } else if (reply.item.seq < account->list_version || reply.item.seq >= UINT32_MAX) {
         return ERR_PROTOCOL; /* that did not stand in the way */
     } else {
-        account->list_version = (uint32_t)reply.item.seq;
-        account->device_list = slice_of(NULL, 0);
+        later(account, reply.item.seq);
         home_wake_main(me);
     }
     return ERR_OK;

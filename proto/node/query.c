@@ -22,6 +22,7 @@
 
 enum {
     QUERY_BYTES = 192 * 1024, /* of one answer's list, about; an entry can be 57 KiB */
+    QUERY_UNREAD = 100,       /* messages of one contact that are looked at for unread ones */
     QUERY_HISTORY = 100,      /* messages of one answer unless asked for fewer or more */
 };
 
@@ -33,6 +34,7 @@ struct query {
     struct writer *out;
     struct address home; /* contact.list: our relay; port 0: none */
     bool own_machine;    /* likewise: it is this very node */
+    struct sign_pk self; /* likewise, and request.list: our ID, which stands for our devices */
 };
 
 static enum err query_account_show(struct query *q)
@@ -43,14 +45,12 @@ static enum err query_account_show(struct query *q)
         return err;
     }
     struct sign_pk id;
-    struct sign_sk sk;
     char text[ID_TEXT];
-    prim_sign_keypair(&id, &sk, row.identity);
+    account_row_id(&row, &id);
     id_encode(id.b, text);
     pack_map(q->out, 2);
     result_text(q->out, "id", text);
     result_uint(q->out, "created", row.created);
-    secret_wipe(&sk, sizeof sk);
     secret_wipe(&row, sizeof row);
     return ERR_OK;
 }
@@ -62,6 +62,10 @@ static enum err query_account_words(struct query *q)
     enum err err = account_row_get(&q->step, q->keys, &row);
     if (err != ERR_OK) {
         return err;
+    }
+    if (!account_row_holds(&row)) {
+        secret_wipe(&row, sizeof row);
+        return ERR_NO_IDENTITY;
     }
     words_encode(row.identity, text);
     pack_map(q->out, 1);
@@ -139,18 +143,42 @@ static enum err sum_devices(struct query *q, const struct contact_row *who, stru
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+/* Messages of theirs behind the last that was read, QUERY_UNREAD at most. */
+static enum err count_unread(struct query *q, const struct contact_row *who, uint64_t *count)
+{
+    uint64_t before = UINT64_MAX;
+    enum err err = ERR_OK;
+    for (unsigned i = 0; err == ERR_OK && i < QUERY_UNREAD; i++) {
+        struct arena_mark mark = arena_mark(q->step.turn->arena);
+        struct message_row row;
+        err = message_row_before(&q->step, q->keys, who->number, before, &before, &row);
+        if (err == ERR_OK && before <= who->read) {
+            err = ERR_NOT_FOUND;
+        }
+        *count += err == ERR_OK && row.state == MESSAGE_RECEIVED;
+        arena_rewind(q->step.turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 static enum err write_contact(struct query *q, struct writer *w, const struct contact_row *who)
 {
     struct devices all;
     char id[ID_TEXT];
+    uint64_t unread = 0;
     enum err err = sum_devices(q, who, &all);
+    if (err == ERR_OK) {
+        err = count_unread(q, who, &unread);
+    }
     id_encode(who->id.b, id);
-    pack_map(w, 10);
+    pack_map(w, 12);
     result_text(w, "id", id);
     result_str(w, "name", who->name);
     result_text(w, "state", contact_state_name(who->state));
     result_bool(w, "verified", who->verified);
     result_uint(w, "devices", all.count);
+    result_uint(w, "read", who->read);
+    result_uint(w, "unread", unread);
     result_uint(w, "tokens", all.tokens);
     write_way(q, w, &all.first);
     write_trouble(w, &all.troubled);
@@ -176,16 +204,23 @@ static enum err list_contacts(struct query *q, bool requests)
     }
     struct writer list = writer_of(p, QUERY_BYTES);
     struct contact_row row;
+    struct account_row account;
     uint64_t from = 0;
     uint32_t count = 0;
     bool more = false;
     struct arena_mark mark = arena_mark(q->step.turn->arena);
     (void)params_uint(q->params, "after", &from);
     uint32_t after = from > UINT32_MAX ? UINT32_MAX : (uint32_t)from;
-    enum err err = contact_row_next(&q->step, q->keys, after, &row);
+    enum err err = account_row_get(&q->step, q->keys, &account);
+    if (err == ERR_OK) {
+        account_row_id(&account, &q->self);
+        err = contact_row_next(&q->step, q->keys, after, &row);
+    }
+    secret_wipe(&account, sizeof account);
     while (err == ERR_OK) {
         struct writer before = list;
-        if ((row.state == CONTACT_INCOMING) == requests) {
+        bool self = memcmp(row.id.b, q->self.b, sizeof row.id.b) == 0;
+        if ((row.state == CONTACT_INCOMING) == requests && !self) {
             if (requests) {
                 write_request(&list, &row);
             } else {
@@ -252,6 +287,9 @@ static enum err query_backup_read(struct query *q)
     if (err == ERR_OK && row.restoring != 0) {
         err = ERR_NOT_NOW;
     }
+    if (err == ERR_OK && !account_row_holds(&row)) {
+        err = ERR_NO_IDENTITY;
+    }
     if (err == ERR_OK) {
         words_encode(row.identity, words);
         err = records.cap == 0 ? ERR_NO_MEMORY
@@ -286,6 +324,8 @@ static const char *message_state_name(enum message_state state)
         return "failed";
     case MESSAGE_RECEIVED:
         return "received";
+    case MESSAGE_MIRRORED:
+        return "mirrored";
     }
     return "unknown";
 }
@@ -398,13 +438,11 @@ static enum err query_message_history(struct query *q)
         return err;
     }
     struct sign_pk id;
-    struct sign_sk sk;
     char me[ID_TEXT];
     char them[ID_TEXT];
-    prim_sign_keypair(&id, &sk, account.identity);
+    account_row_id(&account, &id);
     id_encode(id.b, me);
     id_encode(row.id.b, them);
-    secret_wipe(&sk, sizeof sk);
     secret_wipe(&account, sizeof account);
     pack_map(q->out, 2);
     pack_str(q->out, "messages");
@@ -413,6 +451,55 @@ static enum err query_message_history(struct query *q)
         write_message(q->out, m, me, them);
     }
     result_bool(q->out, "more", more);
+    return ERR_OK;
+}
+
+static void write_device(struct writer *w, const struct device_entry *entry, bool own, bool first)
+{
+    char name[DEVICE_NAME];
+    device_name(entry->device.sign.b, name);
+    pack_map(w, 4);
+    result_text(w, "device", name);
+    result_uint(w, "added", entry->device.added_ms);
+    result_bool(w, "this", own);
+    result_bool(w, "identity", first);
+}
+
+/* The newest list, or, before there is one, nothing. */
+static enum err query_device_list(struct query *q)
+{
+    struct account_row account;
+    struct contact_row self;
+    struct sign_pk id;
+    uint32_t number;
+    struct device_list *list = arena_alloc(q->step.turn->arena, sizeof *list);
+    enum err err = list == NULL ? ERR_NO_MEMORY : account_row_get(&q->step, q->keys, &account);
+    if (err != ERR_OK) {
+        return err;
+    }
+    account_row_id(&account, &id);
+    struct slice bytes = account.device_list;
+    struct slice own = account.certificate;
+    secret_wipe(&account, sizeof account);
+    err = contact_row_find(&q->step, q->keys, &id, &number);
+    if (err == ERR_OK && bytes.len == 0) { /* it is about to be made anew */
+        err = contact_row_get(&q->step, q->keys, number, &self);
+        bytes = err == ERR_OK ? self.list : bytes;
+    }
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    list->count = 0;
+    if (bytes.len > 0 && device_list_open(bytes, &id, list) != ERR_OK) {
+        return ERR_CORRUPT;
+    }
+    pack_map(q->out, 1);
+    pack_str(q->out, "devices");
+    pack_array(q->out, list->count);
+    for (unsigned i = 0; i < list->count; i++) {
+        write_device(q->out, &list->entries[i], slice_equal(list->entries[i].certificate, own),
+                     i == 0);
+    }
     return ERR_OK;
 }
 
@@ -454,7 +541,7 @@ static const struct {
     {"contact.list", query_contact_list},       {"request.list", query_request_list},
     {"message.history", query_message_history}, {"relay.audit", query_relay_audit},
     {"event.read", query_event_read},           {"consumer.get", query_consumer_get},
-    {"backup.read", query_backup_read},
+    {"backup.read", query_backup_read},         {"device.list", query_device_list},
 };
 
 enum err node_account_free(struct turn *turn, bool another, uint32_t *number)

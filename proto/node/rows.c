@@ -2,6 +2,7 @@
 #include "node/rows.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/secret.h"
 #include "node/row_kind.h"
@@ -23,6 +24,10 @@ static const struct field ACCOUNT_FIELDS[] = {
     FIELD(13, FIELD_LATER, account_row, restoring, 0),
     FIELD(14, FIELD_LATER, account_row, last_peer, 0),
     FIELD(15, FIELD_LATER, account_row, list_place, 0),
+    FIELD(16, FIELD_SLICE, account_row, owner, sizeof(struct sign_pk)),
+    FIELD(17, FIELD_LATER, account_row, linking, 0),
+    FIELD(18, FIELD_LATER, account_row, removed, 0),
+    FIELD(19, FIELD_LATER, account_row, news_next, 0),
 };
 
 static const struct field RELAY_FIELDS[] = {
@@ -56,6 +61,7 @@ static const struct field INVITE_FIELDS[] = {
     FIELD(2, FIELD_U32, invite_row, contact, 0),
     FIELD(3, FIELD_BOOL, invite_row, used, 0),
     FIELD(4, FIELD_FIXED, invite_row, session, SESSION_T),
+    FIELD(5, FIELD_LATER, invite_row, device, 0),
 };
 
 static const struct row_kind ACCOUNT_ROW = ROW_KIND(STORE_ACCOUNT, ACCOUNT_FIELDS, account_row);
@@ -201,4 +207,20 @@ const struct node_root *account_root(struct store *store, uint32_t account,
         }
     }
     return NULL;
+}
+
+bool account_row_holds(const struct account_row *row)
+{
+    return row->owner.len == 0;
+}
+
+void account_row_id(const struct account_row *row, struct sign_pk *id)
+{
+    struct sign_sk sk;
+    if (!account_row_holds(row)) {
+        memcpy(id->b, row->owner.p, sizeof id->b);
+        return;
+    }
+    prim_sign_keypair(id, &sk, row->identity);
+    secret_wipe(&sk, sizeof sk);
 }

@@ -22,7 +22,7 @@ enum {
 /* STORE_ACCOUNT, account | 0x00. */
 struct account_row {
     uint64_t created;         /* Unix ms */
-    uint8_t identity[32];     /* Ed25519 seed */
+    uint8_t identity[32];     /* Ed25519 seed; zeros: see owner */
     uint8_t device_sign[32];  /* Ed25519 seed: prekeys */
     uint8_t device_dh[32];    /* X25519 secret: PQXDH's IK */
     uint8_t device_mls[32];   /* Ed25519 seed: leaves */
@@ -35,6 +35,10 @@ struct account_row {
     uint64_t queues_ms;       /* when our queues were others last, Unix ms, always ascending */
     uint64_t rekey_next;      /* contacts from this number on are to get new sessions; 0: none */
     uint64_t rekey_why;       /* enum healing_why */
+    struct slice owner;       /* our ID where this device does not hold the identity, or empty */
+    uint64_t linking;         /* number of the contact that we asked to be a device of; 0: none */
+    uint64_t removed;         /* 1: our person's list does not name this device any more */
+    uint64_t news_next;       /* contacts from this number on are to hear of our list; 0: none */
     uint64_t list_place;      /* which device of device_list we are, from 0 */
     uint64_t restoring;       /* 1: a backup is being put in; it does nothing before the end */
 };
@@ -81,6 +85,7 @@ struct invite_row {
     uint32_t contact; /* number that its tokens were minted for; once used, who used it */
     bool used;
     uint8_t session[SESSION_T]; /* of the session that used it */
+    uint64_t device;            /* 1: who uses it becomes a device of ours */
 };
 
 /* Each get gives ERR_NOT_FOUND, ERR_CORRUPT or another LOCAL error. */
@@ -90,6 +95,10 @@ enum err account_row_get(struct step *step, struct seal_keys *keys,
 enum err account_row_after(struct step *step, uint32_t after, uint32_t *account) PETREL_MUST_USE;
 enum err account_row_put(struct step *step, struct seal_keys *keys,
                          const struct account_row *row) PETREL_MUST_USE;
+/* Whether this device holds the identity. */
+bool account_row_holds(const struct account_row *row);
+/* Our ID, also where it does not. */
+void account_row_id(const struct account_row *row, struct sign_pk *id);
 /* slot: 0, the main relay, to LIMIT_HOMES - 1. */
 enum err relay_row_get(struct step *step, struct seal_keys *keys, unsigned slot,
                        struct relay_row *row) PETREL_MUST_USE;

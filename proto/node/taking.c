@@ -12,6 +12,7 @@
 #include "node/content.h"
 #include "node/event.h"
 #include "node/healing.h"
+#include "node/mirror.h"
 #include "node/route.h"
 #include "node/stock.h"
 #include "node/voiding.h"
@@ -70,6 +71,7 @@ static enum err take_request(struct arrival *a, const struct content *content)
     bool theirs = a->row.who.state == CONTACT_INCOMING && !a->row.who.invited;
     if (!theirs) {
         /* Invited by us, asked by us too, or a contact already who lost our answer. */
+        a->who_changed = true;
         return contact_accept(a->me, a->step, &a->row.who);
     }
     uint64_t order;
@@ -89,12 +91,84 @@ static enum err take_request(struct arrival *a, const struct content *content)
     return event_commit(a->step, a->me->keys, &event);
 }
 
+/* Their devices are others by now. */
+static enum err take_list(struct arrival *a, const struct content *content)
+{
+    struct slice bytes;
+    struct device_list *list = arena_alloc(a->step->turn->arena, sizeof *list);
+    unsigned device = 0;
+    if (list == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (mirror_list_read(content, &bytes) != ERR_OK) {
+        return ERR_OK;
+    }
+    if (content->type == CONTENT_JOINED) {
+        a->who_changed = true;
+        return devices_joined(a->me, a->step, &a->row, bytes, &a->gone);
+    }
+    if (device_list_open(bytes, &a->row.who.id, list) != ERR_OK) {
+        return ERR_OK;
+    }
+    while (device + 1 < list->count && !peer_row_is(&a->row, &list->entries[device])) {
+        device++;
+    }
+    a->who_changed = true;
+    enum err err = peers_take_list(a->me, a->step, &a->row, bytes, list, device, &a->gone);
+    return err == ERR_STALE ? ERR_OK : err;
+}
+
+/* Content between nodes, of a contact. *taken: it was of this kind. */
+static enum err take_control(struct arrival *a, const struct content *content, bool *taken)
+{
+    bool own = contact_is_self(a->me, &a->row.who);
+    *taken = true;
+    if (content->type == CONTENT_LIST || content->type == CONTENT_JOINED) {
+        return take_list(a, content);
+    }
+    if (own) {
+        return mirror_take(a->me, a->step, &a->row, content);
+    }
+    if (content->type == CONTENT_INVITE_USED) {
+        return contact_invite_alarm(a->me, a->step, &a->row.who, content->invite);
+    }
+    *taken = content->type >= CONTENT_REQUEST;
+    return ERR_OK;
+}
+
+/* What came from somebody whom we asked is their yes. A device that we ask to join has none. */
+static enum err take_answer(struct arrival *a)
+{
+    struct account_row account;
+    enum err err = account_row_get(a->step, a->me->keys, &account);
+    bool linking = err == ERR_OK && account.linking == a->row.who.number;
+    secret_wipe(&account, sizeof account);
+    if (err != ERR_OK || linking) {
+        return err;
+    }
+    a->who_changed = true;
+    err = contact_became(a->me, a->step, &a->row.who);
+    if (err == ERR_OK) {
+        err = mirror_contact(a->me, a->step, &a->row.who);
+    }
+    struct work *work = work_find(a->me, a->row.number);
+    if (work != NULL) {
+        work_wake(work); /* messages that waited for this */
+    }
+    return err;
+}
+
 /* One content, as if it had come alone. */
 static enum err take_one(struct arrival *a, struct slice bytes)
 {
     struct content content;
+    bool taken = true;
+    enum err err = ERR_OK;
     if (content_decode(bytes, &content) != ERR_OK) {
         return ERR_OK; /* acknowledged, since no retry would make it better */
+    }
+    if (content.type == CONTENT_REQUEST && contact_is_self(a->me, &a->row.who)) {
+        return ERR_OK; /* of a device that joined by it */
     }
     if (content.type == CONTENT_REQUEST) {
         return take_request(a, &content);
@@ -103,26 +177,12 @@ static enum err take_one(struct arrival *a, struct slice bytes)
         return ERR_OK; /* nothing but the request before it is accepted; messages are too_early */
     }
     if (a->row.who.state != CONTACT_ACCEPTED) {
-        a->row.who.state = CONTACT_ACCEPTED;
-        a->who_changed = true;
-        struct event event = event_begin(a->step, "contact.accepted", 256);
-        event_contact(&event, &a->row);
-        enum err err = event_commit(a->step, a->me->keys, &event);
-        if (err == ERR_OK) {
-            err = peers_meet(a->me, a->step, &a->row.who);
-        }
-        if (err != ERR_OK) {
-            return err;
-        }
-        struct work *work = work_find(a->me, a->row.number);
-        if (work != NULL) {
-            work_wake(work); /* messages that waited for this */
-        }
+        err = take_answer(a);
     }
-    if (content.type == CONTENT_INVITE_USED) {
-        return contact_invite_alarm(a->me, a->step, &a->row.who, content.invite);
+    if (err == ERR_OK) {
+        err = take_control(a, &content, &taken);
     }
-    return content.type >= CONTENT_REQUEST ? ERR_OK : take_message(a, bytes, &content);
+    return err != ERR_OK || taken ? err : take_message(a, bytes, &content);
 }
 
 /* What the body held: one content, or a batch in its order. */
@@ -133,10 +193,12 @@ static enum err take_content(struct arrival *a)
         return ERR_OK; /* as with one that is out of form */
     }
     enum err err = ERR_OK;
-    for (size_t i = 0; err == ERR_OK && i < batch.count; i++) {
+    for (size_t i = 0; err == ERR_OK && i < batch.count && !a->gone; i++) {
         struct arena_mark mark = arena_mark(a->step->turn->arena);
         err = take_one(a, batch.content[i]);
-        arena_rewind(a->step->turn->arena, mark); /* many batches come in one turn */
+        if (!a->who_changed) {                        /* its slices may lie there */
+            arena_rewind(a->step->turn->arena, mark); /* many batches come in one turn */
+        }
     }
     return err;
 }
@@ -274,6 +336,9 @@ enum err arrival_take(struct arrival *a)
     }
     if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
         err = take_content(a);
+    }
+    if (err == ERR_OK && a->gone) {
+        return ERR_OK; /* it was the last word of that device */
     }
     if (err == ERR_OK) {
         err = take_route(a);

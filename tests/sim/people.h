@@ -72,6 +72,8 @@ void people_chat(struct people *p, struct person *a, struct person *b, unsigned 
 enum err people_send(struct people *p, struct person *from, struct person *to, const char *text);
 /* The state that who gives this contact: "" when there is none. */
 const char *people_state(struct people *p, struct person *who, struct person *of);
+/* A number that who's list of contacts has for this one: "devices", "read", "unread". */
+uint64_t people_number(struct people *p, struct person *who, struct person *of, const char *name);
 /* Entries in the outbox. */
 uint64_t people_outbox(struct people *p, struct person *who);
 /* Lines in the history that say why keys were renewed: "why", NULL: any. */

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/mirror.h"
+
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/secret.h"
+#include "node/event.h"
+#include "node/lookup.h"
+
+enum {
+    MIRROR_FIELDS = 16, /* of a map, unknown ones included */
+    MIRROR_SPARE = 256, /* encoding of a body beside what is borrowed */
+};
+
+/* What one device knows of a contact. */
+struct about {
+    struct sign_pk id;
+    enum contact_state state;
+    bool verified;
+    uint64_t created_ms;
+    uint64_t changed_ms;
+    struct slice name;
+    struct slice text;
+    struct slice list;
+};
+
+/* --- out --- */
+
+static enum err encode(struct step *step, enum content_type type, const struct writer *body,
+                       struct slice *out)
+{
+    struct content content = {.type = type, .sent_ms = step_now(step), .body = writer_done(body)};
+    env_random(step->turn->env, content.id, sizeof content.id);
+    struct writer w = step_writer(step, CONTENT_OVERHEAD + body->len);
+    if (body->err != ERR_OK || w.cap == 0) {
+        return ERR_NO_MEMORY;
+    }
+    enum err err = content_encode(&w, &content);
+    *out = writer_done(&w);
+    return err;
+}
+
+static enum err to_others(struct account *me, struct step *step, enum content_type type,
+                          const struct writer *body)
+{
+    struct contact_row self;
+    struct slice content;
+    uint64_t order;
+    enum err err = encode(step, type, body, &content);
+    if (err == ERR_OK) {
+        err = contact_row_get(step, me->keys, me->self, &self);
+    }
+    return err == ERR_OK ? outbox_add(me, step, &self, content, false, &order) : err;
+}
+
+enum err mirror_list(struct step *step, enum content_type type, struct slice list,
+                     struct slice *content)
+{
+    struct writer w = step_writer(step, list.len + MIRROR_SPARE);
+    pack_bin_slice(&w, list);
+    return encode(step, type, &w, content);
+}
+
+enum err mirror_sent(struct account *me, struct step *step, const struct contact_row *who,
+                     struct slice content)
+{
+    if (me->self == 0 || contact_is_self(me, who)) {
+        return ERR_OK;
+    }
+    struct writer w = step_writer(step, content.len + MIRROR_SPARE);
+    pack_array(&w, 2);
+    pack_bin(&w, who->id.b, sizeof who->id.b);
+    pack_bin_slice(&w, content);
+    return to_others(me, step, CONTENT_SENT, &w);
+}
+
+enum err mirror_read(struct account *me, struct step *step, const struct contact_row *who,
+                     const uint8_t id[CONTENT_ID])
+{
+    if (me->self == 0) {
+        return ERR_OK;
+    }
+    struct writer w = step_writer(step, MIRROR_SPARE);
+    pack_array(&w, 2);
+    pack_bin(&w, who->id.b, sizeof who->id.b);
+    pack_bin(&w, id, CONTENT_ID);
+    return to_others(me, step, CONTENT_READ, &w);
+}
+
+enum err mirror_contact(struct account *me, struct step *step, const struct contact_row *who)
+{
+    if (me->self == 0 || who->state == CONTACT_RESOLVING || who->state == CONTACT_REQUESTED) {
+        return ERR_OK;
+    }
+    struct writer w =
+        step_writer(step, who->name.len + who->text.len + who->list.len + MIRROR_SPARE);
+    pack_map(&w, 8);
+    pack_uint(&w, 0);
+    pack_bin(&w, who->id.b, sizeof who->id.b);
+    pack_uint(&w, 1);
+    pack_uint(&w, (uint64_t)who->state);
+    pack_uint(&w, 2);
+    pack_bool(&w, who->verified);
+    pack_uint(&w, 3);
+    pack_uint(&w, who->created);
+    pack_uint(&w, 4);
+    pack_uint(&w, who->changed_ms);
+    pack_uint(&w, 5);
+    pack_bin_slice(&w, who->name);
+    pack_uint(&w, 6);
+    pack_bin_slice(&w, who->text);
+    pack_uint(&w, 7);
+    pack_bin_slice(&w, who->list);
+    return to_others(me, step, CONTENT_CONTACT, &w);
+}
+
+static bool same_place(const struct device_place *a, const struct device_place *b)
+{
+    return address_equal(&a->relay, &b->relay) && memcmp(a->key.b, b->key.b, sizeof a->key.b) == 0;
+}
+
+/* Whether the list says of this device what entry says. */
+static enum err is_listed(struct account *me, struct step *step, const struct device_entry *entry,
+                          bool *listed)
+{
+    struct account_row account;
+    struct device_list *list = arena_alloc(step->turn->arena, sizeof *list);
+    enum err err = list == NULL ? ERR_NO_MEMORY : account_row_get(step, me->keys, &account);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (device_list_open(account.device_list, &me->id, list) != ERR_OK ||
+        account.list_place >= list->count) {
+        err = ERR_CORRUPT;
+    } else {
+        const struct device_entry *there = &list->entries[account.list_place];
+        *listed =
+            there->queue_count == entry->queue_count && same_place(&there->record, &entry->record);
+        for (unsigned i = 0; i < entry->queue_count; i++) {
+            *listed = *listed && same_place(&there->queues[i], &entry->queues[i]);
+        }
+    }
+    secret_wipe(&account, sizeof account);
+    return err;
+}
+
+enum err mirror_places(struct account *me, struct step *step)
+{
+    struct device_entry entry = {.queue_count = 0};
+    if (me->self == 0) {
+        return ERR_OK;
+    }
+    bool listed = false;
+    enum err err = devices_places(me, step, &entry);
+    if (err == ERR_OK) {
+        err = is_listed(me, step, &entry, &listed);
+    }
+    if (err != ERR_OK || listed) {
+        return err;
+    }
+    struct writer w = step_writer(step, LIMIT_DEVICE_LIST);
+    pack_array(&w, entry.queue_count + 1);
+    device_place_write(&w, &entry.record);
+    for (unsigned i = 0; i < entry.queue_count; i++) {
+        device_place_write(&w, &entry.queues[i]);
+    }
+    return to_others(me, step, CONTENT_PLACES, &w);
+}
+
+/* --- in --- */
+
+enum err mirror_list_read(const struct content *content, struct slice *list)
+{
+    struct reader r = reader_of(content->body);
+    *list = pack_read_bin(&r, LIMIT_DEVICE_LIST);
+    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_MALFORMED;
+}
+
+/* Whether the body is [ID, bin of at most max bytes]. */
+static bool read_pair(struct slice body, struct sign_pk *id, struct slice *rest, size_t max)
+{
+    struct reader r = reader_of(body);
+    bool two = pack_read_array(&r, 2) == 2;
+    pack_read_bin_exact(&r, id->b, sizeof id->b);
+    *rest = pack_read_bin(&r, max);
+    return two && reader_end(&r) == ERR_OK;
+}
+
+static bool read_about(struct slice body, struct about *out)
+{
+    struct reader r = reader_of(body);
+    struct pack_fields f = pack_fields_begin(&r, MIRROR_FIELDS);
+    memset(out, 0, sizeof *out);
+    while (pack_fields_next(&f)) {
+        switch (f.key) {
+        case 0:
+            pack_read_bin_exact(&r, out->id.b, sizeof out->id.b);
+            break;
+        case 1:
+            out->state = (enum contact_state)pack_read_uint(&r, CONTACT_BLOCKED);
+            break;
+        case 2:
+            out->verified = pack_read_bool(&r);
+            break;
+        case 3:
+            out->created_ms = pack_read_uint(&r, UINT64_MAX);
+            break;
+        case 4:
+            out->changed_ms = pack_read_uint(&r, UINT64_MAX);
+            break;
+        case 5:
+            out->name = pack_read_bin(&r, LIMIT_NAME);
+            break;
+        case 6:
+            out->text = pack_read_bin(&r, LIMIT_REQUEST_TEXT);
+            break;
+        case 7:
+            out->list = pack_read_bin(&r, LIMIT_DEVICE_LIST);
+            break;
+        default:
+            pack_fields_skip(&f);
+        }
+    }
+    pack_fields_require(&f, 0xff);
+    return reader_end(&r) == ERR_OK && out->state >= CONTACT_INCOMING &&
+           pack_utf8_valid(out->name) && pack_utf8_valid(out->text) && prim_sign_pk_valid(&out->id);
+}
+
+/* A contact that this device does not have yet; one whose list is not known is looked for. */
+static enum err make_contact(struct account *me, struct step *step, const struct about *about,
+                             struct contact_row *who)
+{
+    struct device_list *list = arena_alloc(step->turn->arena, sizeof *list);
+    struct peer_row row;
+    if (list == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    bool listed = about->list.len > 0 && device_list_open(about->list, &about->id, list) == ERR_OK;
+    *who = (struct contact_row){.id = about->id,
+                                .state = about->state,
+                                .verified = about->verified,
+                                .created = about->created_ms,
+                                .changed_ms = about->changed_ms,
+                                .text = about->text};
+    enum err err = account_next_contact(me, step, &who->number);
+    if (err == ERR_OK) {
+        err = peers_add(me, step, who, who->number, listed ? &list->entries[0] : NULL,
+                        listed ? list->created_ms : 0, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err == ERR_OK && listed ? peers_list(me, step, who, about->list) : err;
+}
+
+/* A name that no other contact has here. */
+static enum err take_name(struct account *me, struct step *step, struct contact_row *who,
+                          struct slice name)
+{
+    bool taken;
+    enum err err = lookup_name_taken(step, me->keys, name, who->number, &taken);
+    if (err == ERR_OK && !taken) {
+        who->name = name;
+    }
+    return err;
+}
+
+/* What the person did elsewhere, later than here. */
+static enum err take_changes(struct account *me, struct step *step, struct contact_row *who,
+                             const struct about *about)
+{
+    enum contact_state before = who->state;
+    who->changed_ms = about->changed_ms;
+    who->verified = about->verified;
+    enum err err = take_name(me, step, who, about->name);
+    if (err == ERR_OK && about->state == CONTACT_BLOCKED && before != CONTACT_BLOCKED) {
+        return contact_block(me, step, who);
+    }
+    if (err == ERR_OK && about->state == CONTACT_ACCEPTED && before != CONTACT_ACCEPTED) {
+        return contact_became(me, step, who);
+    }
+    return err == ERR_OK ? contact_row_put(step, me->keys, who) : err;
+}
+
+/* The contact with this ID. *made: it was not known here. */
+static enum err find_contact(struct account *me, struct step *step, const struct about *about,
+                             struct contact_row *who, bool *made)
+{
+    uint32_t number;
+    enum err err = contact_row_find(step, me->keys, &about->id, &number);
+    *made = err == ERR_NOT_FOUND;
+    return *made           ? make_contact(me, step, about, who)
+           : err == ERR_OK ? contact_row_get(step, me->keys, number, who)
+                           : err;
+}
+
+static enum err event_about(struct account *me, struct step *step, const struct contact_row *who,
+                            const char *type)
+{
+    char id[ID_TEXT];
+    id_encode(who->id.b, id);
+    struct event event = event_begin(step, type, 256);
+    event_text(&event, "contact", id);
+    return event_commit(step, me->keys, &event);
+}
+
+static enum err take_contact(struct account *me, struct step *step, const struct content *content)
+{
+    struct about about;
+    struct contact_row who;
+    bool made;
+    if (!read_about(content->body, &about) ||
+        memcmp(about.id.b, me->id.b, sizeof about.id.b) == 0) {
+        return ERR_OK;
+    }
+    enum err err = find_contact(me, step, &about, &who, &made);
+    if (err == ERR_OK && made) {
+        err = take_name(me, step, &who, about.name);
+        err = err == ERR_OK ? contact_row_put(step, me->keys, &who) : err;
+        return err == ERR_OK ? event_about(me, step, &who, "contact.synced") : err;
+    }
+    if (err == ERR_OK && about.list.len > 0) {
+        err = peers_list(me, step, &who, about.list);
+    }
+    return err == ERR_OK && about.changed_ms > who.changed_ms ? take_changes(me, step, &who, &about)
+                                                              : err;
+}
+
+/* A message that was written on another device goes into the history, once. */
+static enum err take_sent(struct account *me, struct step *step, const struct content *content)
+{
+    struct about about = {.state = CONTACT_ACCEPTED, .created_ms = step_now(step)};
+    struct slice bytes;
+    struct content inner;
+    struct contact_row who;
+    uint64_t order;
+    bool made;
+    if (!read_pair(content->body, &about.id, &bytes, LIMIT_ENVELOPE) ||
+        content_decode(bytes, &inner) != ERR_OK || inner.type >= CONTENT_REQUEST ||
+        !prim_sign_pk_valid(&about.id)) {
+        return ERR_OK;
+    }
+    enum err err = find_contact(me, step, &about, &who, &made);
+    if (err == ERR_OK) {
+        err = message_id_get(step, me->keys, who.number, inner.id, &order);
+    }
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    struct message_row row = {.state = MESSAGE_MIRRORED, .time = step_now(step), .content = bytes};
+    err = outbox_next_order(me, step, &who, &order);
+    if (err == ERR_OK) {
+        err = message_row_put(step, me->keys, who.number, order, &row);
+    }
+    if (err == ERR_OK) {
+        err = message_id_put(step, me->keys, who.number, inner.id, order);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    char id[ID_TEXT];
+    char hex[2 * CONTENT_ID + 1];
+    id_encode(who.id.b, id);
+    hex_encode(inner.id, sizeof inner.id, hex);
+    struct event event = event_begin(step, "message.mirrored", 512);
+    event_text(&event, "contact", id);
+    event_text(&event, "message", hex);
+    event_uint(&event, "order", order);
+    event_message(&event, who.number, order);
+    return event_commit(step, me->keys, &event);
+}
+
+static enum err take_read(struct account *me, struct step *step, const struct content *content)
+{
+    struct sign_pk id;
+    struct slice which;
+    struct contact_row who;
+    uint32_t number;
+    uint64_t order;
+    if (!read_pair(content->body, &id, &which, CONTENT_ID) || which.len != CONTENT_ID) {
+        return ERR_OK;
+    }
+    enum err err = contact_row_find(step, me->keys, &id, &number);
+    if (err == ERR_OK) {
+        err = contact_row_get(step, me->keys, number, &who);
+    }
+    if (err == ERR_OK) {
+        err = message_id_get(step, me->keys, number, which.p, &order);
+    }
+    if (err != ERR_OK || order <= who.read) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err; /* it has not come here yet, or is deleted */
+    }
+    return contact_read(me, step, &who, order);
+}
+
+/* Queues and record of another device: the list is to say so. */
+static enum err take_places(struct account *me, struct step *step, const struct peer_row *row,
+                            const struct content *content)
+{
+    struct device_entry entry = {.queue_count = 0};
+    struct reader r = reader_of(content->body);
+    unsigned n = pack_read_array(&r, LIMIT_DEVICE_QUEUES + 1);
+    device_place_read(&r, &entry.record);
+    for (unsigned i = 1; i < n; i++) {
+        device_place_read(&r, &entry.queues[entry.queue_count++]);
+    }
+    if (reader_end(&r) != ERR_OK || entry.queue_count == 0) {
+        return ERR_OK;
+    }
+    return devices_moved(me, step, row, &entry);
+}
+
+enum err mirror_take(struct account *me, struct step *step, const struct peer_row *row,
+                     const struct content *content)
+{
+    switch (content->type) {
+    case CONTENT_SENT:
+        return take_sent(me, step, content);
+    case CONTENT_READ:
+        return take_read(me, step, content);
+    case CONTENT_CONTACT:
+        return take_contact(me, step, content);
+    case CONTENT_PLACES:
+        return take_places(me, step, row, content);
+    default:
+        return ERR_OK;
+    }
+}

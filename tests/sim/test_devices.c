@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * devices: several devices of one person: they join, show the same, and one that is removed reads
+ * nothing more. docs/protocol/07-node.md, sections 1.4 and 7.3.2.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/people.h"
+
+enum {
+    MINUTE = 60000,
+    HOUR = 60 * MINUTE,
+    TALK = 8,
+};
+
+/* --- what the tests do over and over --- */
+
+static void link_code(struct people *p, struct person *who, char code[INVITE_TEXT + 16])
+{
+    ck_assert_ok(people_call(p, people_as(who), "device.invite", NULL));
+    ck_assert(sim_result_str(who->n, "link", code, INVITE_TEXT + 16));
+}
+
+static bool is_linked(struct people *p, void *ctx)
+{
+    return people_events(p, ctx, "device.linked") > 0;
+}
+
+/* `device` becomes one of those of who. */
+static void join(struct people *p, struct person *who, struct person *device)
+{
+    char code[INVITE_TEXT + 16];
+    link_code(p, who, code);
+    ck_assert_ok(people_call(p, people_as(device), "device.link", "link", code, NULL));
+    ck_assert(people_until(p, is_linked, device, HOUR));
+    snprintf(device->id, sizeof device->id, "%s", who->id);
+    people_quiet(p, 4 * HOUR);
+}
+
+/* Two who have met, each on a relay of its own, and more nodes with a fresh account each. */
+struct scene {
+    struct people *p;
+    struct person *a;
+    struct person *b;
+    struct person *more[3];
+};
+
+static struct scene scene(uint64_t seed, size_t more)
+{
+    struct scene s = {.p = people_new_apart(seed, 2 + more)};
+    s.a = &s.p->person[0];
+    s.b = &s.p->person[1];
+    for (size_t i = 0; i < more; i++) {
+        s.more[i] = &s.p->person[2 + i];
+    }
+    people_meet(s.p, s.a, s.b);
+    return s;
+}
+
+/* Both write n texts, "<prefix><i>" each. */
+static void talk(struct people *p, struct person *from, struct person *to, const char *prefix)
+{
+    for (unsigned i = 0; i < TALK; i++) {
+        people_say(p, from, to, prefix, i);
+        sim_settle(&p->sim, sim_random(&p->sim, MINUTE));
+    }
+}
+
+/* --- cases --- */
+
+START_TEST(a_linked_device_shows_what_the_first_one_shows)
+{
+    struct scene s = scene(1, 1);
+    struct person *a2 = s.more[0];
+    people_say(s.p, s.b, s.a, "before ", 0);
+    people_quiet(s.p, HOUR);
+    join(s.p, s.a, a2);
+    ck_assert_str_eq(people_state(s.p, a2, s.b), "accepted");
+    ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 2);
+    ck_assert_uint_eq(people_number(s.p, a2, s.b, "devices"), 1);
+    talk(s.p, s.b, s.a, "b ");
+    people_quiet(s.p, 4 * HOUR);
+    people_in_order(s.p, s.a, s.b, "b ", TALK);
+    people_in_order(s.p, a2, s.b, "b ", TALK);
+    talk(s.p, s.a, s.b, "a1 ");
+    talk(s.p, a2, s.b, "a2 ");
+    people_quiet(s.p, 4 * HOUR);
+    people_in_order(s.p, s.b, s.a, "a1 ", TALK);
+    people_in_order(s.p, s.b, s.a, "a2 ", TALK);
+    people_in_order(s.p, a2, s.b, "a1 ", TALK);
+    people_in_order(s.p, s.a, s.b, "a2 ", TALK);
+    ck_assert_uint_eq(people_messages(s.p, a2, s.b, "mirrored", NULL), TALK);
+    ck_assert_uint_eq(people_messages(s.p, s.a, s.b, "mirrored", NULL), TALK);
+    ck_assert_uint_eq(people_messages(s.p, s.a, s.b, "delivered", NULL), TALK);
+    /* What was before it joined is not there: the history is not handed on. */
+    ck_assert_uint_eq(people_messages(s.p, a2, s.b, NULL, "before 0"), 0);
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(both_sides_with_two_devices)
+{
+    struct scene s = scene(2, 2);
+    struct person *all[4] = {s.a, s.more[0], s.b, s.more[1]};
+    static const char *const prefix[4] = {"a1 ", "a2 ", "b1 ", "b2 "};
+    join(s.p, s.a, all[1]);
+    join(s.p, s.b, all[3]);
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_uint_eq(people_number(s.p, all[i], all[(i + 2) % 4], "devices"), 2);
+    }
+    for (unsigned i = 0; i < TALK; i++) {
+        for (unsigned k = 0; k < 4; k++) {
+            people_say(s.p, all[k], all[(k + 2) % 4], prefix[k], i);
+            sim_settle(&s.p->sim, sim_random(&s.p->sim, MINUTE));
+        }
+        sim_cut(&s.p->sim, all[sim_random(&s.p->sim, 4)]->n);
+    }
+    people_quiet(s.p, 8 * HOUR);
+    for (unsigned i = 0; i < 4; i++) {
+        for (unsigned k = 0; k < 4; k++) {
+            if (i != k) { /* one's own texts are there anyway */
+                struct person *with = all[i / 2 == 0 ? 2 : 0];
+                people_in_order(s.p, all[i], with, prefix[k], TALK);
+            }
+        }
+    }
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(what_is_read_on_one_is_read_on_the_other)
+{
+    struct scene s = scene(3, 1);
+    struct person *a2 = s.more[0];
+    join(s.p, s.a, a2);
+    talk(s.p, s.b, s.a, "b ");
+    people_quiet(s.p, 4 * HOUR);
+    ck_assert_uint_eq(people_number(s.p, s.a, s.b, "unread"), TALK);
+    ck_assert_uint_eq(people_number(s.p, a2, s.b, "unread"), TALK);
+    ck_assert_ok(people_call(s.p, people_as(a2), "message.read", "contact", s.b->id, NULL));
+    people_quiet(s.p, 4 * HOUR);
+    ck_assert_uint_eq(people_number(s.p, s.a, s.b, "unread"), 0);
+    ck_assert_uint_eq(people_events(s.p, s.a, "message.read"), 1);
+    /* The other person hears nothing of it. */
+    ck_assert_uint_eq(people_events(s.p, s.b, "message.read"), 0);
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(contacts_follow)
+{
+    struct scene s = scene(4, 2);
+    struct person *a2 = s.more[0];
+    struct person *c = s.more[1];
+    char safety[128];
+    char link[INVITE_TEXT];
+    join(s.p, s.a, a2);
+    people_invite(s.p, c, link);
+    people_add(s.p, a2, link); /* met on the second one */
+    people_wait_state(s.p, a2, c, "accepted");
+    people_quiet(s.p, 4 * HOUR);
+    ck_assert_str_eq(people_state(s.p, s.a, c), "accepted");
+    ck_assert_uint_eq(people_number(s.p, c, s.a, "devices"), 2);
+    people_say(s.p, c, s.a, "c ", 0);
+    people_say(s.p, s.a, c, "to c ", 0);
+    people_quiet(s.p, 4 * HOUR);
+    people_in_order(s.p, s.a, c, "c ", 1);
+    people_in_order(s.p, a2, c, "c ", 1);
+    people_in_order(s.p, c, s.a, "to c ", 1);
+    ck_assert_ok(people_call(s.p, people_as(a2), "contact.verify", "contact", s.b->id, NULL));
+    ck_assert(sim_result_str(a2->n, "number", safety, sizeof safety));
+    ck_assert_ok(people_call(s.p, people_as(a2), "contact.verify", "contact", s.b->id, "number",
+                             safety, NULL));
+    ck_assert_ok(people_call(s.p, people_as(a2), "contact.block", "contact", c->id, NULL));
+    people_quiet(s.p, 4 * HOUR);
+    ck_assert_str_eq(people_state(s.p, s.a, c), "blocked");
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(a_request_is_answered_on_any_device)
+{
+    struct scene s = scene(5, 2);
+    struct person *a2 = s.more[0];
+    struct person *c = s.more[1];
+    join(s.p, s.a, a2);
+    people_use_relay(s.p, s.a->relay, c); /* which has the descriptor */
+    sim_sleep(&s.p->sim, a2->n);
+    people_add(s.p, c, s.a->id);
+    people_wait_state(s.p, s.a, c, "incoming");
+    ck_assert_ok(people_call(s.p, people_as(s.a), "request.accept", "contact", c->id, NULL));
+    people_wait_state(s.p, c, s.a, "accepted");
+    people_say(s.p, c, s.a, "c ", 0);
+    sim_wake(&s.p->sim, a2->n);
+    people_quiet(s.p, 4 * HOUR);
+    ck_assert_str_eq(people_state(s.p, a2, c), "accepted");
+    people_in_order(s.p, s.a, c, "c ", 1);
+    people_in_order(s.p, a2, c, "c ", 1);
+    people_free(s.p);
+}
+END_TEST
+
+static void device_of(struct people *p, struct person *who, unsigned i, char name[32])
+{
+    ck_assert_ok(people_query(p, people_as(who), "device.list", NULL));
+    struct reader r = reader_of(slice_of(who->n->reply, who->n->reply_len));
+    (void)pack_read_map(&r, 4);
+    (void)pack_read_str(&r, 32);
+    ck_assert_uint_gt(pack_read_array(&r, 8), i);
+    for (unsigned k = 0; k <= i; k++) {
+        uint32_t pairs = pack_read_map(&r, 16);
+        for (uint32_t f = 0; f < pairs; f++) {
+            if (slice_equal(pack_read_str(&r, 32), unit_str("device"))) {
+                struct slice v = pack_read_str(&r, 31);
+                memcpy(name, v.p, v.len);
+                name[v.len] = '\0';
+            } else {
+                pack_skip(&r, 4);
+            }
+        }
+    }
+    ck_assert_int_eq(r.err, ERR_OK);
+}
+
+START_TEST(a_removed_device_reads_nothing_more)
+{
+    struct scene s = scene(6, 1);
+    struct person *a2 = s.more[0];
+    char name[32];
+    join(s.p, s.a, a2);
+    talk(s.p, s.b, s.a, "b ");
+    talk(s.p, a2, s.b, "a2 ");
+    people_quiet(s.p, 4 * HOUR);
+    device_of(s.p, s.a, 1, name);
+    ck_assert_err(people_call(s.p, people_as(a2), "device.remove", "device", name, NULL),
+                  ERR_NO_IDENTITY);
+    ck_assert_err(people_call(s.p, people_as(a2), "device.invite", NULL), ERR_NO_IDENTITY);
+    ck_assert_ok(people_call(s.p, people_as(s.a), "device.remove", "device", name, NULL));
+    ck_assert_err(people_call(s.p, people_as(s.a), "device.remove", "device", name, NULL),
+                  ERR_UNKNOWN_DEVICE);
+    people_quiet(s.p, 4 * HOUR);
+    ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 1);
+    talk(s.p, s.b, s.a, "after ");
+    talk(s.p, s.a, s.b, "own ");
+    people_quiet(s.p, 4 * HOUR);
+    people_in_order(s.p, s.a, s.b, "after ", TALK);
+    for (unsigned i = 0; i < TALK; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "after %u", i);
+        ck_assert_uint_eq(people_messages(s.p, a2, s.b, NULL, text), 0);
+        snprintf(text, sizeof text, "own %u", i);
+        ck_assert_uint_eq(people_messages(s.p, a2, s.b, NULL, text), 0);
+    }
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(a_removed_device_cannot_come_back)
+{
+    struct scene s = scene(7, 1);
+    struct person *a2 = s.more[0];
+    char name[32];
+    join(s.p, s.a, a2);
+    talk(s.p, a2, s.b, "a2 ");
+    people_quiet(s.p, 4 * HOUR);
+    sim_sleep(&s.p->sim, a2->n); /* does not hear of it */
+    device_of(s.p, s.a, 1, name);
+    ck_assert_ok(people_call(s.p, people_as(s.a), "device.remove", "device", name, NULL));
+    people_quiet(s.p, 4 * HOUR);
+    sim_wake(&s.p->sim, a2->n);
+    people_send(s.p, a2, s.b, "let me in");
+    for (unsigned days = 0; days < 4; days++) { /* it asks for new sessions, with its old list */
+        sim_settle(&s.p->sim, 24 * HOUR);
+    }
+    ck_assert_uint_eq(people_messages(s.p, s.b, s.a, NULL, "let me in"), 0);
+    ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 1);
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(a_link_code_is_good_once_and_not_for_long)
+{
+    struct scene s = scene(8, 3);
+    char code[INVITE_TEXT + 16];
+    char invite[INVITE_TEXT];
+    link_code(s.p, s.a, code);
+    /* Not for who has contacts, not as an invitation, and an invitation is no link code. */
+    ck_assert_err(people_call(s.p, people_as(s.b), "device.link", "link", code, NULL), ERR_EXISTS);
+    ck_assert_err(people_call(s.p, people_as(s.more[0]), "contact.add", "link", code, NULL),
+                  ERR_BAD_ID);
+    people_invite(s.p, s.a, invite);
+    ck_assert_err(people_call(s.p, people_as(s.more[0]), "device.link", "link", invite, NULL),
+                  ERR_BAD_INVITATION);
+    ck_assert_ok(people_call(s.p, people_as(s.more[0]), "device.link", "link", code, NULL));
+    ck_assert(people_until(s.p, is_linked, s.more[0], HOUR));
+    /* Whoever saw it over the shoulder. */
+    ck_assert_ok(people_call(s.p, people_as(s.more[1]), "device.link", "link", code, NULL));
+    sim_settle(&s.p->sim, 2 * HOUR);
+    ck_assert(!is_linked(s.p, s.more[1]));
+    ck_assert_uint_ge(people_events(s.p, s.a, "device.misused"), 1);
+    ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 2);
+    link_code(s.p, s.a, code);
+    sim_settle(&s.p->sim, 20 * MINUTE);
+    ck_assert_err(people_call(s.p, people_as(s.more[2]), "device.link", "link", code, NULL),
+                  ERR_EXPIRED);
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(a_linked_device_moves_to_another_relay)
+{
+    struct scene s = scene(9, 2);
+    struct person *a2 = s.more[0];
+    join(s.p, s.a, a2);
+    people_use_relay(s.p, s.more[1]->relay, a2);
+    people_quiet(s.p, 8 * HOUR);
+    talk(s.p, s.b, s.a, "b ");
+    talk(s.p, s.a, s.b, "a ");
+    people_quiet(s.p, 8 * HOUR);
+    people_in_order(s.p, a2, s.b, "b ", TALK);
+    people_in_order(s.p, a2, s.b, "a ", TALK);
+    /* Who meets them now finds both where they are. */
+    people_meet(s.p, s.more[1], s.a);
+    people_say(s.p, s.more[1], s.a, "c ", 0);
+    people_quiet(s.p, 8 * HOUR);
+    people_in_order(s.p, a2, s.more[1], "c ", 1);
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(crashes_at_any_moment_of_joining_lose_nothing)
+{
+    for (uint64_t k = 1; k < 400; k += 13) {
+        struct scene s = scene(100 + k, 1);
+        struct person *a2 = s.more[0];
+        char code[INVITE_TEXT + 16];
+        link_code(s.p, s.a, code);
+        sim_crash_at(k % 2 == 0 ? s.a->n : a2->n, k);
+        if (people_call(s.p, people_as(a2), "device.link", "link", code, NULL) != ERR_OK) {
+            (void)people_call(s.p, people_as(a2), "device.link", "link", code, NULL);
+        }
+        ck_assert_msg(people_until(s.p, is_linked, a2, 12 * HOUR), "crash at %d", (int)k);
+        snprintf(a2->id, sizeof a2->id, "%s", s.a->id);
+        people_say(s.p, s.b, s.a, "b ", 0);
+        people_quiet(s.p, 48 * HOUR);
+        people_say(s.p, s.b, s.a, "b ", 1);
+        people_quiet(s.p, 48 * HOUR);
+        ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 2);
+        people_in_order(s.p, s.a, s.b, "b ", 2);
+        ck_assert_uint_eq(people_messages(s.p, a2, s.b, NULL, "b 1"), 1);
+        people_free(s.p);
+    }
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, a_linked_device_shows_what_the_first_one_shows);
+    tcase_add_test(tc, both_sides_with_two_devices);
+    tcase_add_test(tc, what_is_read_on_one_is_read_on_the_other);
+    tcase_add_test(tc, contacts_follow);
+    tcase_add_test(tc, a_request_is_answered_on_any_device);
+    tcase_add_test(tc, a_removed_device_reads_nothing_more);
+    tcase_add_test(tc, a_removed_device_cannot_come_back);
+    tcase_add_test(tc, a_link_code_is_good_once_and_not_for_long);
+    tcase_add_test(tc, a_linked_device_moves_to_another_relay);
+    tcase_add_test(tc, crashes_at_any_moment_of_joining_lose_nothing);
+}
+
+int main(void)
+{
+    return unit_main("sim/devices", add_tests);
+}
