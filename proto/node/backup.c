@@ -372,33 +372,36 @@ static enum err put_peer(struct account *me, struct step *step, struct contact_r
     return err == ERR_OK ? peer_row_put(step, me->keys, &row) : err;
 }
 
+/* Numbers that are taken are not given out again. */
+static enum err count_numbers(struct account *me, struct step *step, const struct peer_row *r)
+{
+    struct account_row row;
+    enum err err = account_row_get(step, me->keys, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    row.last_contact = row.last_contact < r->who.number ? r->who.number : row.last_contact;
+    if (r->number > LIMIT_CONTACTS) {
+        row.last_peer = row.last_peer < r->number ? r->number : row.last_peer;
+    } else {
+        row.last_contact = row.last_contact < r->number ? r->number : row.last_contact;
+    }
+    err = account_row_put(step, me->keys, &row);
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
 static enum err put_contact(struct account *me, struct step *step, const struct peer_row *r)
 {
-    struct account_row account;
     struct contact_row who = r->who;
-    enum err err = account_row_get(step, me->keys, &account);
-    if (err == ERR_OK && account.last_contact < who.number) {
-        account.last_contact = who.number;
-        err = account_row_put(step, me->keys, &account);
-    }
-    if (err == ERR_OK && account.last_peer < r->number) {
-        account.last_peer = r->number;
-        err = account_row_put(step, me->keys, &account);
-    }
-    secret_wipe(&account, sizeof account);
+    enum err err = count_numbers(me, step, r);
     return err == ERR_OK ? put_peer(me, step, &who, r) : err;
 }
 
 static enum err put_more(struct account *me, struct step *step, const struct peer_row *r)
 {
-    struct account_row account;
     struct contact_row who;
-    enum err err = account_row_get(step, me->keys, &account);
-    if (err == ERR_OK && account.last_peer < r->number) {
-        account.last_peer = r->number;
-        err = account_row_put(step, me->keys, &account);
-    }
-    secret_wipe(&account, sizeof account);
+    enum err err = count_numbers(me, step, r);
     if (err == ERR_OK) {
         err = contact_row_get(step, me->keys, (uint32_t)r->contact, &who);
     }
@@ -528,7 +531,7 @@ static enum err check_contact(struct step *step, struct newcomers *made, const s
     const struct contact_row *who = &r->who;
     uint32_t number = r->number == 0 ? who->number : r->number;
     if (who->number == 0 || who->number > LIMIT_CONTACTS || is_new(made, who->number) ||
-        (number <= LIMIT_CONTACTS && number != who->number) ||
+        is_new(made, number | NEWCOMER_PEER) ||
         (who->list.len > 0 && contact_list_known(step, who, &list) != ERR_OK) || !peer_valid(r) ||
         !pack_utf8_valid(who->name) || !pack_utf8_valid(who->text)) {
         return ERR_MALFORMED;
@@ -542,8 +545,8 @@ static enum err check_contact(struct step *step, struct newcomers *made, const s
 static enum err check_peer(struct newcomers *made, const struct peer_row *r)
 {
     uint64_t number = r->number | NEWCOMER_PEER;
-    if (r->number <= LIMIT_CONTACTS || !is_new(made, r->contact) || is_new(made, number) ||
-        r->device.len == 0 || !peer_valid(r)) {
+    if (r->number == 0 || !is_new(made, r->contact) || is_new(made, number) || r->device.len == 0 ||
+        !peer_valid(r)) {
         return ERR_MALFORMED;
     }
     made->number[made->count++] = number;
@@ -644,6 +647,10 @@ enum err backup_end(struct account *me, struct step *step)
         me->restoring = false;
         me->rekey_next = 1;
         me->rekey_why = HEALING_RESTORED;
+        err = contact_row_find(step, me->keys, &me->id, &me->self);
+        err = err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    if (err == ERR_OK) {
         err = home_load(me, step);
     }
     secret_wipe(&row, sizeof row);

@@ -488,6 +488,27 @@ void people_wait_state(struct people *p, struct person *who, struct person *of, 
                   people_state(p, who, of));
 }
 
+void people_link_code(struct people *p, struct person *who, char code[PEOPLE_CODE])
+{
+    ck_assert_ok(people_call(p, people_as(who), "device.invite", NULL));
+    ck_assert(sim_result_str(who->n, "link", code, PEOPLE_CODE));
+}
+
+static bool is_linked(struct people *p, void *ctx)
+{
+    return people_events(p, ctx, "device.linked") > 0;
+}
+
+void people_link(struct people *p, struct person *who, struct person *device)
+{
+    char code[PEOPLE_CODE];
+    people_link_code(p, who, code);
+    ck_assert_ok(people_call(p, people_as(device), "device.link", "link", code, NULL));
+    ck_assert(people_until(p, is_linked, device, LIMIT_HOUR_MS));
+    snprintf(device->id, sizeof device->id, "%s", who->id);
+    people_quiet(p, 4 * LIMIT_HOUR_MS);
+}
+
 static bool both_accepted(struct people *p, void *ctx)
 {
     struct person **two = ctx;

@@ -12,6 +12,7 @@
 
 enum {
     PEOPLE_MAX = 52,
+    PEOPLE_CODE = INVITE_TEXT + 16,
 };
 
 struct person {
@@ -57,6 +58,10 @@ void people_invite(struct people *p, struct person *who, char link[INVITE_TEXT])
 void people_add(struct people *p, struct person *who, const char *link);
 /* Waits for at most two hours until who gives this contact that state; fails the test. */
 void people_wait_state(struct people *p, struct person *who, struct person *of, const char *state);
+/* A link code of who. */
+void people_link_code(struct people *p, struct person *who, char code[PEOPLE_CODE]);
+/* `device`, an account without anything, becomes one of who's, with nothing left to send. */
+void people_link(struct people *p, struct person *who, struct person *device);
 /* a invites b, and both are contacts afterwards, with nothing left to send. */
 void people_meet(struct people *p, struct person *a, struct person *b);
 /* Two who have met; each on a relay of its own, when apart. */

@@ -16,26 +16,9 @@ enum {
 
 /* --- what the tests do over and over --- */
 
-static void link_code(struct people *p, struct person *who, char code[INVITE_TEXT + 16])
-{
-    ck_assert_ok(people_call(p, people_as(who), "device.invite", NULL));
-    ck_assert(sim_result_str(who->n, "link", code, INVITE_TEXT + 16));
-}
-
 static bool is_linked(struct people *p, void *ctx)
 {
     return people_events(p, ctx, "device.linked") > 0;
-}
-
-/* `device` becomes one of those of who. */
-static void join(struct people *p, struct person *who, struct person *device)
-{
-    char code[INVITE_TEXT + 16];
-    link_code(p, who, code);
-    ck_assert_ok(people_call(p, people_as(device), "device.link", "link", code, NULL));
-    ck_assert(people_until(p, is_linked, device, HOUR));
-    snprintf(device->id, sizeof device->id, "%s", who->id);
-    people_quiet(p, 4 * HOUR);
 }
 
 /* Two who have met, each on a relay of its own, and more nodes with a fresh account each. */
@@ -75,7 +58,7 @@ START_TEST(a_linked_device_shows_what_the_first_one_shows)
     struct person *a2 = s.more[0];
     people_say(s.p, s.b, s.a, "before ", 0);
     people_quiet(s.p, HOUR);
-    join(s.p, s.a, a2);
+    people_link(s.p, s.a, a2);
     ck_assert_str_eq(people_state(s.p, a2, s.b), "accepted");
     ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 2);
     ck_assert_uint_eq(people_number(s.p, a2, s.b, "devices"), 1);
@@ -104,8 +87,8 @@ START_TEST(both_sides_with_two_devices)
     struct scene s = scene(2, 2);
     struct person *all[4] = {s.a, s.more[0], s.b, s.more[1]};
     static const char *const prefix[4] = {"a1 ", "a2 ", "b1 ", "b2 "};
-    join(s.p, s.a, all[1]);
-    join(s.p, s.b, all[3]);
+    people_link(s.p, s.a, all[1]);
+    people_link(s.p, s.b, all[3]);
     for (unsigned i = 0; i < 4; i++) {
         ck_assert_uint_eq(people_number(s.p, all[i], all[(i + 2) % 4], "devices"), 2);
     }
@@ -133,7 +116,7 @@ START_TEST(what_is_read_on_one_is_read_on_the_other)
 {
     struct scene s = scene(3, 1);
     struct person *a2 = s.more[0];
-    join(s.p, s.a, a2);
+    people_link(s.p, s.a, a2);
     talk(s.p, s.b, s.a, "b ");
     people_quiet(s.p, 4 * HOUR);
     ck_assert_uint_eq(people_number(s.p, s.a, s.b, "unread"), TALK);
@@ -155,7 +138,7 @@ START_TEST(contacts_follow)
     struct person *c = s.more[1];
     char safety[128];
     char link[INVITE_TEXT];
-    join(s.p, s.a, a2);
+    people_link(s.p, s.a, a2);
     people_invite(s.p, c, link);
     people_add(s.p, a2, link); /* met on the second one */
     people_wait_state(s.p, a2, c, "accepted");
@@ -184,7 +167,7 @@ START_TEST(a_request_is_answered_on_any_device)
     struct scene s = scene(5, 2);
     struct person *a2 = s.more[0];
     struct person *c = s.more[1];
-    join(s.p, s.a, a2);
+    people_link(s.p, s.a, a2);
     people_use_relay(s.p, s.a->relay, c); /* which has the descriptor */
     sim_sleep(&s.p->sim, a2->n);
     people_add(s.p, c, s.a->id);
@@ -228,7 +211,7 @@ START_TEST(a_removed_device_reads_nothing_more)
     struct scene s = scene(6, 1);
     struct person *a2 = s.more[0];
     char name[32];
-    join(s.p, s.a, a2);
+    people_link(s.p, s.a, a2);
     talk(s.p, s.b, s.a, "b ");
     talk(s.p, a2, s.b, "a2 ");
     people_quiet(s.p, 4 * HOUR);
@@ -261,7 +244,7 @@ START_TEST(a_removed_device_cannot_come_back)
     struct scene s = scene(7, 1);
     struct person *a2 = s.more[0];
     char name[32];
-    join(s.p, s.a, a2);
+    people_link(s.p, s.a, a2);
     talk(s.p, a2, s.b, "a2 ");
     people_quiet(s.p, 4 * HOUR);
     sim_sleep(&s.p->sim, a2->n); /* does not hear of it */
@@ -282,9 +265,9 @@ END_TEST
 START_TEST(a_link_code_is_good_once_and_not_for_long)
 {
     struct scene s = scene(8, 3);
-    char code[INVITE_TEXT + 16];
+    char code[PEOPLE_CODE];
     char invite[INVITE_TEXT];
-    link_code(s.p, s.a, code);
+    people_link_code(s.p, s.a, code);
     /* Not for who has contacts, not as an invitation, and an invitation is no link code. */
     ck_assert_err(people_call(s.p, people_as(s.b), "device.link", "link", code, NULL), ERR_EXISTS);
     ck_assert_err(people_call(s.p, people_as(s.more[0]), "contact.add", "link", code, NULL),
@@ -300,7 +283,7 @@ START_TEST(a_link_code_is_good_once_and_not_for_long)
     ck_assert(!is_linked(s.p, s.more[1]));
     ck_assert_uint_ge(people_events(s.p, s.a, "device.misused"), 1);
     ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 2);
-    link_code(s.p, s.a, code);
+    people_link_code(s.p, s.a, code);
     sim_settle(&s.p->sim, 20 * MINUTE);
     ck_assert_err(people_call(s.p, people_as(s.more[2]), "device.link", "link", code, NULL),
                   ERR_EXPIRED);
@@ -312,7 +295,7 @@ START_TEST(a_linked_device_moves_to_another_relay)
 {
     struct scene s = scene(9, 2);
     struct person *a2 = s.more[0];
-    join(s.p, s.a, a2);
+    people_link(s.p, s.a, a2);
     people_use_relay(s.p, s.more[1]->relay, a2);
     people_quiet(s.p, 8 * HOUR);
     talk(s.p, s.b, s.a, "b ");
@@ -334,8 +317,8 @@ START_TEST(crashes_at_any_moment_of_joining_lose_nothing)
     for (uint64_t k = 1; k < 400; k += 13) {
         struct scene s = scene(100 + k, 1);
         struct person *a2 = s.more[0];
-        char code[INVITE_TEXT + 16];
-        link_code(s.p, s.a, code);
+        char code[PEOPLE_CODE];
+        people_link_code(s.p, s.a, code);
         sim_crash_at(k % 2 == 0 ? s.a->n : a2->n, k);
         if (people_call(s.p, people_as(a2), "device.link", "link", code, NULL) != ERR_OK) {
             (void)people_call(s.p, people_as(a2), "device.link", "link", code, NULL);

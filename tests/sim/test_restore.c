@@ -280,6 +280,49 @@ START_TEST(who_begins_anew_from_words_is_found_at_once)
 }
 END_TEST
 
+/* The device that holds the identity is lost; the other one stays what it is. */
+START_TEST(linked_devices_stay_when_the_one_with_the_identity_is_restored)
+{
+    struct people *p = people_new_apart(830, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct person *a2 = &p->person[2];
+    people_meet(p, a, b);
+    people_link(p, a, a2);
+    people_chat(p, a, b, 5, 2000);
+    people_quiet(p, HOUR);
+    ck_assert_err(people_query(p, a2->n, "backup.read", NULL), ERR_NO_IDENTITY);
+    struct saved s = save(p, a);
+    sim_sleep(&p->sim, b->n);
+    people_say(p, a2, b, "before ", 0);
+    sim_settle(&p->sim, MINUTE);
+    sim_sleep(&p->sim, a->n);
+    struct person *anew = restore(p, a, &s);
+    sim_wake(&p->sim, b->n);
+    people_quiet(p, 12 * HOUR);
+    ck_assert_uint_eq(people_number(p, b, a, "devices"), 2);
+    ck_assert_uint_eq(people_events(p, a2, "device.removed"), 0);
+    people_say(p, b, anew, "to both ", 0);
+    people_say(p, anew, b, "new ", 0);
+    people_say(p, a2, b, "old ", 0);
+    people_quiet(p, 12 * HOUR);
+    people_in_order(p, b, anew, "before ", 1);
+    people_in_order(p, b, anew, "new ", 1);
+    people_in_order(p, b, anew, "old ", 1);
+    people_in_order(p, anew, b, "to both ", 1);
+    people_in_order(p, a2, b, "to both ", 1);
+    people_in_order(p, a2, b, "new ", 1);
+    people_in_order(p, anew, b, "old ", 1);
+    /* What the lost one does from now on changes nothing. */
+    sim_wake(&p->sim, a->n);
+    (void)people_send(p, a, b, "me too");
+    sim_settle(&p->sim, 48 * HOUR);
+    ck_assert_uint_eq(people_messages(p, b, anew, NULL, "me too"), 0);
+    saved_free(&s);
+    people_free(p);
+}
+END_TEST
+
 START_TEST(what_is_no_backup_is_refused)
 {
     struct people *p = people_new(820, 2);
@@ -319,6 +362,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_came_by_an_invitation_can_begin_anew_with_a_restored_person);
     tcase_add_test(tc, what_comes_while_a_backup_is_read_does_not_break_it);
     tcase_add_test(tc, who_begins_anew_from_words_is_found_at_once);
+    tcase_add_test(tc, linked_devices_stay_when_the_one_with_the_identity_is_restored);
     tcase_add_test(tc, what_is_no_backup_is_refused);
 }
 

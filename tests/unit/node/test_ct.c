@@ -52,6 +52,7 @@ START_TEST(keys_of_an_account_and_of_its_links)
     account_link_key(&row, &relay, &link);
     prim_dh_public(&link_pk, &link);
     account_pair_self(&row, &self);
+    account_row_id(&row, &pk);
     ck_assert_mem_eq(self.id.b, pk.b, sizeof pk.b);
 }
 END_TEST
