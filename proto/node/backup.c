@@ -35,6 +35,10 @@ struct relay_record {
     uint8_t member[32];
     uint64_t role;
 };
+struct contact_record {
+    struct peer_row row;
+    uint64_t peer; /* its number; 0: the contact's, as it was before contacts had several */
+};
 struct message_record {
     uint32_t contact;
     uint64_t order;
@@ -58,32 +62,32 @@ static const struct field OF_RELAY[] = {
 };
 /* A contact, and the first of its devices. */
 static const struct field OF_CONTACT[] = {
-    FIELD(0, FIELD_U32, peer_row, who.number, 0),
-    FIELD(1, FIELD_FIXED, peer_row, who.id, 32),
-    FIELD(2, FIELD_ENUM, peer_row, who.state, 5),
-    FIELD(3, FIELD_BOOL, peer_row, who.verified, 0),
-    FIELD(4, FIELD_U64, peer_row, who.created, 0),
-    FIELD(5, FIELD_SLICE, peer_row, who.name, LIMIT_NAME),
-    FIELD(6, FIELD_SLICE, peer_row, who.text, LIMIT_REQUEST_TEXT),
-    FIELD(7, FIELD_SLICE, peer_row, who.list, LIMIT_DEVICE_LIST),
-    FIELD(8, FIELD_BOOL, peer_row, who.has_record, 0),
-    FIELD(9, FIELD_ADDRESS, peer_row, who.relay, 0),
-    FIELD(10, FIELD_FIXED, peer_row, who.record, 32),
-    FIELD(11, FIELD_SLICE, peer_row, who.invite, INVITE_SECRET),
-    FIELD(12, FIELD_BOOL, peer_row, who.invited, 0),
-    FIELD(13, FIELD_BOOL, peer_row, has_queue, 0),
-    FIELD(14, FIELD_ADDRESS, peer_row, queue_relay, 0),
-    FIELD(15, FIELD_FIXED, peer_row, queue, 32),
-    FIELD(16, FIELD_LATER, peer_row, queues_ms, 0),
-    FIELD(17, FIELD_SLICE, peer_row, second, LIMIT_BODY_ROUTE),
-    FIELD(18, FIELD_LATER, peer_row, who.list_version, 0),
-    FIELD(19, FIELD_SLICE, peer_row, who.list_hash, DEVICE_LIST_HASH),
-    FIELD(20, FIELD_LATER, peer_row, who.deleted, 0),
-    FIELD(21, FIELD_LATER, peer_row, who.read, 0),
-    FIELD(22, FIELD_LATER, peer_row, who.changed_ms, 0),
-    FIELD(23, FIELD_U32, peer_row, number, 0),
-    FIELD(24, FIELD_SLICE, peer_row, device, sizeof(struct sign_pk)),
-    FIELD(25, FIELD_SLICE, peer_row, bundle, LIMIT_BODY_ROUTE),
+    FIELD(0, FIELD_U32, contact_record, row.who.number, 0),
+    FIELD(1, FIELD_FIXED, contact_record, row.who.id, 32),
+    FIELD(2, FIELD_ENUM, contact_record, row.who.state, 5),
+    FIELD(3, FIELD_BOOL, contact_record, row.who.verified, 0),
+    FIELD(4, FIELD_U64, contact_record, row.who.created, 0),
+    FIELD(5, FIELD_SLICE, contact_record, row.who.name, LIMIT_NAME),
+    FIELD(6, FIELD_SLICE, contact_record, row.who.text, LIMIT_REQUEST_TEXT),
+    FIELD(7, FIELD_SLICE, contact_record, row.who.list, LIMIT_DEVICE_LIST),
+    FIELD(8, FIELD_BOOL, contact_record, row.who.has_record, 0),
+    FIELD(9, FIELD_ADDRESS, contact_record, row.who.relay, 0),
+    FIELD(10, FIELD_FIXED, contact_record, row.who.record, 32),
+    FIELD(11, FIELD_SLICE, contact_record, row.who.invite, INVITE_SECRET),
+    FIELD(12, FIELD_BOOL, contact_record, row.who.invited, 0),
+    FIELD(13, FIELD_BOOL, contact_record, row.has_queue, 0),
+    FIELD(14, FIELD_ADDRESS, contact_record, row.queue_relay, 0),
+    FIELD(15, FIELD_FIXED, contact_record, row.queue, 32),
+    FIELD(16, FIELD_LATER, contact_record, row.queues_ms, 0),
+    FIELD(17, FIELD_SLICE, contact_record, row.second, LIMIT_BODY_ROUTE),
+    FIELD(18, FIELD_LATER, contact_record, row.who.list_version, 0),
+    FIELD(19, FIELD_SLICE, contact_record, row.who.list_hash, DEVICE_LIST_HASH),
+    FIELD(20, FIELD_LATER, contact_record, row.who.deleted, 0),
+    FIELD(21, FIELD_LATER, contact_record, row.who.read, 0),
+    FIELD(22, FIELD_LATER, contact_record, row.who.changed_ms, 0),
+    FIELD(23, FIELD_LATER, contact_record, peer, 0),
+    FIELD(24, FIELD_SLICE, contact_record, row.device, sizeof(struct sign_pk)),
+    FIELD(25, FIELD_SLICE, contact_record, row.bundle, LIMIT_BODY_ROUTE),
 };
 /* One more device of a contact. */
 static const struct field OF_PEER[] = {
@@ -227,9 +231,12 @@ static enum err write_contact(struct step *step, struct seal_keys *keys, struct 
     for (unsigned i = 0; err == ERR_OK; i++) {
         struct peer_row row;
         err = peer_row_of(step, keys, &who, i, &row);
-        if (err == ERR_OK) {
-            err = i == 0 ? RECORD_WRITE(step, out, RECORD_CONTACT, OF_CONTACT, &row)
-                         : RECORD_WRITE(step, out, RECORD_PEER, OF_PEER, &row);
+        if (err == ERR_OK && i > 0) {
+            err = RECORD_WRITE(step, out, RECORD_PEER, OF_PEER, &row);
+        } else if (err == ERR_OK) {
+            struct contact_record record = {.row = row, .peer = row.number};
+            err = RECORD_WRITE(step, out, RECORD_CONTACT, OF_CONTACT, &record);
+            secret_wipe(&record, sizeof record);
         }
         secret_wipe(&row, sizeof row);
     }
@@ -362,7 +369,6 @@ static enum err put_peer(struct account *me, struct step *step, struct contact_r
     struct peer_row row = *r;
     struct peer_row there;
     row.contact = who->number;
-    row.number = row.number == 0 ? who->number : row.number;
     enum err err = peer_row_new(step, me->keys, who, row.number, &there);
     if (err == ERR_OK && row.device.len == 0 && who->list.len > 0) {
         err = contact_list_known(step, who, &list);
@@ -391,11 +397,21 @@ static enum err count_numbers(struct account *me, struct step *step, const struc
     return err;
 }
 
-static enum err put_contact(struct account *me, struct step *step, const struct peer_row *r)
+/* Of the first device of this contact. */
+static uint32_t first_number(const struct contact_record *r)
 {
-    struct contact_row who = r->who;
-    enum err err = count_numbers(me, step, r);
-    return err == ERR_OK ? put_peer(me, step, &who, r) : err;
+    return r->peer == 0 ? r->row.who.number : (uint32_t)r->peer;
+}
+
+static enum err put_contact(struct account *me, struct step *step, const struct contact_record *r)
+{
+    struct contact_row who = r->row.who;
+    struct peer_row row = r->row;
+    row.number = first_number(r);
+    enum err err = count_numbers(me, step, &row);
+    err = err == ERR_OK ? put_peer(me, step, &who, &row) : err;
+    secret_wipe(&row, sizeof row);
+    return err;
 }
 
 static enum err put_more(struct account *me, struct step *step, const struct peer_row *r)
@@ -425,7 +441,8 @@ struct record {
     union {
         struct account_record account;
         struct relay_record relay;
-        struct peer_row peer; /* and its contact */
+        struct contact_record contact;
+        struct peer_row peer;
         struct message_record message;
         struct outbox_record outbox;
     } u;
@@ -525,15 +542,17 @@ static bool peer_valid(const struct peer_row *r)
            place_valid(r->bundle) && place_valid(r->second);
 }
 
-static enum err check_contact(struct step *step, struct newcomers *made, const struct peer_row *r)
+static enum err check_contact(struct step *step, struct newcomers *made,
+                              const struct contact_record *r)
 {
     struct device_list *list;
-    const struct contact_row *who = &r->who;
-    uint32_t number = r->number == 0 ? who->number : r->number;
+    const struct contact_row *who = &r->row.who;
+    uint64_t number = first_number(r);
     if (who->number == 0 || who->number > LIMIT_CONTACTS || is_new(made, who->number) ||
         is_new(made, number | NEWCOMER_PEER) ||
-        (who->list.len > 0 && contact_list_known(step, who, &list) != ERR_OK) || !peer_valid(r) ||
-        !pack_utf8_valid(who->name) || !pack_utf8_valid(who->text)) {
+        (who->list.len > 0 && contact_list_known(step, who, &list) != ERR_OK) ||
+        !peer_valid(&r->row) || r->peer > UINT32_MAX || !pack_utf8_valid(who->name) ||
+        !pack_utf8_valid(who->text)) {
         return ERR_MALFORMED;
     }
     made->number[made->count++] = who->number;
@@ -562,7 +581,7 @@ static enum err check(struct account *me, struct step *step, struct newcomers *m
     case RECORD_RELAY:
         return r->u.relay.role <= HOME_SECOND ? ERR_OK : ERR_MALFORMED;
     case RECORD_CONTACT:
-        return check_contact(step, made, &r->u.peer);
+        return check_contact(step, made, &r->u.contact);
     case RECORD_MESSAGE:
         return check_message(me, step, made, &r->u.message);
     case RECORD_OUTBOX:
@@ -581,7 +600,7 @@ static enum err put(struct account *me, struct step *step, const struct record *
     case RECORD_RELAY:
         return put_relay(me, step, &r->u.relay);
     case RECORD_CONTACT:
-        return put_contact(me, step, &r->u.peer);
+        return put_contact(me, step, &r->u.contact);
     case RECORD_MESSAGE:
         return put_message(me, step, &r->u.message);
     case RECORD_OUTBOX:

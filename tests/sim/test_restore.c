@@ -280,6 +280,84 @@ START_TEST(who_begins_anew_from_words_is_found_at_once)
 }
 END_TEST
 
+/* Writes the pairs of a map whose keys a backup of before contacts had several devices had. */
+static void old_contact(struct writer *w, struct slice fields)
+{
+    uint8_t bytes[16384];
+    struct writer pairs = writer_of(bytes, sizeof bytes);
+    struct reader r = reader_of(fields);
+    uint32_t all = pack_read_map(&r, 64);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < all; i++) {
+        size_t at = r.pos;
+        uint64_t key = pack_read_uint(&r, 64);
+        pack_skip(&r, 4);
+        if (key <= 20) {
+            writer_bytes(&pairs, r.p + at, r.pos - at);
+            kept++;
+        }
+    }
+    ck_assert_int_eq(r.err, ERR_OK);
+    ck_assert_uint_lt(kept, all);
+    pack_map(w, kept);
+    writer_slice(w, writer_done(&pairs));
+}
+
+/* The same backup as an older version would have written it. */
+static void make_old(struct saved *s)
+{
+    for (size_t i = 0; i < s->parts; i++) {
+        uint8_t *old = malloc(s->len[i] + 64);
+        uint8_t fields[16384];
+        struct writer w = writer_of(old, s->len[i] + 64);
+        struct reader r = reader_of(slice_of(s->part[i], s->len[i]));
+        while (reader_left(&r) > 0) {
+            struct writer f = writer_of(fields, sizeof fields);
+            size_t at = r.pos;
+            (void)pack_read_array(&r, 2);
+            uint64_t kind = pack_read_uint(&r, 64);
+            struct slice body = pack_read_bin(&r, LIMIT_FRAME * 4);
+            ck_assert_int_eq(r.err, ERR_OK);
+            if (kind != 3) {
+                writer_bytes(&w, r.p + at, r.pos - at);
+                continue;
+            }
+            old_contact(&f, body);
+            pack_array(&w, 2);
+            pack_uint(&w, kind);
+            pack_bin_slice(&w, writer_done(&f));
+        }
+        ck_assert_int_eq(w.err, ERR_OK);
+        free(s->part[i]);
+        s->part[i] = old;
+        s->len[i] = w.len;
+    }
+}
+
+START_TEST(a_backup_of_before_contacts_had_devices_is_restored)
+{
+    struct people *p = people_new(831, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    people_meet(p, a, b);
+    people_chat(p, a, b, 5, 2000);
+    people_quiet(p, HOUR);
+    struct saved s = save(p, a);
+    make_old(&s);
+    sim_sleep(&p->sim, a->n);
+    struct person *anew = restore(p, a, &s);
+    people_quiet(p, 6 * HOUR);
+    people_say(p, b, anew, "x ", 0);
+    people_say(p, anew, b, "y ", 0);
+    people_quiet(p, HOUR);
+    people_in_order(p, anew, b, "b ", 5);
+    people_in_order(p, anew, b, "x ", 1);
+    people_in_order(p, b, anew, "y ", 1);
+    saved_free(&s);
+    people_free(p);
+}
+END_TEST
+
 /* The device that holds the identity is lost; the other one stays what it is. */
 START_TEST(linked_devices_stay_when_the_one_with_the_identity_is_restored)
 {
@@ -362,6 +440,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_came_by_an_invitation_can_begin_anew_with_a_restored_person);
     tcase_add_test(tc, what_comes_while_a_backup_is_read_does_not_break_it);
     tcase_add_test(tc, who_begins_anew_from_words_is_found_at_once);
+    tcase_add_test(tc, a_backup_of_before_contacts_had_devices_is_restored);
     tcase_add_test(tc, linked_devices_stay_when_the_one_with_the_identity_is_restored);
     tcase_add_test(tc, what_is_no_backup_is_refused);
 }
