@@ -542,14 +542,20 @@ void stranger_begin(struct hostile *h, struct stranger *s, const uint8_t *invite
 
 struct slice stranger_seal(struct hostile *h, struct stranger *s, uint32_t type, const char *text)
 {
-    struct content content = {
-        .type = type, .sent_ms = h->unit.env.now_ms, .text = slice_of(text, strlen(text))};
-    uint8_t *bytes = arena_alloc(&h->scratch, CONTENT_OVERHEAD + content.text.len);
-    struct writer w = writer_of(bytes, CONTENT_OVERHEAD + content.text.len);
+    struct content content = {.type = type, .text = slice_of(text, strlen(text))};
+    return stranger_seal_content(h, s, &content);
+}
+
+struct slice stranger_seal_content(struct hostile *h, struct stranger *s, struct content *content)
+{
+    size_t cap = CONTENT_OVERHEAD + content->text.len + content->body.len;
+    uint8_t *bytes = arena_alloc(&h->scratch, cap);
+    struct writer w = writer_of(bytes, cap);
     struct slice envelope;
     uint64_t seq;
-    env_random(&h->unit.env, content.id, sizeof content.id);
-    ck_assert_ok(content_encode(&w, &content));
+    content->sent_ms = h->unit.env.now_ms;
+    env_random(&h->unit.env, content->id, sizeof content->id);
+    ck_assert_ok(content_encode(&w, content));
     struct session_out out = {.content = writer_done(&w)};
     ck_assert_ok(session_seal(s->session, &h->unit.env, &h->scratch, &out, &envelope, &seq));
     return envelope;

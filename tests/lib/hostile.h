@@ -10,6 +10,7 @@
 #include "lib/unit.h"
 #include "node/device.h"
 #include "node/node.h"
+#include "node/content.h"
 #include "node/peer_rows.h"
 #include "node/rows.h"
 #include "pair/prekey.h"
@@ -136,6 +137,8 @@ void stranger_described_for(struct hostile *h, struct stranger *s, uint64_t peri
 void stranger_relist(struct hostile *h, struct stranger *s, uint32_t version);
 /* Seals content of this type; the envelope lies in h->scratch. */
 struct slice stranger_seal(struct hostile *h, struct stranger *s, uint32_t type, const char *text);
+/* The same for any content. */
+struct slice stranger_seal_content(struct hostile *h, struct stranger *s, struct content *content);
 /* Pushes an envelope that came with a stamp. */
 void hostile_push(struct hostile *h, struct slice envelope);
 

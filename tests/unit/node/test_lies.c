@@ -275,6 +275,82 @@ START_TEST(a_receipt_for_something_else_is_told_and_not_believed)
 }
 END_TEST
 
+/* --- what only a device of one's own may say --- */
+
+/* Says it, in form; what the node makes of it shows in its rows. */
+static void claim(struct stranger *s, enum content_type type, const struct writer *body)
+{
+    struct content content = {.type = (uint32_t)type, .body = writer_done(body)};
+    ck_assert_int_eq(body->err, ERR_OK);
+    hostile_push(&h, stranger_seal_content(&h, s, &content));
+    ck_assert_ok(h.turn);
+}
+
+START_TEST(what_others_say_to_our_devices_is_nothing)
+{
+    struct stranger s;
+    struct stranger other;
+    struct account_row account;
+    struct peer_row row;
+    uint8_t bytes[LIMIT_DEVICE_LIST + 64];
+    befriend(&s);
+    stranger_init(&h, &other);
+    struct content text = {.type = CONTENT_TEXT, .sent_ms = 1, .text = unit_str("never written")};
+    uint8_t inner[256];
+    struct writer c = writer_of(inner, sizeof inner);
+    ck_assert_ok(content_encode(&c, &text));
+    struct writer w = writer_of(bytes, sizeof bytes);
+    pack_array(&w, 2);
+    pack_bin(&w, s.id.b, sizeof s.id.b);
+    pack_bin_slice(&w, writer_done(&c));
+    claim(&s, CONTENT_SENT, &w);
+    w.len = 0;
+    pack_map(&w, 8);
+    pack_uint(&w, 0);
+    pack_bin(&w, other.id.b, sizeof other.id.b);
+    for (unsigned key = 1; key < 8; key++) {
+        pack_uint(&w, key);
+        if (key == 2) {
+            pack_bool(&w, true);
+        } else if (key < 5) {
+            pack_uint(&w, key == 1 ? CONTACT_ACCEPTED : 1);
+        } else {
+            pack_bin(&w, "", 0);
+        }
+    }
+    claim(&s, CONTENT_CONTACT, &w);
+    w.len = 0;
+    pack_array(&w, 2);
+    device_place_write(&w, &s.entry.record);
+    device_place_write(&w, &s.entry.queues[0]);
+    claim(&s, CONTENT_PLACES, &w);
+    w.len = 0;
+    pack_bin(&w, s.list, s.list_len);
+    claim(&s, CONTENT_JOINED, &w); /* we did not ask to be theirs */
+    w.len = 0;
+    pack_bin(&w, other.list, other.list_len);
+    claim(&s, CONTENT_LIST, &w); /* somebody else's */
+    w.len = 0;
+    pack_bin(&w, s.list, s.list_len - 1);
+    claim(&s, CONTENT_LIST, &w);
+    ck_assert_uint_eq(hostile_rows(&h, STORE_MESSAGE), 0);
+    ck_assert_uint_eq(hostile_rows(&h, STORE_CONTACT), 1);
+    ck_assert_uint_eq(hostile_rows(&h, STORE_PEER), 1);
+    hostile_account(&h, &account);
+    ck_assert_uint_eq(account.owner.len, 0);
+    ck_assert_uint_eq(account.list_place, 0);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert(slice_equal(row.who.list, slice_of(s.list, s.list_len)));
+    ck_assert_uint_eq(hostile_events(&h, "contact.synced"), 0);
+    ck_assert_uint_eq(hostile_events(&h, "device.linked"), 0);
+    /* The session goes on. */
+    hostile_push(&h, stranger_seal(&h, &s, CONTENT_TEXT, "hello again"));
+    ck_assert_uint_eq(hostile_rows(&h, STORE_MESSAGE), 1);
+    stranger_fini(&other);
+    stranger_fini(&s);
+}
+END_TEST
+
 /* --- envelopes that came before --- */
 
 START_TEST(a_last_resort_envelope_begins_one_session_and_no_more)
@@ -344,6 +420,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_descriptor_of_another_day_is_refused);
     tcase_add_test(tc, who_is_asked_again_gives_no_older_bundle);
     tcase_add_test(tc, a_receipt_for_something_else_is_told_and_not_believed);
+    tcase_add_test(tc, what_others_say_to_our_devices_is_nothing);
     tcase_add_test(tc, a_last_resort_envelope_begins_one_session_and_no_more);
     tcase_add_test(tc, old_prekeys_are_kept_until_the_queue_was_read);
 }
