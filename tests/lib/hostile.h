@@ -8,9 +8,9 @@
 #define PETREL_TESTS_LIB_HOSTILE_H
 
 #include "lib/unit.h"
+#include "node/content.h"
 #include "node/device.h"
 #include "node/node.h"
-#include "node/content.h"
 #include "node/peer_rows.h"
 #include "node/rows.h"
 #include "pair/prekey.h"
