@@ -46,12 +46,18 @@ enum err call_contact_add(struct call *c);
 enum err call_contact_block(struct call *c);
 enum err call_contact_verify(struct call *c);
 enum err call_request_accept(struct call *c);
-enum err call_message_send(struct call *c);
-enum err call_message_delete(struct call *c);
-enum err call_event_ack(struct call *c);
-enum err call_message_read(struct call *c);
 enum err call_device_invite(struct call *c);
 enum err call_device_link(struct call *c);
+/* The contact that parameter "contact" names. ERR_UNKNOWN_CONTACT, ERR_AMBIGUOUS. */
+enum err call_named_contact(struct call *c, struct contact_row *row);
+
+/* command_message.c */
+enum err call_message_send(struct call *c);
+enum err call_message_delete(struct call *c);
+enum err call_message_read(struct call *c);
+enum err call_event_ack(struct call *c);
+
+/* command_device.c */
 enum err call_device_remove(struct call *c);
 
 /* command_relay.c */

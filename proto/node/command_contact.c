@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * command_contact: calls about invitations, contacts, messages and events.
+ * command_contact: calls about invitations, link codes and contacts.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hex.h"
 #include "base/secret.h"
 #include "crypto/safety.h"
 #include "node/command.h"
 #include "node/content.h"
-#include "node/event.h"
 #include "node/home_keys.h"
 #include "node/invite.h"
 #include "node/lookup.h"
-#include "node/mirror.h"
-/* --- invitations and contacts --- */
 
 /* An invitation, or a link code, which is one for a device of our own. */
 static enum err invite_make(struct call *c, uint64_t life_ms, bool device,
@@ -342,8 +338,7 @@ enum err call_device_link(struct call *c)
     return err == ERR_OK ? note_linking(c, link.who.number) : err;
 }
 
-/* The contact that parameter "contact" names. */
-static enum err named_contact(struct call *c, struct contact_row *row)
+enum err call_named_contact(struct call *c, struct contact_row *row)
 {
     struct slice text = slice_of(NULL, 0);
     (void)params_str(c->params, "contact", &text);
@@ -353,7 +348,7 @@ static enum err named_contact(struct call *c, struct contact_row *row)
 enum err call_contact_block(struct call *c)
 {
     struct contact_row who;
-    enum err err = named_contact(c, &who);
+    enum err err = call_named_contact(c, &who);
     pack_map(&c->out, 0);
     if (err == ERR_OK) {
         err = contact_block(c->me, c->step, &who);
@@ -366,7 +361,7 @@ enum err call_contact_verify(struct call *c)
     struct contact_row row;
     struct slice number;
     char safety[SAFETY_TEXT];
-    enum err err = named_contact(c, &row);
+    enum err err = call_named_contact(c, &row);
     if (err != ERR_OK) {
         return err;
     }
@@ -390,7 +385,7 @@ enum err call_contact_verify(struct call *c)
 enum err call_request_accept(struct call *c)
 {
     struct contact_row row;
-    enum err err = named_contact(c, &row);
+    enum err err = call_named_contact(c, &row);
     if (err != ERR_OK) {
         return err == ERR_UNKNOWN_CONTACT ? ERR_UNKNOWN_REQUEST : err;
     }
@@ -406,193 +401,4 @@ enum err call_request_accept(struct call *c)
     pack_map(&c->out, 1);
     result_text(&c->out, "id", id);
     return err;
-}
-
-/* --- messages and events --- */
-
-/* A device that its person removed has nobody to write to. */
-static enum err still_ours(struct call *c)
-{
-    struct account_row account;
-    enum err err = account_row_get(c->step, c->me->keys, &account);
-    if (err == ERR_OK && account.removed != 0) {
-        err = ERR_DEVICE_REMOVED;
-    }
-    secret_wipe(&account, sizeof account);
-    return err;
-}
-
-enum err call_message_send(struct call *c)
-{
-    struct contact_row row;
-    enum err err = named_contact(c, &row);
-    if (err != ERR_OK) {
-        return err;
-    }
-    if (row.state == CONTACT_BLOCKED || row.state == CONTACT_INCOMING) {
-        return row.state == CONTACT_BLOCKED ? ERR_CONTACT_BLOCKED : ERR_NOT_ACCEPTED;
-    }
-    err = still_ours(c);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct content content = {.type = CONTENT_TEXT, .sent_ms = step_now(c->step)};
-    (void)params_str(c->params, "text", &content.text);
-    if (content.text.len > LIMIT_TEXT) {
-        return ERR_TEXT_TOO_LONG;
-    }
-    env_random(c->step->turn->env, content.id, sizeof content.id);
-    struct writer w = step_writer(c->step, CONTENT_OVERHEAD + content.text.len);
-    uint64_t order = 0;
-    err = content_encode(&w, &content);
-    if (err == ERR_OK) {
-        err = outbox_add(c->me, c->step, &row, writer_done(&w), true, &order);
-    }
-    char hex[2 * CONTENT_ID + 1];
-    hex_encode(content.id, sizeof content.id, hex);
-    pack_map(&c->out, 2);
-    result_text(&c->out, "message", hex);
-    result_uint(&c->out, "order", order);
-    return err;
-}
-
-/* A message that waits is not sent. What a relay has, or may have, stays in the outbox until it is
- * acknowledged: it would have to be sealed again after a new session. */
-static enum err unsend(struct call *c, const struct contact_row *who, uint64_t order)
-{
-    struct outbox_row entry;
-    struct reader peers = reader_of(who->peers);
-    enum err err = ERR_OK;
-    while (err == ERR_OK && reader_left(&peers) > 0) {
-        uint32_t peer = reader_u32(&peers);
-        err = outbox_row_get(c->step, c->me->keys, peer, order, &entry);
-        if (err == ERR_OK && entry.state == OUTBOX_WAITING) {
-            err = outbox_row_del(c->step, c->me->keys, peer, order);
-        }
-        err = err == ERR_NOT_FOUND ? ERR_OK : err;
-    }
-    return err;
-}
-
-enum err call_message_delete(struct call *c)
-{
-    struct contact_row row;
-    uint64_t order = 0;
-    (void)params_uint(c->params, "order", &order);
-    enum err err = named_contact(c, &row);
-    if (err == ERR_OK) {
-        err = message_row_del(c->step, c->me->keys, row.number, order);
-        err = err == ERR_NOT_FOUND ? ERR_UNKNOWN_MESSAGE : err;
-    }
-    if (err == ERR_OK) {
-        err = unsend(c, &row, order);
-    }
-    if (err == ERR_OK && row.deleted < order) {
-        row.deleted = order;
-        err = contact_row_put(c->step, c->me->keys, &row);
-    }
-    if (err == ERR_OK) {
-        char id[ID_TEXT];
-        struct event event = event_begin(c->step, "message.deleted", 256);
-        id_encode(row.id.b, id);
-        event_text(&event, "contact", id);
-        event_uint(&event, "order", order);
-        err = event_commit(c->step, c->me->keys, &event);
-    }
-    secret_wipe(&row, sizeof row);
-    pack_map(&c->out, 1);
-    result_uint(&c->out, "order", order);
-    return err;
-}
-
-/* The newest message of theirs with order <= last. ERR_UNKNOWN_MESSAGE: there is none. */
-static enum err theirs(struct call *c, uint32_t contact, uint64_t last, uint64_t *order,
-                       struct content *content)
-{
-    struct message_row row;
-    uint64_t before = last == UINT64_MAX ? last : last + 1;
-    enum err err = ERR_OK;
-    do {
-        err = message_row_before(c->step, c->me->keys, contact, before, order, &row);
-        before = *order;
-    } while (err == ERR_OK && row.state != MESSAGE_RECEIVED);
-    if (err == ERR_OK && content_decode(row.content, content) != ERR_OK) {
-        err = ERR_CORRUPT;
-    }
-    return err == ERR_NOT_FOUND ? ERR_UNKNOWN_MESSAGE : err;
-}
-
-enum err call_message_read(struct call *c)
-{
-    struct contact_row who;
-    struct content content;
-    uint64_t last = UINT64_MAX;
-    uint64_t order = 0;
-    (void)params_uint(c->params, "order", &last);
-    enum err err = named_contact(c, &who);
-    if (err == ERR_OK) {
-        err = theirs(c, who.number, last, &order, &content);
-    }
-    if (err == ERR_OK && order > who.read) {
-        err = contact_read(c->me, c->step, &who, order);
-        err = err == ERR_OK ? mirror_read(c->me, c->step, &who, content.id) : err;
-    }
-    pack_map(&c->out, 1);
-    result_uint(&c->out, "order", who.read);
-    return err;
-}
-
-/* The device of ours that parameter "device" names, by its name or the beginning of it. */
-static enum err named_device(struct call *c, struct sign_pk *device)
-{
-    struct slice text = slice_of(NULL, 0);
-    struct contact_row self;
-    struct device_list *list;
-    unsigned found = 0;
-    (void)params_str(c->params, "device", &text);
-    if (c->me->self == 0 || text.len == 0) {
-        return ERR_UNKNOWN_DEVICE;
-    }
-    enum err err = contact_row_get(c->step, c->me->keys, c->me->self, &self);
-    if (err == ERR_OK) {
-        err = contact_list_known(c->step, &self, &list);
-    }
-    if (err != ERR_OK) {
-        return err;
-    }
-    for (unsigned i = 1; i < list->count; i++) { /* the first one signs the list */
-        char name[DEVICE_NAME];
-        device_name(list->entries[i].device.sign.b, name);
-        if (text.len < sizeof name && memcmp(name, text.p, text.len) == 0) {
-            *device = list->entries[i].device.sign;
-            found++;
-        }
-    }
-    return found == 1 ? ERR_OK : found == 0 ? ERR_UNKNOWN_DEVICE : ERR_AMBIGUOUS;
-}
-
-enum err call_device_remove(struct call *c)
-{
-    struct sign_pk device;
-    char name[DEVICE_NAME];
-    enum err err = c->me->linked ? ERR_NO_IDENTITY : named_device(c, &device);
-    if (err == ERR_OK) {
-        err = devices_remove(c->me, c->step, &device);
-    }
-    if (err == ERR_OK) {
-        device_name(device.b, name);
-        pack_map(&c->out, 1);
-        result_text(&c->out, "device", name);
-    }
-    return err;
-}
-
-enum err call_event_ack(struct call *c)
-{
-    struct slice name = slice_of(NULL, 0);
-    uint64_t cursor = 0;
-    (void)params_str(c->params, "name", &name);
-    (void)params_uint(c->params, "cursor", &cursor);
-    pack_map(&c->out, 0);
-    return event_consumer_ack(c->step, c->me->keys, name, cursor);
 }

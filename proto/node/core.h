@@ -18,7 +18,7 @@
  *   foreign.c   requests to relays where we own nothing
  *   forwarder.c our relay passes requests of members on
  *   outbox.c    messages out, until acknowledged end to end
- *   outbox_seal.c  what goes into their envelopes
+ *   outbox_seal.c  what goes into their envelopes; outbox_deposit.c how they get to a relay
  *   evidence.c  what relays signed for and did not deliver; audit.c lists it
  *   outbox_batch.c several messages in one envelope
  *   pump.c      what to do next for each contact, and when
@@ -411,21 +411,11 @@ enum err outbox_add_peer(struct account *me, struct step *step, struct peer_row 
 /* An entry of a device that is gone: for this one, unless it has it. */
 enum err outbox_inherit(struct account *me, struct step *step, uint32_t peer, uint64_t order,
                         const struct outbox_row *entry) PETREL_MUST_USE;
-/* Seals entry (content, or an ack-only body) on the session in slot; saves session, peer and what
- * goes along in a batch, but not the entry. ERR_NOT_NOW: too much is unacknowledged, or an ack-only
- * body is not owed. */
-enum err outbox_seal(struct account *me, struct step *step, struct peer_row *row, uint8_t slot,
-                     uint64_t order, struct outbox_row *entry) PETREL_MUST_USE;
-/* Seals the entry when it waits, then deposits it. */
-enum err outbox_send(struct account *me, struct step *step, struct work *work, struct peer_row *row,
-                     uint64_t order, struct outbox_row *entry) PETREL_MUST_USE;
 /* Takes an entry out for good, and all that is in its envelope. Its message has failed, unless the
  * relay has it: then it may still arrive, and does not when its time is over. */
 enum err outbox_give_up(struct account *me, struct step *step, const struct peer_row *row,
                         uint64_t order, const struct outbox_row *entry,
                         enum err why) PETREL_MUST_USE;
-enum err outbox_reply(struct account *me, struct step *step, struct work *work,
-                      const struct link_request *request, struct slice body) PETREL_MUST_USE;
 /* Removes entries that session s (with T) says are acknowledged. */
 enum err outbox_acked(struct account *me, struct step *step, const struct peer_row *row,
                       const struct session *s) PETREL_MUST_USE;
@@ -443,6 +433,26 @@ enum err outbox_count(struct account *me, struct step *step, uint64_t *count) PE
 /* When the oldest of them that is no acknowledgement was made, Unix ms, when that is before
  * *created_ms or that is 0. */
 enum err outbox_oldest(struct account *me, struct step *step, uint64_t *created_ms) PETREL_MUST_USE;
+
+/* Notes at its place in the history what became of a message, and tells clients; nothing for
+ * content that has no place there. trouble: why it failed. */
+enum err outbox_became(struct account *me, struct step *step, const struct contact_row *who,
+                       uint64_t order, enum message_state state, enum err trouble) PETREL_MUST_USE;
+
+/* outbox_seal.c */
+/* Seals entry (content, or an ack-only body) on the session in slot; saves session, peer and what
+ * goes along in a batch, but not the entry. ERR_NOT_NOW: too much is unacknowledged, or an ack-only
+ * body is not owed. */
+enum err outbox_seal(struct account *me, struct step *step, struct peer_row *row, uint8_t slot,
+                     uint64_t order, struct outbox_row *entry) PETREL_MUST_USE;
+
+/* outbox_deposit.c */
+/* Seals the entry when it waits, then deposits it. */
+enum err outbox_send(struct account *me, struct step *step, struct work *work, struct peer_row *row,
+                     uint64_t order, struct outbox_row *entry) PETREL_MUST_USE;
+/* The relay's answer to a deposit. */
+enum err outbox_reply(struct account *me, struct step *step, struct work *work,
+                      const struct link_request *request, struct slice body) PETREL_MUST_USE;
 
 /* outbox_batch.c */
 /* What goes into one envelope. */
