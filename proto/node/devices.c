@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * devices: our own devices: the list that says which there are, one that joins, one that goes.
- * docs/protocol/07-node.md, section 1.4; docs/decisions/0023.
+ * docs/protocol/07-node.md, section 7.1.1; docs/decisions/0023.
  *
  * One device holds the identity and signs the list, in which it stands first. The others hold
  * nothing but keys of their own, which the list names: one that is removed can sign nothing that

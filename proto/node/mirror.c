@@ -7,23 +7,7 @@
 #include "base/secret.h"
 #include "node/event.h"
 #include "node/lookup.h"
-
-enum {
-    MIRROR_FIELDS = 16, /* of a map, unknown ones included */
-    MIRROR_SPARE = 256, /* encoding of a body beside what is borrowed */
-};
-
-/* What one device knows of a contact. */
-struct about {
-    struct sign_pk id;
-    enum contact_state state;
-    bool verified;
-    uint64_t created_ms;
-    uint64_t changed_ms;
-    struct slice name;
-    struct slice text;
-    struct slice list;
-};
+#include "node/mirror_body.h"
 
 /* --- out --- */
 
@@ -69,9 +53,7 @@ enum err mirror_sent(struct account *me, struct step *step, const struct contact
         return ERR_OK;
     }
     struct writer w = step_writer(step, content.len + MIRROR_SPARE);
-    pack_array(&w, 2);
-    pack_bin(&w, who->id.b, sizeof who->id.b);
-    pack_bin_slice(&w, content);
+    mirror_pair_write(&w, &who->id, content);
     return to_others(me, step, CONTENT_SENT, &w);
 }
 
@@ -82,9 +64,7 @@ enum err mirror_read(struct account *me, struct step *step, const struct contact
         return ERR_OK;
     }
     struct writer w = step_writer(step, MIRROR_SPARE);
-    pack_array(&w, 2);
-    pack_bin(&w, who->id.b, sizeof who->id.b);
-    pack_bin(&w, id, CONTENT_ID);
+    mirror_pair_write(&w, &who->id, slice_of(id, CONTENT_ID));
     return to_others(me, step, CONTENT_READ, &w);
 }
 
@@ -95,23 +75,14 @@ enum err mirror_contact(struct account *me, struct step *step, const struct cont
     }
     struct writer w =
         step_writer(step, who->name.len + who->text.len + who->list.len + MIRROR_SPARE);
-    pack_map(&w, 8);
-    pack_uint(&w, 0);
-    pack_bin(&w, who->id.b, sizeof who->id.b);
-    pack_uint(&w, 1);
-    pack_uint(&w, (uint64_t)who->state);
-    pack_uint(&w, 2);
-    pack_bool(&w, who->verified);
-    pack_uint(&w, 3);
-    pack_uint(&w, who->created);
-    pack_uint(&w, 4);
-    pack_uint(&w, who->changed_ms);
-    pack_uint(&w, 5);
-    pack_bin_slice(&w, who->name);
-    pack_uint(&w, 6);
-    pack_bin_slice(&w, who->text);
-    pack_uint(&w, 7);
-    pack_bin_slice(&w, who->list);
+    mirror_about_write(&w, &(struct mirror_about){.id = who->id,
+                                                  .state = who->state,
+                                                  .verified = who->verified,
+                                                  .created_ms = who->created,
+                                                  .changed_ms = who->changed_ms,
+                                                  .name = who->name,
+                                                  .text = who->text,
+                                                  .list = who->list});
     return to_others(me, step, CONTENT_CONTACT, &w);
 }
 
@@ -160,76 +131,15 @@ enum err mirror_places(struct account *me, struct step *step)
         return err;
     }
     struct writer w = step_writer(step, LIMIT_DEVICE_LIST);
-    pack_array(&w, entry.queue_count + 1);
-    device_place_write(&w, &entry.record);
-    for (unsigned i = 0; i < entry.queue_count; i++) {
-        device_place_write(&w, &entry.queues[i]);
-    }
+    mirror_places_write(&w, &entry);
     return to_others(me, step, CONTENT_PLACES, &w);
 }
 
 /* --- in --- */
 
-enum err mirror_list_read(const struct content *content, struct slice *list)
-{
-    struct reader r = reader_of(content->body);
-    *list = pack_read_bin(&r, LIMIT_DEVICE_LIST);
-    return reader_end(&r) == ERR_OK ? ERR_OK : ERR_MALFORMED;
-}
-
-/* Whether the body is [ID, bin of at most max bytes]. */
-static bool read_pair(struct slice body, struct sign_pk *id, struct slice *rest, size_t max)
-{
-    struct reader r = reader_of(body);
-    bool two = pack_read_array(&r, 2) == 2;
-    pack_read_bin_exact(&r, id->b, sizeof id->b);
-    *rest = pack_read_bin(&r, max);
-    return two && reader_end(&r) == ERR_OK;
-}
-
-static bool read_about(struct slice body, struct about *out)
-{
-    struct reader r = reader_of(body);
-    struct pack_fields f = pack_fields_begin(&r, MIRROR_FIELDS);
-    memset(out, 0, sizeof *out);
-    while (pack_fields_next(&f)) {
-        switch (f.key) {
-        case 0:
-            pack_read_bin_exact(&r, out->id.b, sizeof out->id.b);
-            break;
-        case 1:
-            out->state = (enum contact_state)pack_read_uint(&r, CONTACT_BLOCKED);
-            break;
-        case 2:
-            out->verified = pack_read_bool(&r);
-            break;
-        case 3:
-            out->created_ms = pack_read_uint(&r, UINT64_MAX);
-            break;
-        case 4:
-            out->changed_ms = pack_read_uint(&r, UINT64_MAX);
-            break;
-        case 5:
-            out->name = pack_read_bin(&r, LIMIT_NAME);
-            break;
-        case 6:
-            out->text = pack_read_bin(&r, LIMIT_REQUEST_TEXT);
-            break;
-        case 7:
-            out->list = pack_read_bin(&r, LIMIT_DEVICE_LIST);
-            break;
-        default:
-            pack_fields_skip(&f);
-        }
-    }
-    pack_fields_require(&f, 0xff);
-    return reader_end(&r) == ERR_OK && out->state >= CONTACT_INCOMING &&
-           pack_utf8_valid(out->name) && pack_utf8_valid(out->text) && prim_sign_pk_valid(&out->id);
-}
-
 /* A contact that this device does not have yet; one whose list is not known is looked for. */
-static enum err make_contact(struct account *me, struct step *step, const struct about *about,
-                             struct contact_row *who)
+static enum err make_contact(struct account *me, struct step *step,
+                             const struct mirror_about *about, struct contact_row *who)
 {
     struct device_list *list = arena_alloc(step->turn->arena, sizeof *list);
     struct peer_row row;
@@ -266,7 +176,7 @@ static enum err take_name(struct account *me, struct step *step, struct contact_
 
 /* What the person did elsewhere, later than here. */
 static enum err take_changes(struct account *me, struct step *step, struct contact_row *who,
-                             const struct about *about)
+                             const struct mirror_about *about)
 {
     enum contact_state before = who->state;
     who->changed_ms = about->changed_ms;
@@ -282,8 +192,8 @@ static enum err take_changes(struct account *me, struct step *step, struct conta
 }
 
 /* The contact with this ID. *made: it was not known here. */
-static enum err find_contact(struct account *me, struct step *step, const struct about *about,
-                             struct contact_row *who, bool *made)
+static enum err find_contact(struct account *me, struct step *step,
+                             const struct mirror_about *about, struct contact_row *who, bool *made)
 {
     uint32_t number;
     enum err err = contact_row_find(step, me->keys, &about->id, &number);
@@ -305,10 +215,10 @@ static enum err event_about(struct account *me, struct step *step, const struct 
 
 static enum err take_contact(struct account *me, struct step *step, const struct content *content)
 {
-    struct about about;
+    struct mirror_about about;
     struct contact_row who;
     bool made;
-    if (!read_about(content->body, &about) ||
+    if (!mirror_about_read(content->body, &about) ||
         memcmp(about.id.b, me->id.b, sizeof about.id.b) == 0) {
         return ERR_OK;
     }
@@ -328,15 +238,14 @@ static enum err take_contact(struct account *me, struct step *step, const struct
 /* A message that was written on another device goes into the history, once. */
 static enum err take_sent(struct account *me, struct step *step, const struct content *content)
 {
-    struct about about = {.state = CONTACT_ACCEPTED, .created_ms = step_now(step)};
+    struct mirror_about about = {.state = CONTACT_ACCEPTED, .created_ms = step_now(step)};
     struct slice bytes;
     struct content inner;
     struct contact_row who;
     uint64_t order;
     bool made;
-    if (!read_pair(content->body, &about.id, &bytes, LIMIT_ENVELOPE) ||
-        content_decode(bytes, &inner) != ERR_OK || inner.type >= CONTENT_REQUEST ||
-        !prim_sign_pk_valid(&about.id)) {
+    if (!mirror_pair_read(content->body, &about.id, &bytes, LIMIT_ENVELOPE) ||
+        content_decode(bytes, &inner) != ERR_OK || inner.type >= CONTENT_REQUEST) {
         return ERR_OK;
     }
     enum err err = find_contact(me, step, &about, &who, &made);
@@ -376,7 +285,7 @@ static enum err take_read(struct account *me, struct step *step, const struct co
     struct contact_row who;
     uint32_t number;
     uint64_t order;
-    if (!read_pair(content->body, &id, &which, CONTENT_ID) || which.len != CONTENT_ID) {
+    if (!mirror_pair_read(content->body, &id, &which, CONTENT_ID) || which.len != CONTENT_ID) {
         return ERR_OK;
     }
     enum err err = contact_row_find(step, me->keys, &id, &number);
@@ -396,14 +305,8 @@ static enum err take_read(struct account *me, struct step *step, const struct co
 static enum err take_places(struct account *me, struct step *step, const struct peer_row *row,
                             const struct content *content)
 {
-    struct device_entry entry = {.queue_count = 0};
-    struct reader r = reader_of(content->body);
-    unsigned n = pack_read_array(&r, LIMIT_DEVICE_QUEUES + 1);
-    device_place_read(&r, &entry.record);
-    for (unsigned i = 1; i < n; i++) {
-        device_place_read(&r, &entry.queues[entry.queue_count++]);
-    }
-    if (reader_end(&r) != ERR_OK || entry.queue_count == 0) {
+    struct device_entry entry;
+    if (!mirror_places_read(content->body, &entry)) {
         return ERR_OK;
     }
     return devices_moved(me, step, row, &entry);

@@ -2,7 +2,7 @@
  *
  * mirror: what the devices of one person tell each other, inside of sessions, so that all of them
  * show the same: what was written on one, which contacts there are, what was read.
- * docs/protocol/06-identity.md, section 12.1; 07-node.md, section 1.4.
+ * docs/protocol/07-node.md, section 7.1.1.
  */
 #ifndef PETREL_NODE_MIRROR_H
 #define PETREL_NODE_MIRROR_H
@@ -13,8 +13,6 @@
 /* Encodes a content whose body is a device list. */
 enum err mirror_list(struct step *step, enum content_type type, struct slice list,
                      struct slice *content) PETREL_MUST_USE;
-/* The list in such a content. ERR_MALFORMED. */
-enum err mirror_list_read(const struct content *content, struct slice *list) PETREL_MUST_USE;
 
 /* To all our other devices; nothing when there are none. */
 /* This content was written to who. */

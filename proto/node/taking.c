@@ -13,6 +13,7 @@
 #include "node/event.h"
 #include "node/healing.h"
 #include "node/mirror.h"
+#include "node/mirror_body.h"
 #include "node/route.h"
 #include "node/stock.h"
 #include "node/voiding.h"
@@ -100,7 +101,7 @@ static enum err take_list(struct arrival *a, const struct content *content)
     if (list == NULL) {
         return ERR_NO_MEMORY;
     }
-    if (mirror_list_read(content, &bytes) != ERR_OK) {
+    if (!mirror_list_read(content->body, &bytes)) {
         return ERR_OK;
     }
     if (content->type == CONTENT_JOINED) {

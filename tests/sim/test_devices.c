@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * devices: several devices of one person: they join, show the same, and one that is removed reads
- * nothing more. docs/protocol/07-node.md, sections 1.4 and 7.3.2.
+ * nothing more. docs/protocol/07-node.md, sections 7.1.1 and 7.3.2.
  */
 #include <stdio.h>
 #include <string.h>

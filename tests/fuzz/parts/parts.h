@@ -35,6 +35,7 @@ void part_prekey(const uint8_t *data, size_t len);
 void part_queue_requests(const uint8_t *data, size_t len);
 void part_record_requests(const uint8_t *data, size_t len);
 void part_relay_replies(const uint8_t *data, size_t len);
+void part_mirror(const uint8_t *data, size_t len);
 void part_route(const uint8_t *data, size_t len);
 void part_seal_row(const uint8_t *data, size_t len);
 void part_session_load(const uint8_t *data, size_t len);
