@@ -107,8 +107,8 @@ enum err contact_announce(struct account *me, struct step *step)
     while (err == ERR_OK) {
         struct arena_mark at = arena_mark(step->turn->arena);
         err = peer_row_next(step, me->keys, row.number, &row);
-        if (err == ERR_OK && row.who.state == CONTACT_ACCEPTED && row.told != route.mark &&
-            peer_row_slot(&row) >= 0) {
+        if (err == ERR_OK && row.who.state == CONTACT_ACCEPTED && row.leaving == 0 &&
+            row.told != route.mark && peer_row_slot(&row) >= 0) {
             err = call(me, step, &row);
         }
         arena_rewind(step->turn->arena, at);

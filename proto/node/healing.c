@@ -141,7 +141,7 @@ enum err healing_begin(struct account *me, struct step *step, struct peer_row *r
     bool wanted = why >= HEALING_ASKED && row->who.state == CONTACT_ACCEPTED;
     bool talks = contact_row_may_talk(&row->who);
     bool none = row->sessions == 0 && !wanted;
-    if ((!talks && why != HEALING_ASKED) || none || lately) {
+    if ((!talks && why != HEALING_ASKED) || none || lately || row->leaving != 0) {
         return ERR_OK;
     }
     work = work_get(me, row->number);

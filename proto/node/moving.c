@@ -322,7 +322,8 @@ static enum err may_write(struct account *me, struct step *step, const struct pe
 {
     struct outbox_row entry;
     uint64_t order = 0;
-    if (row->who.state == CONTACT_BLOCKED || row->who.state == CONTACT_INCOMING) {
+    if (row->who.state == CONTACT_BLOCKED || row->who.state == CONTACT_INCOMING ||
+        row->leaving != 0) {
         return ERR_OK; /* nothing of theirs is waited for */
     }
     *may = row->told != mark;

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "node/core.h"
 #include "node/event.h"
+#include "node/mirror.h"
 #include "node/voiding.h"
 
 /* Where this device's queues are by now. *moved: the first one is another than before. */
@@ -185,6 +186,29 @@ enum err peers_remove(struct account *me, struct step *step, struct contact_row 
     return err;
 }
 
+/* One of our own devices, which we remove: it hears of that, as the last thing, and goes then. */
+static enum err part(struct account *me, struct step *step, struct contact_row *who,
+                     struct peer_row *row)
+{
+    struct slice content;
+    uint64_t order;
+    enum err err = pass_on(me, step, row, NULL, 0);
+    if (err == ERR_OK) {
+        err = strike(step, who, row->number);
+    }
+    if (err == ERR_OK) {
+        err = contact_row_put(step, me->keys, who);
+    }
+    if (err == ERR_OK) {
+        row->leaving = 1;
+        err = peer_row_put(step, me->keys, row);
+    }
+    if (err == ERR_OK) {
+        err = mirror_list(step, CONTENT_LIST, who->list, &content);
+    }
+    return err == ERR_OK ? outbox_add_peer(me, step, row, content, false, &order) : err;
+}
+
 /* --- a list --- */
 
 /* A device that the known list does not name: whoever has it reads what we write from now on. */
@@ -286,8 +310,10 @@ static enum err drop(struct account *me, struct step *step, struct change *c, bo
         if (err == ERR_OK && entry_of(c->list, &row) != NULL) {
             i++;
         } else if (err == ERR_OK) {
+            bool tell = contact_is_self(me, c->who) && !me->linked && peer_row_slot(&row) >= 0;
             *gone |= row.number == c->held;
-            err = peers_remove(me, step, c->who, &row, c->heirs, c->nheirs);
+            err = tell ? part(me, step, c->who, &row)
+                       : peers_remove(me, step, c->who, &row, c->heirs, c->nheirs);
         }
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;

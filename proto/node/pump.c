@@ -236,6 +236,9 @@ static enum err progress(struct account *me, struct step *step, struct work *wor
             work->due = work->acked_ms + LIMIT_ACK_INTERVAL_MS; /* only to be dropped then */
         }
     }
+    if (*idle && row.leaving != 0) {
+        err = peers_remove(me, step, &row.who, &row, NULL, 0); /* it was told, or never will be */
+    }
     secret_wipe(&row, sizeof row);
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

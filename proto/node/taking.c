@@ -335,16 +335,17 @@ enum err arrival_take(struct arrival *a)
     if (err == ERR_OK) {
         err = take_gap(a);
     }
-    if (err == ERR_OK && a->in.has_content && !a->in.duplicate) {
+    bool leaving = a->row.leaving != 0; /* no word of its counts; what it has is acknowledged */
+    if (err == ERR_OK && a->in.has_content && !a->in.duplicate && !leaving) {
         err = take_content(a);
     }
     if (err == ERR_OK && a->gone) {
         return ERR_OK; /* it was the last word of that device */
     }
-    if (err == ERR_OK) {
+    if (err == ERR_OK && !leaving) {
         err = take_route(a);
     }
-    if (err == ERR_OK) {
+    if (err == ERR_OK && !leaving) {
         err = take_tokens(a);
     }
     if (err == ERR_OK) {

@@ -224,6 +224,8 @@ START_TEST(a_removed_device_reads_nothing_more)
                   ERR_UNKNOWN_DEVICE);
     people_quiet(s.p, 4 * HOUR);
     ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 1);
+    ck_assert_uint_eq(people_events(s.p, a2, "device.removed"), 1);
+    ck_assert_err(people_send(s.p, a2, s.b, "no more"), ERR_DEVICE_REMOVED);
     talk(s.p, s.b, s.a, "after ");
     talk(s.p, s.a, s.b, "own ");
     people_quiet(s.p, 4 * HOUR);
@@ -250,9 +252,9 @@ START_TEST(a_removed_device_cannot_come_back)
     sim_sleep(&s.p->sim, a2->n); /* does not hear of it */
     device_of(s.p, s.a, 1, name);
     ck_assert_ok(people_call(s.p, people_as(s.a), "device.remove", "device", name, NULL));
-    people_quiet(s.p, 4 * HOUR);
+    sim_settle(&s.p->sim, 4 * HOUR);
     sim_wake(&s.p->sim, a2->n);
-    people_send(s.p, a2, s.b, "let me in");
+    ck_assert_ok(people_send(s.p, a2, s.b, "let me in")); /* before it is told */
     for (unsigned days = 0; days < 4; days++) { /* it asks for new sessions, with its old list */
         sim_settle(&s.p->sim, 24 * HOUR);
     }
