@@ -3,13 +3,18 @@
  * bench_idle: what a daemon costs that has nothing to do: its memory, its wake-ups, an idle link;
  * and how fast it starts. docs/bench.md.
  */
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/call.h"
+#include "bench/filled.h"
 #include "bench/net.h"
+#include "bench/person.h"
 #include "bench/queues.h"
 #include "bench/rig.h"
 #include "node/address.h"
@@ -22,6 +27,11 @@ enum {
     STARTS_PASS = 5,
     IDLE_S = 10,
     OPEN_S = 180, /* for all handshakes */
+    CONTACTS = 1000,
+    MESSAGES = 100000,
+    READY_S = 60,
+    ATTACHED_SETTLE_S = 45, /* what it had to forget is forgotten */
+    ATTACHED_S = 130,       /* longer than a link is silent before a ping */
 };
 
 static const char *const no_args[] = {"--listen", "127.0.0.1:0", NULL};
@@ -137,13 +147,48 @@ static void idle_daemon(void)
     struct rig_daemon d;
     (void)rig_start(&d, "key", no_args, -1);
     rig_sleep_ms(2000);
-    uint64_t rss = rig_status(d.pid, "VmRSS:");
-    uint64_t wakeups = rig_wakeups(d.pid);
-    rig_sleep_ms(IDLE_S * 1000);
-    wakeups = rig_wakeups(d.pid) - wakeups;
-    rig_value("idle_rss_kib", (double)rss, "KiB");
-    rig_value("idle_wakeups_per_s", (double)wakeups / IDLE_S, "1/s");
+    rig_value("idle_rss_kib", (double)rig_status(d.pid, "VmRSS:"), "KiB");
     rig_stop(&d);
+}
+
+/* --- wake-ups of an idle daemon that is attached to its relay, and of the relay --- */
+
+struct slept {
+    uint64_t io; /* the thread for sockets, which is the main one */
+    uint64_t all;
+};
+
+static struct slept slept(pid_t pid)
+{
+    return (struct slept){.io = rig_status(pid, "voluntary_ctxt_switches:"),
+                          .all = rig_wakeups(pid)};
+}
+
+static void print_slept(const char *name, const char *who, pid_t pid, const struct slept *before)
+{
+    struct slept now = slept(pid);
+    uint64_t io = now.io - before->io;
+    uint64_t all = now.all - before->all;
+    printf("# %s, in %d s: the thread for sockets %llu, all others %llu\n", who, (int)ATTACHED_S,
+           (unsigned long long)io, (unsigned long long)(all - io));
+    rig_value(name, (double)all * 60 / ATTACHED_S, "1/min");
+}
+
+static void attached(void)
+{
+    char address[ADDRESS_TEXT];
+    struct rig_daemon relay;
+    struct person p;
+    person_relay(&relay, "its-relay", address);
+    person_open(&p, "attached", address);
+    rig_sleep_ms(ATTACHED_SETTLE_S * 1000);
+    struct slept member = slept(p.daemon.pid);
+    struct slept host = slept(relay.pid);
+    rig_sleep_ms(ATTACHED_S * 1000);
+    print_slept("idle_wakeups_per_min", "attached", p.daemon.pid, &member);
+    print_slept("idle_relay_wakeups_per_min", "its relay", relay.pid, &host);
+    person_close(&p);
+    rig_stop(&relay);
 }
 
 /* --- start --- */
@@ -174,14 +219,79 @@ static double start_ms(const char *home, const char *passphrase, size_t times)
     return rig_median(ms, times);
 }
 
+/* Reads the log of a daemon until it says that it is ready. */
+static void await_ready(int log, uint64_t began)
+{
+    static const char wanted[] = "ready version";
+    char text[8192];
+    size_t len = 0;
+    do {
+        struct pollfd p = {.fd = log, .events = POLLIN};
+        (void)poll(&p, 1, 100);
+        ssize_t n = read(log, text + len, sizeof text - 1 - len);
+        len += n > 0 ? (size_t)n : 0;
+        text[len] = '\0';
+        if (rig_ns() - began > READY_S * UINT64_C(1000000000) || len == sizeof text - 1) {
+            rig_die("the daemon is not ready: %s", text);
+        }
+    } while (strstr(text, wanted) == NULL);
+}
+
+/* From before the fork to the line that says ready, of a home that is in the page cache. */
+static double ready_ms(const char *home)
+{
+    double ms[STARTS];
+    char log[RIG_HOME + 8];
+    const char *const argv[] = {
+        PETREL_BINARY_DIR "/petreld", "--home", home, "--listen", "127.0.0.1:0", NULL};
+    (void)snprintf(log, sizeof log, "%s.log", home);
+    if (unlink(log) != 0 || mkfifo(log, 0600) != 0) {
+        rig_die("%s", log);
+    }
+    /* Open for writing too: else poll returns at once while no daemon has it open. */
+    int fd = open(log, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        rig_die("%s", log);
+    }
+    for (int i = -1; i < STARTS; i++) { /* the first one reads the home from the disk */
+        struct rig_daemon d;
+        uint64_t began = rig_ns();
+        (void)snprintf(d.home, sizeof d.home, "%s", home);
+        d.pid = rig_run(home, argv);
+        await_ready(fd, began);
+        ms[i < 0 ? 0 : i] = (double)(rig_ns() - began) / 1e6;
+        rig_stop(&d);
+        char rest[8192];
+        while (read(fd, rest, sizeof rest) > 0) {
+        }
+    }
+    (void)close(fd);
+    return rig_median(ms, STARTS);
+}
+
+static void start_filled(void)
+{
+    struct rig_daemon d;
+    (void)rig_start(&d, "filled", no_args, -1);
+    struct call *call = call_open("filled", d.pid);
+    (void)filled_account(call, CONTACTS, MESSAGES);
+    call_close(call);
+    rig_stop(&d);
+    printf("# %d contacts, %d messages of %d bytes\n", (int)CONTACTS, (int)MESSAGES,
+           (int)FILLED_TEXT);
+    rig_value("start_ms", ready_ms("filled"), "ms");
+}
+
 int main(void)
 {
     rig_begin();
+    start_filled();
     make_account("key", NULL);
     make_account("pass", "correct horse");
-    rig_value("start_ms", start_ms("key", NULL, STARTS), "ms");
+    rig_value("start_empty_ms", start_ms("key", NULL, STARTS), "ms");
     rig_value("start_pass_ms", start_ms("pass", "correct horse", STARTS_PASS), "ms");
     idle_daemon();
+    attached();
     idle_links();
     rig_end();
     return EXIT_SUCCESS;
