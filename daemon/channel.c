@@ -3,10 +3,6 @@
 
 #include "daemon/hostenv.h"
 
-enum {
-    CHANNEL_WAIT_MS = 60000, /* longest sleep: the wall clock may be set meanwhile */
-};
-
 void channel_init(struct channel *ch, void (*wake)(void *ctx), void *wake_ctx)
 {
     ch->wake = wake;
@@ -116,36 +112,38 @@ void channel_done(struct channel *ch, struct engine_inputs *done)
     }
 }
 
-/* How long to sleep until deadline; 0: it has passed. */
-static uint64_t deadline_us(uint64_t deadline)
+/* Whether the deadline or the alarm has come. */
+static bool due(uint64_t deadline, uint64_t alarm)
 {
-    uint64_t now = hostenv_wall_ms();
-    uint64_t left = deadline > now ? deadline - now : 0;
-    return (left < CHANNEL_WAIT_MS ? left : CHANNEL_WAIT_MS) * 1000;
+    return hostenv_wall_ms() >= deadline || (alarm > 0 && hostenv_mono_ms() >= alarm);
 }
 
-/* How long to sleep until the deadline or the alarm, whichever comes first. */
-static uint64_t sleep_us(uint64_t deadline, uint64_t alarm)
+/* Sleeps at most until the first of both. The alarm is near: that the wall clock was set is noticed
+ * soon enough when it comes. */
+static void sleep_until(struct channel *ch, uint64_t deadline, uint64_t alarm)
 {
-    uint64_t us = deadline_us(deadline);
-    uint64_t now = alarm > 0 ? hostenv_mono_ms() : 0;
-    uint64_t left = alarm > now ? (alarm - now) * 1000 : 0;
-    return alarm > 0 && left < us ? left : us;
+    if (alarm == 0) {
+        hostenv_cond_wait_until(&ch->cond, &ch->mutex, deadline);
+        return;
+    }
+    uint64_t wall = hostenv_wall_ms();
+    uint64_t mono = hostenv_mono_ms();
+    uint64_t left = deadline > wall ? deadline - wall : 0;
+    uint64_t alarm_left = alarm > mono ? alarm - mono : 0;
+    hostenv_cond_wait_us(&ch->cond, &ch->mutex, (left < alarm_left ? left : alarm_left) * 1000);
 }
 
 bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline, uint64_t alarm)
 {
     pthread_mutex_lock(&ch->mutex);
     while (!ch->stop) {
-        bool due = todo->first != NULL || ch->in.first != NULL;
-        uint64_t us = due ? 0 : sleep_us(deadline, alarm);
         if (out_full(ch)) {
-            us = (uint64_t)CHANNEL_WAIT_MS * 1000; /* channel_take signals */
-        }
-        if (us == 0) {
+            pthread_cond_wait(&ch->cond, &ch->mutex); /* channel_take signals */
+        } else if (todo->first != NULL || ch->in.first != NULL || due(deadline, alarm)) {
             break;
+        } else {
+            sleep_until(ch, deadline, alarm);
         }
-        hostenv_cond_wait_us(&ch->cond, &ch->mutex, us);
     }
     engine_input_splice(todo, &ch->in);
     bool go = !ch->stop;

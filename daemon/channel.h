@@ -56,8 +56,9 @@ void channel_stop(struct channel *ch);
 
 /* The engine's side. */
 
-/* Sleeps until there are inputs, or deadline (Unix ms) or alarm (hostenv_mono_ms; 0: none) has
- * come, and room for outputs; moves the inputs behind todo. false: channel_stop was called. */
+/* Sleeps until there are inputs, or deadline (Unix ms; by the wall clock, also when it is set
+ * meanwhile) or alarm (hostenv_mono_ms, within a second; 0: none) has come, and room for outputs;
+ * moves the inputs behind todo. false: channel_stop was called. */
 bool channel_wait(struct channel *ch, struct engine_inputs *todo, uint64_t deadline,
                   uint64_t alarm);
 /* Gives the outputs of a turn that is durable to the I/O thread. Also the flusher's. */

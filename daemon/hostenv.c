@@ -61,6 +61,17 @@ void hostenv_cond_wait_us(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t
     pthread_cond_timedwait(cond, mutex, &until);
 }
 
+void hostenv_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t wall_ms)
+{
+    if (wall_ms == UINT64_MAX) {
+        pthread_cond_wait(cond, mutex);
+        return;
+    }
+    const struct timespec until = {.tv_sec = (time_t)(wall_ms / 1000),
+                                   .tv_nsec = (long)(wall_ms % 1000) * 1000000};
+    pthread_cond_clockwait(cond, mutex, CLOCK_REALTIME, &until);
+}
+
 /* In one system call: libsodium makes one for each 256 bytes. */
 static void pool_refill(struct hostenv_pool *pool)
 {

@@ -20,10 +20,14 @@ uint64_t hostenv_wall_ms(void);
 uint64_t hostenv_mono_ms(void);
 /* The same clock in us. */
 uint64_t hostenv_mono_us(void);
-/* A condition whose timed waits go by that clock; the other one waits for it for at most so long,
- * and may return earlier. The caller holds the mutex. */
+/* A condition; and waits for it, which may return earlier. The caller holds the mutex. */
 void hostenv_cond_init(pthread_cond_t *cond);
+/* For at most so long, by the clock that never steps back. */
 void hostenv_cond_wait_us(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t us);
+/* At most until the wall clock says wall_ms, Unix ms; UINT64_MAX: no limit. When that clock is set,
+ * or the machine slept, the end moves with it (clock_settime(3p): absolute times of CLOCK_REALTIME
+ * expire by the new value). */
+void hostenv_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t wall_ms);
 /* now_ms: Unix ms. The randomness is libsodium's. */
 struct env hostenv_at(uint64_t now_ms);
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clock_shift: for LD_PRELOAD under a daemon: its wall clock is PETREL_CLOCK_SHIFT seconds ahead.
- * So tests see what expires in days. Other clocks run as they do.
+ * clock_shift: for LD_PRELOAD under a daemon: its wall clock is PETREL_CLOCK_SHIFT seconds ahead,
+ * and so are its waits until that clock says something. So tests see what expires in days. Other
+ * clocks run as they do.
  */
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -44,4 +48,18 @@ time_t time(time_t *out)
         *out = now.tv_sec;
     }
     return now.tv_sec;
+}
+
+int pthread_cond_clockwait(pthread_cond_t *restrict cond, pthread_mutex_t *restrict mutex,
+                           clockid_t clock, const struct timespec *restrict until)
+{
+    int (*real)(pthread_cond_t *, pthread_mutex_t *, clockid_t, const struct timespec *) = NULL;
+    void *found = dlsym(RTLD_NEXT, "pthread_cond_clockwait");
+    struct timespec kernels = *until;
+    if (found == NULL) {
+        abort();
+    }
+    memcpy(&real, &found, sizeof real);
+    kernels.tv_sec -= clock == CLOCK_REALTIME ? shift() : 0;
+    return real(cond, mutex, clock, &kernels);
 }
