@@ -75,18 +75,18 @@ static bool check_folder(struct check *c)
 
 static bool check_lock(struct check *c, struct home **home)
 {
-    enum err err = home_open(home, c->home);
+    char reason[HOME_REASON];
+    enum err err = home_open(home, c->home, reason);
     if (err == ERR_OK) {
         good(c, "home: %s is ours, and no petreld runs on it", c->home);
     } else if (err == ERR_HOME_LOCKED) {
         bad(c, "use petrelctl doctor, or stop it first with petrelctl stop",
             "home: a petreld runs on %s", c->home);
     } else if (err == ERR_CONFIG) {
-        bad(c, "make it yours: chown, and chmod 700; petrelctl doctor says more",
-            "home: %s belongs to somebody else, or others may write to it", c->home);
+        bad(c, "petreld does not start on it before; petrelctl doctor says more", "home: %s",
+            reason);
     } else {
-        bad(c, "see whether the disk is full or broken: df, dmesg", "home: the lock: %s",
-            err_message(err));
+        bad(c, "see whether the disk is full or broken: df, dmesg", "home: %s", reason);
     }
     return err == ERR_OK;
 }

@@ -18,7 +18,8 @@
 #include "crypto/prim.h"
 
 enum {
-    HOME_HASH = 16, /* bytes of the home's path hash in the socket's name */
+    HOME_SAID = 150, /* bytes of a path in a reason */
+    HOME_HASH = 16,  /* bytes of the home's path hash in the socket's name */
     HOME_WORD_TURN = 0,
     HOME_WORD_PID = 1,
     HOME_WORD_FLUSH = 2,
@@ -98,8 +99,15 @@ static enum err err_of_errno(int e)
     }
 }
 
+/* errno and where it came from, as an error and a sentence. */
+static enum err failed(char reason[static HOME_REASON], const char *path, int e)
+{
+    (void)snprintf(reason, HOME_REASON, "%.*s: %s", (int)HOME_SAID, path, strerror(e));
+    return err_of_errno(e);
+}
+
 /* Creates path and the folders above it, 0700. */
-static enum err make_folders(const char *path)
+static enum err make_folders(const char *path, char reason[static HOME_REASON])
 {
     char part[HOME_PATH];
     size_t len = strlen(path);
@@ -115,7 +123,7 @@ static enum err make_folders(const char *path)
             int e = errno;
             /* A folder above may be there and refuse mkdir for another reason than EEXIST. */
             if (stat(part, &st) != 0 || !S_ISDIR(st.st_mode)) {
-                return err_of_errno(e);
+                return failed(reason, part, e);
             }
         }
     }
@@ -123,12 +131,28 @@ static enum err make_folders(const char *path)
 }
 
 /* A folder that is ours and that nobody else may write (forbidden: the mode bits that must be 0).
- */
-static bool folder_is_safe(const char *path, mode_t forbidden)
+ * Else why not. */
+static bool folder_is_safe(const char *path, mode_t forbidden, char reason[static HOME_REASON])
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-           (st.st_mode & forbidden) == 0;
+    if (stat(path, &st) != 0) {
+        (void)failed(reason, path, errno);
+    } else if (!S_ISDIR(st.st_mode)) {
+        (void)failed(reason, path, ENOTDIR);
+    } else if (st.st_uid != geteuid()) {
+        (void)snprintf(reason, HOME_REASON,
+                       "%.*s belongs to user %u, and this is user %u: run petreld as that one, or "
+                       "chown -R the folder",
+                       (int)HOME_SAID, path, (unsigned)st.st_uid, (unsigned)geteuid());
+    } else if ((st.st_mode & forbidden) != 0) {
+        (void)snprintf(reason, HOME_REASON,
+                       "others may write to %.*s, where keys are: its mode is %04o; chmod 700 it, "
+                       "and think about who may have changed it",
+                       (int)HOME_SAID, path, (unsigned)st.st_mode & 07777);
+    } else {
+        return true;
+    }
+    return false;
 }
 
 /* The compiler may neither drop it nor move it across the turn. */
@@ -139,7 +163,7 @@ static void word_set(struct home *home, size_t word, uint64_t v)
 
 /* Takes the lock and maps its page. The page is really allocated: a hole on a full disk would kill
  * the process at the first turn. */
-static enum err lock_take(struct home *home)
+static enum err lock_take(struct home *home, char reason[static HOME_REASON])
 {
     char path[HOME_PATH];
     if (!join(path, sizeof path, "%s/lock", home->path)) {
@@ -147,14 +171,14 @@ static enum err lock_take(struct home *home)
     }
     home->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (home->lock < 0) {
-        return err_of_errno(errno);
+        return failed(reason, path, errno);
     }
     if (flock(home->lock, LOCK_EX | LOCK_NB) != 0) {
         return errno == EWOULDBLOCK ? ERR_HOME_LOCKED : ERR_IO;
     }
     int rc = posix_fallocate(home->lock, 0, HOME_LOCK_PAGE);
     if (rc != 0) {
-        return err_of_errno(rc);
+        return failed(reason, path, rc);
     }
     void *page = mmap(NULL, HOME_LOCK_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, home->lock, 0);
     if (page == MAP_FAILED) {
@@ -167,25 +191,36 @@ static enum err lock_take(struct home *home)
     return ERR_OK;
 }
 
-enum err home_open(struct home **out, const char *path)
+/* The steps of home_open, with the folder's path in home. */
+static enum err open_steps(struct home *home, char reason[static HOME_REASON])
+{
+    enum err err = make_folders(home->path, reason);
+    if (err == ERR_OK && !folder_is_safe(home->path, 022, reason)) {
+        err = ERR_CONFIG;
+    }
+    return err == ERR_OK ? lock_take(home, reason) : err;
+}
+
+enum err home_open(struct home **out, const char *path, char reason[static HOME_REASON])
 {
     struct home *home = calloc(1, sizeof *home);
     if (home == NULL) {
+        (void)snprintf(reason, HOME_REASON, "%s", err_message(ERR_NO_MEMORY));
         return ERR_NO_MEMORY;
     }
     home->lock = -1;
     (void)umask(077);
+    reason[0] = '\0';
     enum err err = ERR_CONFIG;
-    if (path[0] == '/' && join(home->path, sizeof home->path, "%s", path)) {
-        err = make_folders(home->path);
-    }
-    if (err == ERR_OK && !folder_is_safe(home->path, 022)) {
-        err = ERR_CONFIG;
-    }
-    if (err == ERR_OK) {
-        err = lock_take(home);
+    if (path[0] != '/' || !join(home->path, sizeof home->path, "%s", path)) {
+        (void)failed(reason, path, path[0] == '/' ? ENAMETOOLONG : EINVAL);
+    } else {
+        err = open_steps(home, reason);
     }
     if (err != ERR_OK) {
+        if (reason[0] == '\0') {
+            (void)snprintf(reason, HOME_REASON, "%s", err_message(err));
+        }
         home_close(home);
         return err;
     }
@@ -244,12 +279,13 @@ static bool runtime_socket(const struct home *home, char out[static HOME_SOCKET]
 {
     char folder[HOME_PATH];
     char hex[2 * HOME_HASH + 1];
+    char reason[HOME_REASON];
     const char *runtime = env_text("XDG_RUNTIME_DIR");
     if (runtime == NULL || runtime[0] != '/' ||
         !join(folder, sizeof folder, "%s/petrel", runtime)) {
         return false;
     }
-    if ((mkdir(folder, 0700) != 0 && errno != EEXIST) || !folder_is_safe(folder, 077)) {
+    if ((mkdir(folder, 0700) != 0 && errno != EEXIST) || !folder_is_safe(folder, 077, reason)) {
         return false;
     }
     home_hash(home->path, hex);

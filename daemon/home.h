@@ -20,6 +20,7 @@ enum {
     HOME_PATH = PATH_MAX, /* with its NUL */
     HOME_SOCKET = 108,    /* sun_path, with its NUL */
     HOME_LOCK_PAGE = 4096,
+    HOME_REASON = 320, /* a sentence of home_open, with its NUL */
 };
 
 /* Where the home is: flag (--home, may be NULL), else $PETREL_HOME, else $XDG_DATA_HOME/petrel,
@@ -32,8 +33,10 @@ struct home;
 
 /* Sets umask 077, creates path (0700, parents too), refuses a home that belongs to somebody else
  * or that others may write (ERR_CONFIG), and takes the lock: ERR_HOME_LOCKED. ERR_IO,
- * ERR_DISK_FULL, ERR_NO_MEMORY. */
-enum err home_open(struct home **out, const char *path) PETREL_MUST_USE;
+ * ERR_DISK_FULL, ERR_NO_MEMORY. On an error reason says what is wrong with which folder, and what
+ * to do where that is known. */
+enum err home_open(struct home **out, const char *path,
+                   char reason[static HOME_REASON]) PETREL_MUST_USE;
 /* Gives the lock up. NULL is fine. */
 void home_close(struct home *home);
 /* The path given at open. */

@@ -385,7 +385,7 @@ static enum err open_loop(struct daemon *d)
     }
     err = loop_listen(d->loop, host, port, &d->port);
     if (err != ERR_OK) {
-        return failed(d, "cannot listen for links", err);
+        return err; /* and that was said */
     }
     /* The operator's own setting, not somebody's address. */
     logger_log(&d->log, LOGGER_INFO, "listening", "port=%u", (unsigned)d->port);
@@ -446,9 +446,12 @@ static enum err confine(struct daemon *d)
 
 static enum err daemon_start(struct daemon *d)
 {
-    enum err err = home_open(&d->home, d->home_path);
+    char reason[HOME_REASON];
+    enum err err = home_open(&d->home, d->home_path, reason);
     if (err != ERR_OK) {
-        return failed(d, "cannot use this home", err);
+        logger_log(&d->log, LOGGER_ERROR, "cannot use this home", "err=%s reason=\"%s\"",
+                   err_name(err), reason);
+        return err;
     }
     err = read_credentials(d);
     if (err == ERR_OK) {

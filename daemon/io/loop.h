@@ -24,7 +24,7 @@ struct loop_config {
 };
 
 enum err loop_new(struct loop **out, const struct loop_config *config) PETREL_MUST_USE;
-/* Binds the port for links; *bound is the real one. */
+/* Binds the port for links; *bound is the real one. Errors as tcp_listen, which logs them. */
 enum err loop_listen(struct loop *loop, const char *host, uint16_t port,
                      uint16_t *bound) PETREL_MUST_USE;
 /* Tells the loop, from any thread, that the engine has something for it. */

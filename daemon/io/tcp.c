@@ -269,6 +269,36 @@ static int bound_port(const uv_tcp_t *handle, uint16_t *port)
     return rc;
 }
 
+/* What to do about it, for errors that the operator's setting makes. */
+static const char *listen_todo(int rc)
+{
+    switch (rc) {
+    case UV_EADDRINUSE:
+        return "another program has this port: ss -ltnp says which; stop it, or set another port "
+               "as "
+               "listen in petreld.conf";
+    case UV_EADDRNOTAVAIL:
+        return "this machine has no such address: set one of its own, or 0.0.0.0, as listen in "
+               "petreld.conf";
+    case UV_EACCES:
+        return "this user may not have this port: set one above 1023 as listen in petreld.conf";
+    default:
+        return NULL;
+    }
+}
+
+/* Says so. The address is the operator's own setting, not somebody's. */
+static enum err listen_failed(struct tcp *tcp, const char *host, uint16_t port, int rc,
+                              const char *message)
+{
+    const char *todo = listen_todo(rc);
+    enum err err = todo != NULL ? ERR_CONFIG : ERR_IO;
+    logger_log(tcp->shared.log, LOGGER_ERROR, "cannot listen",
+               "host=%.80s port=%u err=%s reason=\"%s%s%s\"", host, (unsigned)port, err_name(err),
+               message, todo != NULL ? ": " : "", todo != NULL ? todo : "");
+    return err;
+}
+
 enum err tcp_listen(struct tcp *tcp, const char *host, uint16_t port, uint16_t *bound)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
@@ -277,10 +307,11 @@ enum err tcp_listen(struct tcp *tcp, const char *host, uint16_t port, uint16_t *
     struct addrinfo *res = NULL;
     char service[8];
     snprintf(service, sizeof service, "%u", (unsigned)port);
-    if (getaddrinfo(host, service, &hints, &res) != 0) {
-        return ERR_UNREACHABLE;
+    int rc = getaddrinfo(host, service, &hints, &res);
+    if (rc != 0) {
+        return listen_failed(tcp, host, port, UV_EADDRNOTAVAIL, gai_strerror(rc));
     }
-    int rc = uv_tcp_init(tcp->shared.uv, &tcp->listener);
+    rc = uv_tcp_init(tcp->shared.uv, &tcp->listener);
     if (rc == 0) {
         tcp->listening = true;
         tcp->listener.data = tcp;
@@ -293,11 +324,7 @@ enum err tcp_listen(struct tcp *tcp, const char *host, uint16_t port, uint16_t *
         rc = bound_port(&tcp->listener, bound);
     }
     freeaddrinfo(res);
-    if (rc != 0) {
-        logger_log(tcp->shared.log, LOGGER_ERROR, "cannot listen", "reason=%s", uv_err_name(rc));
-        return ERR_UNREACHABLE;
-    }
-    return ERR_OK;
+    return rc == 0 ? ERR_OK : listen_failed(tcp, host, port, rc, uv_strerror(rc));
 }
 
 void tcp_start(struct tcp *tcp, struct engine *engine)

@@ -28,7 +28,8 @@ struct tcp;
 
 enum err tcp_new(struct tcp **out, uv_loop_t *uv, struct logger *log) PETREL_MUST_USE;
 /* Binds and listens; nobody is accepted before tcp_start. *bound is the real port. host: numeric,
- * or a name that resolves at once (localhost). ERR_UNREACHABLE when it cannot be bound. */
+ * or a name that resolves at once (localhost). ERR_CONFIG when another program has it, or this
+ * machine or user cannot have it; else ERR_IO. The log says what to do. */
 enum err tcp_listen(struct tcp *tcp, const char *host, uint16_t port,
                     uint16_t *bound) PETREL_MUST_USE;
 /* From now on links are accepted and inputs go to engine. */

@@ -117,7 +117,7 @@ def a_home_that_is_not_as_it_should_be(w):
     if os.geteuid() == 0:
         os.chown(alice.home, 12345, -1)
         finds(w, alice, "owner", "bad", "belongs to user 12345")
-        daemon_check(w, alice, 1, "belongs to somebody else")
+        daemon_check(w, alice, 1, "belongs to user 12345, and this is user 0")
         os.chown(alice.home, 0, -1)
 
 

@@ -156,7 +156,37 @@ def a_start_that_fails_says_why_and_cleans_up():
         s.listen()
         e = Daemon(args=("--listen", f"127.0.0.1:{s.getsockname()[1]}"), wait=False)
         assert e.proc.wait(timeout=20) == 1
-        assert "cannot listen" in e.log(), e.log()
+        refused_to_listen(e, s.getsockname()[1], "another program has this port")
+    f = Daemon(args=("--listen", "192.0.2.1:0"), wait=False)  # nobody's: RFC 5737
+    assert f.proc.wait(timeout=20) == 1
+    refused_to_listen(f, 0, "this machine has no such address")
+
+
+def refused_to_listen(d, port, words):
+    """One line says where, whose fault it is, and what to do."""
+    errors = [line for line in d.log().splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, errors
+    for wanted in ("cannot listen", f"port={port} ", "err=bad-config", words, "petreld.conf"):
+        assert wanted in errors[0], (wanted, errors)
+
+
+def a_home_that_is_not_safe_is_refused_by_name():
+    home = tempfile.mkdtemp(prefix="petrel-host-")
+    os.chmod(home, 0o770)
+    d = Daemon(home=home, wait=False)
+    assert d.proc.wait(timeout=20) == 1
+    for wanted in ("err=bad-config", f"others may write to {home}", "mode is 0770", "chmod 700"):
+        assert wanted in d.log(), d.log()
+    assert os.listdir(home) == ["test.log"], os.listdir(home)  # nothing was made
+    os.chmod(home, 0o700)
+    if os.geteuid() == 0:
+        os.chown(home, 12345, -1)
+        e = Daemon(home=home, wait=False)
+        assert e.proc.wait(timeout=20) == 1
+        assert f"{home} belongs to user 12345, and this is user 0" in e.log(), e.log()
+        os.chown(home, 0, -1)
+    f = Daemon(home=home)
+    assert f.stop() == 0
 
 
 def the_node_and_its_events_survive_a_kill():

@@ -26,8 +26,9 @@ static void wake(void *ctx)
 static void set_up(void)
 {
     char writer[64];
+    char reason[HOME_REASON];
     tmpdir_make(DIR);
-    ck_assert_ok(home_open(&HOME, DIR));
+    ck_assert_ok(home_open(&HOME, DIR, reason));
     ck_assert_ok(store_lmdb_open(&DB, DIR, MAP_BYTES, writer));
     CH = (struct channel){.wake = NULL};
     channel_init(&CH, wake, NULL);

@@ -12,6 +12,8 @@
 #include "lib/tmpdir.h"
 #include "lib/unit.h"
 
+static char REASON[HOME_REASON];
+
 static void clear_environment(void)
 {
     unsetenv("PETREL_HOME");
@@ -55,7 +57,7 @@ START_TEST(a_home_is_made_private_with_the_folders_above)
     struct stat st;
     tmpdir_make(dir);
     snprintf(path, sizeof path, "%s/a/b//petrel/", dir);
-    ck_assert_ok(home_open(&home, path));
+    ck_assert_ok(home_open(&home, path, REASON));
     ck_assert_str_eq(home_path(home), path);
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 0777, 0700);
@@ -68,17 +70,24 @@ START_TEST(a_home_that_others_can_write_is_refused)
 {
     static const mode_t bad[] = {0720, 0702, 0777};
     char dir[TMPDIR_PATH];
+    char words[TMPDIR_PATH + 80];
     struct home *home = NULL;
     tmpdir_make(dir);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ck_assert_int_eq(chmod(dir, bad[i]), 0);
-        ck_assert_err(home_open(&home, dir), ERR_CONFIG);
+        ck_assert_err(home_open(&home, dir, REASON), ERR_CONFIG);
+        snprintf(words, sizeof words, "others may write to %s, where keys are: its mode is %04o; ",
+                 dir, (unsigned)bad[i]);
+        ck_assert_ptr_eq(strstr(REASON, words), REASON);
+        ck_assert_ptr_nonnull(strstr(REASON, "chmod 700"));
     }
     ck_assert_int_eq(chmod(dir, 0755), 0);
-    ck_assert_ok(home_open(&home, dir));
+    ck_assert_ok(home_open(&home, dir, REASON));
     home_close(home);
-    ck_assert_err(home_open(&home, "relative"), ERR_CONFIG);
-    ck_assert_err(home_open(&home, "/dev/null"), ERR_CONFIG);
+    ck_assert_err(home_open(&home, "relative", REASON), ERR_CONFIG);
+    ck_assert_str_eq(REASON, "relative: Invalid argument");
+    ck_assert_err(home_open(&home, "/dev/null", REASON), ERR_CONFIG);
+    ck_assert_str_eq(REASON, "/dev/null: Not a directory");
     tmpdir_remove(dir);
 }
 END_TEST
@@ -89,11 +98,12 @@ START_TEST(a_home_is_locked_for_one)
     struct home *home = NULL;
     struct home *second = NULL;
     tmpdir_make(dir);
-    ck_assert_ok(home_open(&home, dir));
-    ck_assert_err(home_open(&second, dir), ERR_HOME_LOCKED);
+    ck_assert_ok(home_open(&home, dir, REASON));
+    ck_assert_err(home_open(&second, dir, REASON), ERR_HOME_LOCKED);
+    ck_assert_str_eq(REASON, err_message(ERR_HOME_LOCKED));
     ck_assert_ptr_null(second);
     home_close(home);
-    ck_assert_ok(home_open(&second, dir));
+    ck_assert_ok(home_open(&second, dir, REASON));
     home_close(second);
     tmpdir_remove(dir);
 }
@@ -120,7 +130,7 @@ static pid_t killed_child(const char *dir, bool in_turn)
     pid_t pid = fork();
     if (pid == 0) {
         struct home *home = NULL;
-        if (home_open(&home, dir) != ERR_OK) {
+        if (home_open(&home, dir, REASON) != ERR_OK) {
             _exit(1);
         }
         home_turn_open(home);
@@ -154,7 +164,7 @@ START_TEST(the_turn_marker_survives_a_kill_and_the_lock_does_not)
     (void)killed_child(dir, false);
     ck_assert_uint_eq(lock_word(dir, 0), 0);
     (void)killed_child(dir, true);
-    ck_assert_ok(home_open(&home, dir));
+    ck_assert_ok(home_open(&home, dir, REASON));
     ck_assert_uint_eq(lock_word(dir, 0), 0); /* a new life begins without a turn */
     home_close(home);
     tmpdir_remove(dir);
@@ -174,7 +184,7 @@ START_TEST(the_socket_lies_in_the_runtime_folder_and_is_linked)
     tmpdir_make(dir);
     tmpdir_make(runtime);
     setenv("XDG_RUNTIME_DIR", runtime, 1);
-    ck_assert_ok(home_open(&home, dir));
+    ck_assert_ok(home_open(&home, dir, REASON));
     snprintf(link, sizeof link, "%s/control.sock", dir);
     for (int life = 0; life < 2; life++) {
         ck_assert_ok(home_socket_path(home, path));
@@ -205,7 +215,7 @@ START_TEST(without_a_usable_runtime_folder_the_socket_lies_in_the_home)
     tmpdir_make(dir);
     tmpdir_make(runtime);
     snprintf(want, sizeof want, "%s/control.sock", dir);
-    ck_assert_ok(home_open(&home, dir));
+    ck_assert_ok(home_open(&home, dir, REASON));
     ck_assert_ok(home_socket_path(home, path));
     ck_assert_str_eq(path, want);
     snprintf(shared, sizeof shared, "%s/petrel", runtime);
@@ -229,7 +239,7 @@ START_TEST(a_path_too_long_for_a_socket_is_said)
     clear_environment();
     tmpdir_make(dir);
     snprintf(deep, sizeof deep, "%s/%0100d", dir, 1);
-    ck_assert_ok(home_open(&home, deep));
+    ck_assert_ok(home_open(&home, deep, REASON));
     ck_assert_err(home_socket_path(home, path), ERR_CONFIG);
     ck_assert_str_eq(path, "unchanged");
     home_close(home);
