@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ enum {
     RESERVE_MIB = 64,
     LOCK_WORD_PID = 1,
     SENTENCE = 512,
+    OWNER = 96, /* a user's name and number, with NUL */
 };
 
 /* --- findings --- */
@@ -123,17 +125,33 @@ static void check_space(struct doctor *d, const char *home)
     }
 }
 
-/* Owner and mode of the folder, as petreld asks for them at its start. */
+static const char *owner_text(uid_t uid, char out[static OWNER])
+{
+    const struct passwd *user = getpwuid(uid);
+    if (user != NULL) {
+        (void)snprintf(out, OWNER, "%.64s (%u)", user->pw_name, (unsigned)uid);
+    } else {
+        (void)snprintf(out, OWNER, "user %u", (unsigned)uid);
+    }
+    return out;
+}
+
+/* Owner and mode of the folder, as petreld asks for them at its start. Root looks at the homes of
+ * others, and is not the one who runs petreld there. */
 static void check_folder(struct doctor *d, const struct stat *st)
 {
+    char owner[OWNER];
     unsigned mode = st->st_mode & 07777;
-    if (st->st_uid != geteuid()) {
+    owner_text(st->st_uid, owner);
+    if (st->st_uid == geteuid()) {
+        doctor_say(d, FINDING_OK, "owner", NULL, "the home belongs to you");
+    } else if (geteuid() == 0) {
+        doctor_say(d, FINDING_OK, "owner", NULL,
+                   "the home belongs to %s, the only user who can run petreld on it", owner);
+    } else {
         doctor_say(d, FINDING_BAD, "owner",
                    "run this, and petreld, as that user; or chown -R the home",
-                   "the home belongs to user %u, and you are %u", (unsigned)st->st_uid,
-                   (unsigned)geteuid());
-    } else {
-        doctor_say(d, FINDING_OK, "owner", NULL, "the home belongs to you");
+                   "the home belongs to %s, and you are user %u", owner, (unsigned)geteuid());
     }
     if ((mode & 022) != 0) {
         doctor_say(d, FINDING_BAD, "mode", "chmod 700 the home; petreld does not start before",
@@ -167,8 +185,22 @@ static long long size_of(const char *name)
     return strcmp(name, "node.key") == 0 || account ? KEY_FILE : 0;
 }
 
+/* Whether the home's owner has this part of it too: another one's cannot be read or written. */
+static bool file_is_owned(struct doctor *d, const char *name, const struct stat *st, uid_t owner)
+{
+    char theirs[OWNER];
+    char whose[OWNER];
+    if (st->st_uid == owner) {
+        return true;
+    }
+    doctor_say(d, FINDING_BAD, "files", "chown it to the owner of the home, who runs petreld",
+               "%s belongs to %s, and the home to %s", name, owner_text(st->st_uid, theirs),
+               owner_text(owner, whose));
+    return false;
+}
+
 /* One file that opens something. */
-static bool file_is_well(struct doctor *d, const char *home, const char *name)
+static bool file_is_well(struct doctor *d, const char *home, const char *name, uid_t owner)
 {
     struct stat st;
     bool key = strncmp(name, "erase-", 6) != 0;
@@ -180,9 +212,7 @@ static bool file_is_well(struct doctor *d, const char *home, const char *name)
                    "%s: others may read it: mode %04o", name, (unsigned)st.st_mode & 07777);
         return false;
     }
-    if (key && st.st_uid != geteuid() && st.st_uid != 0) {
-        doctor_say(d, FINDING_BAD, "files", "chown it to the user that runs petreld",
-                   "%s belongs to user %u", name, (unsigned)st.st_uid);
+    if (!file_is_owned(d, name, &st, owner)) {
         return false;
     }
     if ((long long)st.st_size != size_of(name)) {
@@ -194,31 +224,35 @@ static bool file_is_well(struct doctor *d, const char *home, const char *name)
     return true;
 }
 
-/* What must be there in any home that was ever used. */
-static bool parts_are_there(struct doctor *d, const char *home)
+/* What must be there in any home that was ever used. The node's ID is in the database, which only
+ * node.key opens. */
+static bool parts_are_there(struct doctor *d, const char *home, uid_t owner)
 {
-    static const struct {
-        const char *name;
-        const char *todo;
-    } parts[] = {
-        {"db/data.mdb",
-         "put the whole home back from a copy; a start would make an empty database"},
-        {"node.key",
-         "put it back from a copy before petreld starts and makes another one; a node.key "
-         "that systemd hands in is as good"},
-    };
-    bool well = true;
+    static const char database[] = "db/data.mdb";
+    static const char key[] = "node.key";
     struct stat st;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        if (!file_stat(home, parts[i].name, &st)) {
-            doctor_say(d, FINDING_BAD, "files", parts[i].todo, "%s is missing", parts[i].name);
-            well = false;
-        }
+    bool with_database = file_stat(home, database, &st);
+    bool well = with_database && file_is_owned(d, database, &st, owner);
+    if (!with_database) {
+        doctor_say(d, FINDING_BAD, "files",
+                   "put the whole home back from a copy; a start would make an empty database",
+                   "%s is missing", database);
+    }
+    if (!file_stat(home, key, &st)) {
+        doctor_say(
+            d, FINDING_BAD, "files",
+            with_database
+                ? "put its copy back: no other key opens this database, and a new node would "
+                  "have an ID that nobody knows; a node.key that systemd hands in is as good"
+                : "put the whole home back from a copy; a start would make a new node, with "
+                  "an ID that nobody knows",
+            "%s is missing", key);
+        well = false;
     }
     return well;
 }
 
-static void check_files(struct doctor *d, const char *home)
+static void check_files(struct doctor *d, const char *home, uid_t owner)
 {
     DIR *folder = opendir(home);
     if (folder == NULL) {
@@ -226,10 +260,10 @@ static void check_files(struct doctor *d, const char *home)
                    "the home cannot be read: %s", strerror(errno));
         return;
     }
-    bool well = parts_are_there(d, home);
+    bool well = parts_are_there(d, home, owner);
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         if (size_of(entry->d_name) != 0) {
-            well &= file_is_well(d, home, entry->d_name);
+            well &= file_is_well(d, home, entry->d_name, owner);
         }
     }
     closedir(folder);
@@ -252,7 +286,7 @@ bool doctor_home(struct doctor *d, const char *home)
     check_folder(d, &st);
     check_file_system(d, home);
     check_space(d, home);
-    check_files(d, home);
+    check_files(d, home, st.st_uid);
     return true;
 }
 

@@ -113,7 +113,9 @@ static void check_node_key(struct check *c)
     if (err == ERR_OK) {
         good(c, "node.key: as it should be");
     } else if (err == ERR_NO_CREDENTIAL) {
-        bad(c, "put it back from a copy, or hand the credential node.key in",
+        bad(c,
+            "put its copy back, or hand the credential node.key in; a new node would have an ID "
+            "that nobody knows",
             "node.key is missing: nothing else opens the node's own rows");
     } else if (err == ERR_WRONG_KEY) {
         bad(c, "remove the one that does not belong to this home",

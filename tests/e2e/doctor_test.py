@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
+import pwd
 import signal
 import socket
 import subprocess
@@ -108,17 +109,55 @@ def a_home_that_is_not_as_it_should_be(w):
     finds(w, alice, "files", "bad", "node.key is damaged: it has 31 bytes")
     daemon_check(w, alice, 1, "node.key: stored data is damaged")
     key.unlink()
-    finds(w, alice, "files", "bad", "node.key is missing")
-    daemon_check(w, alice, 1, "node.key is missing")
+    found = finds(w, alice, "files", "bad", "node.key is missing")
+    w.checks.true(f"its copy: {found}", "put its copy back" in found["todo"])
+    daemon_check(w, alice, 1, "node.key is missing", "put its copy back")
     w.checks.same("no other is made", key.exists(), False)
     key.write_bytes(kept)
     key.chmod(0o600)
     daemon_check(w, alice, 0)
-    if os.geteuid() == 0:
-        os.chown(alice.home, 12345, -1)
-        finds(w, alice, "owner", "bad", "belongs to user 12345")
-        daemon_check(w, alice, 1, "belongs to user 12345, and this is user 0")
-        os.chown(alice.home, 0, -1)
+    database = alice.home / "db/data.mdb"
+    kept = database.read_bytes()
+    database.unlink()
+    key.unlink()
+    found = finds(w, alice, "files", "bad", "node.key is missing")
+    w.checks.true(f"the whole home: {found}", "whole home" in found["todo"])
+    database.write_bytes(kept)
+
+
+def give(folder, uid):
+    for path in [folder, *folder.rglob("*")]:
+        os.lchown(path, uid, uid)
+
+
+def a_home_of_somebody_else(w):
+    """Root judges by the owner of the home, who runs petreld; others are told who that is."""
+    if os.geteuid() != 0:
+        print("   not shown: only root gives files away")
+        return
+    alice = w.person("alice").create()
+    w.checks.same("SIGTERM ends it", alice.terminate(), 0)
+    for uid, name in ((12345, "user 12345"), (65534, f"{pwd.getpwuid(65534).pw_name} (65534)")):
+        give(alice.home, uid)
+        checks = well(w, alice)
+        w.checks.true(f"files: {checks}", "files" in checks)
+        finds(w, alice, "owner", "ok", f"the home belongs to {name}", 0)
+        daemon_check(w, alice, 1, f"belongs to user {uid}, and this is user 0")
+    for part in ("node.key", "account-1.key", "erase-1", "db/data.mdb"):
+        os.chown(alice.home / part, 0, 0)  # as a copy made by root is
+        found = finds(w, alice, "files", "bad", f"{part} belongs to root (0)", 1)
+        w.checks.true(f"whose it should be: {found}", f"the home to {name}" in found["found"])
+        os.chown(alice.home / part, 65534, 65534)
+    os.chmod(w.folder, 0o711)  # so that another user finds the home
+    os.chmod(alice.home, 0o755)
+    done = subprocess.run([alice.tool, "--home", alice.home, "--json", "doctor"], user=12345,
+                          capture_output=True, timeout=60, check=False)
+    if b"the home belongs to" not in done.stdout:
+        print("   not shown: another user cannot run", alice.tool, done.stderr)
+        return
+    owner = [f for f in map(json.loads, done.stdout.splitlines()) if f["check"] == "owner"]
+    w.checks.same(f"for others: {owner}", owner[0]["state"], "bad")
+    w.checks.true("who, and who asks", f"{name}, and you are user 12345" in owner[0]["found"])
 
 
 def what_opens_an_account_is_gone(w):
@@ -301,6 +340,7 @@ def it_waits_for_nobody(w):
 
 STORIES = [a_node_that_is_well,
            a_home_that_is_not_as_it_should_be,
+           a_home_of_somebody_else,
            what_opens_an_account_is_gone,
            the_database_is_not_ours_to_open,
            the_lock_is_held,
