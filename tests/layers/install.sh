@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# install.sh CMAKE BUILD_FOLDER SOURCE_FOLDER: installs into an empty folder and looks whether
-# everything landed where it belongs.
+# install.sh CMAKE BUILD_FOLDER SOURCE_FOLDER: installs into .local of an empty folder and looks
+# whether everything landed where it belongs, and where systemd looks for units of whoever has that
+# folder as a home.
 set -euo pipefail
 
 cmake=$1 build=$2 source=$3
-prefix=$(mktemp -d)
-trap 'rm -rf "$prefix"' EXIT
+home=$(mktemp -d)
+prefix=$home/.local
+trap 'rm -rf "$home"' EXIT
 files=0 wrong=0
 
 bad() {
@@ -40,14 +42,25 @@ for page in "$source"/docs/man/*.[158]; do
 done
 landed share/bash-completion/completions/petrelctl 644
 landed share/zsh/site-functions/_petrelctl 644
-for kind in system user; do
-    landed "lib/systemd/$kind/petreld.service" 644
-    unit=$prefix/lib/systemd/$kind/petreld.service
+# looks_in KIND FOLDER: whether systemd does.
+looks_in() {
+    env -u XDG_DATA_HOME -u XDG_DATA_DIRS HOME="$home" systemd-analyze "--$1" unit-paths |
+        grep -qxF "$2" || bad "systemd does not look for $1 units in $2"
+}
+
+for place in lib/systemd/system share/systemd/user; do
+    kind=${place##*/}
+    landed "$place/petreld.service" 644
+    unit=$prefix/$place/petreld.service
     grep -q "^ExecStart=$prefix/bin/petreld" "$unit" || bad "$kind unit starts another petreld"
     ! grep -n '@[A-Z_]*@' "$unit" || bad "$kind unit holds a placeholder"
     if [ -x "$prefix/bin/petreld" ] && command -v systemd-analyze >/dev/null; then
         XDG_RUNTIME_DIR=$prefix systemd-analyze verify --man=no "--$kind" "$unit" ||
             bad "$kind unit does not verify"
+    fi
+    if command -v systemd-analyze >/dev/null; then
+        looks_in "$kind" "/usr/local/$place"
+        [ "$kind" = system ] || looks_in "$kind" "$prefix/$place"
     fi
 done
 
