@@ -216,3 +216,10 @@ bool prim_equal(const void *a, const void *b, size_t len)
 {
     return sodium_memcmp(a, b, len) == 0;
 }
+
+bool prim_zero(struct slice bytes)
+{
+    bool zero = bytes.len == 0 || sodium_is_zero(bytes.p, bytes.len) == 1;
+    CT_PUBLIC(&zero, sizeof zero);
+    return zero;
+}

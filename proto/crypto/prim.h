@@ -90,5 +90,8 @@ enum err prim_aead_open(uint8_t *out, const struct aead_key *key,
 
 /* Constant-time comparison. */
 bool prim_equal(const void *a, const void *b, size_t len);
+/* Whether all bytes are zero, as those that fill up a padded plaintext; so are none. Constant-time,
+ * and the answer is public: who pads in another way is refused. */
+bool prim_zero(struct slice bytes);
 
 #endif

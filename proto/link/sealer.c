@@ -6,6 +6,7 @@
 
 #include "base/secret.h"
 #include "crypto/ct.h"
+#include "crypto/prim.h"
 
 static_assert(LIMIT_RECORD % LIMIT_RECORD_PAD == 0, "the largest record is padded, too");
 static_assert(LIMIT_FRAME + RECORD_PREFIX == LIMIT_RECORD, "the largest frame fills it");
@@ -72,18 +73,6 @@ enum err sealer_check_length(size_t len)
     return len >= RECORD_MIN && (len - CIPHER_TAG) % LIMIT_RECORD_PAD == 0 ? ERR_OK : ERR_MALFORMED;
 }
 
-/* That it is not so ends the link: the answer is no secret. */
-static bool all_zero(struct slice s)
-{
-    uint8_t any = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        any |= s.p[i];
-    }
-    bool zero = any == 0;
-    CT_PUBLIC(&zero, sizeof zero);
-    return zero;
-}
-
 enum err sealer_open(struct sealer *r, struct slice sealed, uint8_t *plain, struct slice *frame)
 {
     enum err err = sealer_check_length(sealed.len);
@@ -99,7 +88,7 @@ enum err sealer_open(struct sealer *r, struct slice sealed, uint8_t *plain, stru
     CT_PUBLIC(plain, RECORD_PREFIX);
     struct reader in = reader_of(slice_of(plain, len));
     struct slice body = reader_bytes(&in, reader_u16(&in));
-    if (in.err != ERR_OK || !all_zero(reader_rest(&in))) {
+    if (in.err != ERR_OK || !prim_zero(reader_rest(&in))) {
         secret_wipe(plain, len);
         return ERR_PROTOCOL;
     }

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <sodium.h>
-
 #include "crypto/ct.h"
 #include "crypto/prim.h"
 
@@ -208,8 +206,7 @@ enum err body_read(struct slice plain, struct body *body)
     CT_PUBLIC(plain.p, plain.len); /* to read a map is to branch on it; the tag was right before */
     struct reader outer = reader_of(plain);
     struct slice map = reader_bytes(&outer, reader_u16(&outer));
-    struct slice zeros = reader_rest(&outer);
-    if (outer.err != ERR_OK || (zeros.len > 0 && sodium_is_zero(zeros.p, zeros.len) != 1)) {
+    if (outer.err != ERR_OK || !prim_zero(reader_rest(&outer))) {
         return ERR_MALFORMED;
     }
     struct body b;

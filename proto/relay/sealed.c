@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "crypto/ct.h"
 #include "crypto/hkdf.h"
+#include "crypto/prim.h"
 #include "relay/queue.h"
 
 #define REQUEST_LABEL "petrel/1 sealed request"
@@ -119,25 +120,13 @@ enum err sealed_request_key_id(struct slice sealed, uint8_t *key_id)
     return ERR_OK;
 }
 
-/* Zeros fill up the rest of a padded plaintext. Whether they do shows in what is answered. */
-static bool all_zero(struct slice s)
-{
-    uint8_t any = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        any |= s.p[i];
-    }
-    bool zero = any == 0;
-    CT_PUBLIC(&zero, sizeof zero);
-    return zero;
-}
-
 /* The body behind its length, and nothing but zeros behind that. */
 static enum err inner_read(struct reader *r, struct slice *body)
 {
     uint16_t len = reader_u16(r);
     CT_PUBLIC(&len, sizeof len); /* the body is cut out by it and goes on with its length */
     *body = reader_bytes(r, len);
-    return r->err == ERR_OK && all_zero(reader_rest(r)) ? ERR_OK : ERR_MALFORMED;
+    return r->err == ERR_OK && prim_zero(reader_rest(r)) ? ERR_OK : ERR_MALFORMED;
 }
 
 enum err sealed_request_open(struct arena *arena, const struct sign_pk *relay,

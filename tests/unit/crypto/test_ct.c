@@ -76,6 +76,8 @@ START_TEST(comparison)
     equal = prim_equal(a, b, sizeof a);
     CT_PUBLIC(&equal, sizeof equal);
     ck_assert(!equal);
+    ck_assert(!prim_zero(slice_of(a, sizeof a)));
+    ck_assert(prim_zero(slice_of(a + 1, sizeof a - 1)));
 }
 END_TEST
 

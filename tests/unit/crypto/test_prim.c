@@ -322,6 +322,20 @@ START_TEST(a_changed_bit_anywhere_does_not_open_and_wipes)
 }
 END_TEST
 
+START_TEST(zero_means_every_byte)
+{
+    uint8_t bytes[70] = {0};
+    ck_assert(prim_zero(slice_of(NULL, 0)));
+    ck_assert(prim_zero(slice_of(bytes, sizeof bytes)));
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(1 << i % 8);
+        ck_assert(!prim_zero(slice_of(bytes, sizeof bytes)));
+        ck_assert(prim_zero(slice_of(bytes, i)));
+        bytes[i] = 0;
+    }
+}
+END_TEST
+
 START_TEST(equal_means_every_byte)
 {
     ck_assert(prim_equal("abc", "abc", 3));
@@ -349,6 +363,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, what_is_sealed_opens_in_place);
     tcase_add_test(tc, a_changed_bit_anywhere_does_not_open_and_wipes);
     tcase_add_test(tc, equal_means_every_byte);
+    tcase_add_test(tc, zero_means_every_byte);
 }
 
 int main(void)
