@@ -144,9 +144,45 @@ static void answer_status(struct hostile *h, struct writer *w)
     record_status_reply_write(w, &reply);
 }
 
+struct bep44_item *hostile_descriptor(struct hostile *h, const struct sign_pk *key)
+{
+    for (size_t i = 0; i < HOSTILE_DESCRIPTORS; i++) {
+        if (memcmp(h->descriptors[i].key.b, key->b, sizeof key->b) == 0) {
+            return &h->descriptors[i];
+        }
+    }
+    return NULL;
+}
+
+static void answer_descriptor_put(struct hostile *h, struct slice body, struct writer *w)
+{
+    struct descriptor_put put;
+    struct relay_reply reply = {.err = h->refuse_descriptor ? ERR_STALE : ERR_OK};
+    ck_assert_ok(descriptor_put_read(body, &h->scratch, h->hash, &put));
+    if (!h->refuse_descriptor) {
+        struct bep44_item *at = hostile_descriptor(h, &put.item.key);
+        if (at == NULL) {
+            at = &h->descriptors[h->ndescriptors++ % HOSTILE_DESCRIPTORS];
+        }
+        *at = put.item;
+    }
+    relay_reply_write(w, &reply);
+}
+
+static void answer_descriptor_get(struct hostile *h, struct slice body, struct writer *w)
+{
+    struct descriptor_get get;
+    ck_assert_ok(descriptor_get_read(body, &get));
+    const struct bep44_item *there = hostile_descriptor(h, &get.blinded);
+    ck_assert_ptr_nonnull(there);
+    struct descriptor_get_reply reply = {.item = *there};
+    h->descriptor_gets++;
+    descriptor_get_reply_write(w, &reply);
+}
+
 static void answer(struct hostile *h, const struct frame *f)
 {
-    uint8_t bytes[256];
+    uint8_t bytes[2048];
     struct writer w = writer_of(bytes, sizeof bytes);
     struct relay_reply ok = {.err = ERR_OK};
     struct queue_ack ack;
@@ -167,6 +203,12 @@ static void answer(struct hostile *h, const struct frame *f)
         break;
     case FRAME_RECORD_STATUS:
         answer_status(h, &w);
+        break;
+    case FRAME_DESCRIPTOR_PUT:
+        answer_descriptor_put(h, f->body, &w);
+        break;
+    case FRAME_DESCRIPTOR_GET:
+        answer_descriptor_get(h, f->body, &w);
         break;
     case FRAME_QUEUE_ACK:
         ck_assert_ok(queue_ack_read(f->body, &ack));

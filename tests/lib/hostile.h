@@ -15,6 +15,7 @@
 #include "node/rows.h"
 #include "pair/prekey.h"
 #include "pair/session.h"
+#include "relay/descriptor_record.h"
 #include "relay/record.h"
 #include "store/mem.h"
 
@@ -22,6 +23,7 @@
 
 enum {
     HOSTILE_LINKS = 64,
+    HOSTILE_DESCRIPTORS = 16, /* days of which the relay keeps one */
 };
 
 struct hostile {
@@ -46,13 +48,17 @@ struct hostile {
     uint64_t seq;
     uint32_t last_part;
     unsigned parts;
+    struct bep44_item descriptors[HOSTILE_DESCRIPTORS]; /* the last one of each day */
+    size_t ndescriptors; /* that were put; further ones take the place of the oldest */
     /* what the relay answers to record.status: a later sequence number or part than it has */
     bool lies;
     uint64_t lie_seq;
     uint32_t lie_part;
-    bool refuse_body; /* record.put with a body is stale */
-    uint32_t waiting; /* what queue.attach says */
-    bool put_off;     /* record.status is answered with busy, and the longest retry_after_ms */
+    bool refuse_body;       /* record.put with a body is stale */
+    bool refuse_descriptor; /* descriptor.put is stale; descriptor.get gives what was put before */
+    unsigned descriptor_gets; /* so often that was asked for */
+    uint32_t waiting;         /* what queue.attach says */
+    bool put_off; /* record.status is answered with busy, and the longest retry_after_ms */
     /* what came out, since hostile_forget */
     enum err turn;        /* how the last turn ended */
     bool replied;         /* the last call */
@@ -80,6 +86,8 @@ struct hostile {
 /* With an account at its relay: key bundle published, queue attached. */
 void hostile_init(struct hostile *h);
 void hostile_fini(struct hostile *h);
+/* What the relay has under this blinded key of the account's; NULL: nothing. */
+struct bep44_item *hostile_descriptor(struct hostile *h, const struct sign_pk *key);
 /* A new node object on the same store, and its link to the relay. */
 void hostile_restart(struct hostile *h);
 void hostile_forget(struct hostile *h);

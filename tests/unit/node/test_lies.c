@@ -129,6 +129,47 @@ START_TEST(who_is_asked_again_gives_no_older_bundle)
 }
 END_TEST
 
+/* What the relay has of today. */
+static uint64_t described_version(void)
+{
+    struct sign_pk key;
+    ck_assert_ok(blind_public(&h.id, descriptor_period(h.unit.env.now_ms), &key));
+    const struct bep44_item *there = hostile_descriptor(&h, &key);
+    ck_assert_ptr_nonnull(there);
+    return there->seq;
+}
+
+/* The relay says that the descriptor of a new list is stale, and then gives the one before it:
+ * nothing is learned from that, and ours is put again. */
+START_TEST(an_older_descriptor_is_no_reason_to_call_ours_stale)
+{
+    struct account_row before;
+    struct account_row after;
+    hostile_account(&h, &before);
+    ck_assert_uint_eq(described_version(), before.list_version);
+    unsigned closed = h.closed;
+    h.refuse_descriptor = true;
+    ck_assert_ok(hostile_call(&h, "account.rekey", 0, slice_of(NULL, 0)));
+    unsigned gets = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        while (h.descriptor_gets == gets) {
+            later(LIMIT_MINUTE_MS);
+        }
+        gets = h.descriptor_gets;
+        hostile_account(&h, &after);
+        ck_assert_uint_eq(after.list_version, before.list_version + 1);
+        ck_assert_uint_gt(after.device_list.len, 0);
+        ck_assert_uint_eq(h.closed, ++closed); /* ERR_PROTOCOL */
+    }
+    ck_assert_uint_eq(described_version(), before.list_version);
+    h.refuse_descriptor = false;
+    for (unsigned i = 0; i < 120 && described_version() == before.list_version; i++) {
+        later(LIMIT_MINUTE_MS);
+    }
+    ck_assert_uint_eq(described_version(), after.list_version);
+}
+END_TEST
+
 /* --- receipts --- */
 
 /* The receipt of a turn with `count` leaves, of which the first is (queue, envelope). */
@@ -418,6 +459,7 @@ static void add_tests(TCase *tc)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_descriptor_of_another_day_is_refused);
+    tcase_add_test(tc, an_older_descriptor_is_no_reason_to_call_ours_stale);
     tcase_add_test(tc, who_is_asked_again_gives_no_older_bundle);
     tcase_add_test(tc, a_receipt_for_something_else_is_told_and_not_believed);
     tcase_add_test(tc, what_others_say_to_our_devices_is_nothing);
