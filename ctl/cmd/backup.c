@@ -225,7 +225,12 @@ static int restore_part(void *ctx, struct slice part, bool words)
     }
     client_begin(r->ctl->client);
     client_bin(r->ctl->client, "records", part);
-    return client_call(r->ctl->client, "restore.put", r->ctl->args->json, &result);
+    int rc = client_call(r->ctl->client, "restore.put", r->ctl->args->json, &result);
+    if (rc == EXIT_PEER) {
+        fprintf(stderr, "petrelctl: a record of this backup is out of form, or two contacts in it "
+                        "have one number or ID: what wrote the file is at fault\n");
+    }
+    return rc;
 }
 
 /* Nothing of an account that could not be restored stays. */

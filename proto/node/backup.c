@@ -478,6 +478,8 @@ static enum err record_read(struct reader *r, struct record *out)
 struct newcomers {
     uint64_t *number; /* a peer's with NEWCOMER_PEER */
     size_t count;
+    struct sign_pk *id; /* of the contacts among them */
+    size_t contacts;
 };
 
 #define NEWCOMER_PEER (UINT64_C(1) << 32)
@@ -542,7 +544,31 @@ static bool peer_valid(const struct peer_row *r)
            place_valid(r->bundle) && place_valid(r->second);
 }
 
-static enum err check_contact(struct step *step, struct newcomers *made,
+/* A contact's number and ID are of each other alone, among those that are there and those of this
+ * call, in which the number is new: of two with one ID, one would never be found by it. */
+static enum err check_alone(struct account *me, struct step *step, const struct newcomers *made,
+                            const struct contact_row *who)
+{
+    struct contact_row there;
+    uint32_t number;
+    for (size_t i = 0; i < made->contacts; i++) {
+        if (memcmp(made->id[i].b, who->id.b, sizeof who->id.b) == 0) {
+            return ERR_MALFORMED;
+        }
+    }
+    enum err err = contact_row_find(step, me->keys, &who->id, &number);
+    if (err == ERR_OK) {
+        return number == who->number ? ERR_OK : ERR_MALFORMED;
+    }
+    if (err == ERR_NOT_FOUND) {
+        err = contact_row_get(step, me->keys, who->number, &there);
+        secret_wipe(&there, sizeof there);
+        err = err == ERR_OK ? ERR_MALFORMED : err;
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err check_contact(struct account *me, struct step *step, struct newcomers *made,
                               const struct contact_record *r)
 {
     struct device_list *list;
@@ -555,9 +581,11 @@ static enum err check_contact(struct step *step, struct newcomers *made,
         !pack_utf8_valid(who->text)) {
         return ERR_MALFORMED;
     }
+    enum err err = check_alone(me, step, made, who);
     made->number[made->count++] = who->number;
     made->number[made->count++] = number | NEWCOMER_PEER;
-    return ERR_OK;
+    made->id[made->contacts++] = who->id;
+    return err;
 }
 
 /* It comes in one call with its contact. */
@@ -581,7 +609,7 @@ static enum err check(struct account *me, struct step *step, struct newcomers *m
     case RECORD_RELAY:
         return r->u.relay.role <= HOME_SECOND ? ERR_OK : ERR_MALFORMED;
     case RECORD_CONTACT:
-        return check_contact(step, made, &r->u.contact);
+        return check_contact(me, step, made, &r->u.contact);
     case RECORD_MESSAGE:
         return check_message(me, step, made, &r->u.message);
     case RECORD_OUTBOX:
@@ -637,12 +665,13 @@ enum err backup_put(struct account *me, struct step *step, struct slice records)
         RECORD_LEAST = 32 /* bytes of a record that makes one or two, at least */
     };
     struct newcomers made = {.count = 0};
+    size_t most = records.len / RECORD_LEAST + 1;
     if (!me->restoring) {
         return ERR_NOT_NOW;
     }
-    made.number = arena_alloc(step->turn->arena,
-                              (2 * (records.len / RECORD_LEAST) + 2) * sizeof *made.number);
-    if (made.number == NULL) {
+    made.number = arena_alloc(step->turn->arena, 2 * most * sizeof *made.number);
+    made.id = arena_alloc(step->turn->arena, most * sizeof *made.id);
+    if (made.number == NULL || made.id == NULL) {
         return ERR_NO_MEMORY;
     }
     enum err err = walk(me, step, records, &made);

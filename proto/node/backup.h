@@ -26,8 +26,8 @@ enum {
 enum err backup_read(struct step *step, struct seal_keys *keys, struct slice after,
                      struct writer *records, char next[static BACKUP_CURSOR]) PETREL_MUST_USE;
 /* Puts records into an account that is being restored; the same again changes nothing.
- * ERR_MALFORMED: no records of a backup, and nothing was put. ERR_NOT_NOW: it is not being
- * restored. */
+ * ERR_MALFORMED: no records of a backup, or a number or ID of two contacts, and nothing was put.
+ * ERR_NOT_NOW: it is not being restored. */
 enum err backup_put(struct account *me, struct step *step, struct slice records) PETREL_MUST_USE;
 /* All records are there: the account begins to live. ERR_NOT_NOW: it is not being restored. */
 enum err backup_end(struct account *me, struct step *step) PETREL_MUST_USE;

@@ -8,6 +8,7 @@
 #include "bench/rig.h"
 #include "crypto/prim.h"
 #include "crypto/words.h"
+#include "lib/records.h"
 #include "node/content.h"
 
 enum {
@@ -15,45 +16,14 @@ enum {
     PART_MAX = PART + 2048,
 };
 
-static void record(struct writer *w, unsigned kind, const struct writer *fields)
-{
-    pack_array(w, 2);
-    pack_uint(w, kind);
-    pack_bin_slice(w, writer_done(fields));
-}
-
 static void contact_record(struct writer *w, unsigned number)
 {
-    uint8_t bytes[512];
     uint8_t seed[32];
-    static const uint8_t zeros[32];
     struct sign_pk id;
     struct sign_sk sk;
-    struct writer f = writer_of(bytes, sizeof bytes);
     randombytes_buf(seed, sizeof seed);
     prim_sign_keypair(&id, &sk, seed);
-    pack_map(&f, 10);
-    pack_uint(&f, 0);
-    pack_uint(&f, number);
-    pack_uint(&f, 1);
-    pack_bin(&f, id.b, sizeof id.b);
-    pack_uint(&f, 2);
-    pack_uint(&f, 3); /* accepted */
-    pack_uint(&f, 3);
-    pack_bool(&f, false);
-    pack_uint(&f, 4);
-    pack_uint(&f, 1700000000000);
-    pack_uint(&f, 8);
-    pack_bool(&f, false);
-    pack_uint(&f, 10);
-    pack_bin(&f, zeros, sizeof zeros);
-    pack_uint(&f, 12);
-    pack_bool(&f, false);
-    pack_uint(&f, 13);
-    pack_bool(&f, false);
-    pack_uint(&f, 15);
-    pack_bin(&f, zeros, sizeof zeros);
-    record(w, 3, &f);
+    records_contact(w, number, &id);
 }
 
 static void message_record(struct writer *w, unsigned contact, uint64_t order)
@@ -81,7 +51,7 @@ static void message_record(struct writer *w, unsigned contact, uint64_t order)
     pack_uint(&f, 1700000000000);
     pack_uint(&f, 4);
     pack_bin_slice(&f, writer_done(&c));
-    record(w, 4, &f);
+    records_record(w, 4, &f);
 }
 
 static void put(struct call *call, struct writer *w)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/records.h"
 #include "node/backup.h"
 #include "node/core.h"
 #include "node/params.h"
@@ -413,6 +414,7 @@ START_TEST(what_is_no_backup_is_refused)
     ck_assert_err(restore_put(p, a->n, s.part[0], s.len[0]), ERR_NOT_NOW); /* it lives */
     ck_assert_err(people_call(p, a->n, "restore.end", NULL), ERR_NOT_NOW);
     ck_assert_ok(restore_begin(p, n, s.words));
+    ck_assert_ok(restore_put(p, n, s.part[0], s.len[0]));
     unsigned refused = 0;
     for (size_t cut = 1; cut < s.len[0]; cut += 7) {
         refused += restore_put(p, n, s.part[0], s.len[0] - cut) == ERR_MALFORMED;
@@ -424,9 +426,67 @@ START_TEST(what_is_no_backup_is_refused)
         ck_assert(err == ERR_OK || err == ERR_MALFORMED);
         s.part[0][i] ^= 0x55;
     }
+    ck_assert_ok(restore_put(p, n, s.part[0], s.len[0]));
     ck_assert_err(people_query(p, n, "backup.read", NULL),
                   ERR_NOT_NOW); /* not before it is whole */
     ck_assert_err(people_query(p, a->n, "backup.read", "after", "zz", NULL), ERR_ARGUMENT);
+    saved_free(&s);
+    people_free(p);
+}
+END_TEST
+
+/* How many contacts are in a part. */
+static size_t contacts_in(const uint8_t *part, size_t len)
+{
+    size_t n = 0;
+    struct reader r = reader_of(slice_of(part, len));
+    while (r.err == ERR_OK && r.pos < len) {
+        ck_assert_uint_eq(pack_read_array(&r, 2), 2);
+        n += pack_read_uint(&r, UINT8_MAX) == 3;
+        (void)pack_read_bin(&r, UINT32_MAX);
+    }
+    ck_assert_ok(r.err);
+    return n;
+}
+
+/* Puts records of contacts, n pairs of a number and who it is: a letter stands for an ID. */
+static enum err put_contacts(struct people *p, struct sim_node *node, size_t n,
+                             const unsigned number[], const char who[])
+{
+    static uint8_t bytes[BACKUP_PUT_MAX];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t seed[32] = {(uint8_t)who[i], 1};
+        struct sign_pk id;
+        struct sign_sk sk;
+        prim_sign_keypair(&id, &sk, seed);
+        records_contact(&w, number[i], &id);
+    }
+    ck_assert_ok(w.err);
+    return restore_put(p, node, bytes, w.len);
+}
+
+#define PUT(who, ...)                                                                              \
+    put_contacts(p, n, sizeof(who) - 1, (const unsigned[sizeof(who) - 1]){__VA_ARGS__}, who)
+
+START_TEST(a_contact_stands_in_a_backup_once)
+{
+    struct people *p = people_new(821, 1);
+    struct saved s = save(p, &p->person[0]);
+    struct sim_node *n = sim_add(&p->sim, false);
+    ck_assert_ok(restore_begin(p, n, s.words));
+    ck_assert_ok(PUT("ab", 1, 2));
+    ck_assert_err(PUT("cc", 3, 4), ERR_MALFORMED); /* one ID, twice in a call */
+    ck_assert_err(PUT("a", 5), ERR_MALFORMED);     /* and in two calls */
+    ck_assert_err(PUT("cd", 3, 3), ERR_MALFORMED); /* one number, likewise */
+    ck_assert_err(PUT("c", 1), ERR_MALFORMED);
+    ck_assert_err(PUT("ab", 2, 1), ERR_MALFORMED);
+    ck_assert_ok(PUT("abcd", 1, 2, 4, 3)); /* of the others nothing was put */
+    ck_assert_ok(people_call(p, n, "restore.end", NULL));
+    struct saved all = save(p, &(struct person){.n = n});
+    ck_assert_uint_eq(all.parts, 1);
+    ck_assert_uint_eq(contacts_in(all.part[0], all.len[0]), 4);
+    saved_free(&all);
     saved_free(&s);
     people_free(p);
 }
@@ -443,6 +503,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_backup_of_before_contacts_had_devices_is_restored);
     tcase_add_test(tc, linked_devices_stay_when_the_one_with_the_identity_is_restored);
     tcase_add_test(tc, what_is_no_backup_is_refused);
+    tcase_add_test(tc, a_contact_stands_in_a_backup_once);
 }
 
 int main(void)
