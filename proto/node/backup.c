@@ -316,7 +316,9 @@ enum err backup_read(struct step *step, struct seal_keys *keys, struct slice aft
 {
     struct cursor at;
     enum err err = cursor_read(after, &at);
-    while (err == ERR_OK && at.stage < STAGE_END && records->len < BACKUP_BYTES) {
+    for (unsigned looks = 0; err == ERR_OK && at.stage < STAGE_END && looks < LIMIT_QUERY_ROWS &&
+                             records->len < BACKUP_BYTES;
+         looks++) {
         struct arena_mark mark = arena_mark(step->turn->arena);
         err = read_on(step, keys, &at, records);
         arena_rewind(step->turn->arena, mark);

@@ -21,8 +21,8 @@ enum {
 };
 
 /* Writes records from the cursor `after` on (empty: from the beginning) until BACKUP_BYTES are
- * there; next: the cursor to go on from, empty at the end. ERR_ARGUMENT: no cursor of ours. LOCAL.
- */
+ * there, or it looked LIMIT_QUERY_ROWS times for a next row, three times and more for a contact.
+ * next: the cursor to go on from, empty at the end. ERR_ARGUMENT: no cursor of ours. LOCAL. */
 enum err backup_read(struct step *step, struct seal_keys *keys, struct slice after,
                      struct writer *records, char next[static BACKUP_CURSOR]) PETREL_MUST_USE;
 /* Puts records into an account that is being restored; the same again changes nothing.

@@ -492,6 +492,47 @@ START_TEST(a_contact_stands_in_a_backup_once)
 }
 END_TEST
 
+/* They are small: without a bound of its own one call would look for thousands of rows. */
+START_TEST(a_call_reads_so_many_rows_of_contacts_and_no_more)
+{
+    enum {
+        CONTACTS = 1000,
+        LOOKS = 4, /* for one: its row, what waits for its device, and another one, messages */
+    };
+    static uint8_t bytes[CONTACTS * 256];
+    struct people *p = people_new(822, 1);
+    struct saved s = save(p, &p->person[0]);
+    struct saved all = {.parts = 0};
+    struct person who = {.n = sim_add(&p->sim, false)};
+    size_t found = 0;
+    ck_assert_ok(restore_begin(p, who.n, s.words));
+    for (unsigned number = 1; number <= CONTACTS;) {
+        struct writer w = writer_of(bytes, sizeof bytes);
+        for (unsigned i = 0; i < CONTACTS / 2; i++, number++) {
+            uint8_t seed[32] = {(uint8_t)number, (uint8_t)(number >> 8)};
+            struct sign_pk id;
+            struct sign_sk sk;
+            prim_sign_keypair(&id, &sk, seed);
+            records_contact(&w, number, &id);
+        }
+        ck_assert_ok(w.err);
+        ck_assert_ok(restore_put(p, who.n, bytes, w.len));
+    }
+    ck_assert_ok(people_call(p, who.n, "restore.end", NULL));
+    while (save_more(p, &who, &all)) {
+    }
+    for (size_t i = 0; i < all.parts; i++) {
+        size_t n = contacts_in(all.part[i], all.len[i]);
+        ck_assert_uint_le(LOOKS * n, LIMIT_QUERY_ROWS + LOOKS);
+        found += n;
+    }
+    ck_assert_uint_eq(found, CONTACTS);
+    saved_free(&all);
+    saved_free(&s);
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 120);
@@ -504,6 +545,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, linked_devices_stay_when_the_one_with_the_identity_is_restored);
     tcase_add_test(tc, what_is_no_backup_is_refused);
     tcase_add_test(tc, a_contact_stands_in_a_backup_once);
+    tcase_add_test(tc, a_call_reads_so_many_rows_of_contacts_and_no_more);
 }
 
 int main(void)
