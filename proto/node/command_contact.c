@@ -290,12 +290,19 @@ enum err call_contact_add(struct call *c)
     return err == ERR_NOT_FOUND ? add_new(c, &link) : err;
 }
 
-/* Whether this account has nothing yet that would be lost with its ID. */
+/* Whether this account has nothing yet that would be lost with its ID, and a relay to be found at.
+ */
 static enum err is_fresh(struct call *c)
 {
     struct contact_row any;
+    struct relay_row relay;
     enum err err = contact_row_next(c->step, c->me->keys, 0, &any);
-    return err == ERR_OK ? ERR_EXISTS : err == ERR_NOT_FOUND ? ERR_OK : err;
+    if (err == ERR_NOT_FOUND) {
+        err = relay_row_get(c->step, c->me->keys, 0, &relay);
+        secret_wipe(&relay, sizeof relay);
+        return err == ERR_NOT_FOUND ? ERR_NO_RELAY : err;
+    }
+    return err == ERR_OK ? ERR_EXISTS : err;
 }
 
 static enum err note_linking(struct call *c, uint32_t number)
