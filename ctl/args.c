@@ -82,6 +82,7 @@ static int parse_timeout(struct args *args, const char *text)
         return EXIT_USAGE;
     }
     args->timeout_ms = seconds * 1000;
+    args->timeout_set = true;
     return EXIT_OK;
 }
 

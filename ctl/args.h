@@ -25,6 +25,7 @@ struct args {
     char home[PATH_MAX];
     bool json;
     uint64_t timeout_ms;
+    bool timeout_set; /* it was given, not the default */
     uint64_t account; /* number; 0: the first one */
     int argc;         /* what follows the options: the command and its own arguments */
     char **argv;

@@ -231,7 +231,14 @@ static bool event_keep(struct client *c, struct slice bytes)
 
 int client_event(struct client *client, struct slice *event)
 {
+    bool late;
+    return client_event_until(client, UINT64_MAX, event, &late);
+}
+
+int client_event_until(struct client *client, uint64_t deadline, struct slice *event, bool *late)
+{
     struct control_message m;
+    *late = false;
     free(client->current);
     client->current = client->first;
     if (client->current != NULL) {
@@ -241,7 +248,12 @@ int client_event(struct client *client, struct slice *event)
         return EXIT_OK;
     }
     do {
-        if (client->wire.fd < 0 || receive(client, &m, UINT64_MAX) != WAIT_OK) {
+        enum wait_result w = client->wire.fd < 0 ? WAIT_BROKEN : receive(client, &m, deadline);
+        if (w == WAIT_TIMEOUT) {
+            *late = true;
+            return EXIT_OK;
+        }
+        if (w != WAIT_OK) {
             fprintf(stderr, "petrelctl: the daemon has closed the connection\n");
             wire_close(&client->wire);
             return EXIT_NO_DAEMON;
@@ -306,8 +318,24 @@ static int exit_of_class(struct slice class_name)
     return EXIT_LOCAL;
 }
 
+/* What the caller knows to do about errors. */
+struct hints {
+    const struct client_hint *list;
+    size_t count;
+};
+
+static void show_hint(const struct hints *hints, struct slice name)
+{
+    for (size_t i = 0; i < hints->count; i++) {
+        const struct client_hint *hint = &hints->list[i];
+        if (slice_equal(name, slice_of(hint->error, strlen(hint->error)))) {
+            fprintf(stderr, "%s\n", hint->todo);
+        }
+    }
+}
+
 /* An error of the daemon: a sentence for people, or the object itself. */
-static int show_error(struct slice error, bool json)
+static int show_error(struct slice error, bool json, const struct hints *hints)
 {
     struct control_error e;
     if (control_error_read(error, &e) != ERR_OK) {
@@ -322,6 +350,7 @@ static int show_error(struct slice error, bool json)
         fputs(" (", stderr);
         render_text(stderr, e.name);
         fputs(")\n", stderr);
+        show_hint(hints, e.name);
     }
     return exit_of_class(e.class_name);
 }
@@ -380,14 +409,9 @@ static bool error_named(struct slice error, const char *name)
            slice_equal(e.name, slice_of(name, strlen(name)));
 }
 
-int client_call(struct client *client, const char *method, bool json, struct slice *result)
-{
-    bool is_so;
-    return client_try(client, method, json, NULL, &is_so, result);
-}
-
-int client_try(struct client *client, const char *method, bool json, const char *name, bool *is_so,
-               struct slice *result)
+/* name: of an error that is not shown, or NULL. */
+static int call(struct client *client, const char *method, bool json, const char *name, bool *is_so,
+                const struct hints *hints, struct slice *result)
 {
     const struct control_method *row = control_method_find(slice_of(method, strlen(method)));
     bool mutates = row != NULL && row->mutates;
@@ -421,8 +445,28 @@ int client_try(struct client *client, const char *method, bool json, const char 
         return EXIT_OK;
     }
     if (m.error.len > 0) {
-        return show_error(m.error, json);
+        return show_error(m.error, json, hints);
     }
     *result = m.result;
     return EXIT_OK;
+}
+
+int client_call(struct client *client, const char *method, bool json, struct slice *result)
+{
+    return client_call_hints(client, method, json, NULL, 0, result);
+}
+
+int client_call_hints(struct client *client, const char *method, bool json,
+                      const struct client_hint *hints, size_t count, struct slice *result)
+{
+    const struct hints all = {hints, count};
+    bool is_so;
+    return call(client, method, json, NULL, &is_so, &all, result);
+}
+
+int client_try(struct client *client, const char *method, bool json, const char *name, bool *is_so,
+               struct slice *result)
+{
+    const struct hints none = {NULL, 0};
+    return call(client, method, json, name, is_so, &none, result);
 }

@@ -39,10 +39,22 @@ int client_call(struct client *client, const char *method, bool json, struct sli
 int client_try(struct client *client, const char *method, bool json, const char *name, bool *is_so,
                struct slice *result);
 
+/* What to do about an error of the daemon, for people. */
+struct client_hint {
+    const char *error; /* its name */
+    const char *todo;  /* a sentence */
+};
+
+/* As client_call, and an error that one of the hints is for is followed by that one. */
+int client_call_hints(struct client *client, const char *method, bool json,
+                      const struct client_hint *hints, size_t count, struct slice *result);
+
 /* Connects without a word when nobody answers: errno says why. */
 bool client_reaches(struct client *client);
 /* The next event, one map; valid until the next call. EXIT_NO_DAEMON when the daemon is gone. */
 int client_event(struct client *client, struct slice *event);
+/* The same until deadline (clock_mono_ms); then EXIT_OK, and *late: there was none. */
+int client_event_until(struct client *client, uint64_t deadline, struct slice *event, bool *late);
 /* A descriptor that is readable when client_event need not wait long; -1: there is an event
  * already, or no connection. */
 int client_event_fd(const struct client *client);

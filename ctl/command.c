@@ -22,6 +22,12 @@ static const struct command COMMANDS[] = {
     {"send", "send CONTACT TEXT|-", "send a message; - reads it from standard input", cmd_send},
     {"history", "history CONTACT [--limit N] [--before ORDER]", "show messages", cmd_history},
     {"delete", "delete CONTACT ORDER", "delete a message here", cmd_delete},
+    {"read", "read CONTACT [ORDER]", "mark messages as read, on all devices", cmd_read},
+    {"link", "link [CODE|-] [--no-wait] [--yes]",
+     "print a link code for a new device; with one: make this account such a device", cmd_link},
+    {"devices", "devices", "list the devices of this identity", cmd_devices},
+    {"devices remove", "devices remove NAME [--yes]", "take a device away from this identity",
+     cmd_devices_remove},
     {"events",
      "events [--as NAME [--ack]] [--since CURSOR] [--count N] [--no-follow] "
      "[--exec [--tries N] CMD [ARG ...]]",
@@ -82,12 +88,16 @@ static bool name_fits(const char *name, int argc, char **argv, int *words)
 
 const struct command *command_find(int argc, char **argv, int *words)
 {
+    const struct command *found = NULL;
+    *words = 0;
     for (size_t i = 0; command_at(i) != NULL; i++) {
-        if (name_fits(COMMANDS[i].name, argc, argv, words)) {
-            return &COMMANDS[i];
+        int n = 0;
+        if (name_fits(COMMANDS[i].name, argc, argv, &n) && n > *words) {
+            found = &COMMANDS[i]; /* "devices remove" before "devices" */
+            *words = n;
         }
     }
-    return NULL;
+    return found;
 }
 
 void command_help(FILE *out)

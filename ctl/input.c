@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -100,4 +101,23 @@ int input_secret_ask(const char *prompt, int twice, uint8_t out[static INPUT_SEC
     }
     close(tty);
     return rc;
+}
+
+int input_confirm(const char *question)
+{
+    char answer[8] = "";
+    if (!isatty(STDERR_FILENO)) {
+        return EXIT_OK;
+    }
+    FILE *tty = fopen("/dev/tty", "r"); /* standard input may be what the command reads */
+    fprintf(stderr, "%s [y/N] ", question);
+    bool yes = tty != NULL && fgets(answer, sizeof answer, tty) != NULL &&
+               (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0);
+    if (tty != NULL) {
+        fclose(tty);
+    }
+    if (!yes) {
+        fprintf(stderr, "petrelctl: nothing was done\n");
+    }
+    return yes ? EXIT_OK : EXIT_USAGE;
 }

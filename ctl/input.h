@@ -23,5 +23,8 @@ int input_secret_fd(const char *option, const char *text, uint8_t out[static INP
 /* Asks on the terminal, without showing what is typed; twice: a second time, and both must match.
  */
 int input_secret_ask(const char *prompt, int twice, uint8_t out[static INPUT_SECRET], size_t *len);
+/* Asks whether to do what cannot be undone, where somebody sits at a terminal (standard error is
+ * one): EXIT_USAGE unless the answer is y or yes. Elsewhere nobody is asked: EXIT_OK. */
+int input_confirm(const char *question);
 
 #endif

@@ -2,19 +2,29 @@
 # shellcheck shell=bash
 #
 # Completion of petrelctl for bash. Commands and options come from `petrelctl help`, so that they
-# are those of the program at hand; contacts come from the running daemon, if there is one.
+# are those of the program at hand; contacts and devices come from the running daemon, if there is
+# one.
 
-_petrelctl_contacts() {
+# petrelctl with what follows, on the home of the line.
+_petrelctl_at_home() {
     local home=() i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --home) home=(--home "${COMP_WORDS[i + 1]}") ;;
         esac
     done
+    "${COMP_WORDS[0]}" "${home[@]}" "$@"
+}
+
+_petrelctl_contacts() {
     command -v jq >/dev/null || return 0
-    "${COMP_WORDS[0]}" "${home[@]}" contacts --json 2>/dev/null |
+    _petrelctl_at_home contacts --json 2>/dev/null |
         jq -r 'if .contacts then .contacts[] else . end
                | if (.name // "") != "" then .name else (.id // empty) end' 2>/dev/null
+}
+
+_petrelctl_devices() {
+    _petrelctl_at_home devices 2>/dev/null | sed -n '/holds the identity/!s/ .*//p'
 }
 
 # The lines of usage that begin with the words given, without these.
@@ -46,15 +56,16 @@ _petrelctl() {
             $("${COMP_WORDS[0]}" help --list 2>/dev/null | cut -d ' ' -f 1 | sort -u)"
     else
         case ${said[0]} in
-        block | verify | send | history | delete)
+        block | verify | send | history | delete | read)
             [ ${#said[@]} != 1 ] || words=$(_petrelctl_contacts)
             ;;
-        relay)
+        relay | devices)
             if [ ${#said[@]} = 1 ]; then
-                words=$(_petrelctl_usage relay | grep -o '^ [a-z]*' || :)
+                words=$(_petrelctl_usage "${said[0]}" | grep -o '^ [a-z]*' || :)
                 said=(none)
             else
-                said[0]="relay ${said[1]}"
+                [ "${said[*]}" != "devices remove" ] || words=$(_petrelctl_devices)
+                said[0]="${said[0]} ${said[1]}"
             fi
             ;;
         esac

@@ -4,13 +4,14 @@
 # Completion of petrelctl for zsh. Commands and options come from `petrelctl help`, so that they are
 # those of the program at hand.
 
-local -a usage commands options relay
+local -a usage commands options relay devices
 local line
 
 usage=("${(@f)$(petrelctl help 2>/dev/null | sed -n 's/^  \([a-z]\)/\1/p')}")
 for line in $usage; do
   case $line in
     relay\ *) relay+=(${${(z)line}[2]}) ;;
+    devices\ *) devices+=(${${(z)line}[2]}) ;;
     *) commands+=(${line%% *}) ;;
   esac
 done
@@ -30,9 +31,9 @@ case $state in
   command) compadd -a commands ;;
   argument)
     local name=$words[1]
-    if [[ $name = relay ]]; then
-      (( CURRENT == 2 )) && compadd -a relay
-      name="relay $words[2]"
+    if [[ $name = (relay|devices) ]]; then
+      (( CURRENT == 2 )) && compadd -a $name
+      name="$name $words[2]"
     fi
     for line in $usage; do
       [[ $line = $name || $line = "$name "* ]] || continue

@@ -11,9 +11,10 @@
 #include "ctl/render.h"
 
 enum {
-    NUMBER_DIGITS = 60, /* of a safety number */
-    NUMBER_GROUP = 5,   /* digits between two spaces */
-    LINK_MAX = 4096,    /* an invitation on standard input */
+    NUMBER_DIGITS = 60,   /* of a safety number */
+    NUMBER_GROUP = 5,     /* digits between two spaces */
+    LINK_MAX = 4096,      /* an invitation on standard input */
+    UNREAD_COUNTED = 100, /* the daemon counts so many */
 };
 
 /* Makes the call; with --json, or on failure, that is all. */
@@ -139,6 +140,20 @@ int cmd_block(struct ctl *ctl, int argc, char **argv)
     return rc;
 }
 
+/* What is not the ordinary case: several devices, and what was not read. */
+static void print_numbers(struct slice item)
+{
+    uint64_t devices = 0;
+    uint64_t unread = 0;
+    if (control_get_uint(item, "devices", &devices) && devices > 1) {
+        printf("  %llu devices", (unsigned long long)devices);
+    }
+    if (control_get_uint(item, "unread", &unread) && unread > 0) {
+        printf("  %llu%s unread", (unsigned long long)unread,
+               unread >= UNREAD_COUNTED ? " or more" : "");
+    }
+}
+
 static void print_contact(struct slice item)
 {
     bool verified = false;
@@ -153,6 +168,7 @@ static void print_contact(struct slice item)
     render_str(stdout, item, "name", "");
     fputs("  ", stdout);
     render_str(stdout, item, "way", "?");
+    print_numbers(item);
     (void)control_get_bool(item, "same_operator", &same_operator);
     if (same_operator) {
         fputs("  [one operator may see both ends]", stdout);

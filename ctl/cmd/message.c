@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * message: send, history, delete.
+ * message: send, history, delete, read.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -156,5 +156,23 @@ int cmd_delete(struct ctl *ctl, int argc, char **argv)
     client_text(ctl->client, "contact", argv[0]);
     client_uint(ctl->client, "order", order);
     rc = client_call(ctl->client, "message.delete", ctl->args->json, &result);
+    return rc == EXIT_OK && ctl->args->json ? json_print(result) : rc;
+}
+
+int cmd_read(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    uint64_t order = 0;
+    int rc = args_command(NULL, 0, &argc, argv, 1, 2, ctl->usage);
+    rc = rc == EXIT_OK && argc == 2 ? args_number("ORDER", argv[1], &order) : rc;
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    client_text(ctl->client, "contact", argv[0]);
+    if (argc == 2) {
+        client_uint(ctl->client, "order", order);
+    }
+    rc = client_call(ctl->client, "message.read", ctl->args->json, &result);
     return rc == EXIT_OK && ctl->args->json ? json_print(result) : rc;
 }

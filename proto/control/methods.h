@@ -284,6 +284,8 @@
     EVENT("message.at-relay", "contact, message: the recipient's relay has it on disk")            \
     EVENT("message.delivered", "contact, message: the recipient's device has it on disk")          \
     EVENT("message.failed", "contact, message, error: given up, and why")                          \
+    EVENT("message.mirrored", "contact, message, order, text: another device of ours wrote it")    \
+    EVENT("message.read", "contact, order: theirs were read up to there, here or elsewhere")       \
     EVENT("message.gap", "contact: messages of this contact are missing")                          \
     EVENT("message.skipped", "an envelope could not be dealt with, three times; the log says why") \
     EVENT("session.reset", "contact, order, why: a new session began, as the history says too")    \
@@ -292,6 +294,11 @@
     EVENT("contact.devices",                                                                       \
           "contact, verified (yes or no): their device list names a device that it did not name")  \
     EVENT("contact.failed", "contact, error: what is wrong with it or its invitation")             \
+    EVENT("contact.synced", "contact: it came from another device of ours")                        \
+    EVENT("device.added", "device: a device of ours has joined, by a link code of this one")       \
+    EVENT("device.linked", "id: this account is a device of that identity now")                    \
+    EVENT("device.removed", "device: it is none of ours any more; it can be this one")             \
+    EVENT("device.misused", "a used link code was presented again")                                \
     EVENT("invite.misused", "a used invitation was presented again")                               \
     EVENT("relay.ready", "relay: queue and key bundle are in place")                               \
     EVENT("relay.left",                                                                            \
