@@ -210,11 +210,7 @@ def one_creation_at_a_time_whatever_its_number(w):
 
 def two_relays(w):
     """Two relays that pass requests on to each other, and two members of the first."""
-    relays = [w.person(name, relay=True, start=False) for name in ("relay", "other")]
-    for relay in relays:
-        relay.configure("relay.forward_private = yes")
-        relay.start()
-        relay.keep_port()
+    relays = w.relays("relay", "other")
     return (*relays, *(w.person(name).create(relays[0]) for name in ("alice", "bob")))
 
 

@@ -10,24 +10,11 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from lib.control import Control  # noqa: E402
-from lib.homes import pipe_with  # noqa: E402
+from lib.homes import PASSPHRASE, backup, pipe_with, restore  # noqa: E402
 from lib.people import until  # noqa: E402
 from lib.world import main  # noqa: E402
 
-PASSPHRASE = b"of the backup, long enough"
 HEAD = 13 + 1 + 4 + 4 + 16 + 24  # up to the first part, 10.2
-
-
-def backup(person, path, *args, passphrase=PASSPHRASE):
-    with pipe_with(passphrase) as fd:
-        return person.ctl("--json", "backup", str(path), "--passphrase-fd", str(fd), *args,
-                          pass_fds=(fd,))
-
-
-def restore(person, path, *args, passphrase=PASSPHRASE):
-    with pipe_with(passphrase) as fd:
-        return person.ctl("restore", str(path), "--backup-passphrase-fd", str(fd), *args,
-                          pass_fds=(fd,))
 
 
 def played(w):

@@ -7,7 +7,6 @@ usage: passphrase_test.py --bin FOLDER --tools FOLDER [STORY...]"""
 import contextlib
 import os
 import pathlib
-import pty
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from lib.control import Control, new_client_id  # noqa: E402
 from lib.homes import pipe_with, unlock  # noqa: E402
-from lib.people import until  # noqa: E402
+from lib.people import at_terminal, until  # noqa: E402
 from lib.thief import MINUTE, copy_of, mixed, opened, slots  # noqa: E402
 from lib.world import main, preloaded  # noqa: E402
 
@@ -114,24 +113,6 @@ def a_passphrase_is_changed(w):
     w.checks.same("her history", alice.texts(bob.id), ["one", "two"])
     for secret in (FIRST, SECOND):
         w.checks.true("no log has it", secret not in alice.log.read_text())
-
-
-def at_terminal(person, answers, *args):
-    """petrelctl with a terminal, where it is answered prompt by prompt; exit code and what it
-    printed."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(person.tool, [person.tool, "--home", str(person.home), *args])
-    printed = b""
-    for prompt, answer in answers:
-        while not printed.endswith(prompt):
-            printed += os.read(terminal, 1)
-        os.write(terminal, answer + b"\n")
-    with contextlib.suppress(OSError):  # EIO: the other end is closed
-        while more := os.read(terminal, 4096):
-            printed += more
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), printed
 
 
 def a_passphrase_is_removed_and_given_again(w):

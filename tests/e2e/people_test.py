@@ -132,12 +132,7 @@ def a_blocked_contact_is_not_heard(w):
 # --- relays between ---
 
 def a_relay_passes_on_what_its_policy_allows(w):
-    here, there = (w.person(name, start=False) for name in ("here", "there"))
-    for relay in (here, there):
-        relay.arguments = ["--relay"]
-        relay.configure("relay.forward_private = yes")
-        relay.start()
-        relay.keep_port()
+    here, there = w.relays("here", "there")
     alice, bob = w.person("alice").create(here), w.person("bob").create(there)
     alice.meet(bob)
     alice.delivered(alice.send(bob, "open"))

@@ -9,6 +9,8 @@ import time
 
 from lib.control import Control
 
+PASSPHRASE = b"of the backup, long enough"
+
 
 @contextlib.contextmanager
 def pipe_with(data):
@@ -20,6 +22,18 @@ def pipe_with(data):
         yield there
     finally:
         os.close(there)
+
+
+def backup(person, path, *args, passphrase=PASSPHRASE):
+    with pipe_with(passphrase) as fd:
+        return person.ctl("--json", "backup", str(path), "--passphrase-fd", str(fd), *args,
+                          pass_fds=(fd,))
+
+
+def restore(person, path, *args, passphrase=PASSPHRASE):
+    with pipe_with(passphrase) as fd:
+        return person.ctl("restore", str(path), "--backup-passphrase-fd", str(fd), *args,
+                          pass_fds=(fd,))
 
 
 def unlock(person, passphrase):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Daemons with petrelctl beside them, and the ways in which tests wait and check."""
+import contextlib
 import json
 import os
 import pathlib
+import pty
 import signal
 import subprocess
 import time
@@ -63,6 +65,7 @@ class Person(Node):
         self.id = None
         self.account = None  # number; None: the first one
         self.checks = Checks()  # that refused() counts in
+        self.begun = []
 
     def configure(self, *lines):
         """Writes the configuration file. Read at the next start, or at reload()."""
@@ -78,11 +81,27 @@ class Person(Node):
 
     # --- petrelctl ---
 
+    def _command(self, args):
+        return {"args": [self.tool, "--home", str(self.home), *args],
+                "env": dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime))}
+
     def ctl(self, *args, data=b"", pass_fds=()):
-        environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime))
-        return subprocess.run([self.tool, "--home", str(self.home), *args], input=data,
-                              capture_output=True, timeout=4 * PATIENCE, pass_fds=pass_fds,
-                              env=environment, check=False)
+        return subprocess.run(**self._command(args), input=data, capture_output=True,
+                              timeout=4 * PATIENCE, pass_fds=pass_fds, check=False)
+
+    def begin(self, *args):
+        """A petrelctl that goes on beside the test, and ends with the person."""
+        process = subprocess.Popen(  # pylint: disable=consider-using-with
+            **self._command(args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        self.begun.append(process)
+        return process
+
+    def destroy(self):
+        for process in self.begun:
+            process.kill()
+            process.communicate()
+        super().destroy()
 
     def lines(self, *args, data=b""):
         """The JSON objects that a command prints, one a line; it must succeed."""
@@ -172,6 +191,24 @@ class Person(Node):
 
     def delivered(self, message):
         self.event_of("message.delivered", message=message)
+
+
+def at_terminal(person, answers, *args):
+    """petrelctl with a terminal, where it is answered prompt by prompt; exit code and what it
+    printed."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(person.tool, [person.tool, "--home", str(person.home), *args])
+    printed = b""
+    for prompt, answer in answers:
+        while not printed.endswith(prompt):
+            printed += os.read(terminal, 1)
+        os.write(terminal, answer + b"\n")
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while more := os.read(terminal, 4096):
+            printed += more
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), printed
 
 
 class Identity(Person):

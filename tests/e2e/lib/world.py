@@ -41,6 +41,16 @@ class World:
             person.keep_port()
         return person
 
+    def relays(self, *names):
+        """Relays that pass requests on to each other, although all of them are on loopback."""
+        made = [self.person(name, start=False) for name in names]
+        for relay in made:
+            relay.arguments = ["--relay"]
+            relay.configure("relay.forward_private = yes")
+            relay.start()
+            relay.keep_port()
+        return made
+
     def shifted(self, seconds):
         """The environment of a daemon whose clock is that far ahead, or behind."""
         return {**preloaded(self.options.shift), "PETREL_CLOCK_SHIFT": str(seconds)}
