@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Several devices of one person, from outside: they are linked, show the same, and one that is
-removed reads nothing more (docs/protocol/07-node.md, sections 1.4 and 7.3.2).
+removed reads nothing more (docs/protocol/07-node.md, sections 7.1.1 and 7.3.2).
 
 usage: devices_test.py --bin FOLDER [STORY...]"""
 import json
