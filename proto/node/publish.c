@@ -432,6 +432,9 @@ static enum err get_done(struct account *me, struct step *step, struct relay_row
     } else if (reply.item.seq < account->list_version || reply.item.seq >= UINT32_MAX) {
         return ERR_PROTOCOL; /* that did not stand in the way */
     } else {
+        if (account->queues_ms < there.created_ms) {
+            account->queues_ms = there.created_ms; /* the list that was made later counts */
+        }
         later(account, reply.item.seq);
         home_wake_main(me);
     }
