@@ -426,6 +426,28 @@ enum err token_row_count(struct step *step, struct seal_keys *keys, uint32_t pee
 /* The row of a contact as it was: all of it in one. */
 static const struct row_kind OLD_ROW = ROW_KIND(STORE_CONTACT, PEER_FIELDS, peer_row);
 
+/* What only such a row has: a contact without devices, as we are when our other ones are gone, has
+ * a row of now. */
+struct old_mark {
+    struct slice session_ids;
+};
+
+static const struct field OLD_MARK_FIELDS[] = {
+    FIELD(20, FIELD_SLICE, old_mark, session_ids, SESSION_T *LIMIT_SESSIONS_PER_PAIR),
+};
+
+static const struct row_kind OLD_MARK = ROW_KIND(STORE_CONTACT, OLD_MARK_FIELDS, old_mark);
+
+static enum err is_old(struct step *step, struct seal_keys *keys, const struct contact_row *who,
+                       bool *old)
+{
+    struct store_key k = row_key(keys, who->number);
+    struct old_mark mark;
+    enum err err = who->peers.len > 0 ? ERR_OK : row_get(step, keys, &OLD_MARK, &k, &mark);
+    *old = err == ERR_OK && who->peers.len == 0 && mark.session_ids.len > 0;
+    return err;
+}
+
 /* What the list of a contact says of its only device. */
 static enum err split_device(struct step *step, const struct contact_row *who, struct peer_row *row)
 {
@@ -467,8 +489,12 @@ enum err peer_rows_split(struct step *step, struct seal_keys *keys)
     enum err err = ERR_OK;
     while (err == ERR_OK) {
         struct arena_mark mark = arena_mark(step->turn->arena);
+        bool old = false;
         err = contact_row_next(step, keys, who.number, &who);
-        if (err == ERR_OK && who.peers.len == 0) {
+        if (err == ERR_OK) {
+            err = is_old(step, keys, &who, &old);
+        }
+        if (err == ERR_OK && old) {
             err = split_one(step, keys, &who);
         }
         arena_rewind(step->turn->arena, mark);

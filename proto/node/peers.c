@@ -230,8 +230,24 @@ static enum err tell_devices(struct account *me, struct step *step, const struct
     return event_commit(step, me->keys, &event);
 }
 
-/* Peers for the devices that have none. Not for who may not talk to us: a stranger's list must not
- * cost more than a stranger. Our own device is none. */
+/* Who may not talk to us has one device at least, and no more for the sake of a list: a stranger's
+ * must not cost more than a stranger. */
+static enum err meet_one(struct account *me, struct step *step, struct contact_row *who,
+                         const struct device_list *list)
+{
+    struct peer_row row;
+    enum err err = ERR_NOT_FOUND;
+    for (unsigned i = 0; err == ERR_NOT_FOUND && i < list->count; i++) {
+        err = peers_find(me, step, who, &list->entries[i], &row);
+    }
+    if (err == ERR_NOT_FOUND) {
+        err = peers_add(me, step, who, 0, &list->entries[0], list->created_ms, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err;
+}
+
+/* Peers for the devices that have none. Our own device is none. */
 static enum err meet(struct account *me, struct step *step, struct contact_row *who,
                      const struct device_list *list)
 {
@@ -240,7 +256,7 @@ static enum err meet(struct account *me, struct step *step, struct contact_row *
     bool self = contact_is_self(me, who);
     account.certificate = slice_of(NULL, 0);
     if (!contact_row_may_talk(who)) {
-        return ERR_OK;
+        return meet_one(me, step, who, list);
     }
     if (self) {
         err = account_row_get(step, me->keys, &account);
@@ -267,7 +283,7 @@ enum err peers_meet(struct account *me, struct step *step, struct contact_row *w
         return ERR_OK;
     }
     enum err err = contact_list_known(step, who, &list);
-    return err == ERR_OK && list->count > 1 ? meet(me, step, who, list) : err;
+    return err == ERR_OK ? meet(me, step, who, list) : err;
 }
 
 /* What happens to the peers of a contact with a new list. */
@@ -404,7 +420,9 @@ enum err peers_take_list(struct account *me, struct step *step, struct peer_row 
     if (err != ERR_OK || age == LIST_REVOKED) {
         return err == ERR_OK ? ERR_STALE : err;
     }
-    err = settle(me, step, row, &list->entries[device], list->created_ms);
+    if (age == LIST_NEWER || row->device.len == 0) {
+        err = settle(me, step, row, &list->entries[device], list->created_ms);
+    }
     if (err != ERR_OK || age != LIST_NEWER) {
         return err;
     }

@@ -454,6 +454,39 @@ START_TEST(old_prekeys_are_kept_until_the_queue_was_read)
 }
 END_TEST
 
+/* Who was asked, and did not answer yet, has another device by now: the request goes to that. */
+START_TEST(who_is_asked_may_be_on_another_device_before_the_answer)
+{
+    struct stranger s;
+    struct prekey_secret prekey;
+    struct peer_row row;
+    stranger_init(&h, &s);
+    prekey_generate(&prekey, PREKEY_SIGNED, 1, &h.unit.env);
+    stranger_look_up(&h, &s);
+    hostile_mine(&h, FRAME_RECORD_POP);
+    stranger_popped(&h, &s, &prekey);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_uint_eq(row.sessions, 1);
+    while (row.begun != 0) {
+        open_next(); /* the deposit, which nobody answers */
+        ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    }
+    struct device_entry entry = s.entry;
+    stranger_device(&h, &s);
+    s.entry = entry;
+    s.entry.certificate = slice_of(s.certificate, s.certificate_len);
+    stranger_relist(&h, &s, 2);
+    hostile_mine(&h, FRAME_RECORD_GET);
+    stranger_popped(&h, &s, &prekey);
+    ck_assert_ok(h.turn);
+    hostile_restart(&h);
+    ck_assert_ok(h.turn);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_uint_gt(hostile_rows(&h, STORE_OUTBOX), 0);
+    stranger_fini(&s);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
@@ -461,6 +494,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_descriptor_of_another_day_is_refused);
     tcase_add_test(tc, an_older_descriptor_is_no_reason_to_call_ours_stale);
     tcase_add_test(tc, who_is_asked_again_gives_no_older_bundle);
+    tcase_add_test(tc, who_is_asked_may_be_on_another_device_before_the_answer);
     tcase_add_test(tc, a_receipt_for_something_else_is_told_and_not_believed);
     tcase_add_test(tc, what_others_say_to_our_devices_is_nothing);
     tcase_add_test(tc, a_last_resort_envelope_begins_one_session_and_no_more);
