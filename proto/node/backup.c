@@ -104,7 +104,7 @@ static const struct field OF_PEER[] = {
 static const struct field OF_MESSAGE[] = {
     FIELD(0, FIELD_U32, message_record, contact, 0),
     FIELD(1, FIELD_U64, message_record, order, 0),
-    FIELD(2, FIELD_ENUM, message_record, row.state, 5),
+    FIELD(2, FIELD_ENUM, message_record, row.state, 6),
     FIELD(3, FIELD_U64, message_record, row.time, 0),
     FIELD(4, FIELD_SLICE, message_record, row.content, LIMIT_ENVELOPE),
     FIELD(5, FIELD_LATER, message_record, row.deposited, 0),
@@ -430,8 +430,8 @@ static enum err put_message(struct account *me, struct step *step, const struct 
 {
     struct content content;
     enum err err = message_row_put(step, me->keys, r->contact, r->order, &r->row);
-    if (err == ERR_OK && r->row.state == MESSAGE_RECEIVED &&
-        content_decode(r->row.content, &content) == ERR_OK) {
+    bool came = r->row.state == MESSAGE_RECEIVED || r->row.state == MESSAGE_MIRRORED;
+    if (err == ERR_OK && came && content_decode(r->row.content, &content) == ERR_OK) {
         err = message_id_put(step, me->keys, r->contact, content.id, r->order);
     }
     return err;

@@ -371,6 +371,8 @@ START_TEST(linked_devices_stay_when_the_one_with_the_identity_is_restored)
     people_chat(p, a, b, 5, 2000);
     people_quiet(p, HOUR);
     ck_assert_err(people_query(p, a2->n, "backup.read", NULL), ERR_NO_IDENTITY);
+    people_say(p, a2, b, "mirrored ", 0);
+    people_quiet(p, HOUR);
     struct saved s = save(p, a);
     sim_sleep(&p->sim, b->n);
     people_say(p, a2, b, "before ", 0);
