@@ -55,8 +55,9 @@ struct work {
     uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
     uint64_t acked_ms; /* when the last one was made */
     bool unread;       /* something of theirs did not open: they are to hear that we are here */
-    bool ack_again;    /* look whether one is owed when the one that waits has left */
-    bool second;       /* the deposit under way goes to their second queue; */
+    uint8_t knocked[SESSION_T]; /* session that something small was sent in, see outbox_send */
+    bool ack_again;             /* look whether one is owed when the one that waits has left */
+    bool second;                /* the deposit under way goes to their second queue; */
     struct sign_pk asked_relay; /* it, or the last one, went to this relay, */
     struct sign_pk asked_queue; /* and this queue there */
     uint64_t second_until;      /* their second queue is the first to be tried until then */
@@ -261,6 +262,8 @@ enum err contact_changed(struct account *me, struct step *step,
 /* Everything up to this order was read. Puts row, and tells clients. */
 enum err contact_read(struct account *me, struct step *step, struct contact_row *row,
                       uint64_t order) PETREL_MUST_USE;
+/* Encodes a word that says nothing to a contact. */
+enum err contact_word(struct step *step, struct slice *word) PETREL_MUST_USE;
 /* Writes to every contact who was not told yet where our queues are. */
 enum err contact_announce(struct account *me, struct step *step) PETREL_MUST_USE;
 /* Contacts who asked and wait for an answer. */
@@ -302,6 +305,10 @@ enum err devices_list(struct account *me, struct step *step, struct account_row 
 /* Where our own queues and record are. ERR_NO_RELAY. */
 enum err devices_places(struct account *me, struct step *step,
                         struct device_entry *entry) PETREL_MUST_USE;
+/* Whether one more device with these keys has a place in our list. ERR_NO_IDENTITY. ERR_QUOTA.
+ * ERR_EXISTS: it has a key of one that is there. */
+enum err devices_room(struct account *me, struct step *step,
+                      const struct device_certificate *keys) PETREL_MUST_USE;
 /* The stranger whose device row is used a link code of ours: it becomes one of ours, and its ID is
  * forgotten. entry: what its list says of it. Puts all but row's session. ERR_QUOTA. */
 enum err devices_join(struct account *me, struct step *step, struct peer_row *row,

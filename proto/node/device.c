@@ -178,16 +178,19 @@ static void entry_read(struct reader *r, const struct sign_pk *id, struct device
     pack_fields_require(&f, 0x7);
 }
 
+bool device_twins(const struct device_certificate *a, const struct device_certificate *b)
+{
+    return memcmp(a->sign.b, b->sign.b, sizeof a->sign.b) == 0 ||
+           memcmp(a->dh.b, b->dh.b, sizeof a->dh.b) == 0 ||
+           memcmp(a->mls.b, b->mls.b, sizeof a->mls.b) == 0;
+}
+
 /* Whether two entries share a device key. */
 static bool has_twins(const struct device_list *list)
 {
     for (unsigned i = 1; i < list->count; i++) {
         for (unsigned k = 0; k < i; k++) {
-            const struct device_certificate *a = &list->entries[i].device;
-            const struct device_certificate *b = &list->entries[k].device;
-            if (memcmp(a->sign.b, b->sign.b, sizeof a->sign.b) == 0 ||
-                memcmp(a->dh.b, b->dh.b, sizeof a->dh.b) == 0 ||
-                memcmp(a->mls.b, b->mls.b, sizeof a->mls.b) == 0) {
+            if (device_twins(&list->entries[i].device, &list->entries[k].device)) {
                 return true;
             }
         }

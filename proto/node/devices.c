@@ -77,14 +77,22 @@ static enum err keep_others(struct step *step, const struct contact_row *who,
     return err;
 }
 
-static enum err sign(struct step *step, const struct account_row *account,
-                     const struct device_list *list, struct slice *bytes)
+/* Many devices with long addresses do not fit with two queues each: then the list names the first
+ * ones alone. Contacts hear of the second in sessions. */
+static enum err sign(struct step *step, const struct account_row *account, struct device_list *list,
+                     struct slice *bytes)
 {
     struct writer w = step_writer(step, LIMIT_DEVICE_LIST);
     struct sign_pk id;
     struct sign_sk identity;
     account_identity(account, &id, &identity);
     enum err err = w.cap == 0 ? ERR_NO_MEMORY : device_list_make(&w, list, &identity);
+    for (unsigned i = 0; err == ERR_TOO_LARGE && i < list->count; i++) {
+        list->entries[i].queue_count = list->entries[i].queue_count > 0;
+    }
+    if (err == ERR_TOO_LARGE) {
+        err = device_list_make(&w, list, &identity);
+    }
     secret_wipe(&identity, sizeof identity);
     *bytes = writer_done(&w);
     return err;
@@ -143,6 +151,39 @@ enum err devices_list(struct account *me, struct step *step, struct account_row 
 }
 
 /* --- one that joins: the device that holds the identity --- */
+
+enum err devices_room(struct account *me, struct step *step, const struct device_certificate *keys)
+{
+    struct account_row account;
+    struct contact_row who;
+    struct device_certificate own;
+    struct device_list *known = NULL;
+    if (me->linked) {
+        return ERR_NO_IDENTITY; /* a code of before it was */
+    }
+    enum err err = account_row_get(step, me->keys, &account);
+    if (err == ERR_OK && device_certificate_open(account.certificate, &me->id, &own) != ERR_OK) {
+        err = ERR_CORRUPT;
+    }
+    secret_wipe(&account, sizeof account);
+    if (err == ERR_OK) {
+        err = self_get(me, step, &who);
+    }
+    if (err == ERR_OK && who.list.len > 0) {
+        err = contact_list_known(step, &who, &known);
+    }
+    if (err != ERR_OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    bool twins = device_twins(&own, keys);
+    for (unsigned i = 1; known != NULL && i < known->count; i++) {
+        twins |= device_twins(&known->entries[i].device, keys);
+    }
+    if (twins) {
+        return ERR_EXISTS;
+    }
+    return known != NULL && known->count == LIMIT_DEVICES ? ERR_QUOTA : ERR_OK;
+}
 
 /* The certificate of the device whose keys these are. */
 static enum err certify(struct step *step, const struct account_row *account,

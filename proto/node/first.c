@@ -146,7 +146,7 @@ static enum err peer_for(struct arrival *a, const struct contact_row *who,
         return err;
     }
     err = peer_row_of(a->step, a->me->keys, who, 0, &a->row);
-    if (err != ERR_OK || a->row.device.len == 0) {
+    if ((err != ERR_OK && err != ERR_NOT_FOUND) || (err == ERR_OK && a->row.device.len == 0)) {
         return err;
     }
     err = contact_list_age(a->step, who, slice_of(NULL, 0), list, (unsigned)(entry - list->entries),
@@ -215,7 +215,10 @@ static enum err link_valid(struct arrival *a, const struct newcomer *n)
     if (err != ERR_NOT_FOUND) {
         return err == ERR_OK ? ERR_EXISTS : err;
     }
-    return step_now(a->step) < n->invite.expires ? ERR_OK : ERR_EXPIRED;
+    if (step_now(a->step) >= n->invite.expires) {
+        return ERR_EXPIRED;
+    }
+    return devices_room(a->me, a->step, &n->list->entries[n->intro.device].device);
 }
 
 static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
