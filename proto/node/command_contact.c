@@ -155,17 +155,61 @@ static enum err contact_result(struct call *c, const struct contact_row *row)
     return ERR_OK;
 }
 
+/* What waits for one device of a contact waits for this one too. */
+static enum err share(struct call *c, uint32_t from, uint32_t to)
+{
+    struct outbox_row entry;
+    uint64_t order = 0;
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(c->step->turn->arena);
+        err = outbox_row_next(c->step, c->me->keys, from, &order, &entry);
+        if (err == ERR_OK && !entry.ack_only) {
+            err = outbox_inherit(c->me, c->step, to, order, &entry);
+        }
+        order++;
+        arena_rewind(c->step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* The device whose key bundle an invitation names: one that is known to have it there, or one of
+ * which nothing is known yet. */
+static enum err inviting(struct call *c, struct contact_row *who, struct peer_row *row)
+{
+    struct device_place place;
+    enum err err = ERR_OK;
+    for (unsigned i = 0; err == ERR_OK; i++) {
+        err = peer_row_of(c->step, c->me->keys, who, i, row);
+        struct reader r = reader_of(err == ERR_OK ? row->bundle : slice_of(NULL, 0));
+        device_place_read(&r, &place);
+        if (err == ERR_OK && (row->device.len == 0 ||
+                              (reader_end(&r) == ERR_OK &&
+                               memcmp(place.key.b, who->record.b, sizeof place.key.b) == 0))) {
+            return ERR_OK;
+        }
+    }
+    return err == ERR_NOT_FOUND ? peers_add(c->me, c->step, who, 0, NULL, 0, row) : err;
+}
+
 /* A new invitation of somebody whom we asked, or who was a contact already: it says where they are
  * now, which what we have may not. */
 static enum err invited_again(struct call *c, struct contact_row *who, const struct link *link)
 {
     struct peer_row row;
+    struct peer_row first;
     who->has_record = true;
     who->relay = link->who.relay;
     who->record = link->who.record;
     enum err err = contact_row_put(c->step, c->me->keys, who);
     if (err == ERR_OK) {
-        err = peer_row_of(c->step, c->me->keys, who, 0, &row);
+        err = peer_row_of(c->step, c->me->keys, who, 0, &first);
+    }
+    if (err == ERR_OK && who->state == CONTACT_ACCEPTED) {
+        row = first;
+    } else if (err == ERR_OK) {
+        err = inviting(c, who, &row);
+        err = err == ERR_OK ? share(c, first.number, row.number) : err;
     }
     struct work *work = err == ERR_OK ? work_get(c->me, row.number) : NULL;
     if (work == NULL) {
@@ -345,11 +389,13 @@ enum err call_device_link(struct call *c)
     return err == ERR_OK ? note_linking(c, link.who.number) : err;
 }
 
+/* We ourselves are none. */
 enum err call_named_contact(struct call *c, struct contact_row *row)
 {
     struct slice text = slice_of(NULL, 0);
     (void)params_str(c->params, "contact", &text);
-    return lookup_contact(c->step, c->me->keys, text, row);
+    enum err err = lookup_contact(c->step, c->me->keys, text, row);
+    return err == ERR_OK && contact_is_self(c->me, row) ? ERR_SELF : err;
 }
 
 enum err call_contact_block(struct call *c)

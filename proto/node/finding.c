@@ -409,8 +409,12 @@ static enum err take_bundle(struct account *me, struct step *step, const struct 
     if (err == ERR_OK) {
         err = peers_take_list(me, step, row, found.list_bytes, found.list, found.device, gone);
     }
-    bool its = err == ERR_OK && !*gone && peer_row_is(row, &found.list->entries[found.device]);
-    return its && peer_row_slot(row) < 0 ? begin(me, step, row, &found) : err;
+    if (err != ERR_OK || *gone || peer_row_slot(row) >= 0) {
+        return err;
+    }
+    /* That of another device of theirs begins no session with this one, however often it comes. */
+    return peer_row_is(row, &found.list->entries[found.device]) ? begin(me, step, row, &found)
+                                                                : ERR_STALE;
 }
 
 /* A bundle came, or why not. */

@@ -160,7 +160,7 @@ static enum err open_and_take(struct arrival *a)
     }
     if (err == ERR_OK && a->row.who.state != CONTACT_BLOCKED) {
         err = arrival_take(a);
-        if (err == ERR_OK && session_owes_ack(a->s)) {
+        if (err == ERR_OK && !a->gone && session_owes_ack(a->s)) {
             err = owe_ack(a);
         }
     } else if (err == ERR_REPLAY && a->row.who.state != CONTACT_BLOCKED) {

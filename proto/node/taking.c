@@ -119,6 +119,33 @@ static enum err take_list(struct arrival *a, const struct content *content)
     return err == ERR_STALE ? ERR_OK : err;
 }
 
+/* What another device of ours says. Where its queues are may be in the list, and so in its row, by
+ * then. */
+static enum err take_mirrored(struct arrival *a, const struct content *content)
+{
+    struct peer_row now;
+    if (content->type == CONTENT_REKEYED) {
+        return healing_told(a->me, a->step, &a->row, a->slot);
+    }
+    enum err err = mirror_take(a->me, a->step, &a->row, content);
+    if (err != ERR_OK || content->type != CONTENT_PLACES) {
+        return err;
+    }
+    err = peer_row_get(a->step, a->me->keys, a->row.number, &now);
+    if (err == ERR_OK) {
+        a->who_changed = true;
+        a->row.who = now.who;
+        a->row.bundle = now.bundle;
+        a->row.has_queue = now.has_queue;
+        a->row.queue_relay = now.queue_relay;
+        a->row.queue = now.queue;
+        a->row.second = now.second;
+        a->row.queues_ms = now.queues_ms;
+    }
+    secret_wipe(&now, sizeof now);
+    return err;
+}
+
 /* Content between nodes, of a contact. *taken: it was of this kind. */
 static enum err take_control(struct arrival *a, const struct content *content, bool *taken)
 {
@@ -128,7 +155,7 @@ static enum err take_control(struct arrival *a, const struct content *content, b
         return take_list(a, content);
     }
     if (own) {
-        return mirror_take(a->me, a->step, &a->row, content);
+        return take_mirrored(a, content);
     }
     if (content->type == CONTENT_INVITE_USED) {
         return contact_invite_alarm(a->me, a->step, &a->row.who, content->invite);
