@@ -88,15 +88,23 @@ static enum err say_misused(struct account *me, struct step *step, const struct 
     return say(me, step, row, &content);
 }
 
-/* A word that says nothing, to one device of a contact. */
-static enum err call(struct account *me, struct step *step, struct peer_row *row)
+enum err contact_word(struct step *step, struct slice *word)
 {
     struct content content = {.type = CONTENT_ACCEPT, .sent_ms = step_now(step)};
     struct writer w = step_writer(step, CONTENT_OVERHEAD);
-    uint64_t order;
     env_random(step->turn->env, content.id, sizeof content.id);
     enum err err = content_encode(&w, &content);
-    return err == ERR_OK ? outbox_add_peer(me, step, row, writer_done(&w), false, &order) : err;
+    *word = writer_done(&w);
+    return err;
+}
+
+/* To one device of a contact. */
+static enum err call(struct account *me, struct step *step, struct peer_row *row)
+{
+    struct slice word;
+    uint64_t order;
+    enum err err = contact_word(step, &word);
+    return err == ERR_OK ? outbox_add_peer(me, step, row, word, false, &order) : err;
 }
 
 enum err contact_announce(struct account *me, struct step *step)

@@ -112,6 +112,27 @@ static enum err deposit(struct account *me, struct step *step, struct work *work
     return foreign_send(me, step, work, &place.relay, FRAME_QUEUE_DEPOSIT, writer_done(&w), order);
 }
 
+/* An envelope that begins a session has our device list in it, and what is to go does not fit
+ * beside that: something small goes first, for which the session is answered. */
+static enum err knock(struct account *me, struct step *step, struct work *work,
+                      struct peer_row *row)
+{
+    unsigned slot = (unsigned)peer_row_slot(row);
+    struct outbox_row word = {.ack_only = true, .anyway = true, .created = step_now(step)};
+    if (memcmp(work->knocked, row->session_id[slot], SESSION_T) == 0) {
+        return ERR_OK; /* the answer will wake us */
+    }
+    memcpy(work->knocked, row->session_id[slot], SESSION_T);
+    enum err err = contact_word(step, &word.content);
+    if (err == ERR_OK) {
+        err = outbox_seal(me, step, row, (uint8_t)slot, OUTBOX_ACKS, &word);
+    }
+    work_wake(work);
+    return err == ERR_OK ? outbox_row_put(step, me->keys, row->number,
+                                          OUTBOX_ACKS | step_now(step) << 3 | slot, &word)
+                         : err;
+}
+
 enum err outbox_send(struct account *me, struct step *step, struct work *work, struct peer_row *row,
                      uint64_t order, struct outbox_row *entry)
 {
@@ -120,6 +141,9 @@ enum err outbox_send(struct account *me, struct step *step, struct work *work, s
         err = outbox_seal(me, step, row, (uint8_t)peer_row_slot(row), order, entry);
         if (err == ERR_NOT_NOW) {
             return ERR_OK; /* an acknowledgement will wake us */
+        }
+        if (err == ERR_TEXT_TOO_LONG) {
+            return knock(me, step, work, row);
         }
         if (err == ERR_OK) {
             err = outbox_row_put(step, me->keys, row->number, order, entry);
