@@ -16,6 +16,11 @@ enum {
 
 /* --- what the tests do over and over --- */
 
+static bool nothing_left(struct people *p, void *ctx)
+{
+    return people_outbox(p, ctx) == 0;
+}
+
 static bool is_linked(struct people *p, void *ctx)
 {
     return people_events(p, ctx, "device.linked") > 0;
@@ -339,8 +344,120 @@ START_TEST(crashes_at_any_moment_of_joining_lose_nothing)
 }
 END_TEST
 
+/* --- what came up in review --- */
+
+START_TEST(a_node_starts_after_its_only_other_device_was_removed)
+{
+    struct scene s = scene(20, 2);
+    char name[32];
+    people_link(s.p, s.a, s.more[0]);
+    device_of(s.p, s.a, 1, name);
+    ck_assert_ok(people_call(s.p, people_as(s.a), "device.remove", "device", name, NULL));
+    people_quiet(s.p, 4 * HOUR);
+    sim_restart(&s.p->sim, s.a->n);
+    talk(s.p, s.a, s.b, "a ");
+    people_quiet(s.p, 4 * HOUR);
+    people_in_order(s.p, s.b, s.a, "a ", TALK);
+    people_link(s.p, s.a, s.more[1]);
+    ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 2);
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(we_ourselves_are_no_contact)
+{
+    struct scene s = scene(21, 1);
+    people_link(s.p, s.a, s.more[0]);
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const method[3] = {"contact.block", "contact.verify", "message.read"};
+        ck_assert_err(people_call(s.p, people_as(s.a), method[i], "contact", s.a->id, NULL),
+                      ERR_SELF);
+    }
+    ck_assert_err(people_send(s.p, s.a, s.a, "to myself"), ERR_SELF);
+    talk(s.p, s.a, s.b, "a ");
+    people_quiet(s.p, 4 * HOUR);
+    people_in_order(s.p, s.more[0], s.b, "a ", TALK);
+    people_free(s.p);
+}
+END_TEST
+
+/* The first one does not answer; the other one is asked too. */
+START_TEST(invitations_of_two_devices_of_one_person)
+{
+    struct scene s = scene(22, 2);
+    struct person *a2 = s.more[0];
+    struct person *c = s.more[1];
+    char link[INVITE_TEXT];
+    people_link(s.p, s.a, a2);
+    people_invite(s.p, s.a, link);
+    sim_sleep(&s.p->sim, s.a->n);
+    people_add(s.p, c, link);
+    sim_settle(&s.p->sim, 10 * MINUTE);
+    ck_assert_str_eq(people_state(s.p, c, s.a), "requested");
+    people_invite(s.p, a2, link);
+    people_add(s.p, c, link);
+    people_wait_state(s.p, c, s.a, "accepted");
+    people_say(s.p, c, s.a, "c ", 0);
+    sim_wake(&s.p->sim, s.a->n);
+    people_quiet(s.p, 8 * HOUR);
+    people_in_order(s.p, s.a, c, "c ", 1);
+    people_in_order(s.p, a2, c, "c ", 1);
+    people_free(s.p);
+}
+END_TEST
+
+START_TEST(a_ninth_device_is_refused_as_a_whole)
+{
+    struct people *p = people_new(23, LIMIT_DEVICES + 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[LIMIT_DEVICES + 1];
+    struct person *ninth = &p->person[LIMIT_DEVICES];
+    char code[PEOPLE_CODE];
+    people_meet(p, a, b);
+    for (unsigned i = 1; i < LIMIT_DEVICES; i++) {
+        people_link(p, a, &p->person[i]);
+    }
+    ck_assert_uint_eq(people_number(p, b, a, "devices"), LIMIT_DEVICES);
+    people_link_code(p, a, code);
+    ck_assert_ok(people_call(p, people_as(ninth), "device.link", "link", code, NULL));
+    sim_settle(&p->sim, 2 * HOUR);
+    ck_assert(!is_linked(p, ninth));
+    people_say(p, a, b, "a ", 0);
+    ck_assert(people_until(p, nothing_left, a, 8 * HOUR)); /* nothing waits for the ninth */
+    people_in_order(p, b, a, "a ", 1);
+    people_free(p);
+}
+END_TEST
+
+/* The envelopes that begin a session hold a list that leaves no room for the longest text. */
+START_TEST(the_longest_text_begins_a_session_of_many_devices)
+{
+    struct people *p = people_new(24, LIMIT_DEVICES + 1);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[LIMIT_DEVICES];
+    static char text[LIMIT_TEXT + 1];
+    memset(text, 'x', LIMIT_TEXT);
+    people_meet(p, a, b);
+    for (unsigned i = 1; i < LIMIT_DEVICES; i++) {
+        people_link(p, a, &p->person[i]);
+    }
+    ck_assert_ok(people_send(p, a, b, text));
+    ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
+    ck_assert_ok(people_send(p, a, b, text));
+    people_quiet(p, 8 * HOUR);
+    ck_assert_uint_eq(people_messages(p, b, a, NULL, text), 2);
+    ck_assert_uint_eq(people_messages(p, &p->person[1], b, NULL, text), 2);
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
+    tcase_add_test(tc, a_node_starts_after_its_only_other_device_was_removed);
+    tcase_add_test(tc, we_ourselves_are_no_contact);
+    tcase_add_test(tc, invitations_of_two_devices_of_one_person);
+    tcase_add_test(tc, a_ninth_device_is_refused_as_a_whole);
+    tcase_add_test(tc, the_longest_text_begins_a_session_of_many_devices);
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_linked_device_shows_what_the_first_one_shows);
     tcase_add_test(tc, both_sides_with_two_devices);
