@@ -24,7 +24,15 @@ enum err contact_list_known(struct step *step, const struct contact_row *row,
     return device_list_open(row->list, &row->id, *list) == ERR_OK ? ERR_OK : ERR_CORRUPT;
 }
 
-/* A restored account begins with version 1 again, but later: either one makes a list newer. */
+/* Which of two lists of one person was made later: versions count among those of the same moment,
+ * since a restored account begins with smaller ones again. A version alone would bring devices back
+ * that were removed before. */
+static bool is_later(const struct device_list *list, const struct device_list *known)
+{
+    return list->created_ms != known->created_ms ? list->created_ms > known->created_ms
+                                                 : list->version > known->version;
+}
+
 enum err contact_list_age(struct step *step, const struct contact_row *row, struct slice list_bytes,
                           const struct device_list *list, unsigned device, enum list_age *age)
 {
@@ -37,7 +45,7 @@ enum err contact_list_age(struct step *step, const struct contact_row *row, stru
     if (err != ERR_OK) {
         return err;
     }
-    if (list->version > known->version || list->created_ms > known->created_ms) {
+    if (is_later(list, known)) {
         return ERR_OK;
     }
     *age = LIST_REVOKED;

@@ -237,6 +237,28 @@ START_TEST(an_older_device_list_changes_nothing)
 }
 END_TEST
 
+/* The person began anew from an old backup, and with it with smaller numbers. */
+START_TEST(a_list_of_before_is_older_whatever_its_version)
+{
+    struct stranger s;
+    struct stranger thief;
+    struct peer_row row;
+    stranger_init(&h, &s);
+    thief = s;
+    thief.session = NULL;
+    stranger_list(&h, &thief, 9, HOSTILE_NOW - LIMIT_DAY_MS, "thief.test");
+    stranger_device(&h, &s);
+    stranger_list(&h, &s, 2, HOSTILE_NOW, "stranger.test");
+    request(&s);
+    request(&thief);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_str_eq(row.queue_relay.host, "stranger.test");
+    ck_assert_uint_eq(row.sessions, 1);
+    stranger_fini(&s);
+    stranger_fini(&thief);
+}
+END_TEST
+
 START_TEST(a_bundle_older_than_the_descriptor_is_refused)
 {
     static const struct {
@@ -630,6 +652,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, prekeys_rotate_and_old_ones_open_for_37_days);
     tcase_add_test(tc, unused_one_time_secrets_and_old_first_envelopes_go);
     tcase_add_test(tc, an_older_device_list_changes_nothing);
+    tcase_add_test(tc, a_list_of_before_is_older_whatever_its_version);
     tcase_add_test(tc, a_bundle_older_than_the_descriptor_is_refused);
     tcase_add_test(tc, a_price_above_the_cap_is_not_paid);
     tcase_add_test(tc, a_relay_puts_nobody_off_for_more_than_an_hour);
