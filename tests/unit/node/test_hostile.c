@@ -418,6 +418,65 @@ START_TEST(an_invitation_alarms_when_two_people_use_it)
 }
 END_TEST
 
+/* The secret of a new link code. */
+static void link_code(uint8_t secret[static INVITE_SECRET])
+{
+    char text[INVITE_TEXT] = INVITE_PREFIX;
+    struct slice code;
+    struct invite in;
+    size_t prefix = strlen(DEVICE_PREFIX);
+    ck_assert_ok(hostile_call(&h, "device.invite", 0, slice_of(NULL, 0)));
+    ck_assert(params_str(slice_of(h.result, h.result_len), "link", &code));
+    memcpy(text + strlen(text), code.p + prefix, code.len - prefix);
+    ck_assert_ok(invite_decode(unit_str(text), &in));
+    memcpy(secret, in.secret, INVITE_SECRET);
+}
+
+/* How many devices our list names: it is always one that others can open. */
+static unsigned own_devices(void)
+{
+    struct account_row account;
+    struct device_list list;
+    hostile_account(&h, &account);
+    ck_assert_ok(device_list_open(account.device_list, &h.id, &list));
+    return list.count;
+}
+
+START_TEST(a_link_code_adds_no_device_with_a_key_of_ours)
+{
+    uint8_t secret[INVITE_SECRET];
+    struct account_row account;
+    struct device_certificate own;
+    struct stranger s;
+    struct stranger thief;
+    struct peer_row row;
+    hostile_account(&h, &account);
+    ck_assert_ok(device_certificate_open(account.certificate, &h.id, &own));
+    stranger_init(&h, &thief);
+    thief.device.mls = own.mls;
+    struct writer w = writer_of(thief.certificate, sizeof thief.certificate);
+    ck_assert_ok(device_certificate_make(&w, &thief.device, &thief.identity));
+    stranger_list(&h, &thief, 1, h.unit.env.now_ms, "thief.test");
+    stranger_init(&h, &s);
+    link_code(secret);
+    use_invite(&thief, secret);
+    ck_assert_uint_eq(hostile_events(&h, "device.added"), 0);
+    ck_assert_uint_eq(own_devices(), 1);
+    ck_assert_err(hostile_contact(&h, &thief.id, &row), ERR_NOT_FOUND);
+    use_invite(&s, secret);
+    ck_assert_uint_eq(hostile_events(&h, "device.added"), 1);
+    ck_assert_uint_eq(own_devices(), 2);
+    ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND); /* nobody's but ours */
+    stranger_device(&h, &thief);
+    stranger_list(&h, &thief, 2, h.unit.env.now_ms, "thief.test");
+    use_invite(&thief, secret);
+    ck_assert_uint_eq(hostile_events(&h, "device.misused"), 1);
+    ck_assert_uint_eq(own_devices(), 2);
+    stranger_fini(&s);
+    stranger_fini(&thief);
+}
+END_TEST
+
 START_TEST(who_was_not_asked_by_an_invitation_of_theirs_raises_no_alarm_about_one)
 {
     struct stranger s;
@@ -657,6 +716,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_price_above_the_cap_is_not_paid);
     tcase_add_test(tc, a_relay_puts_nobody_off_for_more_than_an_hour);
     tcase_add_test(tc, an_invitation_alarms_when_two_people_use_it);
+    tcase_add_test(tc, a_link_code_adds_no_device_with_a_key_of_ours);
     tcase_add_test(tc, who_was_not_asked_by_an_invitation_of_theirs_raises_no_alarm_about_one);
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, a_push_that_fails_every_turn_does_not_block_the_queue);
