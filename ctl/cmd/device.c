@@ -22,9 +22,9 @@ static const struct client_hint HINTS[] = {
     {"no-account", "Make one first: petrelctl init"},
     {"no-relay", "First: petrelctl relay use ADDRESS --code CODE, and wait until 'petrelctl relay "
                  "status' says ready."},
-    {"already-exists", "Only an account that has no contacts and took no code before can "
-                       "become a device: 'petrelctl init --another' makes a fresh one, "
-                       "--account N links it."},
+    {"already-exists", "Only an account that has no contacts can become a device: "
+                       "'petrelctl init --another' makes a fresh one, --account N links it."},
+    {"quota-exceeded", "A person has eight devices at most: 'petrelctl devices remove NAME'."},
     {"expired", "A link code is good for 15 minutes: 'petrelctl link' on the other device makes a "
                 "new one."},
     {"bad-invitation", "A link code begins with petrel-device: and is what 'petrelctl link' prints "

@@ -81,10 +81,11 @@ enum err call_device_invite(struct call *c)
     char link[INVITE_TEXT];
     char text[INVITE_TEXT + sizeof DEVICE_PREFIX];
     uint64_t expires = 0;
-    if (c->me->linked) {
-        return ERR_NO_IDENTITY;
+    enum err err = devices_room(c->me, c->step, NULL);
+    if (err != ERR_OK) {
+        return err;
     }
-    enum err err = invite_make(c, LIMIT_LINK_MINUTES * LIMIT_MINUTE_MS, true, link, &expires);
+    err = invite_make(c, LIMIT_LINK_MINUTES * LIMIT_MINUTE_MS, true, link, &expires);
     if (err == ERR_OK) {
         (void)snprintf(text, sizeof text, "%s%s", DEVICE_PREFIX, link + strlen(INVITE_PREFIX));
         pack_map(&c->out, 2);
@@ -334,19 +335,45 @@ enum err call_contact_add(struct call *c)
     return err == ERR_NOT_FOUND ? add_new(c, &link) : err;
 }
 
-/* Whether this account has nothing yet that would be lost with its ID, and a relay to be found at.
- */
-static enum err is_fresh(struct call *c)
+/* Whom an earlier code, which led to nothing yet, was of; number 0: there was none. ERR_EXISTS:
+ * this account has what would be lost with its ID. ERR_NO_RELAY: it could not be found. */
+static enum err asked_before(struct call *c, struct contact_row *who)
 {
-    struct contact_row any;
+    struct account_row account;
     struct relay_row relay;
-    enum err err = contact_row_next(c->step, c->me->keys, 0, &any);
-    if (err == ERR_NOT_FOUND) {
-        err = relay_row_get(c->step, c->me->keys, 0, &relay);
-        secret_wipe(&relay, sizeof relay);
+    struct contact_row other;
+    enum err err = relay_row_get(c->step, c->me->keys, 0, &relay);
+    secret_wipe(&relay, sizeof relay);
+    if (err == ERR_OK) {
+        err = account_row_get(c->step, c->me->keys, &account);
+    }
+    if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_NO_RELAY : err;
     }
-    return err == ERR_OK ? ERR_EXISTS : err;
+    uint64_t linking = account.linking;
+    secret_wipe(&account, sizeof account);
+    err = contact_row_next(c->step, c->me->keys, 0, who);
+    if (err == ERR_NOT_FOUND) {
+        who->number = 0;
+        return ERR_OK;
+    }
+    if (err == ERR_OK && !c->me->linked && who->number == linking) {
+        err = contact_row_next(c->step, c->me->keys, who->number, &other);
+    }
+    return err == ERR_OK ? ERR_EXISTS : err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* Takes them out. */
+static enum err forget_asked(struct call *c, struct contact_row *who)
+{
+    struct peer_row row;
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        err = peer_row_of(c->step, c->me->keys, who, 0, &row);
+        err = err == ERR_OK ? peers_remove(c->me, c->step, who, &row, NULL, 0) : err;
+    }
+    secret_wipe(&row, sizeof row);
+    return err == ERR_NOT_FOUND ? contact_row_del(c->step, c->me->keys, who) : err;
 }
 
 static enum err note_linking(struct call *c, uint32_t number)
@@ -375,17 +402,24 @@ enum err call_device_link(struct call *c)
     }
     int len = snprintf(invite, sizeof invite, "%s%.*s", INVITE_PREFIX, (int)(text.len - prefix),
                        (const char *)text.p + prefix);
-    enum err err = is_fresh(c);
+    struct contact_row before;
+    enum err err = asked_before(c, &before);
     if (err == ERR_OK) {
         err = read_link(c, slice_of(invite, (size_t)len), &link);
     }
+    secret_wipe(invite, sizeof invite);
     if (err == ERR_OK && contact_is_self(c->me, &link.who)) {
         err = ERR_SELF;
+    }
+    if (err == ERR_OK && before.number != 0) {
+        if (slice_equal(before.invite, link.who.invite)) {
+            return contact_result(c, &before); /* that one is under way */
+        }
+        err = forget_asked(c, &before);
     }
     if (err == ERR_OK) {
         err = add_new(c, &link);
     }
-    secret_wipe(invite, sizeof invite);
     return err == ERR_OK ? note_linking(c, link.who.number) : err;
 }
 

@@ -305,8 +305,8 @@ enum err devices_list(struct account *me, struct step *step, struct account_row 
 /* Where our own queues and record are. ERR_NO_RELAY. */
 enum err devices_places(struct account *me, struct step *step,
                         struct device_entry *entry) PETREL_MUST_USE;
-/* Whether one more device with these keys has a place in our list. ERR_NO_IDENTITY. ERR_QUOTA.
- * ERR_EXISTS: it has a key of one that is there. */
+/* Whether one more device, with these keys (NULL: any), has a place in our list. ERR_NO_IDENTITY.
+ * ERR_QUOTA. ERR_EXISTS: it has a key of one that is there. */
 enum err devices_room(struct account *me, struct step *step,
                       const struct device_certificate *keys) PETREL_MUST_USE;
 /* The stranger whose device row is used a link code of ours: it becomes one of ours, and its ID is

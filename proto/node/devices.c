@@ -175,8 +175,8 @@ enum err devices_room(struct account *me, struct step *step, const struct device
     if (err != ERR_OK && err != ERR_NOT_FOUND) {
         return err;
     }
-    bool twins = device_twins(&own, keys);
-    for (unsigned i = 1; known != NULL && i < known->count; i++) {
+    bool twins = keys != NULL && device_twins(&own, keys);
+    for (unsigned i = 1; keys != NULL && known != NULL && i < known->count; i++) {
         twins |= device_twins(&known->entries[i].device, keys);
     }
     if (twins) {

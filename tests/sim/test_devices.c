@@ -298,6 +298,30 @@ START_TEST(a_link_code_is_good_once_and_not_for_long)
 }
 END_TEST
 
+/* Whoever used the code first has it; the one for which it was made is not stuck with that. */
+START_TEST(another_code_is_taken_when_one_led_to_nothing)
+{
+    struct scene s = scene(12, 2);
+    char code[PEOPLE_CODE];
+    char again[PEOPLE_CODE];
+    struct person *a2 = s.more[1];
+    people_link_code(s.p, s.a, code);
+    ck_assert_ok(people_call(s.p, people_as(s.more[0]), "device.link", "link", code, NULL));
+    ck_assert(people_until(s.p, is_linked, s.more[0], HOUR));
+    ck_assert_ok(people_call(s.p, people_as(a2), "device.link", "link", code, NULL));
+    ck_assert_ok(people_call(s.p, people_as(a2), "device.link", "link", code, NULL));
+    sim_settle(&s.p->sim, HOUR);
+    ck_assert(!is_linked(s.p, a2));
+    people_link_code(s.p, s.a, again);
+    ck_assert_ok(people_call(s.p, people_as(a2), "device.link", "link", again, NULL));
+    ck_assert(people_until(s.p, is_linked, a2, HOUR));
+    ck_assert_err(people_call(s.p, people_as(a2), "device.link", "link", again, NULL), ERR_EXISTS);
+    sim_settle(&s.p->sim, HOUR);
+    ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 3);
+    people_free(s.p);
+}
+END_TEST
+
 START_TEST(a_linked_device_moves_to_another_relay)
 {
     struct scene s = scene(9, 2);
@@ -412,14 +436,17 @@ START_TEST(a_ninth_device_is_refused_as_a_whole)
     struct person *a = &p->person[0];
     struct person *b = &p->person[LIMIT_DEVICES + 1];
     struct person *ninth = &p->person[LIMIT_DEVICES];
-    char code[PEOPLE_CODE];
+    char early[PEOPLE_CODE];
     people_meet(p, a, b);
     for (unsigned i = 1; i < LIMIT_DEVICES; i++) {
+        if (i == LIMIT_DEVICES - 1) {
+            people_link_code(p, a, early); /* a code of before the last place was taken */
+        }
         people_link(p, a, &p->person[i]);
     }
     ck_assert_uint_eq(people_number(p, b, a, "devices"), LIMIT_DEVICES);
-    people_link_code(p, a, code);
-    ck_assert_ok(people_call(p, people_as(ninth), "device.link", "link", code, NULL));
+    ck_assert_err(people_call(p, people_as(a), "device.invite", NULL), ERR_QUOTA);
+    ck_assert_ok(people_call(p, people_as(ninth), "device.link", "link", early, NULL));
     sim_settle(&p->sim, 2 * HOUR);
     ck_assert(!is_linked(p, ninth));
     people_say(p, a, b, "a ", 0);
@@ -467,6 +494,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_removed_device_reads_nothing_more);
     tcase_add_test(tc, a_removed_device_cannot_come_back);
     tcase_add_test(tc, a_link_code_is_good_once_and_not_for_long);
+    tcase_add_test(tc, another_code_is_taken_when_one_led_to_nothing);
     tcase_add_test(tc, a_linked_device_moves_to_another_relay);
     tcase_add_test(tc, crashes_at_any_moment_of_joining_lose_nothing);
 }
