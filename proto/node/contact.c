@@ -57,9 +57,8 @@ enum err contact_list_age(struct step *step, const struct contact_row *row, stru
     return ERR_OK;
 }
 
-/* Tells clients of an event that is about one contact. */
-static enum err contact_event(struct account *me, struct step *step, const struct contact_row *row,
-                              const char *type, enum err trouble)
+enum err contact_event(struct account *me, struct step *step, const struct contact_row *row,
+                       const char *type, enum err trouble)
 {
     char id[ID_TEXT];
     id_encode(row->id.b, id);

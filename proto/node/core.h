@@ -231,6 +231,9 @@ enum err forget_rooted(struct account *me, struct step *step, const struct node_
 uint64_t forget_deadline(const struct account *me);
 
 /* contact.c */
+/* Tells clients of an event that is about one contact and nothing else; trouble: ERR_OK, or why. */
+enum err contact_event(struct account *me, struct step *step, const struct contact_row *row,
+                       const char *type, enum err trouble) PETREL_MUST_USE;
 /* Tells clients what is wrong with this contact, and goes on. */
 enum err contact_alarm(struct account *me, struct step *step, const struct contact_row *row,
                        enum err trouble) PETREL_MUST_USE;

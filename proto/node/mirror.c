@@ -203,16 +203,6 @@ static enum err find_contact(struct account *me, struct step *step,
                            : err;
 }
 
-static enum err event_about(struct account *me, struct step *step, const struct contact_row *who,
-                            const char *type)
-{
-    char id[ID_TEXT];
-    id_encode(who->id.b, id);
-    struct event event = event_begin(step, type, 256);
-    event_text(&event, "contact", id);
-    return event_commit(step, me->keys, &event);
-}
-
 static enum err take_contact(struct account *me, struct step *step, const struct content *content)
 {
     struct mirror_about about;
@@ -226,7 +216,7 @@ static enum err take_contact(struct account *me, struct step *step, const struct
     if (err == ERR_OK && made) {
         err = take_name(me, step, &who, about.name);
         err = err == ERR_OK ? contact_row_put(step, me->keys, &who) : err;
-        return err == ERR_OK ? event_about(me, step, &who, "contact.synced") : err;
+        return err == ERR_OK ? contact_event(me, step, &who, "contact.synced", ERR_OK) : err;
     }
     if (err == ERR_OK && about.list.len > 0) {
         err = peers_list(me, step, &who, about.list);
