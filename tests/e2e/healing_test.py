@@ -5,11 +5,11 @@ the owner's word (docs/protocol/07-node.md, section 7.3.1).
 
 usage: healing_test.py --bin FOLDER [STORY...]"""
 import pathlib
-import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+from lib.homes import copy_of, put_back  # noqa: E402
 from lib.people import until  # noqa: E402
 from lib.world import main  # noqa: E402
 
@@ -36,15 +36,13 @@ def a_home_that_was_put_back_goes_on(w):
     said(bob, alice, "one")
     said(alice, bob, "two")
     alice.stop()
-    copy = w.folder / "copy"
-    shutil.copytree(alice.home, copy, ignore=shutil.ignore_patterns("*.sock", "lock"))
+    copy = copy_of(alice.home, w.folder / "copy")
     alice.start()
     said(bob, alice, "three")
     said(alice, bob, "four")
     said(bob, alice, "five")
     alice.stop()
-    shutil.rmtree(alice.home)
-    shutil.copytree(copy, alice.home)
+    put_back(copy, alice.home)
     alice.start()
     until("her relay is ready", lambda: alice.call("relay.status")["state"] == "ready")
     w.checks.same("what she has", words(alice, bob), (["one", "two"], []))

@@ -24,6 +24,18 @@ def pipe_with(data):
         os.close(there)
 
 
+def copy_of(home, folder):
+    """A copy of a home that no daemon uses."""
+    shutil.copytree(home, folder, ignore=shutil.ignore_patterns("*.sock", "lock"))
+    return folder
+
+
+def put_back(copy, home):
+    """The home is as it was when the copy was made; what it was is gone."""
+    shutil.rmtree(home)
+    shutil.copytree(copy, home)
+
+
 def backup(person, path, *args, passphrase=PASSPHRASE):
     with pipe_with(passphrase) as fd:
         return person.ctl("--json", "backup", str(path), "--passphrase-fd", str(fd), *args,
