@@ -3,8 +3,8 @@
 """People write to each other while everything that can happen to their nodes does.
 
 usage: chaos_test.py --bin FOLDER --tools FOLDER --shift LIBRARY [--seed N | --random] [--people N]
-       [--relays N] [--messages N] [--kills N] [--restores N] [--rollbacks N] [--full-disks N]
-       [--outages N] [--crossing] [--forks] [--keep]
+       [--devices N] [--relays N] [--messages N] [--kills N] [--restores N] [--rollbacks N]
+       [--full-disks N] [--outages N] [--crossing] [--forks] [--keep]
 
 Meanwhile daemons and relays are killed with SIGKILL, and started again at once, later, or only to
 be killed while they start; homes are destroyed and restored from a backup of earlier, or put back
@@ -76,8 +76,9 @@ class Chaos:
         kinds = ["restored"] * o.restores + ["put back"] * o.rollbacks
         draw.shuffle(kinds)
         for k, kind in enumerate(kinds):
-            # Not the device whose disk runs full.
-            device = draw.choice([d for d in self.machines.devices if d is not self.machines.full])
+            # Not the device whose disk runs full; and only who holds the identity is backed up.
+            device = draw.choice([d for d in self.machines.devices if d is not self.machines.full
+                                  and (kind == "put back" or d is d.person.devices[0])])
             first, last = self.span(k, len(kinds))
             events += self.loss(kind, device, int(n * first), int(n * last))
         if self.machines.disk is not None:
@@ -176,10 +177,15 @@ class Chaos:
         known = self.knows.setdefault(device, set())
         for index, (other, since) in enumerate(self.restored):
             if other is not device and index not in known:
-                self.pass_hours_until(
-                    f"{device.name} knows that {other.name} was restored",
-                    lambda o=other, s=since: device.has_event("contact.devices", s, contact=o.id))
+                self.pass_hours_until(f"{device.name} knows that {other.name} was restored",
+                                      lambda o=other, s=since: self.knows_of(device, o, s))
                 known.add(index)
+
+    @staticmethod
+    def knows_of(device, other, since):
+        if other.person is device.person:
+            return device.siblings() == other.siblings()
+        return device.has_event("contact.devices", since, contact=other.id)
 
     def pass_hours_until(self, what, condition):
         """As until(); an hour goes by whenever it has not become true for some seconds."""
@@ -361,8 +367,9 @@ def read_options():
     parser.add_argument("--shift", required=True, help="the library of clock_shift.c")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--random", action="store_true", help="another seed, which is printed")
-    for name, count in (("people", 5), ("relays", 2), ("messages", 10000), ("kills", 200),
-                        ("restores", 3), ("rollbacks", 2), ("full-disks", 1), ("outages", 4)):
+    for name, count in (("people", 5), ("devices", 1), ("relays", 2), ("messages", 10000),
+                        ("kills", 200), ("restores", 3), ("rollbacks", 2), ("full-disks", 1),
+                        ("outages", 4)):
         parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument("--crossing", action="store_true",
                         help="go back also to before a contact's restoration")

@@ -5,7 +5,7 @@ import collections
 
 from lib.people import Failure
 
-AT_REST = ("delivered", "failed")
+AT_REST = ("delivered", "failed", "mirrored")
 
 
 class Comparison:
@@ -52,6 +52,8 @@ class Comparison:
                 self.counts["own, shown"] += 1
             elif message.id in forgotten:
                 self.counts["own, forgotten with a home"] += 1
+            elif message.device is not device and self.books.forgot(message):
+                self.counts["own, forgotten with the other device's home"] += 1
             else:
                 raise Failure(f"{device.name} does not show what it wrote: {message}")
         for entry in self.histories[device][other]:
@@ -93,11 +95,20 @@ class Comparison:
             return "lost with the only home that had it"
         if self.books.lost_on_both_sides(message, reader):
             return "lost with both homes"
+        if self.books.forgot(message) and self.has_sibling(message, reader):
+            return "lost with the only home that had it, here, and not at another device"
         if self.forks.get(message.device, 0) > 0 and state == "delivered" and \
                 self.books.wrote_after_going_back(message, self.histories[message.device]):
             return "DEFECT: shown as delivered, refused as a replay: a chain forked"
         raise Failure(f"{reader.name}: lost: {message}, acknowledged as number "
                       f"{message.acknowledged}; its author shows it as {state}")
+
+    def has_sibling(self, message, reader):
+        """Whether it came to another device of the reader, now or in a home that was lost."""
+        author = message.device.person
+        return any(message.id in {m["message"] for m in self.histories[sibling][author]}
+                   or message.id in self.books.forgotten_received(sibling, author)
+                   for sibling in reader.person.devices if sibling is not reader)
 
     def state_at_author(self, message):
         for entry in self.histories[message.device][message.to]:

@@ -8,7 +8,8 @@ import time
 from lib import mpack
 
 MUTATING = {"account.create", "invite.create", "contact.add", "contact.block", "contact.verify",
-            "request.accept", "message.send", "relay.use", "relay.invite", "relay.remove"}
+            "request.accept", "message.send", "relay.use", "relay.invite", "relay.remove",
+            "device.invite", "device.link", "device.remove"}
 
 
 class Lost(Exception):

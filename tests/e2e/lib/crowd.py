@@ -118,6 +118,19 @@ class Device(people.Person):
         self.life = 0
         self.person = None
 
+    def become_one_of(self, person):
+        """An account of its own until now, it is a device of this person from here on."""
+        first = person.devices[0]
+        self.call("device.link", link=first.call("device.invite")["link"])
+        people.until(f"{self.name} is a device of {person.name}",
+                     lambda: self.status()["id"] == first.id
+                     and self.siblings() == first.siblings())
+        self.id = first.id
+
+    def siblings(self):
+        """The names of all devices of its person, as it knows them."""
+        return {device["device"] for device in self.call("device.list")["devices"]}
+
     def has_event(self, type_, since_ms, **data):
         """Whether its log has such an event, of that time or later."""
         def is_it(event):
@@ -147,9 +160,10 @@ class Person:
         self.devices.append(device)
 
     def has_all(self, others):
-        """Whether each device has each of the others as a contact."""
-        return all(device.contact(other.id)["state"] == "accepted"
-                   for device in self.devices for other in others)
+        """Whether each device has each of the others, with all their devices, as a contact."""
+        pairs = [(device.contact(other.id), other) for device in self.devices for other in others]
+        return all(contact["state"] == "accepted" and contact["devices"] == len(other.devices)
+                   for contact, other in pairs)
 
 
 class Writer(threading.Thread):

@@ -10,6 +10,8 @@ import shutil
 from lib import homes, people
 from lib.crowd import histories
 
+STATES = ("waiting", "at-relay", "delivered", "failed", "mirrored")
+
 
 def before_new_keys(entries, message, since_ms):
     """Whether in this history the message stands before all new keys since then."""
@@ -103,8 +105,12 @@ class Books:
         return set().union(*(loss.received(other) for loss in self.losses if loss.device is device))
 
     def forgotten_written(self, device, other):
-        return set().union(*(loss.wrote(other, "waiting", "at-relay", "delivered", "failed")
+        return set().union(*(loss.wrote(other, *STATES)
                              for loss in self.losses if loss.device is device))
+
+    def forgot(self, message):
+        """Whether its author's home was lost, and what took its place does not know of it."""
+        return message.id in self.forgotten_written(message.device, message.to)
 
     def never_left(self, message):
         """The only home that had it had not given it to a relay when it was lost."""

@@ -37,7 +37,8 @@ class Machines:
         self.relays = [self.relay(f"relay{n + 1}") for n in range(options.relays)]
         self.people = [Person(f"person{n + 1}") for n in range(options.people)]
         for person in self.people:
-            person.add(self.device(person))
+            for _ in range(options.devices):
+                person.add(self.device(person))
         self.full = self.devices[0]
 
     @property
@@ -77,7 +78,10 @@ class Machines:
             for other in self.people[a + 1:]:
                 one.devices[0].meet(other.devices[0])
         for person in self.people:
-            until(f"{person.name} has all contacts",
+            for device in person.devices[1:]:
+                device.become_one_of(person)
+        for person in self.people:
+            until(f"{person.name} has all contacts, with all devices",
                   lambda p=person: p.has_all(self.others(p)))
 
     def must_live(self):
