@@ -43,7 +43,6 @@ from lib.people import Failure  # noqa: E402
 from lib.trace import Verdict, went_back  # noqa: E402
 
 SEED = 20
-PASSPHRASE = b"of all backups, long enough"
 AHEAD = 24        # messages that writers may be ahead of what happens
 HOURS = 100       # to come to rest in, at most
 WORD_H = 26       # hours after which everybody says one more word
@@ -151,7 +150,7 @@ class Chaos:
         self.machines.running(device)
         self.backups += 1
         path = self.folder / f"{device.name}-{self.backups}.backup"
-        done = homes.backup(device, path, PASSPHRASE)
+        done = homes.backup(device, path)
         if done.returncode != 0:
             raise Failure(f"{device.name}: backup: {done.stdout} {done.stderr}")
         self.saved[token] = path, set(self.knows.get(device, ()))
@@ -204,7 +203,7 @@ class Chaos:
         with Exchange(self, "restored", device, token):
             self.machines.start(device)
             self.restored.append((device, self.machines.now_ms()))
-            done = homes.restore(device, self.saved[token][0], PASSPHRASE)
+            done = homes.restore(device, self.saved[token][0])
             if done.returncode != 0:
                 raise Failure(f"{device.name}: restore: {done.stdout} {done.stderr}")
 
@@ -290,7 +289,7 @@ class Chaos:
         self.say("everybody said one more word to everybody")
 
     def compare(self, found):
-        opener = Opener(self.options.bin, self.folder, self.machines.environment, PASSPHRASE)
+        opener = Opener(self.options.bin, self.folder, self.machines.environment)
         for loss in self.losses:
             loss.look(opener, self.machines.others(loss.device.person))
         forks = {loss.device: self.verdict.forks(loss.device.trace.name) for loss in self.losses

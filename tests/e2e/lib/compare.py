@@ -46,7 +46,7 @@ class Comparison:
         """What this person wrote, as this device shows it."""
         forgotten = self.books.forgotten_written(device, other)
         shown = self.taken(device, other, mine=True, author=device.person, to=other,
-                           out_of_order=())
+                           out_of_order=forgotten)
         for message in self.ledger.written(device.person, other):
             if message.text in shown:
                 self.counts["own, shown"] += 1

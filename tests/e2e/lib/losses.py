@@ -63,8 +63,8 @@ class Loss:
 class Opener:
     """Looks into homes and backups that are out of use."""
 
-    def __init__(self, bin_folder, folder, environment, passphrase):
-        self.bin, self.environment, self.passphrase = bin_folder, environment, passphrase
+    def __init__(self, bin_folder, folder, environment):
+        self.bin, self.environment = bin_folder, environment
         self.folder = pathlib.Path(folder) / "opened"
         self.folder.mkdir()
         self.count = 0
@@ -84,7 +84,7 @@ class Opener:
                 prepare(node)
             node.start()
             if backup is not None:
-                done = homes.restore(node, backup, self.passphrase)
+                done = homes.restore(node, backup)
                 if done.returncode != 0:
                     raise people.Failure(f"{backup} cannot be restored: {done.stderr}")
             return histories(node, others)
