@@ -366,7 +366,7 @@ def read_options():
     parser.add_argument("--shift", required=True, help="the library of clock_shift.c")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--random", action="store_true", help="another seed, which is printed")
-    for name, count in (("people", 5), ("devices", 1), ("relays", 2), ("messages", 10000),
+    for name, count in (("people", 5), ("devices", 2), ("relays", 2), ("messages", 10000),
                         ("kills", 200), ("restores", 3), ("rollbacks", 2), ("full-disks", 1),
                         ("outages", 4)):
         parser.add_argument(f"--{name}", type=int, default=count)
