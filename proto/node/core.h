@@ -429,6 +429,11 @@ enum err outbox_give_up(struct account *me, struct step *step, const struct peer
 /* Removes entries that session s (with T) says are acknowledged. */
 enum err outbox_acked(struct account *me, struct step *step, const struct peer_row *row,
                       const struct session *s) PETREL_MUST_USE;
+/* Whether what they acknowledge in this session is something else than what we sent under that
+ * number: *another. Then nothing of that acknowledgement counts. */
+enum err outbox_compare(struct account *me, struct step *step, const struct peer_row *row,
+                        const struct session *s, const struct session_in *in,
+                        bool *another) PETREL_MUST_USE;
 /* Gives up all entries of a peer: what the relay does not have yet has failed. */
 enum err outbox_clear(struct account *me, struct step *step, const struct peer_row *row,
                       enum err why) PETREL_MUST_USE;

@@ -65,6 +65,7 @@ static enum err unseal(struct account *me, struct step *step, uint32_t peer, con
             row.envelope = slice_of(NULL, 0);
             row.token = slice_of(NULL, 0);
             row.receipt = slice_of(NULL, 0); /* it was for the other envelope */
+            row.hash = slice_of(NULL, 0);
             row.lead = 0;
             row.again = 0;
             err = outbox_row_put(step, me->keys, peer, order, &row);
@@ -258,6 +259,13 @@ static enum err drop(struct account *me, struct step *step, struct peer_row *row
     row->retired &= ~(uint64_t)slots;
     row->doubtful &= ~(uint64_t)slots;
     return err;
+}
+
+enum err healing_again(struct account *me, struct step *step, struct peer_row *row,
+                       const uint8_t session[SESSION_T])
+{
+    row->told = 0; /* what told it is sealed anew */
+    return unseal(me, step, row->number, session);
 }
 
 enum err healing_answered(struct account *me, struct step *step, struct peer_row *row, uint8_t slot)

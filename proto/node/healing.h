@@ -45,6 +45,10 @@ enum err healing_told(struct account *me, struct step *step, struct peer_row *ro
  * began another one, they have this one and send on it: the two had crossed. The caller puts row.
  */
 void healing_used(struct peer_row *row, uint8_t slot, uint64_t deposited_ms);
+/* What waits for an acknowledgement in this session is sealed anew, whatever becomes of that: what
+ * they acknowledged in it is not what we sent. The caller puts row. */
+enum err healing_again(struct account *me, struct step *step, struct peer_row *row,
+                       const uint8_t session[SESSION_T]) PETREL_MUST_USE;
 /* New sessions with all contacts, and new prekeys, the old ones gone as soon as the main relay is
  * asked to take the new: begins it. It goes on in healing_progress, over restarts. */
 enum err healing_all(struct account *me, struct step *step) PETREL_MUST_USE;

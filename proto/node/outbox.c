@@ -139,7 +139,7 @@ enum err outbox_load(struct account *me, struct step *step)
             return ERR_NO_MEMORY;
         }
         work_wake(work);
-        work->look_ms = step_now(step) + LIMIT_OUTBOX_LOOK_MS;
+        work->look_ms = step_now(step); /* a node that is never up for long looks too */
         err = outbox_peer_next(step, me->keys, peer, &peer);
     }
     if (err == ERR_NOT_FOUND) {
@@ -249,6 +249,29 @@ enum err outbox_became(struct account *me, struct step *step, const struct conta
         event_text(&event, "error", err_name(trouble));
     }
     return event_commit(step, me->keys, &event);
+}
+
+enum err outbox_compare(struct account *me, struct step *step, const struct peer_row *peer,
+                        const struct session *s, const struct session_in *in, bool *another)
+{
+    struct outbox_row row;
+    uint64_t order = 0;
+    bool done = false;
+    enum err err = in->has_acked ? ERR_OK : ERR_NOT_FOUND;
+    *another = false;
+    while (err == ERR_OK && !done) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, me->keys, peer->number, &order, &row);
+        bool its = err == ERR_OK && order < OUTBOX_ACKS && row.state != OUTBOX_WAITING &&
+                   memcmp(row.session, session_id(s), SESSION_T) == 0;
+        if (its && row.seq == in->acked_seq && row.hash.len > 0) {
+            *another = !slice_equal(row.hash, slice_of(in->acked_hash, sizeof in->acked_hash));
+        }
+        done = order >= OUTBOX_ACKS || (its && row.seq >= in->acked_seq);
+        order++;
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 enum err outbox_acked(struct account *me, struct step *step, const struct peer_row *peer,

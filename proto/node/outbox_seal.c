@@ -102,6 +102,17 @@ static enum err fill(struct account *me, struct step *step, const struct session
                                batch);
 }
 
+/* What an acknowledgement will name it by; empty for a body without content, or without memory. */
+static struct slice hash_of(struct arena *arena, struct slice content)
+{
+    uint8_t *hash = content.len > 0 ? arena_alloc(arena, SESSION_CONTENT_HASH) : NULL;
+    if (hash == NULL) {
+        return slice_of(NULL, 0);
+    }
+    session_content_hash(content, hash);
+    return slice_of(hash, SESSION_CONTENT_HASH);
+}
+
 enum err outbox_seal(struct account *me, struct step *step, struct peer_row *row, uint8_t slot,
                      uint64_t order, struct outbox_row *entry)
 {
@@ -138,6 +149,7 @@ enum err outbox_seal(struct account *me, struct step *step, struct peer_row *row
     }
     if (err == ERR_OK) {
         memcpy(entry->session, session_id(s), SESSION_T);
+        entry->hash = hash_of(arena, out.content);
         entry->state = OUTBOX_SEALED;
         err = session_save(s, arena, &saved);
     }

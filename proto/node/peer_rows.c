@@ -66,6 +66,7 @@ static const struct field OUTBOX_FIELDS[] = {
     FIELD(11, FIELD_LATER, outbox_row, lead, 0),
     FIELD(12, FIELD_LATER, outbox_row, heard_count, 0),
     FIELD(13, FIELD_LATER, outbox_row, again, 0),
+    FIELD(14, FIELD_SLICE, outbox_row, hash, SESSION_CONTENT_HASH),
 };
 
 static const struct field VOIDING_FIELDS[] = {

@@ -90,6 +90,7 @@ struct outbox_row {
     struct slice receipt;       /* what it signed then, encoded; empty before */
     uint64_t evidence_ms;       /* of the evidence against a relay (node/evidence.h); 0: none */
     uint64_t again;             /* times that they were heard and did not have it */
+    struct slice hash;          /* of what was sealed, when it is its own lead; or empty */
     uint64_t lead;              /* order of the entry whose envelope holds it too; 0: its own */
 };
 

@@ -146,7 +146,10 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
     if (err != ERR_OK) {
         return err;
     }
-    if (row->heard_count > entry->heard_count) {
+    if (row->heard_count == entry->heard_count) {
+        /* Not a word in a day: they may read another queue by now. Once: they may just sleep. */
+        work->lost = work->lost || now - entry->created < 2 * (uint64_t)PUMP_AGAIN_MS;
+    } else {
         /* They were there since, and did not get it: with its token the relay would say that it has
          * it already. While they sleep that is just what it shall say. */
         entry->token = slice_of(NULL, 0);
@@ -183,6 +186,7 @@ static enum err look(struct account *me, struct step *step, struct work *work, s
         arena_rewind(step->turn->arena, mark);
     }
     if (err == ERR_NOT_FOUND && row->first_sent != 0 && now - row->first_sent >= PUMP_AGAIN_MS) {
+        work->lost = true; /* the queue that we know may be one that nobody reads any more */
         return contact_restart(me, step, work, row);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;

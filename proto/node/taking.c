@@ -250,8 +250,14 @@ static enum err take_reset(struct arrival *a)
     if (!a->in.reset && !a->in.behind) {
         return ERR_OK;
     }
-    return healing_begin(a->me, a->step, &a->row, a->in.behind ? HEALING_OURS : HEALING_THEIRS,
-                         &begun);
+    enum err err = ERR_OK;
+    if (a->in.behind) {
+        err = healing_again(a->me, a->step, &a->row, session_id(a->s));
+        err = err == ERR_OK ? peer_row_put(a->step, a->me->keys, &a->row) : err;
+    }
+    return err == ERR_OK ? healing_begin(a->me, a->step, &a->row,
+                                         a->in.behind ? HEALING_OURS : HEALING_THEIRS, &begun)
+                         : err;
 }
 
 static enum err take_tokens(struct arrival *a)
@@ -387,7 +393,12 @@ enum err arrival_take(struct arrival *a)
     if (err == ERR_OK && a->who_changed) {
         err = contact_row_put(step, keys, &a->row.who);
     }
+    bool another = false;
     if (err == ERR_OK) {
+        err = outbox_compare(a->me, step, &a->row, a->s, &a->in, &another);
+    }
+    a->in.behind |= another; /* they have what we sent before we went back */
+    if (err == ERR_OK && !a->in.behind) {
         err = outbox_acked(a->me, step, &a->row, a->s);
     }
     return err == ERR_OK ? take_reset(a) : err;

@@ -17,6 +17,7 @@ enum {
     KEY_OFFER = 7,
     KEY_ANSWER = 8,
     KEY_SETTLED = 9,
+    KEY_ACK_HASH = 10,
     BODY_FIELDS = 32, /* pairs in the map, unknown ones included */
 };
 
@@ -53,6 +54,9 @@ size_t body_map_size(const struct body *b)
     if (b->settled > 0) {
         size += 1 + pack_uint_size(b->settled);
     }
+    if (b->has_ack_hash) {
+        size += 1 + pack_bin_size(BODY_HASH);
+    }
     return size;
 }
 
@@ -60,7 +64,8 @@ static uint32_t body_fields(const struct body *b)
 {
     return 1U + (b->seq > 0 ? 3U : 0U) + (b->has_ack ? 1U : 0U) + (b->tokens.len > 0 ? 1U : 0U) +
            (b->route.len > 0 ? 1U : 0U) + (b->offer.epoch > 0 ? 1U : 0U) +
-           (b->answer.epoch > 0 ? 1U : 0U) + (b->settled > 0 ? 1U : 0U);
+           (b->answer.epoch > 0 ? 1U : 0U) + (b->settled > 0 ? 1U : 0U) +
+           (b->has_ack_hash ? 1U : 0U);
 }
 
 static void write_content(struct writer *w, const struct body *b)
@@ -122,6 +127,10 @@ enum err body_write(uint8_t *plain, size_t len, const struct body *b)
     if (b->settled > 0) {
         pack_uint(&w, KEY_SETTLED);
         pack_uint(&w, b->settled);
+    }
+    if (b->has_ack_hash) {
+        pack_uint(&w, KEY_ACK_HASH);
+        pack_bin(&w, b->ack_hash, BODY_HASH);
     }
     writer_zeros(&w, len - w.len);
     return w.err;
@@ -192,6 +201,10 @@ static void read_field(struct pack_fields *f, struct body *b)
         break;
     case KEY_SETTLED:
         b->settled = read_positive(f->r);
+        break;
+    case KEY_ACK_HASH:
+        pack_read_bin_exact(f->r, b->ack_hash, BODY_HASH);
+        b->has_ack_hash = true;
         break;
     default:
         pack_fields_skip(f);

@@ -27,8 +27,10 @@ struct body {
     bool has_ack;
     uint8_t ack_boot_id[BODY_BOOT_ID]; /* whose numbers are acknowledged: the receiver's */
     struct ack_set ack;
-    struct slice tokens; /* empty: none */
-    struct slice route;  /* empty: none */
+    bool has_ack_hash;
+    uint8_t ack_hash[BODY_HASH]; /* of the highest content that is acknowledged */
+    struct slice tokens;         /* empty: none */
+    struct slice route;          /* empty: none */
     struct kem_part offer;
     struct kem_part answer;
     uint64_t settled; /* all content up to it is settled: acknowledged or given up; 0: not said */

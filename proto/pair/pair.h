@@ -22,7 +22,8 @@ enum {
     ENVELOPE_FIRST = 2,
     ENVELOPE_OVERHEAD = 102, /* kind 1: kind | nonce 24 | header 45+16 | body tag 16 */
     SESSION_T = 32,          /* the transcript hash T: names the session */
-    SESSION_KEM_EK = 1184,   /* ML-KEM-768 encapsulation key */
+    SESSION_CONTENT_HASH = 16,
+    SESSION_KEM_EK = 1184, /* ML-KEM-768 encapsulation key */
     SESSION_KEM_DK = 2400,
     SESSION_KEM_CT = 1088,
     INVITE_SECRET = 32,

@@ -36,6 +36,12 @@ void sequence_fill(const struct sequence *q, struct body *body)
     if (body->has_ack) {
         memcpy(body->ack_boot_id, q->other_boot_id, sizeof body->ack_boot_id);
         body->ack = q->have;
+        uint64_t top = ack_top(&q->have);
+        const struct sequence_hash *h = &q->hashes[top % SEQUENCE_HASHES];
+        body->has_ack_hash = h->seq == top && h->came;
+        if (body->has_ack_hash) {
+            memcpy(body->ack_hash, h->hash, sizeof body->ack_hash);
+        }
     }
     /* Something was given up, and the other side still waits for it. */
     body->settled = q->acked.cum > q->told_cum ? q->acked.cum : 0;
@@ -67,8 +73,9 @@ static void remember(struct sequence *q, uint64_t seq, const uint8_t *hash, bool
     memcpy(h->hash, hash, sizeof h->hash);
 }
 
-/* Whether prev_hash fits what we know of content seq - 1; an unknown one is remembered. */
-static bool chain_fits(struct sequence *q, uint64_t seq, const uint8_t *prev_hash)
+/* Whether prev_hash fits what we know of content seq - 1; an unknown one is remembered. When it
+ * does not fit what came, *fork: their numbering went two ways. */
+static bool chain_fits(struct sequence *q, uint64_t seq, const uint8_t *prev_hash, bool *fork)
 {
     static const uint8_t zeros[BODY_HASH];
     if (seq == 1) {
@@ -76,7 +83,9 @@ static bool chain_fits(struct sequence *q, uint64_t seq, const uint8_t *prev_has
     }
     const struct sequence_hash *h = place(q, seq - 1);
     if (h->seq == seq - 1) {
-        return memcmp(h->hash, prev_hash, sizeof h->hash) == 0;
+        bool fits = memcmp(h->hash, prev_hash, sizeof h->hash) == 0;
+        *fork = !fits && h->came;
+        return fits;
     }
     if (!ack_has(&q->have, seq - 1)) {
         remember(q, seq - 1, prev_hash, false);
@@ -111,7 +120,7 @@ static enum err take_content(struct sequence *q, const struct body *b, struct se
     }
     const struct sequence_hash *h = place(q, b->seq);
     bool as_promised = h->seq != b->seq || memcmp(h->hash, hash, sizeof hash) == 0;
-    bool fits = chain_fits(q, b->seq, b->prev_hash);
+    bool fits = chain_fits(q, b->seq, b->prev_hash, &news->reset);
     if (!ack_add(&q->have, b->seq)) {
         return ERR_TOO_FAR_AHEAD;
     }
@@ -125,12 +134,19 @@ static void take_ack(struct sequence *q, const struct body *b, struct sequence_n
     if (memcmp(b->ack_boot_id, q->boot_id, sizeof q->boot_id) != 0) {
         return;
     }
-    if (ack_top(&b->ack) > q->seq) {
+    uint64_t top = ack_top(&b->ack);
+    /* What they have under our last number may be of before we went back. */
+    bool another = b->has_ack_hash && top == q->seq &&
+                   memcmp(b->ack_hash, q->last_hash, sizeof q->last_hash) != 0;
+    if (top > q->seq || another) {
         news->behind = true;
+        return; /* it is not of what we know */
     }
-    uint64_t cum = b->ack.cum < q->seq ? b->ack.cum : q->seq;
-    if (cum > q->told_cum) {
-        q->told_cum = cum;
+    news->has_acked = b->has_ack_hash;
+    news->acked_seq = top;
+    memcpy(news->acked_hash, b->ack_hash, sizeof news->acked_hash);
+    if (b->ack.cum > q->told_cum) {
+        q->told_cum = b->ack.cum;
     }
     ack_merge(&q->acked, &b->ack, q->seq);
 }

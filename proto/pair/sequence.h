@@ -46,6 +46,10 @@ struct sequence_news {
     bool gap;
     bool reset;  /* the other side was restored or rolled back */
     bool behind; /* we were */
+    /* The highest of ours that they have, and the hash of what they have under that number. */
+    bool has_acked;
+    uint64_t acked_seq;
+    uint8_t acked_hash[BODY_HASH];
 };
 
 /* Draws the boot_id. */

@@ -34,11 +34,17 @@ struct session_in {
     bool gap;       /* an earlier seq has not come yet, or prev_hash does not fit */
     bool reset;     /* same seq with another hash, or another boot_id: the other side was
                        restored or rolled back */
-    bool behind;    /* it acknowledges what we never sent: we were */
+    bool behind;    /* it acknowledges what we never sent: we were, and it counts for nothing */
+    bool has_acked; /* of the highest content of ours that it acknowledges it has this hash */
+    uint64_t acked_seq;
+    uint8_t acked_hash[SESSION_CONTENT_HASH];
     struct slice content;
     struct slice tokens;
     struct slice route;
 };
+
+/* What acknowledgements name content by: BLAKE2b-128("petrel/1 content hash" | content). */
+void session_content_hash(struct slice content, uint8_t out[static SESSION_CONTENT_HASH]);
 
 struct session; /* about 2 KiB, more with skipped keys; secrets: wiped by session_free */
 

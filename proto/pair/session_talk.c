@@ -193,10 +193,13 @@ static void open_commit(struct session *s, const struct sequence *sequence,
         .gap = news->gap,
         .reset = news->reset,
         .behind = news->behind,
+        .has_acked = news->has_acked,
+        .acked_seq = news->acked_seq,
         .content = body->content,
         .tokens = body->tokens,
         .route = body->route,
     };
+    memcpy(in->acked_hash, news->acked_hash, sizeof in->acked_hash);
 }
 
 /* Reads the opened body and moves the session. */
@@ -263,4 +266,10 @@ enum err session_open(struct session *s, const struct env *env, struct arena *ar
     }
     ratchet_opened_wipe(&opened);
     return err;
+}
+
+void session_content_hash(struct slice content, uint8_t out[static SESSION_CONTENT_HASH])
+{
+    static_assert((int)SESSION_CONTENT_HASH == (int)BODY_HASH, "the hash of a body's content");
+    body_hash(content, out);
 }

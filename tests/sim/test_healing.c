@@ -379,6 +379,52 @@ START_TEST(new_keys_are_not_forgotten_with_another_relay)
 }
 END_TEST
 
+static bool has_it(struct people *p, void *ctx)
+{
+    struct person **two = ctx;
+    return people_messages(p, two[1], two[0], NULL, "after 5") == 1;
+}
+
+/* b goes back by `before` messages of its own and writes others under their numbers, with keys that
+ * were used, while what a says about the first ones is still on its way. */
+START_TEST(what_is_written_after_going_back_is_not_taken_for_what_was_before)
+{
+    for (unsigned before = 1; before <= 9; before += 2) {
+        for (unsigned asleep = 0; asleep < 2; asleep++) {
+            struct person *a;
+            struct person *b;
+            struct people *p = people_two(760 + before, false, &a, &b);
+            struct person *two[] = {b, a};
+            talk(p, a, b, "one", HOUR);
+            struct sim_copy copy = sim_copy_of(b->n);
+            for (unsigned i = 0; i < before; i++) {
+                people_say(p, b, a, "before ", i);
+            }
+            if (asleep != 0) {
+                sim_settle(&p->sim, MINUTE); /* a has them, and has said so to nobody who listens */
+            } else {
+                people_quiet(p, HOUR);
+            }
+            sim_roll_back(&p->sim, b->n, &copy);
+            for (unsigned i = 0; i < 6; i++) {
+                people_say(p, b, a, "after ", i);
+            }
+            people_say(p, a, b, "a word ", 0);
+            ck_assert_msg(people_until(p, has_it, two, 72 * HOUR), "%u before", before);
+            people_quiet(p, 72 * HOUR);
+            for (unsigned i = 0; i < 6; i++) {
+                char text[16];
+                snprintf(text, sizeof text, "after %u", i);
+                ck_assert_msg(people_messages(p, a, b, NULL, text) == 1, "%u before, %s: %u",
+                              before, text, people_messages(p, a, b, NULL, text));
+            }
+            sim_copy_free(&copy);
+            people_free(p);
+        }
+    }
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 120);
@@ -389,6 +435,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_goes_back_again_and_again_heals_each_time);
     tcase_add_test(tc, a_relay_that_spoils_all_has_keys_renewed_once_an_hour);
     tcase_add_test(tc, who_lost_one_time_keys_is_reached_without_one);
+    tcase_add_test(tc, what_is_written_after_going_back_is_not_taken_for_what_was_before);
     tcase_add_test(tc, new_keys_at_the_owners_word);
     tcase_add_test(tc, after_new_keys_the_sessions_of_before_are_gone_on_both_sides);
     tcase_add_test(tc, new_keys_also_for_who_is_blocked);

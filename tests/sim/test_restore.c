@@ -404,6 +404,59 @@ START_TEST(linked_devices_stay_when_the_one_with_the_identity_is_restored)
 }
 END_TEST
 
+static bool both_heard(struct people *p, void *ctx)
+{
+    struct person **two = ctx;
+    return people_messages(p, two[0], two[1], "received", "hello 0") == 1 &&
+           people_messages(p, two[1], two[0], "received", "hello 0") == 1;
+}
+
+/* Each knows only a queue of the other one that nobody reads any more. */
+START_TEST(two_who_restore_find_each_other)
+{
+    struct people *p = people_new(840, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    people_meet(p, a, b);
+    people_quiet(p, HOUR);
+    struct saved of_a = save(p, a);
+    struct saved of_b = save(p, b);
+    sim_sleep(&p->sim, a->n);
+    sim_sleep(&p->sim, b->n);
+    struct person *two[] = {restore(p, a, &of_a), restore(p, b, &of_b)};
+    people_say(p, two[0], two[1], "hello ", 0);
+    people_say(p, two[1], two[0], "hello ", 0);
+    ck_assert(people_until(p, both_heard, two, 72 * HOUR));
+    people_quiet(p, 72 * HOUR);
+    saved_free(&of_a);
+    saved_free(&of_b);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(who_was_put_back_finds_who_was_restored)
+{
+    struct people *p = people_new(841, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    people_meet(p, a, b);
+    people_quiet(p, HOUR);
+    struct sim_copy copy = sim_copy_of(b->n);
+    struct saved of_a = save(p, a);
+    sim_sleep(&p->sim, a->n);
+    struct person *two[] = {restore(p, a, &of_a), b};
+    people_say(p, two[0], b, "so ", 0);
+    people_quiet(p, 12 * HOUR);
+    sim_roll_back(&p->sim, b->n, &copy);
+    people_say(p, two[0], b, "hello ", 0);
+    people_say(p, b, two[0], "hello ", 0);
+    ck_assert(people_until(p, both_heard, two, 96 * HOUR));
+    sim_copy_free(&copy);
+    saved_free(&of_a);
+    people_free(p);
+}
+END_TEST
+
 START_TEST(what_is_no_backup_is_refused)
 {
     struct people *p = people_new(820, 2);
@@ -545,6 +598,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_begins_anew_from_words_is_found_at_once);
     tcase_add_test(tc, a_backup_of_before_contacts_had_devices_is_restored);
     tcase_add_test(tc, linked_devices_stay_when_the_one_with_the_identity_is_restored);
+    tcase_add_test(tc, two_who_restore_find_each_other);
+    tcase_add_test(tc, who_was_put_back_finds_who_was_restored);
     tcase_add_test(tc, what_is_no_backup_is_refused);
     tcase_add_test(tc, a_contact_stands_in_a_backup_once);
     tcase_add_test(tc, a_call_reads_so_many_rows_of_contacts_and_no_more);

@@ -81,7 +81,7 @@ export class Session {
   constructor(t, sk, bootId) {
     [this.root, this.headA, this.headB] = cut(expand(sk, text('petrel/1 ratchet start'), 96), 32, 32, 32);
     Object.assign(this, { t, bootId, pn: 0, sn: 0, rn: 0, seq: 0, lastHash: new Uint8Array(16),
-      have: new Set(), skipped: [], established: false,
+      have: new Map(), skipped: [], established: false,
       kem: { epoch: 0, state: 'idle', told: false } });
   }
 
@@ -167,7 +167,7 @@ export class Session {
   ack() {
     let cum = 0;
     while (this.have.has(cum + 1)) cum++;
-    const above = [...this.have].filter((v) => v > cum);
+    const above = [...this.have.keys()].filter((v) => v > cum);
     const bits = new Uint8Array(above.length ? Math.floor((Math.max(...above) - cum - 1) / 8) + 1 : 0);
     for (const v of above) bits[(v - cum - 1) >> 3] |= 1 << ((v - cum - 1) & 7);
     return pack.array(pack.bin(this.otherBoot), pack.uint(cum), pack.bin(bits));
@@ -193,6 +193,7 @@ export class Session {
     }
     if (this.have.size) fields.push([4, this.ack()]);
     fields.push(...kemFields);
+    if (this.have.size) fields.push([10, pack.bin(this.have.get(Math.max(...this.have.keys())))]);
     const map = pack.map(fields);
     const prefix = this.first ?? Uint8Array.of(1);
     const sizes = this.first ? [4096, 16384, 61440] : [1024, 4096, 16384, 61440];
@@ -250,7 +251,7 @@ export class Session {
     if (plain.slice(2 + n).some((b) => b !== 0)) throw new Error('padding');
     const body = unpack(plain.slice(2, 2 + n));
     this.otherBoot = body.get(0);
-    if (body.has(1)) this.have.add(body.get(1));
+    if (body.has(1)) this.have.set(body.get(1), hash16('petrel/1 content hash', body.get(3)));
     this.kemTake(body, draw);
     this.first = undefined;
     return body;

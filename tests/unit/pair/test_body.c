@@ -131,7 +131,7 @@ START_TEST(maps_out_of_form_are_refused)
     static const char *const good[] = {
         "81" BOOT,
         "84" BOOT SEQ PREV CONT,
-        "82" BOOT "0a80", /* unknown, an empty map */
+        "82" BOOT "0b80", /* unknown, an empty map */
         "82" BOOT "18c3", /* unknown, true */
         "82" BOOT "0493c40801010101010101010ac400",
         "82" BOOT "0905",
@@ -160,7 +160,8 @@ START_TEST(maps_out_of_form_are_refused)
         "82" BOOT "079201c40100",                                   /* short offer */
         "82" BOOT "089201c40100",                                   /* short answer */
         "82" BOOT "0900",                                           /* settled 0 */
-        "82" BOOT "0a919191919190",                                 /* unknown, too deep */
+        "82" BOOT "0b919191919190",                                 /* unknown, too deep */
+        "82" BOOT "0ac40100",                                       /* a hash of one byte */
         "90",                                                       /* no map */
         "",
     };

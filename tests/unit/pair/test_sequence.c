@@ -83,6 +83,47 @@ START_TEST(a_wrong_prev_hash_is_a_gap_either_way_round)
 }
 END_TEST
 
+START_TEST(an_acknowledgement_of_other_content_counts_for_nothing)
+{
+    struct body one = next_body(&a, "1");
+    struct sequence copy = a;
+    struct body two = next_body(&a, "2");
+    quiet(taken(&b, &one));
+    quiet(taken(&b, &two));
+    struct body back = next_body(&b, "back");
+    ck_assert(back.has_ack_hash);
+    a = copy; /* goes back, and writes something else under that number */
+    struct body other = next_body(&a, "another 2");
+    ck_assert_uint_eq(other.seq, two.seq);
+    struct sequence_news news = taken(&a, &back);
+    ck_assert(news.behind && !news.has_acked);
+    ck_assert_uint_eq(a.acked.cum, 0);
+    /* One more: then it is for who keeps what was sent to compare. */
+    (void)next_body(&a, "3");
+    back.seq++;
+    news = taken(&a, &back);
+    ck_assert(!news.behind && news.has_acked);
+    ck_assert_uint_eq(news.acked_seq, two.seq);
+    uint8_t hash[BODY_HASH];
+    body_hash(unit_str("2"), hash);
+    ck_assert_mem_eq(news.acked_hash, hash, sizeof hash);
+}
+END_TEST
+
+START_TEST(content_behind_another_one_than_came_is_a_reset)
+{
+    struct body one = next_body(&a, "1");
+    struct sequence copy = a;
+    struct body two = next_body(&a, "2");
+    quiet(taken(&b, &one));
+    quiet(taken(&b, &two));
+    a = copy;
+    (void)next_body(&a, "another 2"); /* its key was used: it does not open */
+    struct body three = next_body(&a, "3");
+    ck_assert(taken(&b, &three).reset);
+}
+END_TEST
+
 START_TEST(another_boot_id_is_a_reset)
 {
     struct body one = next_body(&a, "1");
@@ -178,6 +219,8 @@ static void add(TCase *tc)
     tcase_add_test(tc, content_in_order_is_no_news);
     tcase_add_test(tc, missing_content_is_a_gap_until_it_comes);
     tcase_add_test(tc, a_wrong_prev_hash_is_a_gap_either_way_round);
+    tcase_add_test(tc, an_acknowledgement_of_other_content_counts_for_nothing);
+    tcase_add_test(tc, content_behind_another_one_than_came_is_a_reset);
     tcase_add_test(tc, another_boot_id_is_a_reset);
     tcase_add_test(tc, a_number_too_old_to_compare_is_a_reset);
     tcase_add_test(tc, acknowledgements_of_another_boot_are_ignored);
