@@ -4,7 +4,7 @@
 
 usage: chaos_test.py --bin FOLDER --tools FOLDER --shift LIBRARY [--seed N | --random] [--people N]
        [--devices N] [--relays N] [--messages N] [--kills N] [--restores N] [--rollbacks N]
-       [--full-disks N] [--outages N] [--crossing] [--forks] [--keep]
+       [--full-disks N] [--outages N] [--crossing] [--keep]
 
 Meanwhile daemons and relays are killed with SIGKILL, and started again at once, later, or only to
 be killed while they start; homes are destroyed and restored from a backup of earlier, or put back
@@ -292,9 +292,7 @@ class Chaos:
         opener = Opener(self.options.bin, self.folder, self.machines.environment)
         for loss in self.losses:
             loss.look(opener, self.machines.others(loss.device.person))
-        forks = {loss.device: self.verdict.forks(loss.device.trace.name) for loss in self.losses
-                 if self.options.forks}
-        comparison = Comparison(self.machines.people, self.ledger, Books(self.losses), found, forks)
+        comparison = Comparison(self.machines.people, self.ledger, Books(self.losses), found)
         try:
             comparison.run()
         finally:
@@ -372,8 +370,6 @@ def read_options():
         parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument("--crossing", action="store_true",
                         help="go back also to before a contact's restoration")
-    parser.add_argument("--forks", action="store_true",
-                        help="count, and do not refuse, what a chain that forked has cost")
     parser.add_argument("--patience", type=float, default=300.0, help="seconds to write the rest")
     parser.add_argument("--dir", default="/tmp", help="where the homes are made")
     parser.add_argument("--keep", action="store_true", help="keep homes and logs after a failure")

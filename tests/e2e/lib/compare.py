@@ -9,12 +9,11 @@ AT_REST = ("delivered", "failed", "mirrored")
 
 
 class Comparison:
-    """histories: {device: {person: all messages with them}}. forks: {device: Verdict.forks() of its
-    trace}, for those of which it shall be counted only. counts: what was found, by kind."""
+    """histories: {device: {person: all messages with them}}. counts: what was found, by kind."""
 
-    def __init__(self, persons, ledger, books, histories, forks):
+    def __init__(self, persons, ledger, books, histories):
         self.persons, self.ledger, self.books = persons, ledger, books
-        self.histories, self.forks = histories, forks
+        self.histories = histories
         self.counts = collections.Counter()
 
     def run(self):
@@ -97,9 +96,6 @@ class Comparison:
             return "lost with both homes"
         if self.books.forgot(message) and self.has_sibling(message, reader):
             return "lost with the only home that had it, here, and not at another device"
-        if self.forks.get(message.device, 0) > 0 and state == "delivered" and \
-                self.books.wrote_after_going_back(message, self.histories[message.device]):
-            return "DEFECT: shown as delivered, refused as a replay: a chain forked"
         raise Failure(f"{reader.name}: lost: {message}, acknowledged as number "
                       f"{message.acknowledged}; its author shows it as {state}")
 

@@ -131,11 +131,3 @@ class Books:
         if gone.at > message.acknowledged:
             return not gone.had_received(message.device.person, message.id)
         return loss.wrote_unaware(message, gone.ms)
-
-    def wrote_after_going_back(self, message, histories):
-        """Whether its device had been put back when it wrote this, and had no new keys with the
-        reader since. histories: those of the device."""
-        return any(loss.device is message.device and loss.kind == "put back"
-                   and loss.at <= message.acknowledged
-                   and before_new_keys(histories[message.to], message, loss.ms)
-                   for loss in self.losses)
