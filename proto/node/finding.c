@@ -403,7 +403,8 @@ static enum err take_bundle(struct account *me, struct step *step, const struct 
     if (err == ERR_OK && (age == LIST_REVOKED || (age == LIST_OLDER && named))) {
         err = ERR_STALE; /* its prekey may be one that was stolen, and has been replaced */
     }
-    if (err == ERR_OK && work->lost && slice_equal(found.list_bytes, row->who.list)) {
+    if (err == ERR_OK && work->lost && peer_row_slot(row) >= 0 &&
+        slice_equal(found.list_bytes, row->who.list)) {
         err = ERR_BAD_TOKEN; /* they say that they are where nothing is */
     }
     if (err == ERR_OK) {
