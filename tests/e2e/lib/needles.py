@@ -131,7 +131,8 @@ class Search:
 
     @staticmethod
     def _seen(there, needle, form, start, text, step):
-        # Of base64, the two alphabets give one text where no character differs.
-        forms = {form, "base64"} if form == "base64url" else {form}
+        # The two alphabets of base64, and the two cases of hex, give one text where no character
+        # differs: it is known under one name.
+        forms = {form, {"base64url": "base64", "hex": "HEX"}.get(form, form)}
         slots = {start // step, (start + len(text)) // step}
         return any((needle.name, f, slot) in there for f in forms for slot in slots)
