@@ -9,7 +9,6 @@ relays' disks, images of their memory and the bytes on all links are searched (l
 what came from one contact is compared with what came from the other (lib/ties.py). Every search
 finds first what is planted in a copy of its material; search_open_test.py shows that it finds what
 is not sealed."""
-import os
 import pathlib
 import sys
 
@@ -17,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from lib.scene import LOGS, Scene  # noqa: E402
 from lib.searching import holds, holds_nothing, keys_of, main, ties_of_contacts  # noqa: E402
-from lib.ties import WIDTH, member, tied  # noqa: E402
+from lib.ties import member, tied, unheard_of  # noqa: E402
 from lib.views import memory_is_ours_to_read  # noqa: E402
 
 # What a relay seals at rest (docs/protocol/04-relay.md, section 4.11).
@@ -86,7 +85,7 @@ def share_nothing(scene, one, two, others):
         return member(scene, relay, scene.names[name])
     first, second, rest = seen(*one), seen(*two), [seen(*other) for other in others]
     scene.w.checks.same(f"what ties {one[1]} and {two[1]}", tied([first, second], rest), [])
-    planted = os.urandom(WIDTH)
+    planted = unheard_of(rest)
     scene.w.checks.same("a planted tie is found",
                         tied([[*first, planted], [*second, planted]], rest), [planted])
     print(f"   {sum(map(len, first))} and {sum(map(len, second))} bytes of {one[1]} and {two[1]} "

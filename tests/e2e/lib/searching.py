@@ -3,7 +3,7 @@
 import os
 import sys
 
-from lib.ties import WIDTH, Requests, tied
+from lib.ties import Requests, tied, unheard_of
 from lib.views import memory_is_ours_to_read
 from lib.world import run
 
@@ -51,7 +51,7 @@ def ties_of_contacts(scene, with_frames):
         scene.w.checks.true("several requests of each are compared", len(requests) > 4)
     print(f"   compared: {len(bob)} and {len(carol)} requests of two contacts, "
           f"{len(to_bob)} and {len(to_carol)} to two contacts")
-    planted = os.urandom(WIDTH)
+    planted = unheard_of(carol)
     marked = [[*bob[0], b"x" + planted + b"y"], *bob[1:-1], [*bob[-1], b"z" + planted]]
     scene.w.checks.same("a planted tie is found, and it alone",
                         set(tied(marked, carol)) - set(tied(bob, carol)), {planted})

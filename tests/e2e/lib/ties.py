@@ -2,6 +2,8 @@
 """Whether anything ties together pieces of what a relay sees that should look like strangers'.
 
 Material is a list of bytes (rows, frames, opened requests) of one request or of one member."""
+import os
+
 from lib import mpack
 from lib.views import DEPOSIT, POP, REPLY, SEALED, opened_nonce
 
@@ -24,6 +26,15 @@ def tied(these, others):
     known = set().union(*(_windows(parts, KNOWN) for parts in others))
     return [window for window, who in owners.items() if len(who) > 1 and
             not any(window[i:i + KNOWN] in known for i in range(WIDTH - KNOWN + 1))]
+
+
+def unheard_of(others):
+    """WIDTH random bytes that tied() finds: no KNOWN of them, in a row, stand in any of the others."""
+    known = set().union(*(_windows(parts, KNOWN) for parts in others))
+    while True:
+        drawn = os.urandom(WIDTH)
+        if not any(drawn[i:i + KNOWN] in known for i in range(WIDTH - KNOWN + 1)):
+            return drawn
 
 
 class Requests:
