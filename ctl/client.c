@@ -445,7 +445,11 @@ static int call(struct client *client, const char *method, bool json, const char
         return EXIT_OK;
     }
     if (m.error.len > 0) {
-        return show_error(m.error, json, hints);
+        int rc = show_error(m.error, json, hints);
+        if (m.id == 0) { /* the daemon closes then: the next call is for another connection */
+            wire_close(&client->wire);
+        }
+        return rc;
     }
     *result = m.result;
     return EXIT_OK;

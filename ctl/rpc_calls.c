@@ -227,12 +227,17 @@ static int take_refusal(struct rpc_calls *calls, const struct control_message *m
     return rc;
 }
 
+static bool is_refusal(const struct control_message *m)
+{
+    return m->kind == CONTROL_REPLY && m->id == 0 && m->error.len > 0;
+}
+
 static int take(struct rpc_calls *calls, const struct control_message *m)
 {
     if (m->kind == CONTROL_NOTIFY) {
         return take_event(calls, m);
     }
-    return m->id == 0 && m->error.len > 0 ? take_refusal(calls, m) : take_reply(calls, m);
+    return is_refusal(m) ? take_refusal(calls, m) : take_reply(calls, m);
 }
 
 int rpc_calls_step(struct rpc_calls *calls, uint64_t now_ms)
@@ -245,6 +250,7 @@ int rpc_calls_step(struct rpc_calls *calls, uint64_t now_ms)
     bool open = wire_fill(&calls->wire) == ERR_OK;
     while (rc == EXIT_OK && (err = wire_next(&calls->wire, &m)) == ERR_OK) {
         rc = take(calls, &m);
+        alive = alive && !is_refusal(&m); /* what comes next is for another connection */
     }
     if (rc == EXIT_OK && (!alive || !open || err != ERR_NOT_NOW)) {
         rc = broken(calls, now_ms);

@@ -329,10 +329,13 @@ def a_call_is_repeated_where_the_daemon_knows_it_again(w):
 
 
 def what_a_daemon_does_wrong_is_an_error(w):
+    after = []
+
     def busy(request, reply):
         request()
         reply([1, 0, {"code": 309, "name": "busy", "class": "state", "message": "not now",
                       "retry_after_ms": 70}, None])
+        after.append(request())
 
     def nonsense(request, reply):
         request()
@@ -346,7 +349,7 @@ def what_a_daemon_does_wrong_is_an_error(w):
         reply([1, request()[1], None, {}])
 
     home, daemon = stand(w, "wrong", busy, nonsense, silent)
-    with on(w, home, "--timeout", "1") as r:
+    with on(w, home, "--timeout", "2") as r:
         error = r.call("hello")["error"]
         w.checks.same("of the connection", (error["code"], error["data"]),
                       (309, {"name": "busy", "class": "state", "retry_after_ms": 70}))
@@ -360,6 +363,7 @@ def what_a_daemon_does_wrong_is_an_error(w):
         w.checks.same("the late answer is nobody's", code(r.answer())[0], NO_ANSWER)
         w.checks.same("the next one", r.call("hello")["result"], {})
         daemon.join()
+        w.checks.same("nothing more on a connection that was refused", after, [None])
 
 
 STORIES = [the_examples_of_the_specification,
