@@ -185,6 +185,20 @@ bool device_twins(const struct device_certificate *a, const struct device_certif
            memcmp(a->mls.b, b->mls.b, sizeof a->mls.b) == 0;
 }
 
+static bool same_place(const struct device_place *a, const struct device_place *b)
+{
+    return address_equal(&a->relay, &b->relay) && memcmp(a->key.b, b->key.b, sizeof a->key.b) == 0;
+}
+
+bool device_same_places(const struct device_entry *a, const struct device_entry *b)
+{
+    bool same = a->queue_count == b->queue_count && same_place(&a->record, &b->record);
+    for (unsigned i = 0; same && i < a->queue_count; i++) {
+        same = same_place(&a->queues[i], &b->queues[i]);
+    }
+    return same;
+}
+
 /* Whether two entries share a device key. */
 static bool has_twins(const struct device_list *list)
 {

@@ -68,6 +68,8 @@ enum err device_list_open(struct slice bytes, const struct sign_pk *id,
                           struct device_list *out) PETREL_MUST_USE;
 /* Whether the two share a key: no list may name both. */
 bool device_twins(const struct device_certificate *a, const struct device_certificate *b);
+/* Whether the two entries name the same record and the same queues, in the same order. */
+bool device_same_places(const struct device_entry *a, const struct device_entry *b);
 /* What people call a device: the first 8 bytes of the key that signs its prekeys, in hex. */
 void device_name(const uint8_t sign_pk[static 32], char out[static DEVICE_NAME]);
 /* BLAKE2b-256("petrel/1 device list hash" | bytes): what a descriptor names. */

@@ -297,13 +297,16 @@ enum err devices_moved(struct account *me, struct step *step, const struct peer_
         err = contact_list_known(step, &row->who, &known);
     }
     for (unsigned i = 1; err == ERR_OK && account_row_holds(&account) && i < known->count; i++) {
-        if (peer_row_is(row, &known->entries[i])) {
-            put = *places;
-            put.certificate = known->entries[i].certificate;
+        if (!peer_row_is(row, &known->entries[i])) {
+            continue;
+        }
+        put = *places;
+        put.certificate = known->entries[i].certificate;
+        if (!device_same_places(&known->entries[i], places)) {
             err = devices_list(me, step, &account, &change);
             home_wake_main(me);
-            break;
         }
+        break;
     }
     secret_wipe(&account, sizeof account);
     return err;
@@ -442,6 +445,7 @@ enum err devices_taken(struct account *me, struct step *step, struct slice list_
         account.removed = removed;
         account.list_version++;
         err = account_row_put(step, me->keys, &account);
+        home_main(me)->announced = false; /* where it says that we are may be over */
         home_wake_main(me);
     }
     if (err == ERR_OK && removed) {

@@ -86,11 +86,6 @@ enum err mirror_contact(struct account *me, struct step *step, const struct cont
     return to_others(me, step, CONTENT_CONTACT, &w);
 }
 
-static bool same_place(const struct device_place *a, const struct device_place *b)
-{
-    return address_equal(&a->relay, &b->relay) && memcmp(a->key.b, b->key.b, sizeof a->key.b) == 0;
-}
-
 /* Whether the list says of this device what entry says. */
 static enum err is_listed(struct account *me, struct step *step, const struct device_entry *entry,
                           bool *listed)
@@ -105,12 +100,7 @@ static enum err is_listed(struct account *me, struct step *step, const struct de
         account.list_place >= list->count) {
         err = ERR_CORRUPT;
     } else {
-        const struct device_entry *there = &list->entries[account.list_place];
-        *listed =
-            there->queue_count == entry->queue_count && same_place(&there->record, &entry->record);
-        for (unsigned i = 0; i < entry->queue_count; i++) {
-            *listed = *listed && same_place(&there->queues[i], &entry->queues[i]);
-        }
+        *listed = device_same_places(&list->entries[account.list_place], entry);
     }
     secret_wipe(&account, sizeof account);
     return err;

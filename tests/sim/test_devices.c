@@ -343,6 +343,30 @@ START_TEST(a_linked_device_moves_to_another_relay)
 }
 END_TEST
 
+/* What the first device hears late is not how things are by then: the list that it makes of it
+ * comes back to the device that knows better. */
+START_TEST(a_linked_device_moves_there_and_back_while_the_first_one_sleeps)
+{
+    struct scene s = scene(10, 3);
+    struct person *a2 = s.more[0];
+    people_link(s.p, s.a, a2);
+    sim_sleep(&s.p->sim, s.a->n);
+    people_use_relay(s.p, s.more[1]->relay, a2);
+    sim_settle(&s.p->sim, HOUR);
+    people_use_relay(s.p, a2->relay, a2);
+    sim_settle(&s.p->sim, HOUR);
+    ck_assert(people_ready(s.p, a2));
+    sim_wake(&s.p->sim, s.a->n);
+    people_quiet(s.p, 8 * HOUR);
+    sim_sleep(&s.p->sim, s.more[1]->relay); /* nothing can be fetched from there any more */
+    people_meet(s.p, s.more[2], s.a);
+    people_say(s.p, s.more[2], s.a, "c ", 0);
+    sim_settle(&s.p->sim, 8 * HOUR);
+    people_in_order(s.p, a2, s.more[2], "c ", 1);
+    people_free(s.p);
+}
+END_TEST
+
 START_TEST(crashes_at_any_moment_of_joining_lose_nothing)
 {
     for (uint64_t k = 1; k < 400; k += 13) {
@@ -496,6 +520,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_link_code_is_good_once_and_not_for_long);
     tcase_add_test(tc, another_code_is_taken_when_one_led_to_nothing);
     tcase_add_test(tc, a_linked_device_moves_to_another_relay);
+    tcase_add_test(tc, a_linked_device_moves_there_and_back_while_the_first_one_sleeps);
     tcase_add_test(tc, crashes_at_any_moment_of_joining_lose_nothing);
 }
 
