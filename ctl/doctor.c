@@ -127,6 +127,7 @@ static void check_space(struct doctor *d, const char *home)
 
 static const char *owner_text(uid_t uid, char out[static OWNER])
 {
+    /* cppcheck-suppress getpwuidCalled ; petrelctl has one thread */
     const struct passwd *user = getpwuid(uid);
     if (user != NULL) {
         (void)snprintf(out, OWNER, "%.64s (%u)", user->pw_name, (unsigned)uid);
@@ -261,6 +262,7 @@ static void check_files(struct doctor *d, const char *home, uid_t owner)
         return;
     }
     bool well = parts_are_there(d, home, owner);
+    /* cppcheck-suppress readdirCalled ; petrelctl has one thread */
     for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         if (size_of(entry->d_name) != 0) {
             well &= file_is_well(d, home, entry->d_name, owner);

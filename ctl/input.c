@@ -114,7 +114,7 @@ int input_confirm(const char *question)
     bool yes = tty != NULL && fgets(answer, sizeof answer, tty) != NULL &&
                (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0);
     if (tty != NULL) {
-        fclose(tty);
+        (void)fclose(tty);
     }
     if (!yes) {
         fprintf(stderr, "petrelctl: nothing was done\n");

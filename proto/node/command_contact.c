@@ -198,7 +198,7 @@ static enum err inviting(struct call *c, struct contact_row *who, struct peer_ro
 static enum err invited_again(struct call *c, struct contact_row *who, const struct link *link)
 {
     struct peer_row row;
-    struct peer_row first;
+    struct peer_row first = {.number = 0};
     who->has_record = true;
     who->relay = link->who.relay;
     who->record = link->who.record;

@@ -264,7 +264,7 @@ static enum err take_read(struct account *me, struct step *step, const struct co
     struct slice which;
     struct contact_row who;
     uint32_t number;
-    uint64_t order;
+    uint64_t order = 0;
     if (!mirror_pair_read(content->body, &id, &which, CONTENT_ID) || which.len != CONTENT_ID) {
         return ERR_OK;
     }

@@ -265,7 +265,8 @@ enum err outbox_compare(struct account *me, struct step *step, const struct peer
         bool its = err == ERR_OK && order < OUTBOX_ACKS && row.state != OUTBOX_WAITING &&
                    memcmp(row.session, session_id(s), SESSION_T) == 0;
         if (its && row.seq == in->acked_seq && row.hash.len > 0) {
-            *another = !slice_equal(row.hash, slice_of(in->acked_hash, sizeof in->acked_hash));
+            *another = row.hash.len != sizeof in->acked_hash ||
+                       !prim_equal(row.hash.p, in->acked_hash, sizeof in->acked_hash);
         }
         done = order >= OUTBOX_ACKS || (its && row.seq >= in->acked_seq);
         order++;

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "crypto/ct.h"
+#include "crypto/prim.h"
+
 enum {
     FLAG_MET = 1,
     FLAG_OWES_ACK = 2,
@@ -61,6 +64,15 @@ static struct sequence_hash *place(struct sequence *q, uint64_t seq)
     return &q->hashes[seq % SEQUENCE_HASHES];
 }
 
+/* Hashes of contents say something of them. Whether two are the same does not: what follows shows
+ * it. */
+static bool same_hash(const uint8_t *a, const uint8_t *b)
+{
+    bool same = prim_equal(a, b, BODY_HASH);
+    CT_PUBLIC(&same, sizeof same);
+    return same;
+}
+
 /* Remembers a hash unless its place holds a newer number. */
 static void remember(struct sequence *q, uint64_t seq, const uint8_t *hash, bool came)
 {
@@ -79,11 +91,11 @@ static bool chain_fits(struct sequence *q, uint64_t seq, const uint8_t *prev_has
 {
     static const uint8_t zeros[BODY_HASH];
     if (seq == 1) {
-        return memcmp(prev_hash, zeros, sizeof zeros) == 0;
+        return same_hash(prev_hash, zeros);
     }
     const struct sequence_hash *h = place(q, seq - 1);
     if (h->seq == seq - 1) {
-        bool fits = memcmp(h->hash, prev_hash, sizeof h->hash) == 0;
+        bool fits = same_hash(h->hash, prev_hash);
         *fork = !fits && h->came;
         return fits;
     }
@@ -98,7 +110,7 @@ static void take_again(struct sequence *q, uint64_t seq, const uint8_t *hash,
                        struct sequence_news *news)
 {
     const struct sequence_hash *h = place(q, seq);
-    if (h->seq == seq && memcmp(h->hash, hash, sizeof h->hash) == 0) {
+    if (h->seq == seq && same_hash(h->hash, hash)) {
         /* Not come before: given up by the sender (settled), and late after all. */
         news->duplicate = h->came;
     } else {
@@ -119,7 +131,7 @@ static enum err take_content(struct sequence *q, const struct body *b, struct se
         return ERR_OK;
     }
     const struct sequence_hash *h = place(q, b->seq);
-    bool as_promised = h->seq != b->seq || memcmp(h->hash, hash, sizeof hash) == 0;
+    bool as_promised = h->seq != b->seq || same_hash(h->hash, hash);
     bool fits = chain_fits(q, b->seq, b->prev_hash, &news->reset);
     if (!ack_add(&q->have, b->seq)) {
         return ERR_TOO_FAR_AHEAD;
@@ -136,8 +148,7 @@ static void take_ack(struct sequence *q, const struct body *b, struct sequence_n
     }
     uint64_t top = ack_top(&b->ack);
     /* What they have under our last number may be of before we went back. */
-    bool another = b->has_ack_hash && top == q->seq &&
-                   memcmp(b->ack_hash, q->last_hash, sizeof q->last_hash) != 0;
+    bool another = b->has_ack_hash && top == q->seq && !same_hash(b->ack_hash, q->last_hash);
     if (top > q->seq || another) {
         news->behind = true;
         return; /* it is not of what we know */

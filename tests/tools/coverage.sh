@@ -7,7 +7,7 @@
 set -euo pipefail
 
 source=$1 build=$2 ctest=$3
-wanted=85 # per cent of lines
+wanted=90 # per cent of lines
 
 command -v gcovr >/dev/null || {
     echo "gcovr is missing (package gcovr)" >&2
