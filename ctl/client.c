@@ -40,6 +40,15 @@ struct client {
     struct event *current; /* handed out */
 };
 
+/* Texts are in it. NULL is fine. */
+static void event_free(struct event *e)
+{
+    if (e != NULL) {
+        secret_wipe(e->bytes, e->len);
+        free(e);
+    }
+}
+
 struct client *client_new(const char *home, uint64_t timeout_ms)
 {
     struct client *c = calloc(1, sizeof *c);
@@ -79,9 +88,9 @@ void client_free(struct client *c)
     while (c->first != NULL) {
         struct event *e = c->first;
         c->first = e->next;
-        free(e);
+        event_free(e);
     }
-    free(c->current);
+    event_free(c->current);
     wire_fini(&c->wire);
     free(c);
 }
@@ -239,7 +248,7 @@ int client_event_until(struct client *client, uint64_t deadline, struct slice *e
 {
     struct control_message m;
     *late = false;
-    free(client->current);
+    event_free(client->current);
     client->current = client->first;
     if (client->current != NULL) {
         client->first = client->current->next;

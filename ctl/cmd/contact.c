@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "ctl/command.h"
 #include "ctl/input.h"
 #include "ctl/json.h"
@@ -63,6 +64,7 @@ int cmd_add(struct ctl *ctl, int argc, char **argv)
         rc = input_read(STDIN_FILENO, "standard input", link, sizeof link, &len);
     }
     if (rc != EXIT_OK) {
+        secret_wipe(link, sizeof link);
         return rc;
     }
     client_begin(ctl->client);
@@ -70,6 +72,7 @@ int cmd_add(struct ctl *ctl, int argc, char **argv)
                len > 0 ? slice_of(link, len) : slice_of(argv[0], strlen(argv[0])));
     client_text(ctl->client, "name", name);
     client_text(ctl->client, "text", text);
+    secret_wipe(link, sizeof link);
     if (!call(ctl, "contact.add", &result, &rc)) {
         return rc;
     }

@@ -23,12 +23,13 @@ static enum err invite_make(struct call *c, uint64_t life_ms, bool device,
     struct invite_row row = {.expires = invite.expires_ms, .device = device};
     enum err err = relay_row_get(step, c->me->keys, 0, &relay);
     if (err == ERR_NOT_FOUND || (err == ERR_OK && relay.record_seq == 0)) {
-        return ERR_NO_RELAY; /* nobody could use it before the key bundle is there */
+        err = ERR_NO_RELAY; /* nobody could use it before the key bundle is there */
     }
     if (err == ERR_OK) {
         err = account_next_contact(c->me, step, &row.contact);
     }
     if (err != ERR_OK) {
+        secret_wipe(&relay, sizeof relay);
         return err;
     }
     struct sign_pk queue;
@@ -58,6 +59,10 @@ static enum err invite_make(struct call *c, uint64_t life_ms, bool device,
     secret_wipe(&relay, sizeof relay);
     secret_wipe(&k, sizeof k);
     secret_wipe(&siv, sizeof siv);
+    secret_wipe(&token, sizeof token);
+    if (err != ERR_OK) {
+        secret_wipe(link, INVITE_TEXT);
+    }
     return err;
 }
 
@@ -193,6 +198,11 @@ static enum err inviting(struct call *c, struct contact_row *who, struct peer_ro
     return err == ERR_NOT_FOUND ? peers_add(c->me, c->step, who, 0, NULL, 0, row) : err;
 }
 
+static bool same_secret(struct slice a, struct slice b)
+{
+    return a.len == b.len && a.len > 0 && prim_equal(a.p, b.p, a.len);
+}
+
 /* A new invitation of somebody whom we asked, or who was a contact already: it says where they are
  * now, which what we have may not. */
 static enum err invited_again(struct call *c, struct contact_row *who, const struct link *link)
@@ -223,7 +233,7 @@ static enum err invited_again(struct call *c, struct contact_row *who, const str
         work_wake(work);
         return peer_row_put(c->step, c->me->keys, &row);
     }
-    if (slice_equal(who->invite, link->who.invite)) {
+    if (same_secret(who->invite, link->who.invite)) {
         /* Its tokens may be spent, by us. */
         return contact_restart(c->me, c->step, work, &row);
     }
@@ -412,7 +422,7 @@ enum err call_device_link(struct call *c)
         err = ERR_SELF;
     }
     if (err == ERR_OK && before.number != 0) {
-        if (slice_equal(before.invite, link.who.invite)) {
+        if (same_secret(before.invite, link.who.invite)) {
             return contact_result(c, &before); /* that one is under way */
         }
         err = forget_asked(c, &before);

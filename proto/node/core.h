@@ -298,7 +298,9 @@ enum err contact_new_session(struct account *me, struct step *step, struct peer_
 /* What changes in our list beside our own queues. */
 struct device_change {
     const struct device_entry *put; /* a device that is new or, by its certificate, elsewhere now */
-    const struct sign_pk *remove;   /* signs the prekeys of one that goes */
+    const struct device_entry *listed; /* what the list says of it now; NULL: it is new. Nothing is
+                                          made when there is no room to say more than that */
+    const struct sign_pk *remove;      /* signs the prekeys of one that goes */
 };
 /* A new version of our device list, when account_row_holds; change: or NULL. Contacts hear of a
  * change. Puts account. ERR_NO_RELAY: we have no queue. ERR_QUOTA, ERR_TOO_LARGE: too many devices.

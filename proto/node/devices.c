@@ -140,6 +140,10 @@ enum err devices_list(struct account *me, struct step *step, struct account_row 
     if (err != ERR_OK) {
         return err;
     }
+    if (change != NULL && change->listed != NULL &&
+        device_same_places(&list->entries[list->count - 1], change->listed)) {
+        return ERR_OK; /* sign left out what is new */
+    }
     account->list_version = list->version;
     account->device_list = bytes;
     account->list_place = 0;
@@ -291,7 +295,7 @@ enum err devices_moved(struct account *me, struct step *step, const struct peer_
     struct account_row account;
     struct device_list *known;
     struct device_entry put;
-    const struct device_change change = {.put = &put};
+    struct device_change change = {.put = &put};
     enum err err = account_row_get(step, me->keys, &account);
     if (err == ERR_OK) {
         err = contact_list_known(step, &row->who, &known);
@@ -302,6 +306,7 @@ enum err devices_moved(struct account *me, struct step *step, const struct peer_
         }
         put = *places;
         put.certificate = known->entries[i].certificate;
+        change.listed = &known->entries[i];
         if (!device_same_places(&known->entries[i], places)) {
             err = devices_list(me, step, &account, &change);
             home_wake_main(me);

@@ -201,6 +201,7 @@ static enum err pop(struct account *me, struct step *step, struct work *work, st
     memcpy(request.pop_nonce, row->pop_nonce.p, RELAY_POP_NONCE);
     struct writer w = step_writer(step, 512);
     record_pop_write(&w, &request);
+    secret_wipe(&request.admission, sizeof request.admission);
     return foreign_send(me, step, work, &place.relay, FRAME_RECORD_POP, writer_done(&w), 0);
 }
 

@@ -314,6 +314,7 @@ static enum err link_use(struct arrival *a, struct newcomer *n)
 {
     n->invite.used = true;
     memcpy(n->invite.session, session_id(a->s), SESSION_T);
+    secret_wipe(n->invite.secret, sizeof n->invite.secret); /* nothing asks for it again */
     enum err err = invite_row_put(a->step, a->me->keys, n->intro.invite_id, &n->invite);
     if (err == ERR_OK && a->row.number == n->invite.contact && a->row.minted == 0) {
         err = stock_made(a->step->turn->arena, &a->row, 1);
@@ -359,7 +360,7 @@ static enum err open_newcomer(struct arrival *a, const struct session_first *fir
     struct step *step = a->step;
     struct seal_keys *keys = a->me->keys;
     struct prekey_secret signed_prekey;
-    struct prekey_secret one_time;
+    struct prekey_secret one_time = {.kind = PREKEY_ONE_TIME};
     struct account_row account;
     enum err err = prekeys_get(step, keys, PREKEY_SIGNED, first->spk_id, &signed_prekey);
     if (err == ERR_OK && first->one_time_id != 0) {
@@ -369,6 +370,8 @@ static enum err open_newcomer(struct arrival *a, const struct session_first *fir
         err = account_row_get(step, keys, &account);
     }
     if (err != ERR_OK) {
+        secret_wipe(&signed_prekey, sizeof signed_prekey);
+        secret_wipe(&one_time, sizeof one_time);
         return err == ERR_NOT_FOUND ? ERR_NO_SESSION : err;
     }
     struct prekey_keys *pk = arena_alloc(step->turn->arena, sizeof *pk);

@@ -11,10 +11,10 @@
 
 /* --- out --- */
 
-static enum err encode(struct step *step, enum content_type type, const struct writer *body,
-                       struct slice *out)
+static enum err encode(struct step *step, enum content_type type, uint64_t sent_ms,
+                       const struct writer *body, struct slice *out)
 {
-    struct content content = {.type = type, .sent_ms = step_now(step), .body = writer_done(body)};
+    struct content content = {.type = type, .sent_ms = sent_ms, .body = writer_done(body)};
     env_random(step->turn->env, content.id, sizeof content.id);
     struct writer w = step_writer(step, CONTENT_OVERHEAD + body->len);
     if (body->err != ERR_OK || w.cap == 0) {
@@ -26,12 +26,12 @@ static enum err encode(struct step *step, enum content_type type, const struct w
 }
 
 static enum err to_others(struct account *me, struct step *step, enum content_type type,
-                          const struct writer *body)
+                          uint64_t sent_ms, const struct writer *body)
 {
     struct contact_row self;
     struct slice content;
     uint64_t order;
-    enum err err = encode(step, type, body, &content);
+    enum err err = encode(step, type, sent_ms, body, &content);
     if (err == ERR_OK) {
         err = contact_row_get(step, me->keys, me->self, &self);
     }
@@ -43,7 +43,7 @@ enum err mirror_list(struct step *step, enum content_type type, struct slice lis
 {
     struct writer w = step_writer(step, list.len + MIRROR_SPARE);
     pack_bin_slice(&w, list);
-    return encode(step, type, &w, content);
+    return encode(step, type, step_now(step), &w, content);
 }
 
 enum err mirror_sent(struct account *me, struct step *step, const struct contact_row *who,
@@ -54,7 +54,7 @@ enum err mirror_sent(struct account *me, struct step *step, const struct contact
     }
     struct writer w = step_writer(step, content.len + MIRROR_SPARE);
     mirror_pair_write(&w, &who->id, content);
-    return to_others(me, step, CONTENT_SENT, &w);
+    return to_others(me, step, CONTENT_SENT, step_now(step), &w);
 }
 
 enum err mirror_read(struct account *me, struct step *step, const struct contact_row *who,
@@ -65,7 +65,7 @@ enum err mirror_read(struct account *me, struct step *step, const struct contact
     }
     struct writer w = step_writer(step, MIRROR_SPARE);
     mirror_pair_write(&w, &who->id, slice_of(id, CONTENT_ID));
-    return to_others(me, step, CONTENT_READ, &w);
+    return to_others(me, step, CONTENT_READ, step_now(step), &w);
 }
 
 enum err mirror_contact(struct account *me, struct step *step, const struct contact_row *who)
@@ -83,12 +83,12 @@ enum err mirror_contact(struct account *me, struct step *step, const struct cont
                                                   .name = who->name,
                                                   .text = who->text,
                                                   .list = who->list});
-    return to_others(me, step, CONTENT_CONTACT, &w);
+    return to_others(me, step, CONTENT_CONTACT, step_now(step), &w);
 }
 
-/* Whether the list says of this device what entry says. */
+/* Whether the list says of this device what entry says. *since: at least since when that is so. */
 static enum err is_listed(struct account *me, struct step *step, const struct device_entry *entry,
-                          bool *listed)
+                          bool *listed, uint64_t *since)
 {
     struct account_row account;
     struct device_list *list = arena_alloc(step->turn->arena, sizeof *list);
@@ -101,6 +101,7 @@ static enum err is_listed(struct account *me, struct step *step, const struct de
         err = ERR_CORRUPT;
     } else {
         *listed = device_same_places(&list->entries[account.list_place], entry);
+        *since = account.queues_ms;
     }
     secret_wipe(&account, sizeof account);
     return err;
@@ -113,16 +114,18 @@ enum err mirror_places(struct account *me, struct step *step)
         return ERR_OK;
     }
     bool listed = false;
+    uint64_t since = 0;
     enum err err = devices_places(me, step, &entry);
     if (err == ERR_OK) {
-        err = is_listed(me, step, &entry, &listed);
+        err = is_listed(me, step, &entry, &listed, &since);
     }
     if (err != ERR_OK || listed) {
         return err;
     }
     struct writer w = step_writer(step, LIMIT_DEVICE_LIST);
     mirror_places_write(&w, &entry);
-    return to_others(me, step, CONTENT_PLACES, &w);
+    /* The time tells which of two is the later one, also when the clock was set back since. */
+    return to_others(me, step, CONTENT_PLACES, since > step_now(step) ? since : step_now(step), &w);
 }
 
 /* --- in --- */

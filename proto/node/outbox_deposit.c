@@ -107,6 +107,7 @@ static enum err deposit(struct account *me, struct step *step, struct work *work
     }
     struct writer w = step_writer(step, entry->envelope.len + 512);
     queue_deposit_write(&w, &request);
+    secret_wipe(&request.admission, sizeof request.admission);
     work->asked_relay = place.relay.node_id;
     work->asked_queue = place.key;
     return foreign_send(me, step, work, &place.relay, FRAME_QUEUE_DEPOSIT, writer_done(&w), order);

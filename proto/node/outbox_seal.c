@@ -70,6 +70,7 @@ static enum err mint(struct account *me, struct step *step, struct peer_row *row
         token_mint(&k, &siv, &queue, row->number, row->minted + 1 + (uint32_t)i,
                    token_epoch(step_now(step)), &token);
         memcpy(p + i * TOKEN, token.b, TOKEN);
+        secret_wipe(&token, sizeof token);
     }
     secret_wipe(&relay, sizeof relay);
     secret_wipe(&k, sizeof k);

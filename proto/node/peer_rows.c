@@ -49,6 +49,7 @@ static const struct field PEER_FIELDS[] = {
     FIELD(57, FIELD_SLICE, peer_row, device, sizeof(struct sign_pk)),
     FIELD(58, FIELD_SLICE, peer_row, bundle, LIMIT_BODY_ROUTE),
     FIELD(59, FIELD_LATER, peer_row, leaving, 0),
+    FIELD(60, FIELD_LATER, peer_row, places_ms, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {

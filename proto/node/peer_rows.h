@@ -26,6 +26,7 @@ struct peer_row {
     uint64_t contact;       /* number of that contact */
     struct slice device;    /* public key that signs its prekeys, or empty: not known yet */
     struct slice bundle;    /* where its key bundle is, an encoded device_place; or empty */
+    uint64_t places_ms;     /* a device of ours: when it said last where it is, its clock */
     uint64_t leaving;       /* 1: removed, and is told so; it is none of its contact's peers */
     struct slice pop_token; /* of the invitation, or empty */
     struct slice pop_nonce; /* committed before the first pop; empty: none yet */

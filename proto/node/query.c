@@ -424,6 +424,7 @@ static enum err query_message_history(struct query *q)
     }
     struct contact_row row;
     struct account_row account;
+    struct sign_pk id;
     struct shown *first;
     uint32_t count;
     bool more;
@@ -432,18 +433,17 @@ static enum err query_message_history(struct query *q)
         err = account_row_get(&q->step, q->keys, &account);
     }
     if (err == ERR_OK) {
+        account_row_id(&account, &id);
+        secret_wipe(&account, sizeof account);
         err = collect(q, row.number, before, limit, &first, &count, &more);
     }
     if (err != ERR_OK) {
         return err;
     }
-    struct sign_pk id;
     char me[ID_TEXT];
     char them[ID_TEXT];
-    account_row_id(&account, &id);
     id_encode(id.b, me);
     id_encode(row.id.b, them);
-    secret_wipe(&account, sizeof account);
     pack_map(q->out, 2);
     pack_str(q->out, "messages");
     pack_array(q->out, count);

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/secret.h"
+
 enum err row_put(struct step *step, struct seal_keys *keys, const struct row_kind *kind,
                  const struct store_key *key, uint8_t bucket, const void *row)
 {
@@ -33,7 +35,11 @@ enum err row_get(struct step *step, struct seal_keys *keys, const struct row_kin
         return err;
     }
     memset(row, 0, kind->size);
-    return fields_read(plain, kind->fields, kind->nfields, row);
+    err = fields_read(plain, kind->fields, kind->nfields, row);
+    if (err != ERR_OK) {
+        secret_wipe(row, kind->size); /* what was read before may be keys */
+    }
+    return err;
 }
 
 enum err row_seek(struct step *step, struct seal_keys *keys, enum store_table t,

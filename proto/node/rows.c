@@ -132,7 +132,11 @@ enum err relay_row_get(struct step *step, struct seal_keys *keys, unsigned slot,
 {
     struct store_key k = relay_key(keys, slot);
     enum err err = row_get(step, keys, &RELAY_ROW, &k, row);
-    return err == ERR_OK && row->role > HOME_LEAVING ? ERR_CORRUPT : err;
+    if (err == ERR_OK && row->role > HOME_LEAVING) {
+        secret_wipe(row, sizeof *row);
+        err = ERR_CORRUPT;
+    }
+    return err;
 }
 
 enum err relay_row_put(struct step *step, struct seal_keys *keys, unsigned slot,

@@ -127,10 +127,14 @@ static enum err take_mirrored(struct arrival *a, const struct content *content)
     if (content->type == CONTENT_REKEYED) {
         return healing_told(a->me, a->step, &a->row, a->slot);
     }
+    if (content->type == CONTENT_PLACES && content->sent_ms < a->row.places_ms) {
+        return ERR_OK; /* later ones overtook it */
+    }
     enum err err = mirror_take(a->me, a->step, &a->row, content);
     if (err != ERR_OK || content->type != CONTENT_PLACES) {
         return err;
     }
+    a->row.places_ms = content->sent_ms;
     err = peer_row_get(a->step, a->me->keys, a->row.number, &now);
     if (err == ERR_OK) {
         a->who_changed = true;

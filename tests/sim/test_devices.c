@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "link/frame.h"
 #include "sim/people.h"
 
 enum {
@@ -367,6 +368,52 @@ START_TEST(a_linked_device_moves_there_and_back_while_the_first_one_sleeps)
 }
 END_TEST
 
+struct late {
+    const struct sim_node *n;
+    unsigned left;
+};
+
+/* Holds back the first envelopes that its relay pushes to this node. */
+static enum sim_fate first_are_late(void *ctx, struct sim *sim, const struct sim_node *from,
+                                    const struct sim_node *to, uint8_t *bytes, size_t len)
+{
+    struct late *late = ctx;
+    struct frame frame;
+    (void)from;
+    if (to != late->n || late->left == 0 || frame_read(slice_of(bytes, len), &frame) != ERR_OK ||
+        frame.kind != FRAME_QUEUE_PUSH) {
+        return SIM_PASS;
+    }
+    late->left--;
+    sim->late_ms = 2 * MINUTE;
+    return SIM_LATE;
+}
+
+START_TEST(what_a_linked_device_says_of_its_queues_may_come_in_the_wrong_order)
+{
+    struct scene s = scene(11, 3);
+    struct person *a2 = s.more[0];
+    struct late late = {.n = s.a->n, .left = 3}; /* all about the first move */
+    people_link(s.p, s.a, a2);
+    sim_sleep(&s.p->sim, s.a->n);
+    for (unsigned i = 1; i <= 2; i++) {
+        people_use_relay(s.p, s.more[i]->relay, a2);
+        sim_settle(&s.p->sim, HOUR);
+        ck_assert(people_ready(s.p, a2));
+    }
+    sim_sleep(&s.p->sim, s.more[1]->relay); /* nothing can be fetched from there any more */
+    s.p->sim.fate = first_are_late;
+    s.p->sim.fate_ctx = &late;
+    sim_wake(&s.p->sim, s.a->n);
+    sim_settle(&s.p->sim, HOUR);
+    ck_assert_uint_eq(late.left, 0);
+    people_say(s.p, s.b, s.a, "b ", 0);
+    sim_settle(&s.p->sim, HOUR);
+    people_in_order(s.p, a2, s.b, "b ", 1);
+    people_free(s.p);
+}
+END_TEST
+
 START_TEST(crashes_at_any_moment_of_joining_lose_nothing)
 {
     for (uint64_t k = 1; k < 400; k += 13) {
@@ -521,6 +568,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, another_code_is_taken_when_one_led_to_nothing);
     tcase_add_test(tc, a_linked_device_moves_to_another_relay);
     tcase_add_test(tc, a_linked_device_moves_there_and_back_while_the_first_one_sleeps);
+    tcase_add_test(tc, what_a_linked_device_says_of_its_queues_may_come_in_the_wrong_order);
     tcase_add_test(tc, crashes_at_any_moment_of_joining_lose_nothing);
 }
 
