@@ -303,8 +303,9 @@ struct device_change {
     const struct sign_pk *remove;      /* signs the prekeys of one that goes */
 };
 /* A new version of our device list, when account_row_holds; change: or NULL. Contacts hear of a
- * change. Puts account. ERR_NO_RELAY: we have no queue. ERR_QUOTA, ERR_TOO_LARGE: too many devices.
- */
+ * change, and when our queues are others: where our record is, which a session that heals begins
+ * with, they know from the list alone. Puts account. ERR_NO_RELAY: we have no queue. ERR_QUOTA,
+ * ERR_TOO_LARGE: too many devices. */
 enum err devices_list(struct account *me, struct step *step, struct account_row *account,
                       const struct device_change *change) PETREL_MUST_USE;
 /* Where our own queues and record are. ERR_NO_RELAY. */

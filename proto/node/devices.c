@@ -111,6 +111,7 @@ enum err devices_list(struct account *me, struct step *step, struct account_row 
     struct contact_row who = {.number = 0};
     struct device_list *list = arena_alloc(step->turn->arena, sizeof *list);
     struct slice bytes;
+    bool moved = account->device_list.len == 0 && account->list_version > 0;
     if (list == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -147,7 +148,7 @@ enum err devices_list(struct account *me, struct step *step, struct account_row 
     account->list_version = list->version;
     account->device_list = bytes;
     account->list_place = 0;
-    if (change != NULL) {
+    if (change != NULL || moved) {
         spread(me, account);
     }
     err = account_row_put(step, me->keys, account);
