@@ -225,8 +225,8 @@ START_TEST(batches_under_crashes_and_cut_links_come_once_and_in_order)
         p->sim.crash_one_in = 0;
         d.cut_one_in = 0;
         for (size_t i = 0; i < p->sim.count; i++) {
-            sim_crash_at(&p->sim.nodes[i], 0);
-            crashes += p->sim.nodes[i].crashes;
+            sim_crash_at(p->sim.nodes[i], 0);
+            crashes += p->sim.nodes[i]->crashes;
         }
         people_quiet(p, 30 * (uint64_t)HOUR);
         all_came(p, a, b, MANY);

@@ -296,7 +296,7 @@ START_TEST(many_can_be_asked_at_once)
     }
     sim_settle(&p->sim, HOUR);
     ck_assert_uint_eq(people_outbox(p, a), 40);
-    ck_assert_uint_eq(p->sim.nodes[1].crashes, 0);
+    ck_assert_uint_eq(p->sim.nodes[1]->crashes, 0);
     people_free(p);
 }
 END_TEST

@@ -241,7 +241,7 @@ START_TEST(a_large_outbox_fits_the_memory_of_a_turn)
     ck_assert_uint_eq(people_outbox(p, a), BIG);
     sim_wake(&p->sim, b->n);
     people_quiet(p, HOUR);
-    ck_assert_uint_eq(p->sim.nodes[1].crashes + p->sim.nodes[2].crashes, 0);
+    ck_assert_uint_eq(p->sim.nodes[1]->crashes + p->sim.nodes[2]->crashes, 0);
     free(text);
     people_free(p);
 }

@@ -194,9 +194,9 @@ static void tell(struct story *s, unsigned who, uint64_t k, bool by_id)
     s->relay = sim_add(&s->sim, true);
     s->alice = sim_add(&s->sim, false);
     s->bob = sim_add(&s->sim, false);
-    s->puts_before = store_mem_puts(s->sim.nodes[who].mem);
+    s->puts_before = store_mem_puts(s->sim.nodes[who]->mem);
     if (k > 0) {
-        sim_crash_at(&s->sim.nodes[who], k);
+        sim_crash_at(s->sim.nodes[who], k);
     }
     ck_assert_ok(sim_call(&s->sim, s->relay, "daemon.status", 0, slice_of(NULL, 0)));
     ck_assert(sim_result_str(s->relay, "node", address, sizeof address));
@@ -286,13 +286,13 @@ static void crash_everywhere(unsigned who, bool by_id)
 {
     struct story *s = calloc(1, sizeof *s);
     tell(s, who, 0, by_id);
-    uint64_t puts = store_mem_puts(s->sim.nodes[who].mem) - s->puts_before;
+    uint64_t puts = store_mem_puts(s->sim.nodes[who]->mem) - s->puts_before;
     sim_fini(&s->sim);
     unsigned runs = 0;
     for (uint64_t k = 1; k <= puts; k += stride()) {
         memset(s, 0, sizeof *s);
         tell(s, who, k, by_id);
-        ck_assert_uint_eq(s->sim.nodes[who].crashes, 1);
+        ck_assert_uint_eq(s->sim.nodes[who]->crashes, 1);
         sim_fini(&s->sim);
         runs++;
     }

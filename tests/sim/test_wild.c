@@ -22,7 +22,7 @@ static unsigned number(const char *name, unsigned otherwise)
 
 static void fault(struct people *p)
 {
-    struct sim_node *n = &p->sim.nodes[sim_random(&p->sim, p->sim.count)];
+    struct sim_node *n = p->sim.nodes[sim_random(&p->sim, p->sim.count)];
     switch (sim_random(&p->sim, 12)) {
     case 0:
         sim_cut(&p->sim, n);
@@ -72,8 +72,8 @@ static void wild(uint64_t seed, bool by_id)
     p->sim.crash_one_in = 0;
     uint64_t crashes = 0;
     for (size_t i = 0; i < p->sim.count; i++) {
-        sim_crash_at(&p->sim.nodes[i], 0);
-        crashes += p->sim.nodes[i].crashes;
+        sim_crash_at(p->sim.nodes[i], 0);
+        crashes += p->sim.nodes[i]->crashes;
     }
     ck_assert_msg(people_until(p, people_all_quiet, NULL, 2 * LIMIT_HOUR_MS),
                   "seed %llu: not at rest", (unsigned long long)seed);
@@ -147,7 +147,7 @@ static void back_and_forth(uint64_t seed)
     }
     p->sim.crash_one_in = 0;
     for (size_t i = 0; i < p->sim.count; i++) {
-        sim_crash_at(&p->sim.nodes[i], 0);
+        sim_crash_at(p->sim.nodes[i], 0);
     }
     sim_settle(&p->sim, 2 * LIMIT_HOUR_MS);
     for (unsigned i = 0; i < LAST; i++) {
