@@ -35,6 +35,13 @@ struct sim_event {
 /* --- world.c --- */
 
 uint64_t sim_now(const struct sim *sim);
+/* What is noted: outputs by their kind, and */
+enum {
+    TRACE_FAULT = 100,
+    TRACE_INPUT = 200,
+    TRACE_PLAN = 300,
+};
+
 /* Adds to the hash of all that happened. */
 void trace_note(struct sim *sim, uint64_t kind, uint64_t who, uint64_t what, struct slice bytes);
 /* Queues an input, which comes at this time of the world (now: at once). The copy of bytes. */

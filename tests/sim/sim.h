@@ -13,6 +13,8 @@
 #ifndef PETREL_TESTS_SIM_SIM_H
 #define PETREL_TESTS_SIM_SIM_H
 
+#include <stdio.h>
+
 #include "base/pack.h"
 #include "lib/unit.h"
 #include "node/node.h"
@@ -96,6 +98,18 @@ struct sim_lines {
     uint32_t timeout_ms;   /* until who dials in vain, or is cut off, hears of it */
 };
 
+enum {
+    SIM_RING = 1024, /* things that are remembered, the last ones */
+};
+
+struct sim_trace {
+    uint64_t at;
+    uint64_t kind;
+    uint64_t who;
+    uint64_t what;
+    size_t len;
+};
+
 struct sim {
     struct unit_env random; /* of the world; env.now_ms is the time */
     struct sim_node **nodes;
@@ -133,8 +147,11 @@ struct sim {
     uint64_t resets;
     uint64_t struck[SIM_POINTS]; /* faults that came to pass */
     uint64_t trace;              /* hash of all that happened */
+    uint64_t traced;             /* how much that was */
+    struct sim_trace ring[SIM_RING];
 };
 
+/* failed and failed_ctx stay as they are. */
 void sim_init(struct sim *sim, uint64_t seed);
 void sim_fini(struct sim *sim);
 /* A new node, loaded. */
@@ -193,6 +210,8 @@ void sim_settle(struct sim *sim, uint64_t ms);
 void sim_advance(struct sim *sim);
 /* When that is; UINT64_MAX: nothing comes. */
 uint64_t sim_next(struct sim *sim);
+/* Prints the last things that happened, with times after `from`. */
+void sim_trace_print(const struct sim *sim, FILE *to, unsigned lines, uint64_t from);
 
 /* Calls a method: pairs are written by the caller into a map of n pairs, to which client_id is
  * added. Repeats with the same client_id when the node crashes before it answers. The result map

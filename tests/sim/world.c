@@ -19,10 +19,8 @@ enum {
 
 void sim_init(struct sim *sim, uint64_t seed)
 {
-    memset(sim, 0, sizeof *sim);
+    *sim = (struct sim){.seed = seed, .failed = sim->failed, .failed_ctx = sim->failed_ctx};
     unit_env_init(&sim->random, seed, START_DAY * LIMIT_DAY_MS + 12 * LIMIT_HOUR_MS);
-    sim->seed = seed;
-    sim->lines = (struct sim_lines){.latency_ms = 0};
     arena_init(&sim->arena, LIMIT_TURN_ARENA);
 }
 
@@ -65,6 +63,35 @@ void trace_note(struct sim *sim, uint64_t kind, uint64_t who, uint64_t what, str
         memcpy(in + 6, bytes.p + bytes.len - n, n);
     }
     crypto_shorthash((uint8_t *)&sim->trace, (const uint8_t *)in, sizeof in, key);
+    sim->ring[sim->traced++ % SIM_RING] = (struct sim_trace){
+        .at = sim_now(sim), .kind = kind, .who = who, .what = what, .len = bytes.len};
+}
+
+static const char *trace_name(uint64_t kind)
+{
+    static const char *const out[] = {"connects", "sends",  "closes", "replies",  "event",
+                                      "erase",    "locked", "root",   "root keep"};
+    static const char *const in[] = {"opened", "frame",  "closed", "tick",
+                                     "call",   "policy", "erased", "rooted"};
+    if (kind < sizeof out / sizeof out[0]) {
+        return out[kind];
+    }
+    if (kind >= TRACE_INPUT && kind < TRACE_INPUT + sizeof in / sizeof in[0]) {
+        return in[kind - TRACE_INPUT];
+    }
+    return kind == TRACE_FAULT ? "FAULT" : "PLAN";
+}
+
+void sim_trace_print(const struct sim *sim, FILE *to, unsigned lines, uint64_t from)
+{
+    uint64_t first = sim->traced > lines ? sim->traced - lines : 0;
+    for (uint64_t i = first; i < sim->traced; i++) {
+        const struct sim_trace *t = &sim->ring[i % SIM_RING];
+        uint64_t ms = t->at - from;
+        fprintf(to, "%6llu.%03llu  node %-4llu %-10s %016llx %zu\n", (unsigned long long)ms / 1000,
+                (unsigned long long)ms % 1000, (unsigned long long)t->who, trace_name(t->kind),
+                (unsigned long long)t->what, t->len);
+    }
 }
 
 /* --- clocks --- */
@@ -289,7 +316,8 @@ static void count_fault(struct sim *sim, struct sim_node *n, enum err err)
                   err_name(err));
         sim->struck[SIM_PUT]++; /* of sim_crash_at */
     }
-    trace_note(sim, 100, n->index, n->disk.struck ? n->disk.hit : SIM_PUT, slice_of(NULL, 0));
+    trace_note(sim, TRACE_FAULT, n->index, n->disk.struck ? n->disk.hit : SIM_PUT,
+               slice_of(NULL, 0));
 }
 
 static void load(struct sim *sim, struct sim_node *n)
@@ -310,7 +338,8 @@ static void load(struct sim *sim, struct sim_node *n)
         struct turn turn = turn_of(sim, n, &store);
         enum err err = node_load(n->node, &turn, n->roots, n->locked ? 0 : SIM_ROOTS, &outs);
         if (err == ERR_OK) {
-            err = sim_disk_strikes(&n->disk, SIM_LOAD) ? ERR_IO : store_mem_commit(n->mem);
+            err = sim_disk_strikes(&n->disk, SIM_LOAD) || n->disk.struck ? ERR_IO
+                                                                         : store_mem_commit(n->mem);
         }
         if (err == ERR_OK && release(sim, n, &outs)) {
             break;
@@ -511,7 +540,8 @@ static enum err step_input(struct sim *sim, struct sim_node *n, struct turn *tur
         lines_closed(sim, n, i->in.link);
     }
     input_bytes(i, &root);
-    trace_note(sim, 200 + (uint64_t)i->in.kind, n->index, i->in.link, slice_of(i->bytes, i->len));
+    trace_note(sim, TRACE_INPUT + (uint64_t)i->in.kind, n->index, i->in.link,
+               slice_of(i->bytes, i->len));
     return node_step(n->node, turn, &i->in, outs);
 }
 
@@ -530,9 +560,9 @@ static enum err turn_do(struct sim *sim, struct sim_node *n, struct turn *turn,
     if (err == ERR_OK) {
         err = node_flush(n->node, turn, outs);
     }
-    if (err == ERR_OK &&
-        (sim_disk_strikes(&n->disk, SIM_COMMIT) || sim_disk_strikes(&n->disk, SIM_COMMIT_ERROR))) {
-        err = ERR_IO;
+    if (err == ERR_OK && (sim_disk_strikes(&n->disk, SIM_COMMIT) ||
+                          sim_disk_strikes(&n->disk, SIM_COMMIT_ERROR) || n->disk.struck)) {
+        err = ERR_IO; /* what failed in a transaction fails its commit */
     }
     return err == ERR_OK ? store_mem_commit(n->mem) : err;
 }

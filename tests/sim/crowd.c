@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/crowd.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "node/params.h"
+
+enum {
+    MINUTE = 60000,
+    READY_MINUTES = 180, /* until everybody has a relay, or has met everybody */
+    EVENT_FIELDS = 16,
+};
+
+static const char MARK[] = "petrel-sim-text";
+
+static struct slice text_of(const char *s)
+{
+    return slice_of(s, strlen(s));
+}
+
+/* name, value, ..., NULL */
+static enum err call(struct crowd *c, struct sim_node *n, const char *method, ...)
+{
+    uint8_t bytes[2048];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    uint32_t pairs = 0;
+    const char *name;
+    va_list args;
+    va_start(args, method);
+    while ((name = va_arg(args, const char *)) != NULL) {
+        sim_pair_str(&w, name, va_arg(args, const char *));
+        pairs++;
+    }
+    va_end(args);
+    sim_check(&c->sim, w.err == ERR_OK, "%s: too many parameters", method);
+    return sim_call(&c->sim, n, method, pairs, writer_done(&w));
+}
+
+static void must(struct crowd *c, enum err err, const char *what)
+{
+    sim_check(&c->sim, err == ERR_OK, "%s: %s", what, err_name(err));
+}
+
+static void result_of(struct crowd *c, struct sim_node *n, const char *name, char *out, size_t cap)
+{
+    sim_check(&c->sim, sim_result_str(n, name, out, cap), "no %s in a result", name);
+}
+
+static void *more(struct crowd *c, void *old, size_t count, size_t *cap, size_t each)
+{
+    if (count < *cap) {
+        return old;
+    }
+    *cap = *cap > 0 ? 2 * *cap : 16;
+    void *grown = realloc(old, *cap * each);
+    sim_check(&c->sim, grown != NULL, "out of memory");
+    return grown;
+}
+
+static void log_add(struct crowd *c, struct crowd_log *log, struct crowd_place place)
+{
+    log->places = more(c, log->places, log->count, &log->cap, sizeof *log->places);
+    log->places[log->count++] = place;
+}
+
+/* --- making --- */
+
+static void use_relay(struct crowd *c, struct crowd_person *who, uint32_t relay)
+{
+    char code[80];
+    char address[256];
+    struct sim_node *at = c->relays[relay];
+    must(c, call(c, at, "relay.invite", NULL), "relay.invite");
+    result_of(c, at, "code", code, sizeof code);
+    must(c, call(c, at, "daemon.status", NULL), "daemon.status");
+    result_of(c, at, "node", address, sizeof address);
+    must(c, call(c, who->n, "relay.use", "address", address, "code", code, NULL), "relay.use");
+    who->relay = relay;
+}
+
+static bool is_ready(struct crowd *c, const struct crowd_person *who)
+{
+    char state[32];
+    return call(c, who->n, "relay.status", NULL) == ERR_OK &&
+           sim_result_str(who->n, "state", state, sizeof state) && strcmp(state, "ready") == 0;
+}
+
+static bool have_met(struct crowd *c, const struct crowd_person *who)
+{
+    uint32_t accepted = 0;
+    if (sim_query(&c->sim, who->n, "contact.list", 0, slice_of(NULL, 0)) != ERR_OK) {
+        return false;
+    }
+    struct reader r = reader_of(slice_of(who->n->reply, who->n->reply_len));
+    (void)pack_read_map(&r, 4);
+    (void)pack_read_str(&r, 32);
+    uint32_t count = pack_read_array(&r, LIMIT_CONTACTS);
+    for (uint32_t i = 0; i < count; i++) {
+        struct slice state;
+        size_t start = r.pos;
+        pack_skip(&r, 4);
+        accepted += params_str(slice_of(r.p + start, r.pos - start), "state", &state) &&
+                    slice_equal(state, text_of("accepted"));
+    }
+    return r.err == ERR_OK && accepted == who->contacts;
+}
+
+static void wait_all(struct crowd *c, bool (*done)(struct crowd *c, const struct crowd_person *who),
+                     const char *what)
+{
+    size_t i = 0;
+    for (unsigned minute = 0; minute < READY_MINUTES && i < c->count; minute++) {
+        sim_settle(&c->sim, MINUTE);
+        while (i < c->count && done(c, &c->people[i])) {
+            i++;
+        }
+    }
+    sim_check(&c->sim, i == c->count, "person %zu: %s", i, what);
+}
+
+static bool knows(const struct crowd_person *who, uint32_t other)
+{
+    for (uint32_t i = 0; i < who->contacts; i++) {
+        if (who->lanes[i].to == other) {
+            return true;
+        }
+    }
+    return who->index == other;
+}
+
+static void lane_add(struct crowd *c, struct crowd_person *who, uint32_t other)
+{
+    who->lanes = realloc(who->lanes, (who->contacts + 1) * sizeof *who->lanes);
+    sim_check(&c->sim, who->lanes != NULL, "out of memory");
+    who->lanes[who->contacts++] = (struct crowd_lane){.to = other};
+}
+
+static void meet(struct crowd *c, struct crowd_person *a, struct crowd_person *b)
+{
+    char link[2048];
+    must(c, call(c, a->n, "invite.create", NULL), "invite.create");
+    result_of(c, a->n, "link", link, sizeof link);
+    must(c, call(c, b->n, "contact.add", "link", link, NULL), "contact.add");
+    lane_add(c, a, b->index);
+    lane_add(c, b, a->index);
+}
+
+/* Everybody knows the next ones in a ring, and some others. */
+static void acquaint(struct crowd *c, size_t contacts)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        for (size_t k = 0; k < (contacts + 1) / 2; k++) {
+            uint32_t other =
+                k == 0 ? (uint32_t)((i + 1) % c->count) : (uint32_t)sim_random(&c->sim, c->count);
+            if (!knows(&c->people[i], other)) {
+                meet(c, &c->people[i], &c->people[other]);
+            }
+        }
+    }
+}
+
+void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
+                const struct sim_lines *lines)
+{
+    size_t relays = n / 10 > 0 ? n / 10 : 1;
+    memset(&c->people, 0, sizeof *c - offsetof(struct crowd, people));
+    sim_init(&c->sim, seed);
+    c->sim.lines = *lines;
+    c->people = calloc(n, sizeof *c->people);
+    c->relays = calloc(2 * relays, sizeof *c->relays);
+    sim_check(&c->sim, c->people != NULL && c->relays != NULL, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        struct sim_node *node = sim_add(&c->sim, i < 2 * relays && i < n - 1);
+        if (node->relay) {
+            c->relays[c->relay_count++] = node;
+        }
+        if (i < relays) {
+            continue;
+        }
+        struct crowd_person *who = &c->people[c->count];
+        who->n = node;
+        who->index = (uint32_t)c->count++;
+        node->owner = who;
+        must(c, call(c, node, "account.create", NULL), "account.create");
+        result_of(c, node, "id", who->id, sizeof who->id);
+    }
+    for (size_t i = 0; i < c->count; i++) {
+        use_relay(c, &c->people[i], (uint32_t)sim_random(&c->sim, c->relay_count));
+    }
+    wait_all(c, is_ready, "no relay");
+    acquaint(c, contacts);
+    wait_all(c, have_met, "not all contacts were met");
+    crowd_look_all(c);
+}
+
+void crowd_fini(struct crowd *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        struct crowd_person *who = &c->people[i];
+        for (uint32_t k = 0; k < who->contacts; k++) {
+            free(who->lanes[k].marks);
+        }
+        for (unsigned k = 0; k < who->copied; k++) {
+            sim_copy_free(&who->copies[k].home);
+        }
+        free(who->lanes);
+        free(who->sent.places);
+        free(who->got.places);
+    }
+    sim_fini(&c->sim);
+    free(c->people);
+    free(c->relays);
+}
+
+/* --- writing --- */
+
+void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact)
+{
+    struct crowd_lane *lane = &who->lanes[contact];
+    char text[CROWD_TEXT];
+    char hex[2 * CONTENT_ID + 1];
+    if (who->n->asleep) {
+        return;
+    }
+    snprintf(text, sizeof text, "%s %u %u %u", MARK, (unsigned)who->index, (unsigned)lane->to,
+             (unsigned)lane->count);
+    enum err err =
+        call(c, who->n, "message.send", "contact", c->people[lane->to].id, "text", text, NULL);
+    if (err != ERR_OK) {
+        sim_check(&c->sim, err == ERR_DISK_FULL || err == ERR_NOT_NOW, "message.send: %s",
+                  err_name(err));
+        c->refused++;
+        return;
+    }
+    if (lane->count == lane->cap) {
+        lane->cap = lane->cap > 0 ? 2 * lane->cap : 16;
+        lane->marks = realloc(lane->marks, lane->cap * sizeof *lane->marks);
+        sim_check(&c->sim, lane->marks != NULL, "out of memory");
+    }
+    struct crowd_mark *mark = &lane->marks[lane->count];
+    *mark = (struct crowd_mark){.got = false};
+    result_of(c, who->n, "message", hex, sizeof hex);
+    sim_check(&c->sim, hex_decode(text_of(hex), mark->id, sizeof mark->id), "no message id: %s",
+              hex);
+    log_add(c, &who->sent, (struct crowd_place){who->index, contact, lane->count++});
+    c->said++;
+}
+
+/* --- looking --- */
+
+static struct crowd_lane *lane_of(struct crowd *c, uint32_t from, uint32_t to, uint32_t *which)
+{
+    struct crowd_person *who = from < c->count ? &c->people[from] : NULL;
+    for (*which = 0; who != NULL && *which < who->contacts; ++*which) {
+        if (who->lanes[*which].to == to) {
+            return &who->lanes[*which];
+        }
+    }
+    return NULL;
+}
+
+static void received(struct crowd *c, struct crowd_person *who, struct slice text)
+{
+    char s[CROWD_TEXT + 1] = "";
+    unsigned from = 0;
+    unsigned to = 0;
+    unsigned seq = 0;
+    uint32_t which = 0;
+    memcpy(s, text.p, text.len < CROWD_TEXT ? text.len : CROWD_TEXT);
+    struct crowd_lane *lane = NULL;
+    if (strncmp(s, MARK, sizeof MARK - 1) == 0 &&
+        sscanf(s + sizeof MARK - 1, " %u %u %u", &from, &to, &seq) == 3) {
+        lane = lane_of(c, from, to, &which);
+    }
+    sim_check(&c->sim, lane != NULL && to == who->index && seq < lane->count,
+              "delivery: person %u got what nobody wrote them: %s", (unsigned)who->index, s);
+    struct crowd_mark *mark = &lane->marks[seq];
+    sim_check(&c->sim, !mark->got, "delivery: %u to %u, message %u: came twice", from, to, seq);
+    if (!mark->excused) {
+        sim_check(&c->sim, seq >= lane->next,
+                  "delivery: %u to %u, message %u: came when %u had come before it", from, to, seq,
+                  (unsigned)lane->next - 1);
+        lane->next = seq + 1;
+    }
+    mark->got = true;
+    log_add(c, &who->got, (struct crowd_place){from, which, seq});
+    c->got++;
+}
+
+static struct crowd_mark *mark_of(struct crowd_person *who, const uint8_t id[CONTENT_ID])
+{
+    for (uint32_t i = 0; i < who->contacts; i++) {
+        struct crowd_lane *lane = &who->lanes[i];
+        for (uint32_t k = 0; k < lane->count; k++) {
+            uint32_t at = (lane->told + k) % lane->count;
+            if (memcmp(lane->marks[at].id, id, CONTENT_ID) == 0) {
+                lane->told = at;
+                return &lane->marks[at];
+            }
+        }
+    }
+    return NULL;
+}
+
+static void became(struct crowd *c, struct crowd_person *who, struct slice hex, bool failed)
+{
+    uint8_t id[CONTENT_ID];
+    char s[2 * CONTENT_ID + 1] = "";
+    memcpy(s, hex.p, hex.len < sizeof s - 1 ? hex.len : sizeof s - 1);
+    sim_check(&c->sim, hex_decode(text_of(s), id, sizeof id), "an event with the message id %s", s);
+    struct crowd_mark *mark = mark_of(who, id);
+    if (mark !=
+        NULL) { /* else a word of the node itself, or sent by a call whose answer was lost */
+        c->failed += failed && !mark->failed;
+        mark->failed |= failed;
+        mark->told |= !failed;
+    }
+}
+
+static void take_event(struct crowd *c, struct crowd_person *who, struct slice event)
+{
+    struct slice type = slice_of(NULL, 0);
+    struct slice value = slice_of(NULL, 0);
+    struct reader r = reader_of(event);
+    uint32_t pairs = pack_read_map(&r, EVENT_FIELDS);
+    struct slice data = slice_of(NULL, 0);
+    for (uint32_t i = 0; i < pairs && r.err == ERR_OK; i++) {
+        struct slice key = pack_read_str(&r, 32);
+        if (slice_equal(key, text_of("type"))) {
+            type = pack_read_str(&r, 64);
+        } else if (slice_equal(key, text_of("cursor"))) {
+            who->cursor = pack_read_uint(&r, UINT64_MAX);
+        } else {
+            size_t start = r.pos;
+            pack_skip(&r, 5);
+            data = slice_equal(key, text_of("data")) ? slice_of(r.p + start, r.pos - start) : data;
+        }
+    }
+    sim_check(&c->sim, r.err == ERR_OK, "an event that cannot be read");
+    if (slice_equal(type, text_of("message.received"))) {
+        sim_check(&c->sim, params_str(data, "text", &value), "a message without a text");
+        received(c, who, value);
+    } else if (slice_equal(type, text_of("message.failed"))) {
+        sim_check(&c->sim, params_str(data, "message", &value), "a failure of no message");
+        became(c, who, value, true);
+    } else if (slice_equal(type, text_of("message.delivered"))) {
+        sim_check(&c->sim, params_str(data, "message", &value), "a delivery of no message");
+        became(c, who, value, false);
+    }
+}
+
+void crowd_look(struct crowd *c, struct crowd_person *who)
+{
+    uint32_t count;
+    who->n->news = 0;
+    do {
+        uint8_t bytes[64];
+        struct writer w = writer_of(bytes, sizeof bytes);
+        sim_pair_uint(&w, "since", who->cursor);
+        must(c, sim_query(&c->sim, who->n, "event.read", 1, writer_done(&w)), "event.read");
+        struct reader r = reader_of(slice_of(who->n->reply, who->n->reply_len));
+        (void)pack_read_map(&r, 4);
+        (void)pack_read_str(&r, 32);
+        count = pack_read_array(&r, 100000);
+        for (uint32_t i = 0; i < count; i++) {
+            size_t start = r.pos;
+            pack_skip(&r, 6);
+            take_event(c, who, slice_of(r.p + start, r.pos - start));
+        }
+        sim_check(&c->sim, r.err == ERR_OK, "events that cannot be read");
+    } while (count > 0);
+}
+
+void crowd_look_all(struct crowd *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->people[i].n->news != 0) {
+            crowd_look(c, &c->people[i]);
+        }
+    }
+}
+
+/* --- what becomes of homes --- */
+
+void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay)
+{
+    if (!who->n->asleep && relay != who->relay && !c->relays[relay]->asleep) {
+        use_relay(c, who, relay);
+    }
+}
+
+void crowd_copy(struct crowd *c, struct crowd_person *who)
+{
+    unsigned at =
+        who->copied < CROWD_COPIES ? who->copied++ : (unsigned)sim_random(&c->sim, CROWD_COPIES);
+    struct crowd_copy *copy = &who->copies[at];
+    crowd_look(c, who);
+    if (copy->home.mem != NULL) {
+        sim_copy_free(&copy->home);
+    }
+    *copy = (struct crowd_copy){.home = sim_copy_of(who->n),
+                                .cursor = who->cursor,
+                                .sent = who->sent.count,
+                                .got = who->got.count};
+}
+
+static void excuse(struct crowd *c, struct crowd_mark *mark)
+{
+    c->excused += !mark->excused;
+    mark->excused = true;
+}
+
+void crowd_roll_back(struct crowd *c, struct crowd_person *who)
+{
+    if (who->copied == 0) {
+        return;
+    }
+    unsigned at = (unsigned)sim_random(&c->sim, who->copied);
+    const struct crowd_copy copy = who->copies[at];
+    crowd_look(c, who);
+    for (size_t i = copy.sent; i < who->sent.count; i++) {
+        const struct crowd_place *p = &who->sent.places[i];
+        excuse(c, &who->lanes[p->lane].marks[p->seq]);
+    }
+    for (size_t i = copy.got; i < who->got.count; i++) {
+        const struct crowd_place *p = &who->got.places[i];
+        struct crowd_mark *mark = &c->people[p->from].lanes[p->lane].marks[p->seq];
+        excuse(c, mark);
+        mark->got = false;
+        c->got--;
+    }
+    who->sent.count = copy.sent;
+    who->got.count = copy.got;
+    who->cursor = copy.cursor;
+    sim_roll_back(&c->sim, who->n, &copy.home);
+    /* Later copies are of a time that was not. */
+    for (unsigned i = who->copied; i-- > 0;) {
+        if (who->copies[i].sent > copy.sent || who->copies[i].got > copy.got) {
+            struct crowd_copy last = who->copies[--who->copied];
+            sim_copy_free(&who->copies[i].home);
+            who->copies[i] = last;
+        }
+    }
+    for (unsigned i = who->copied; i < CROWD_COPIES; i++) {
+        who->copies[i] = (struct crowd_copy){.cursor = 0};
+    }
+}
+
+/* --- the end --- */
+
+uint64_t crowd_waiting(struct crowd *c)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        uint64_t n = 0;
+        must(c, call(c, c->people[i].n, "daemon.status", NULL), "daemon.status");
+        sim_check(&c->sim, sim_result_uint(c->people[i].n, "outbox", &n), "no outbox in a result");
+        sum += n;
+    }
+    return sum;
+}
+
+void crowd_settle_accounts(struct crowd *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        for (uint32_t k = 0; k < c->people[i].contacts; k++) {
+            const struct crowd_lane *lane = &c->people[i].lanes[k];
+            for (uint32_t seq = 0; seq < lane->count; seq++) {
+                const struct crowd_mark *mark = &lane->marks[seq];
+                sim_check(&c->sim, mark->got || mark->failed || mark->excused,
+                          "delivery: %zu to %u, message %u of %u: never came%s", i,
+                          (unsigned)lane->to, (unsigned)seq, (unsigned)lane->count,
+                          mark->told ? ", and counts as delivered" : ", and nobody was told");
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * crowd: many people on some relays, and the book that is kept of what they write to each other:
+ * what message.send acknowledged has to arrive exactly once, in the order of who wrote it, or who
+ * wrote it is told that it did not. A home that goes back to an earlier copy has forgotten what
+ * came between; that alone may be lost, or come again.
+ */
+#ifndef PETREL_TESTS_SIM_CROWD_H
+#define PETREL_TESTS_SIM_CROWD_H
+
+#include "base/id.h"
+#include "node/content.h"
+#include "sim/sim.h"
+
+/* One message, in its lane. */
+struct crowd_mark {
+    uint8_t id[CONTENT_ID];
+    bool got;     /* its reader's node has shown it, */
+    bool told;    /* the writer's node said so, */
+    bool failed;  /* or that it was given up; */
+    bool excused; /* it went with a home that went back */
+};
+
+/* What one person writes to one other. */
+struct crowd_lane {
+    uint32_t to;
+    uint32_t count;
+    uint32_t cap;
+    struct crowd_mark *marks; /* owned */
+    uint32_t next;            /* what comes, unless excused, is not before this one */
+    uint32_t told;            /* where the search for an id begins */
+};
+
+/* A message of a lane, where a person's own are kept in order. */
+struct crowd_place {
+    uint32_t from;
+    uint32_t lane;
+    uint32_t seq;
+};
+
+struct crowd_log {
+    struct crowd_place *places; /* owned */
+    size_t count;
+    size_t cap;
+};
+
+/* A home at one time, and how far the book was. */
+struct crowd_copy {
+    struct sim_copy home;
+    uint64_t cursor;
+    size_t sent;
+    size_t got;
+};
+
+enum {
+    CROWD_COPIES = 4,
+    CROWD_TEXT = 64,
+};
+
+struct crowd_person {
+    struct sim_node *n;
+    uint32_t index;
+    uint32_t relay; /* which one */
+    char id[ID_TEXT];
+    struct crowd_lane *lanes; /* one for each contact; owned */
+    uint32_t contacts;
+    uint64_t cursor; /* of the last event that was looked at */
+    struct crowd_log sent;
+    struct crowd_log got;
+    struct crowd_copy copies[CROWD_COPIES];
+    unsigned copied;
+};
+
+struct crowd {
+    struct sim sim;
+    struct crowd_person *people; /* owned */
+    size_t count;
+    struct sim_node **relays; /* owned */
+    size_t relay_count;
+    uint64_t said; /* acknowledged by message.send */
+    uint64_t refused;
+    uint64_t got;
+    uint64_t failed;
+    uint64_t excused;
+};
+
+/* n nodes of which about a tenth are relays, and as many again both; each person has about
+ * `contacts` contacts and all have met. The book begins. */
+void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
+                const struct sim_lines *lines);
+void crowd_fini(struct crowd *c);
+
+/* who writes to this contact of theirs (by its place), unless they sleep. */
+void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact);
+/* Looks at the events of one, or of all that have some. */
+void crowd_look(struct crowd *c, struct crowd_person *who);
+void crowd_look_all(struct crowd *c);
+/* Another relay. */
+void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay);
+/* Keeps a copy of the home, in the place of an older one; goes back to a random one of those. */
+void crowd_copy(struct crowd *c, struct crowd_person *who);
+void crowd_roll_back(struct crowd *c, struct crowd_person *who);
+/* Entries that wait in all outboxes. */
+uint64_t crowd_waiting(struct crowd *c);
+/* Fails unless all that was acknowledged came, or failed and was told. */
+void crowd_settle_accounts(struct crowd *c);
+
+#endif

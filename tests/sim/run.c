@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/run.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sim/crowd.h"
+#include "sim/crypto_sim.h"
+#include "sim/inside.h"
+
+enum {
+    SECOND = 1000,
+    MINUTE = 60 * SECOND,
+    HOUR = 60 * MINUTE,
+    DAY = 24 * HOUR,
+    HEAL_HOURS = 2,  /* a new session begins once an hour at most */
+    QUIET_DAYS = 6,  /* until all has come to rest */
+    REST_HOURS = 3,  /* in which nothing happens but what is due */
+    REST_TURNS = 40, /* of one node in an hour of that */
+    TRACE_LINES = 60,
+};
+
+struct run;
+
+/* What ends later. */
+struct end {
+    struct end *next;
+    struct run *run;
+    enum plan_kind kind;
+    struct sim_node *n;
+};
+
+struct run {
+    struct crowd crowd;
+    const struct run_options *options;
+    struct run_outcome *out;
+    uint64_t begun; /* the plan, time of the world */
+    uint64_t last_look;
+    unsigned partitions;
+    struct end *ends;
+    jmp_buf failed;
+};
+
+static uint64_t wall_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void failed(void *ctx, const char *text)
+{
+    struct run *r = ctx;
+    r->out->failed = true;
+    r->out->failed_ms = sim_now(&r->crowd.sim) - r->begun;
+    snprintf(r->out->why, sizeof r->out->why, "%s", text);
+    longjmp(r->failed, 1);
+}
+
+/* --- doing --- */
+
+static void ended(void *ctx)
+{
+    struct end *e = ctx;
+    struct run *r = e->run;
+    if (e->kind == PLAN_NAP && e->n->asleep) {
+        sim_wake(&r->crowd.sim, e->n);
+    } else if (e->kind == PLAN_FULL) {
+        e->n->full = false;
+    } else if (e->kind == PLAN_PARTITION) {
+        r->partitions -= r->partitions > 0;
+        sim_part(&r->crowd.sim, r->partitions > 0);
+    }
+}
+
+static void end_later(struct run *r, enum plan_kind kind, struct sim_node *n, int64_t ms)
+{
+    struct end *e = malloc(sizeof *e);
+    sim_check(&r->crowd.sim, e != NULL, "out of memory");
+    *e = (struct end){.next = r->ends, .run = r, .kind = kind, .n = n};
+    r->ends = e;
+    sim_at(&r->crowd.sim, sim_now(&r->crowd.sim) + (uint64_t)ms, ended, e);
+}
+
+static void nap(struct run *r, struct crowd_person *who, int64_t ms)
+{
+    if (!who->n->asleep) {
+        sim_sleep(&r->crowd.sim, who->n);
+        end_later(r, PLAN_NAP, who->n, ms);
+    }
+}
+
+static void part(struct run *r, uint32_t bits, int64_t ms)
+{
+    struct sim *sim = &r->crowd.sim;
+    for (size_t i = 0; i < sim->count; i++) {
+        sim->nodes[i]->side = bits >> i % 32 & 1;
+    }
+    r->partitions++;
+    sim_part(sim, true);
+    end_later(r, PLAN_PARTITION, NULL, ms);
+}
+
+static void fault(struct run *r, struct sim_node *n, enum sim_point point, uint64_t k)
+{
+    sim_arm(n, point, k);
+    if (point == SIM_LOAD) {
+        sim_restart(&r->crowd.sim, n);
+    }
+}
+
+static void carry_out(struct run *r, const struct plan_op *op)
+{
+    struct crowd *c = &r->crowd;
+    struct crowd_person *who = &c->people[op->a % c->count];
+    struct sim_node *n = c->sim.nodes[op->a % c->sim.count];
+    trace_note(&c->sim, TRACE_PLAN + (uint64_t)op->kind, op->a, (uint64_t)op->b, slice_of(NULL, 0));
+    r->out->done[op->kind]++;
+    switch (op->kind) {
+    case PLAN_SAY:
+        crowd_say(c, who, (uint32_t)op->b);
+        break;
+    case PLAN_NAP:
+        nap(r, who, op->b);
+        break;
+    case PLAN_MOVE:
+        crowd_move(c, who, (uint32_t)op->b);
+        break;
+    case PLAN_COPY:
+        crowd_copy(c, who);
+        break;
+    case PLAN_BACK:
+        crowd_roll_back(c, who);
+        break;
+    case PLAN_FAULT:
+        fault(r, n, (enum sim_point)op->b, (uint64_t)op->c);
+        break;
+    case PLAN_KILL:
+        sim_restart(&c->sim, n);
+        break;
+    case PLAN_CUT:
+        sim_cut(&c->sim, n);
+        break;
+    case PLAN_PARTITION:
+        part(r, op->a, op->b);
+        break;
+    case PLAN_CLOCK:
+        sim_clock(&c->sim, n, op->b, (int32_t)op->c);
+        break;
+    case PLAN_FULL:
+        n->full = true;
+        end_later(r, PLAN_FULL, n, op->b);
+        break;
+    case PLAN_KIND_COUNT:
+        break;
+    }
+}
+
+/* Goes on until this time, and looks at what came now and then. */
+static void go_on(struct run *r, uint64_t until)
+{
+    struct sim *sim = &r->crowd.sim;
+    while (sim_now(sim) < until) {
+        uint64_t look = r->last_look + r->options->look_ms;
+        uint64_t stop = look < until ? look : until;
+        sim_settle(sim, stop > sim_now(sim) ? stop - sim_now(sim) : 0);
+        if (sim_now(sim) >= look) {
+            crowd_look_all(&r->crowd);
+            r->last_look = sim_now(sim);
+        }
+    }
+}
+
+static void show_progress(const struct run *r, size_t done, size_t all)
+{
+    if (r->options->progress) {
+        fprintf(stderr, "\r%3zu %% %12llu messages %8llu starts ", all > 0 ? done * 100 / all : 100,
+                (unsigned long long)r->crowd.got,
+                (unsigned long long)r->crowd.sim.nodes[0]->starts);
+    }
+}
+
+/* Nothing goes wrong any more. */
+static void calm_down(struct run *r)
+{
+    struct sim *sim = &r->crowd.sim;
+    sim->lines.reset_ppm = 0;
+    r->partitions = 0;
+    sim_part(sim, false);
+    for (size_t i = 0; i < sim->count; i++) {
+        struct sim_node *n = sim->nodes[i];
+        n->full = false;
+        sim_arm(n, SIM_POINTS, 0);
+        if (n->asleep) {
+            sim_wake(sim, n);
+        }
+    }
+}
+
+/* After homes went back nobody can know of some that they did, before the next word of each. */
+static void last_words(struct run *r)
+{
+    struct crowd *c = &r->crowd;
+    for (size_t i = 0; i < c->count; i++) {
+        for (uint32_t k = 0; k < c->people[i].contacts; k++) {
+            crowd_say(c, &c->people[i], k);
+        }
+    }
+}
+
+static void come_to_rest(struct run *r)
+{
+    struct crowd *c = &r->crowd;
+    struct sim *sim = &c->sim;
+    calm_down(r);
+    go_on(r, sim_now(sim) + HEAL_HOURS * (uint64_t)HOUR);
+    last_words(r);
+    uint64_t end = sim_now(sim) + QUIET_DAYS * (uint64_t)DAY;
+    uint64_t pause = MINUTE;
+    go_on(r, sim_now(sim) + pause);
+    while (crowd_waiting(c) > 0) {
+        sim_check(sim, sim_now(sim) < end, "rest: %llu messages still wait after %d days",
+                  (unsigned long long)crowd_waiting(c), QUIET_DAYS);
+        pause = pause < HOUR ? 2 * pause : pause;
+        go_on(r, sim_now(sim) + pause);
+    }
+    crowd_look_all(c);
+    crowd_settle_accounts(c);
+    uint64_t turns = sim->turns;
+    go_on(r, sim_now(sim) + REST_HOURS * (uint64_t)HOUR);
+    turns = sim->turns - turns;
+    sim_check(sim, turns <= REST_TURNS * REST_HOURS * sim->count,
+              "rest: %llu turns of %zu nodes in %d hours in which nothing was to be done",
+              (unsigned long long)turns, sim->count, REST_HOURS);
+}
+
+/* --- all of it --- */
+
+static void plan_of(struct run *r, struct plan *plan)
+{
+    struct crowd *c = &r->crowd;
+    uint32_t *contacts = calloc(c->count, sizeof *contacts);
+    sim_check(&c->sim, contacts != NULL, "out of memory");
+    for (size_t i = 0; i < c->count; i++) {
+        contacts[i] = c->people[i].contacts;
+    }
+    bool made = plan_make(plan, &r->options->profile, r->options->seed, r->options->ms, c->count,
+                          c->sim.count, c->relay_count, contacts);
+    free(contacts);
+    sim_check(&c->sim, made, "out of memory");
+}
+
+static void fill_outcome(struct run *r)
+{
+    const struct crowd *c = &r->crowd;
+    struct run_outcome *out = r->out;
+    out->said = c->said;
+    out->got = c->got;
+    out->lost = c->failed;
+    out->excused = c->excused;
+    out->refused = c->refused;
+    out->turns = c->sim.turns;
+    out->frames = c->sim.frames;
+    out->bytes = c->sim.bytes;
+    out->resets = c->sim.resets;
+    out->trace = c->sim.trace;
+    memcpy(out->struck, c->sim.struck, sizeof out->struck);
+    out->faults = out->resets;
+    for (unsigned i = 0; i < SIM_POINTS; i++) {
+        out->faults += out->struck[i];
+    }
+    for (unsigned i = 0; i < PLAN_KIND_COUNT; i++) {
+        out->faults += i == PLAN_SAY || i == PLAN_COPY || i == PLAN_FAULT ? 0 : out->done[i];
+    }
+}
+
+static void run_all(struct run *r, const struct plan *given)
+{
+    struct plan own = {.count = 0};
+    crowd_init(&r->crowd, r->options->seed, r->options->nodes, r->options->contacts,
+               &r->options->profile.lines);
+    r->begun = sim_now(&r->crowd.sim);
+    r->last_look = r->begun;
+    if (given == NULL) {
+        plan_of(r, &own);
+        given = &own;
+    }
+    uint64_t wall = wall_ms();
+    for (size_t i = 0; i < given->count; i++) {
+        go_on(r, r->begun + given->ops[i].at);
+        carry_out(r, &given->ops[i]);
+        if (i % 256 == 0) {
+            show_progress(r, i, given->count);
+        }
+    }
+    go_on(r, r->begun + r->options->ms);
+    come_to_rest(r);
+    show_progress(r, 1, 1);
+    r->out->wall_ms = wall_ms() - wall;
+    plan_free(&own);
+}
+
+static struct run *run_new(const struct run_options *options, struct run_outcome *out)
+{
+    struct run *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        abort();
+    }
+    memset(out, 0, sizeof *out);
+    r->options = options;
+    r->out = out;
+    r->crowd.sim.failed = failed;
+    r->crowd.sim.failed_ctx = r;
+    crypto_sim_use(options->crypto_sim);
+    return r;
+}
+
+static void run_free(struct run *r)
+{
+    while (r->ends != NULL) {
+        struct end *e = r->ends;
+        r->ends = e->next;
+        free(e);
+    }
+    crowd_fini(&r->crowd);
+    free(r);
+    crypto_sim_use(false);
+}
+
+void run_once(const struct run_options *options, const struct plan *plan, bool trace,
+              struct run_outcome *out)
+{
+    struct run *r = run_new(options, out);
+    if (setjmp(r->failed) == 0) {
+        run_all(r, plan);
+    } else if (trace) {
+        sim_trace_print(&r->crowd.sim, stdout, TRACE_LINES, r->begun);
+    }
+    fill_outcome(r);
+    run_free(r);
+}
+
+void run_plan(const struct run_options *options, struct plan *plan)
+{
+    struct run_outcome out;
+    struct run *r = run_new(options, &out);
+    *plan = (struct plan){.count = 0};
+    if (setjmp(r->failed) == 0) {
+        crowd_init(&r->crowd, options->seed, options->nodes, options->contacts,
+                   &options->profile.lines);
+        plan_of(r, plan);
+    }
+    run_free(r);
+}
