@@ -136,7 +136,7 @@ static void lane_add(struct crowd *c, struct crowd_person *who, uint32_t other)
 {
     who->lanes = realloc(who->lanes, (who->contacts + 1) * sizeof *who->lanes);
     sim_check(&c->sim, who->lanes != NULL, "out of memory");
-    who->lanes[who->contacts++] = (struct crowd_lane){.to = other};
+    who->lanes[who->contacts++] = (struct crowd_lane){.to = other, .unsure = UINT32_MAX};
 }
 
 static void meet(struct crowd *c, struct crowd_person *a, struct crowd_person *b)
@@ -281,17 +281,34 @@ static void received(struct crowd *c, struct crowd_person *who, struct slice tex
     struct crowd_mark *mark = &lane->marks[seq];
     sim_check(&c->sim, !mark->got, "delivery: %u to %u, message %u: came twice", from, to, seq);
     if (!mark->excused) {
-        sim_check(&c->sim, seq >= lane->next,
-                  "delivery: %u to %u, message %u: came when %u had come before it", from, to, seq,
-                  (unsigned)lane->next - 1);
-        lane->next = seq + 1;
+        sim_check(&c->sim, seq >= lane->next || lane->next > lane->unsure,
+                  "delivery: %u to %u, message %u%s: came when %u%s had come before it", from, to,
+                  seq, mark->told ? " (told)" : "", (unsigned)lane->next - 1,
+                  lane->marks[lane->next - 1].told ? " (told)" : "");
+        lane->next = seq >= lane->next ? seq + 1 : lane->next;
     }
     mark->got = true;
     log_add(c, &who->got, (struct crowd_place){from, which, seq});
     c->got++;
 }
 
-static struct crowd_mark *mark_of(struct crowd_person *who, const uint8_t id[CONTENT_ID])
+/* Its sessions have healed when all that is told of was told, up to something that was written
+ * after the home went back. */
+static void see_if_sure(struct crowd_lane *lane)
+{
+    bool told = false;
+    for (uint32_t i = 0; i < lane->count; i++) {
+        const struct crowd_mark *mark = &lane->marks[i];
+        if (!(mark->told && mark->got) && !mark->failed && !mark->excused) {
+            return;
+        }
+        told |= i >= lane->unsure && mark->told;
+    }
+    lane->unsure = told ? UINT32_MAX : lane->unsure;
+}
+
+static struct crowd_mark *mark_of(struct crowd_person *who, const uint8_t id[CONTENT_ID],
+                                  struct crowd_lane **of)
 {
     for (uint32_t i = 0; i < who->contacts; i++) {
         struct crowd_lane *lane = &who->lanes[i];
@@ -299,6 +316,7 @@ static struct crowd_mark *mark_of(struct crowd_person *who, const uint8_t id[CON
             uint32_t at = (lane->told + k) % lane->count;
             if (memcmp(lane->marks[at].id, id, CONTENT_ID) == 0) {
                 lane->told = at;
+                *of = lane;
                 return &lane->marks[at];
             }
         }
@@ -312,12 +330,16 @@ static void became(struct crowd *c, struct crowd_person *who, struct slice hex, 
     char s[2 * CONTENT_ID + 1] = "";
     memcpy(s, hex.p, hex.len < sizeof s - 1 ? hex.len : sizeof s - 1);
     sim_check(&c->sim, hex_decode(text_of(s), id, sizeof id), "an event with the message id %s", s);
-    struct crowd_mark *mark = mark_of(who, id);
+    struct crowd_lane *lane = NULL;
+    struct crowd_mark *mark = mark_of(who, id, &lane);
     if (mark !=
         NULL) { /* else a word of the node itself, or sent by a call whose answer was lost */
         c->failed += failed && !mark->failed;
         mark->failed |= failed;
         mark->told |= !failed;
+        if (lane->unsure != UINT32_MAX) {
+            see_if_sure(lane);
+        }
     }
 }
 
@@ -414,6 +436,17 @@ static void excuse(struct crowd *c, struct crowd_mark *mark)
     mark->excused = true;
 }
 
+/* One of its two homes goes back: what is under way may be sealed anew, behind later ones. */
+static void become_unsure(struct crowd_lane *lane)
+{
+    uint32_t first = 0;
+    while (first < lane->count &&
+           (lane->marks[first].told || lane->marks[first].failed || lane->marks[first].excused)) {
+        first++;
+    }
+    lane->unsure = first < lane->unsure ? first : lane->unsure;
+}
+
 void crowd_roll_back(struct crowd *c, struct crowd_person *who)
 {
     if (who->copied == 0) {
@@ -432,6 +465,12 @@ void crowd_roll_back(struct crowd *c, struct crowd_person *who)
         excuse(c, mark);
         mark->got = false;
         c->got--;
+    }
+    for (uint32_t i = 0; i < who->contacts; i++) {
+        uint32_t which;
+        struct crowd_lane *theirs = lane_of(c, who->lanes[i].to, who->index, &which);
+        become_unsure(&who->lanes[i]);
+        become_unsure(theirs);
     }
     who->sent.count = copy.sent;
     who->got.count = copy.got;

@@ -3,7 +3,8 @@
  * crowd: many people on some relays, and the book that is kept of what they write to each other:
  * what message.send acknowledged has to arrive exactly once, in the order of who wrote it, or who
  * wrote it is told that it did not. A home that goes back to an earlier copy has forgotten what
- * came between; that alone may be lost, or come again.
+ * came between; that alone may be lost, or come again. And until its sessions have healed, what it
+ * writes or is written can come after what was written later.
  */
 #ifndef PETREL_TESTS_SIM_CROWD_H
 #define PETREL_TESTS_SIM_CROWD_H
@@ -27,7 +28,8 @@ struct crowd_lane {
     uint32_t count;
     uint32_t cap;
     struct crowd_mark *marks; /* owned */
-    uint32_t next;            /* what comes, unless excused, is not before this one */
+    uint32_t next;            /* what comes, unless excused, is not before this one; */
+    uint32_t unsure;          /* from this one on even that is not sure, UINT32_MAX: it is */
     uint32_t told;            /* where the search for an id begins */
 };
 
