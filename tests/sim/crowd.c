@@ -408,10 +408,25 @@ void crowd_look_all(struct crowd *c)
 
 /* --- what becomes of homes --- */
 
+static void drop_copies(struct crowd_person *who)
+{
+    while (who->copied > 0) {
+        struct crowd_copy *copy = &who->copies[--who->copied];
+        sim_copy_free(&copy->home);
+        *copy = (struct crowd_copy){.cursor = 0};
+    }
+}
+
 void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay)
 {
     if (!who->n->asleep && relay != who->relay && !c->relays[relay]->asleep) {
         use_relay(c, who, relay);
+        /* Two who know of each other's former relays alone do not find each other before there is
+         * another way to look people up. */
+        drop_copies(who);
+        for (uint32_t i = 0; i < who->contacts; i++) {
+            drop_copies(&c->people[who->lanes[i].to]);
+        }
     }
 }
 
@@ -466,11 +481,13 @@ void crowd_roll_back(struct crowd *c, struct crowd_person *who)
         mark->got = false;
         c->got--;
     }
-    for (uint32_t i = 0; i < who->contacts; i++) {
-        uint32_t which;
-        struct crowd_lane *theirs = lane_of(c, who->lanes[i].to, who->index, &which);
-        become_unsure(&who->lanes[i]);
-        become_unsure(theirs);
+    for (size_t i = 0; i < c->count; i++) {
+        for (uint32_t k = 0; k < c->people[i].contacts; k++) {
+            struct crowd_lane *lane = &c->people[i].lanes[k];
+            if (who->n->relay || i == who->index || lane->to == who->index) {
+                become_unsure(lane);
+            }
+        }
     }
     who->sent.count = copy.sent;
     who->got.count = copy.got;
