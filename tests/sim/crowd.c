@@ -520,6 +520,50 @@ uint64_t crowd_waiting(struct crowd *c)
     return sum;
 }
 
+static void print_contact(const struct crowd_person *who, struct slice contact, FILE *to)
+{
+    struct slice id = slice_of(NULL, 0);
+    struct slice trouble = slice_of(NULL, 0);
+    struct slice state = slice_of(NULL, 0);
+    (void)params_str(contact, "id", &id);
+    (void)params_str(contact, "trouble", &trouble);
+    (void)params_str(contact, "state", &state);
+    for (uint32_t i = 0; i < who->contacts; i++) {
+        const struct crowd_lane *lane = &who->lanes[i];
+        uint32_t waits = 0;
+        for (uint32_t k = 0; k < lane->count; k++) {
+            const struct crowd_mark *mark = &lane->marks[k];
+            waits += !mark->told && !mark->failed && !mark->excused;
+        }
+        const struct crowd_person *other = who - who->index + lane->to;
+        if (waits > 0 && slice_equal(id, text_of(other->id))) {
+            fprintf(to, "  person %u (node %u) to %u: %u of %u wait; %.*s %.*s\n",
+                    (unsigned)who->index, (unsigned)who->n->index, (unsigned)lane->to,
+                    (unsigned)waits, (unsigned)lane->count, (int)state.len, (const char *)state.p,
+                    (int)trouble.len, (const char *)trouble.p);
+        }
+    }
+}
+
+void crowd_print_waiting(struct crowd *c, FILE *to)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        struct crowd_person *who = &c->people[i];
+        if (sim_query(&c->sim, who->n, "contact.list", 0, slice_of(NULL, 0)) != ERR_OK) {
+            continue;
+        }
+        struct reader r = reader_of(slice_of(who->n->reply, who->n->reply_len));
+        (void)pack_read_map(&r, 4);
+        (void)pack_read_str(&r, 32);
+        uint32_t count = pack_read_array(&r, LIMIT_CONTACTS);
+        for (uint32_t k = 0; k < count; k++) {
+            size_t start = r.pos;
+            pack_skip(&r, 4);
+            print_contact(who, slice_of(r.p + start, r.pos - start), to);
+        }
+    }
+}
+
 void crowd_settle_accounts(struct crowd *c)
 {
     for (size_t i = 0; i < c->count; i++) {

@@ -104,6 +104,8 @@ void crowd_copy(struct crowd *c, struct crowd_person *who);
 void crowd_roll_back(struct crowd *c, struct crowd_person *who);
 /* Entries that wait in all outboxes. */
 uint64_t crowd_waiting(struct crowd *c);
+/* Says who waits for whom, and why. */
+void crowd_print_waiting(struct crowd *c, FILE *to);
 /* Fails unless all that was acknowledged came, or failed and was told. */
 void crowd_settle_accounts(struct crowd *c);
 

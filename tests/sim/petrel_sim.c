@@ -27,6 +27,8 @@ enum {
 
 struct args {
     struct run_options run;
+    struct plan plan; /* when it was given */
+    bool planned;
     uint64_t seeds;
     bool until_failure;
     uint64_t shrink_s; /* time for it; 0: none */
@@ -45,6 +47,7 @@ static const char HELP[] =
     "                     profile's; kinds:%s\n"
     "  --crypto real|sim  sim: public-key functions that only look like it (real)\n"
     "  --look N           seconds between looks at what came (10)\n"
+    "  --plan FILE        lines as those of a shorter plan, instead of the seed's\n"
     "  --shrink N         seconds to look for a shorter plan that fails (60)\n";
 
 static int usage(FILE *to)
@@ -100,6 +103,22 @@ static bool profile(struct args *a, const char *name)
     return true;
 }
 
+static bool plan_file(struct args *a, const char *path)
+{
+    unsigned line;
+    FILE *f = fopen(path, "r");
+    if (f == NULL) {
+        fprintf(stderr, "petrel-sim: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    a->planned = plan_read(&a->plan, f, &line);
+    (void)fclose(f);
+    if (!a->planned) {
+        fprintf(stderr, "petrel-sim: %s, line %u: no operation\n", path, line);
+    }
+    return a->planned;
+}
+
 static bool take(struct args *a, int option, char *value)
 {
     uint64_t n = 0;
@@ -137,6 +156,8 @@ static bool take(struct args *a, int option, char *value)
     case 'l':
         a->run.look_ms = number(value, 86400, &n) ? n * 1000 : 0;
         return a->run.look_ms > 0;
+    case 'P':
+        return plan_file(a, value);
     case 'x':
         return number(value, 86400, &a->shrink_s);
     default:
@@ -146,19 +167,14 @@ static bool take(struct args *a, int option, char *value)
 
 static int args_read(struct args *a, int argc, char **argv)
 {
-    static const struct option options[] = {{"seed", required_argument, NULL, 's'},
-                                            {"seeds", required_argument, NULL, 'S'},
-                                            {"until-failure", no_argument, NULL, 'u'},
-                                            {"nodes", required_argument, NULL, 'n'},
-                                            {"hours", required_argument, NULL, 'h'},
-                                            {"contacts", required_argument, NULL, 'c'},
-                                            {"profile", required_argument, NULL, 'p'},
-                                            {"rate", required_argument, NULL, 'r'},
-                                            {"crypto", required_argument, NULL, 'k'},
-                                            {"look", required_argument, NULL, 'l'},
-                                            {"shrink", required_argument, NULL, 'x'},
-                                            {"help", no_argument, NULL, '?' + 128},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'S'},
+        {"until-failure", no_argument, NULL, 'u'}, {"nodes", required_argument, NULL, 'n'},
+        {"hours", required_argument, NULL, 'h'},   {"contacts", required_argument, NULL, 'c'},
+        {"profile", required_argument, NULL, 'p'}, {"rate", required_argument, NULL, 'r'},
+        {"crypto", required_argument, NULL, 'k'},  {"look", required_argument, NULL, 'l'},
+        {"shrink", required_argument, NULL, 'x'},  {"plan", required_argument, NULL, 'P'},
+        {"help", no_argument, NULL, '?' + 128},    {NULL, 0, NULL, 0}};
     *a = (struct args){.run = {.seed = (uint64_t)time(NULL),
                                .nodes = 10,
                                .ms = 60 * MINUTE,
@@ -293,7 +309,11 @@ static void report(const struct args *a, const struct run_outcome *failed)
     printf("FAILED seed %" PRIu64 ", %zu nodes, %" PRIu64 " hours, profile %s\n%s\n", a->run.seed,
            a->run.nodes, a->run.ms / (60 * MINUTE), a->run.profile.name, failed->why);
     print_commit();
-    run_plan(&a->run, &plan);
+    if (a->planned) {
+        plan = without(&a->plan, 0, 0);
+    } else {
+        run_plan(&a->run, &plan);
+    }
     size_t all = plan.count;
     shrink(a, &plan, failed);
     printf("plan: %zu of %zu operations are enough\n", plan.count, all);
@@ -374,7 +394,7 @@ int main(int argc, char **argv)
     }
     printf("seed %" PRIu64 "\n", a.run.seed);
     for (out.failed = false; !out.failed && (a.until_failure || runs < a.seeds);) {
-        run_apart(&a.run, NULL, false, &out);
+        run_apart(&a.run, a.planned ? &a.plan : NULL, false, &out);
         if (a.run.progress) {
             fprintf(stderr, "\rseed %" PRIu64 ": %s%40s\n", a.run.seed,
                     out.failed ? "FAILED" : "all came", "");
@@ -389,5 +409,6 @@ int main(int argc, char **argv)
         report(&a, &out);
     }
     print_sum(&a, &sum, runs, out.failed);
+    plan_free(&a.plan);
     return out.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

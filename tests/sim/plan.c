@@ -226,8 +226,46 @@ void plan_free(struct plan *plan)
 void plan_op_text(const struct plan_op *op, char *out, size_t cap)
 {
     unsigned long long s = op->at / SECOND;
-    snprintf(out, cap, "%02llu:%02llu:%02llu.%03llu %s %u %lld%s%s", s / 3600, s / 60 % 60, s % 60,
-             (unsigned long long)op->at % SECOND, plan_kind_name(op->kind), (unsigned)op->a,
-             (long long)op->b, op->kind == PLAN_FAULT ? " " : "",
+    snprintf(out, cap, "%02llu:%02llu:%02llu.%03llu %s %u %lld %lld%s%s", s / 3600, s / 60 % 60,
+             s % 60, (unsigned long long)op->at % SECOND, plan_kind_name(op->kind), (unsigned)op->a,
+             (long long)op->b, (long long)op->c, op->kind == PLAN_FAULT ? " " : "",
              op->kind == PLAN_FAULT ? sim_point_name((enum sim_point)op->b) : "");
+}
+
+static bool op_read(const char *text, struct plan_op *op)
+{
+    unsigned long long h;
+    unsigned m;
+    unsigned s;
+    unsigned ms;
+    char name[16];
+    unsigned a;
+    long long b;
+    long long c;
+    if (sscanf(text, " %llu:%u:%u.%u %15s %u %lld %lld", &h, &m, &s, &ms, name, &a, &b, &c) != 8) {
+        return false;
+    }
+    *op = (struct plan_op){
+        .at = h * HOUR + m * (uint64_t)MINUTE + s * (uint64_t)SECOND + ms, .a = a, .b = b, .c = c};
+    unsigned kind = 0;
+    while (kind < PLAN_KIND_COUNT && strcmp(name, NAMES[kind]) != 0) {
+        kind++;
+    }
+    op->kind = (enum plan_kind)kind;
+    return kind < PLAN_KIND_COUNT;
+}
+
+bool plan_read(struct plan *plan, FILE *from, unsigned *line)
+{
+    char text[256];
+    struct maker m = {.plan = plan};
+    *plan = (struct plan){.count = 0};
+    for (*line = 1; fgets(text, sizeof text, from) != NULL; ++*line) {
+        struct plan_op op;
+        if (!op_read(text, &op)) {
+            return false;
+        }
+        add(&m, op);
+    }
+    return !m.failed;
 }

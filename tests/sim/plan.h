@@ -66,7 +66,9 @@ const char *plan_profiles(void);
 bool plan_make(struct plan *plan, const struct plan_profile *profile, uint64_t seed, uint64_t ms,
                size_t people, size_t nodes, size_t relays, const uint32_t *contacts);
 void plan_free(struct plan *plan);
-/* One line. */
+/* One line, as plan_read takes it. */
 void plan_op_text(const struct plan_op *op, char *out, size_t cap);
+/* A plan from a file of such lines. false: a line is none, and which. */
+bool plan_read(struct plan *plan, FILE *from, unsigned *line);
 
 #endif

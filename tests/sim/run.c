@@ -338,6 +338,7 @@ void run_once(const struct run_options *options, const struct plan *plan, bool t
     if (setjmp(r->failed) == 0) {
         run_all(r, plan);
     } else if (trace) {
+        crowd_print_waiting(&r->crowd, stdout);
         sim_trace_print(&r->crowd.sim, stdout, TRACE_LINES, r->begun);
     }
     fill_outcome(r);
