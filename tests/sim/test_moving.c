@@ -487,6 +487,34 @@ START_TEST(a_new_invitation_helps_where_the_old_one_is_dead)
 }
 END_TEST
 
+/* Found by petrel-sim: the record at the former relay is gone, and a new session begins with one.
+ */
+START_TEST(who_moved_is_found_when_a_session_is_to_be_replaced)
+{
+    struct people *p = people_new_apart(61, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    people_meet(p, a, b);
+    people_use_relay(p, p->person[2].relay, b);
+    people_quiet(p, 8 * HOUR);
+    sim_settle(&p->sim, 40 * (uint64_t)DAY); /* what is at the former relay has been given up */
+    struct sim_copy copy = sim_copy_of(b->n);
+    people_say(p, a, b, "a ", 0);
+    sim_settle(&p->sim, 2 * HOUR);
+    sim_roll_back(&p->sim, b->n, &copy);
+    sim_copy_free(&copy);
+    for (unsigned i = 0; i < 3; i++) {
+        people_say(p, b, a, "b ", i);
+        sim_settle(&p->sim, 2 * HOUR);
+    }
+    people_say(p, a, b, "then ", 0);
+    people_quiet(p, 12 * HOUR);
+    people_in_order(p, b, a, "then ", 1);
+    ck_assert_uint_eq(people_messages(p, a, b, "received", NULL), 3);
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
@@ -505,6 +533,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_new_invitation_helps_where_the_old_one_is_dead);
     tcase_add_test(tc, a_clock_that_goes_back_ends_no_reading);
     tcase_add_test(tc, relays_that_never_answered_take_no_place_for_a_month);
+    tcase_add_test(tc, who_moved_is_found_when_a_session_is_to_be_replaced);
 }
 
 int main(void)
