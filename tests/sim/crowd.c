@@ -184,7 +184,6 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
         struct crowd_person *who = &c->people[c->count];
         who->n = node;
         who->index = (uint32_t)c->count++;
-        node->owner = who;
         must(c, call(c, node, "account.create", NULL), "account.create");
         result_of(c, node, "id", who->id, sizeof who->id);
     }
@@ -197,6 +196,15 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
     crowd_look_all(c);
 }
 
+static void drop_copies(struct crowd_person *who)
+{
+    while (who->copied > 0) {
+        struct crowd_copy *copy = &who->copies[--who->copied];
+        sim_copy_free(&copy->home);
+        *copy = (struct crowd_copy){.cursor = 0};
+    }
+}
+
 void crowd_fini(struct crowd *c)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -204,9 +212,7 @@ void crowd_fini(struct crowd *c)
         for (uint32_t k = 0; k < who->contacts; k++) {
             free(who->lanes[k].marks);
         }
-        for (unsigned k = 0; k < who->copied; k++) {
-            sim_copy_free(&who->copies[k].home);
-        }
+        drop_copies(who);
         free(who->lanes);
         free(who->sent.places);
         free(who->got.places);
@@ -407,15 +413,6 @@ void crowd_look_all(struct crowd *c)
 }
 
 /* --- what becomes of homes --- */
-
-static void drop_copies(struct crowd_person *who)
-{
-    while (who->copied > 0) {
-        struct crowd_copy *copy = &who->copies[--who->copied];
-        sim_copy_free(&copy->home);
-        *copy = (struct crowd_copy){.cursor = 0};
-    }
-}
 
 void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay)
 {

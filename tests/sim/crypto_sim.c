@@ -24,11 +24,6 @@ void crypto_sim_use(bool use)
     on = use;
 }
 
-bool crypto_sim_used(void)
-{
-    return on;
-}
-
 /* Declares __real_NAME and defines __wrap_NAME: ours when it is on. */
 #define WRAP_VOID(name, params, args)                                                              \
     void __real_##name params;                                                                     \

@@ -9,6 +9,5 @@
 
 /* From now on; keys that were made before are of no use then. */
 void crypto_sim_use(bool use);
-bool crypto_sim_used(void);
 
 #endif

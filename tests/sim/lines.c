@@ -206,9 +206,6 @@ static void send_frame(struct sim *sim, struct sim_end *end, const struct node_o
     }
     struct sim_node *to = other->n;
     struct node_input in = {.kind = NODE_FRAME, .link = other->id};
-    if (sim->saw_frame != NULL) {
-        sim->saw_frame(sim->saw_ctx, end->n, to, bytes);
-    }
     if (sim->lines.reset_ppm > 0 && sim_random(sim, 1000000) < sim->lines.reset_ppm) {
         sim->resets++;
         break_link(sim, end);

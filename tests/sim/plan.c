@@ -88,8 +88,6 @@ struct maker {
     const struct plan_profile *profile;
     struct unit_env random;
     uint64_t ms;
-    size_t people;
-    size_t nodes;
     size_t relays;
     const uint32_t *contacts;
     bool failed;
@@ -196,13 +194,8 @@ static int by_time(const void *a, const void *b)
 bool plan_make(struct plan *plan, const struct plan_profile *profile, uint64_t seed, uint64_t ms,
                size_t people, size_t nodes, size_t relays, const uint32_t *contacts)
 {
-    struct maker m = {.plan = plan,
-                      .profile = profile,
-                      .ms = ms,
-                      .people = people,
-                      .nodes = nodes,
-                      .relays = relays,
-                      .contacts = contacts};
+    struct maker m = {
+        .plan = plan, .profile = profile, .ms = ms, .relays = relays, .contacts = contacts};
     unit_env_init(&m.random, seed ^ UINT64_C(0x706c616e), 0);
     *plan = (struct plan){.count = 0};
     for (unsigned kind = 0; kind < PLAN_KIND_COUNT; kind++) {

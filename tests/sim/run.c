@@ -56,7 +56,6 @@ static void failed(void *ctx, const char *text)
 {
     struct run *r = ctx;
     r->out->failed = true;
-    r->out->failed_ms = sim_now(&r->crowd.sim) - r->begun;
     snprintf(r->out->why, sizeof r->out->why, "%s", text);
     longjmp(r->failed, 1);
 }

@@ -23,7 +23,6 @@ struct run_options {
 struct run_outcome {
     bool failed;
     char why[1024];
-    uint64_t failed_ms; /* into the plan */
     uint64_t said;
     uint64_t got;
     uint64_t lost; /* given up, and said so */

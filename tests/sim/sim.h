@@ -70,8 +70,7 @@ struct sim_node {
     uint64_t starts;
     uint64_t crashes; /* starts that nobody asked for */
     uint64_t next_inbound;
-    uint64_t news;     /* accounts whose event log has grown, one bit each; who looks clears it */
-    const void *owner; /* the user's */
+    uint64_t news; /* accounts whose event log has grown, one bit each; who looks clears it */
     /* the answer to the last call */
     bool replied;
     enum err reply_err;
@@ -130,12 +129,6 @@ struct sim {
                           const struct sim_node *to, uint8_t *frame, size_t len);
     void *fate_ctx;
     uint64_t late_ms;
-    /* Hears of every frame that a node sends, before its fate, and of every turn that is committed.
-     * NULL: nobody does. */
-    void (*saw_frame)(void *ctx, const struct sim_node *from, const struct sim_node *to,
-                      struct slice frame);
-    void (*saw_turn)(void *ctx, struct sim_node *n);
-    void *saw_ctx;
     /* Is told what is wrong, and does not return. NULL: fails the Check test. */
     void (*failed)(void *ctx, const char *text);
     void *failed_ctx;

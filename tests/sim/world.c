@@ -621,9 +621,6 @@ static void turn_run(struct sim *sim, struct sim_node *n)
         return;
     }
     wake_when_due(sim, n);
-    if (sim->saw_turn != NULL) {
-        sim->saw_turn(sim->saw_ctx, n);
-    }
 }
 
 bool sim_run(struct sim *sim)
