@@ -15,8 +15,6 @@ enum {
     EVENT_FIELDS = 16,
 };
 
-static const char MARK[] = "petrel-sim-text";
-
 static struct slice text_of(const char *s)
 {
     return slice_of(s, strlen(s));
@@ -182,6 +180,7 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
             continue;
         }
         struct crowd_person *who = &c->people[c->count];
+        node->person = true;
         who->n = node;
         who->index = (uint32_t)c->count++;
         must(c, call(c, node, "account.create", NULL), "account.create");
@@ -232,7 +231,7 @@ void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact)
     if (who->n->asleep) {
         return;
     }
-    snprintf(text, sizeof text, "%s %u %u %u", MARK, (unsigned)who->index, (unsigned)lane->to,
+    snprintf(text, sizeof text, "%s %u %u %u", CROWD_MARK, (unsigned)who->index, (unsigned)lane->to,
              (unsigned)lane->count);
     enum err err =
         call(c, who->n, "message.send", "contact", c->people[lane->to].id, "text", text, NULL);
@@ -252,7 +251,7 @@ void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact)
     result_of(c, who->n, "message", hex, sizeof hex);
     sim_check(&c->sim, hex_decode(text_of(hex), mark->id, sizeof mark->id), "no message id: %s",
               hex);
-    log_add(c, &who->sent, (struct crowd_place){who->index, contact, lane->count++});
+    log_add(c, &who->sent, (struct crowd_place){who->index, contact, lane->count++, 0});
     c->said++;
 }
 
@@ -269,7 +268,7 @@ static struct crowd_lane *lane_of(struct crowd *c, uint32_t from, uint32_t to, u
     return NULL;
 }
 
-static void received(struct crowd *c, struct crowd_person *who, struct slice text)
+static void received(struct crowd *c, struct crowd_person *who, struct slice text, uint64_t order)
 {
     char s[CROWD_TEXT + 1] = "";
     unsigned from = 0;
@@ -278,8 +277,8 @@ static void received(struct crowd *c, struct crowd_person *who, struct slice tex
     uint32_t which = 0;
     memcpy(s, text.p, text.len < CROWD_TEXT ? text.len : CROWD_TEXT);
     struct crowd_lane *lane = NULL;
-    if (strncmp(s, MARK, sizeof MARK - 1) == 0 &&
-        sscanf(s + sizeof MARK - 1, " %u %u %u", &from, &to, &seq) == 3) {
+    if (strncmp(s, CROWD_MARK, sizeof CROWD_MARK - 1) == 0 &&
+        sscanf(s + sizeof CROWD_MARK - 1, " %u %u %u", &from, &to, &seq) == 3) {
         lane = lane_of(c, from, to, &which);
     }
     sim_check(&c->sim, lane != NULL && to == who->index && seq < lane->count,
@@ -294,7 +293,7 @@ static void received(struct crowd *c, struct crowd_person *who, struct slice tex
         lane->next = seq >= lane->next ? seq + 1 : lane->next;
     }
     mark->got = true;
-    log_add(c, &who->got, (struct crowd_place){from, which, seq});
+    log_add(c, &who->got, (struct crowd_place){from, which, seq, order});
     c->got++;
 }
 
@@ -370,14 +369,18 @@ static void take_event(struct crowd *c, struct crowd_person *who, struct slice e
     }
     sim_check(&c->sim, r.err == ERR_OK, "an event that cannot be read");
     if (slice_equal(type, text_of("message.received"))) {
-        sim_check(&c->sim, params_str(data, "text", &value), "a message without a text");
-        received(c, who, value);
+        uint64_t order = 0;
+        sim_check(&c->sim, params_str(data, "text", &value) && params_uint(data, "order", &order),
+                  "a message without a text or place");
+        received(c, who, value, order);
     } else if (slice_equal(type, text_of("message.failed"))) {
         sim_check(&c->sim, params_str(data, "message", &value), "a failure of no message");
         became(c, who, value, true);
     } else if (slice_equal(type, text_of("message.delivered"))) {
         sim_check(&c->sim, params_str(data, "message", &value), "a delivery of no message");
         became(c, who, value, false);
+    } else if (slice_equal(type, text_of("session.reset"))) {
+        c->healed++;
     }
 }
 
@@ -412,6 +415,26 @@ void crowd_look_all(struct crowd *c)
     }
 }
 
+void crowd_delete(struct crowd *c, struct crowd_person *who)
+{
+    uint8_t bytes[256];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    if (who->n->asleep || who->got.count == 0) {
+        return;
+    }
+    const struct crowd_place *place = &who->got.places[sim_random(&c->sim, who->got.count)];
+    sim_pair_str(&w, "contact", c->people[place->from].id);
+    sim_pair_uint(&w, "order", place->order);
+    enum err err = sim_call(&c->sim, who->n, "message.delete", 2, writer_done(&w));
+    sim_check(&c->sim, err == ERR_OK || err == ERR_UNKNOWN_MESSAGE || err == ERR_DISK_FULL,
+              "message.delete: %s", err_name(err));
+    if (err == ERR_OK) {
+        c->deleted++;
+        who->deleted = who->awake = sim_now(&c->sim);
+        who->starts = who->n->starts;
+    }
+}
+
 /* --- what becomes of homes --- */
 
 void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay)
@@ -437,6 +460,7 @@ void crowd_copy(struct crowd *c, struct crowd_person *who)
         sim_copy_free(&copy->home);
     }
     *copy = (struct crowd_copy){.home = sim_copy_of(who->n),
+                                .at = sim_now(&c->sim),
                                 .cursor = who->cursor,
                                 .sent = who->sent.count,
                                 .got = who->got.count};
@@ -489,6 +513,7 @@ void crowd_roll_back(struct crowd *c, struct crowd_person *who)
     who->sent.count = copy.sent;
     who->got.count = copy.got;
     who->cursor = copy.cursor;
+    who->deleted = 0;
     sim_roll_back(&c->sim, who->n, &copy.home);
     /* Later copies are of a time that was not. */
     for (unsigned i = who->copied; i-- > 0;) {

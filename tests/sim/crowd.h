@@ -38,6 +38,7 @@ struct crowd_place {
     uint32_t from;
     uint32_t lane;
     uint32_t seq;
+    uint64_t order; /* in the reader's history */
 };
 
 struct crowd_log {
@@ -49,10 +50,14 @@ struct crowd_log {
 /* A home at one time, and how far the book was. */
 struct crowd_copy {
     struct sim_copy home;
+    uint64_t at;
     uint64_t cursor;
     size_t sent;
     size_t got;
 };
+
+/* What every text begins with. */
+#define CROWD_MARK "petrel-sim-text"
 
 enum {
     CROWD_COPIES = 4,
@@ -71,6 +76,9 @@ struct crowd_person {
     struct crowd_log got;
     struct crowd_copy copies[CROWD_COPIES];
     unsigned copied;
+    uint64_t deleted; /* when something was, that is to be forgotten; 0: nothing */
+    uint64_t awake;   /* since then its node ran undisturbed: */
+    uint64_t starts;  /* it had so many */
 };
 
 struct crowd {
@@ -84,6 +92,9 @@ struct crowd {
     uint64_t got;
     uint64_t failed;
     uint64_t excused;
+    uint64_t deleted;
+    uint64_t forgotten; /* copies that did not open when something was */
+    uint64_t healed;    /* sessions that were replaced, each side counted */
 };
 
 /* n nodes of which about a tenth are relays, and as many again both; each person has about
@@ -97,6 +108,8 @@ void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact);
 /* Looks at the events of one, or of all that have some. */
 void crowd_look(struct crowd *c, struct crowd_person *who);
 void crowd_look_all(struct crowd *c);
+/* Deletes one of the messages that came to them. */
+void crowd_delete(struct crowd *c, struct crowd_person *who);
 /* Another relay. */
 void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay);
 /* Keeps a copy of the home, in the place of an older one; goes back to a random one of those. */

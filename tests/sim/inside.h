@@ -34,7 +34,6 @@ struct sim_event {
 
 /* --- world.c --- */
 
-uint64_t sim_now(const struct sim *sim);
 /* What is noted: outputs by their kind, and */
 enum {
     TRACE_FAULT = 100,

@@ -201,6 +201,9 @@ static void send_frame(struct sim *sim, struct sim_end *end, const struct node_o
     struct slice bytes = slice_of(out->data, out->len);
     sim->frames++;
     sim->bytes += out->len;
+    if (sim->seen != NULL) {
+        sim->seen(sim->seen_ctx, end->n, bytes);
+    }
     if (other == NULL) {
         return;
     }

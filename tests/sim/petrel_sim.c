@@ -48,7 +48,7 @@ static const char HELP[] =
     "  --crypto real|sim  sim: public-key functions that only look like it (real)\n"
     "  --look N           seconds between looks at what came (10)\n"
     "  --plan FILE        lines as those of a shorter plan, instead of the seed's\n"
-    "  --shrink N         seconds to look for a shorter plan that fails (60)\n";
+    "  --shrink N         seconds to look for a shorter plan that fails, which is printed (60)\n";
 
 static int usage(FILE *to)
 {
@@ -317,7 +317,7 @@ static void report(const struct args *a, const struct run_outcome *failed)
     size_t all = plan.count;
     shrink(a, &plan, failed);
     printf("plan: %zu of %zu operations are enough\n", plan.count, all);
-    for (size_t i = 0; i < plan.count && i < SHRINK_SHOWN; i++) {
+    for (size_t i = 0; a->shrink_s > 0 && i < plan.count && i < SHRINK_SHOWN; i++) {
         char text[128];
         plan_op_text(&plan.ops[i], text, sizeof text);
         printf("  %s\n", text);
@@ -337,6 +337,15 @@ static void add(struct run_outcome *sum, const struct run_outcome *out)
     sum->lost += out->lost;
     sum->excused += out->excused;
     sum->refused += out->refused;
+    sum->deleted += out->deleted;
+    sum->forgotten += out->forgotten;
+    sum->healed += out->healed;
+    sum->sealed += out->sealed;
+    sum->begun += out->begun;
+    sum->searched += out->searched;
+    sum->stolen += out->stolen;
+    sum->read += out->read;
+    sum->closed += out->closed;
     sum->turns += out->turns;
     sum->frames += out->frames;
     sum->bytes += out->bytes;
@@ -367,6 +376,13 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
     printf("messages: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64 " came, %" PRIu64
            " failed and said so, %" PRIu64 " went with a home that went back\n",
            sum->said, sum->refused, sum->got, sum->lost, sum->excused);
+    printf("deleted: %" PRIu64 " messages, after which %" PRIu64 " copies did not open\n",
+           sum->deleted, sum->forgotten);
+    printf("sessions: %" PRIu64 " replaced, %" PRIu64 " begun with a one-time prekey; %" PRIu64
+           " copied, after which %" PRIu64 " envelopes opened and %" PRIu64 " did not\n",
+           sum->healed, sum->begun, sum->stolen, sum->read, sum->closed);
+    printf("watched: %" PRIu64 " seals, %" PRIu64 " MiB searched\n", sum->sealed,
+           sum->searched >> 20);
     printf("turns %" PRIu64 ", frames %" PRIu64 ", MiB %" PRIu64 "\n", sum->turns, sum->frames,
            sum->bytes >> 20);
     printf("sim_runs %" PRIu64 "\n", runs);

@@ -30,7 +30,9 @@ static const struct plan_profile PROFILES[] = {
     {.name = "daily", /* people as they are */
      .rate = {[PLAN_SAY] = 30 * HOURS,
               [PLAN_NAP] = 100,
+              [PLAN_DELETE] = 100,
               [PLAN_MOVE] = 3,
+              [PLAN_STEAL] = 20,
               [PLAN_CUT] = 200,
               [PLAN_KILL] = 20,
               [PLAN_CLOCK] = 10},
@@ -46,8 +48,10 @@ static const struct plan_profile PROFILES[] = {
     {.name = "rough", /* everything goes wrong, all the time */
      .rate = {[PLAN_SAY] = 30 * HOURS,
               [PLAN_NAP] = 300,
+              [PLAN_DELETE] = 500,
               [PLAN_MOVE] = 40,
               [PLAN_COPY] = 300,
+              [PLAN_STEAL] = 100,
               [PLAN_BACK] = 60,
               [PLAN_FAULT] = 6 * HOURS,
               [PLAN_KILL] = 300,
@@ -152,7 +156,9 @@ static struct plan_op draw(struct maker *m, enum plan_kind kind, uint32_t who, u
     case PLAN_FULL:
         op.b = 1 + (int64_t)below(m, p->full_ms);
         break;
+    case PLAN_DELETE:
     case PLAN_COPY:
+    case PLAN_STEAL:
     case PLAN_BACK:
     case PLAN_KILL:
     case PLAN_CUT:

@@ -12,8 +12,10 @@
 #define PLAN_KINDS(X)                                                                              \
     X(SAY, "say")             /* person a writes to their contact b */                             \
     X(NAP, "nap")             /* person a's node is off for b ms */                                \
+    X(DELETE, "delete")       /* person a deletes a message that came to them */                   \
     X(MOVE, "move")           /* person a goes to relay b */                                       \
     X(COPY, "copy")           /* person a's home is copied */                                      \
+    X(STEAL, "steal")         /* somebody copies the sessions of person a */                       \
     X(BACK, "back")           /* person a's home goes back to a copy */                            \
     X(FAULT, "fault")         /* at node a: point b, its c-th chance */                            \
     X(KILL, "kill")           /* node a's process, which starts again */                           \

@@ -8,9 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sim/crowd.h"
+#include "sim/check.h"
 #include "sim/crypto_sim.h"
 #include "sim/inside.h"
+#include "sim/watch.h"
 
 enum {
     SECOND = 1000,
@@ -21,6 +22,7 @@ enum {
     QUIET_DAYS = 6,  /* until all has come to rest */
     REST_HOURS = 3,  /* in which nothing happens but what is due */
     REST_TURNS = 40, /* of one node in an hour of that */
+    CHECK_MS = 30 * MINUTE, /* between looks into all stores */
     TRACE_LINES = 60,
 };
 
@@ -36,10 +38,12 @@ struct end {
 
 struct run {
     struct crowd crowd;
+    struct watch watch;
     const struct run_options *options;
     struct run_outcome *out;
     uint64_t begun; /* the plan, time of the world */
     uint64_t last_look;
+    uint64_t last_check;
     unsigned partitions;
     struct end *ends;
     jmp_buf failed;
@@ -126,11 +130,17 @@ static void carry_out(struct run *r, const struct plan_op *op)
     case PLAN_NAP:
         nap(r, who, op->b);
         break;
+    case PLAN_DELETE:
+        crowd_delete(c, who);
+        break;
     case PLAN_MOVE:
         crowd_move(c, who, (uint32_t)op->b);
         break;
     case PLAN_COPY:
         crowd_copy(c, who);
+        break;
+    case PLAN_STEAL:
+        watch_steal(&r->watch, who->n);
         break;
     case PLAN_BACK:
         crowd_roll_back(c, who);
@@ -169,7 +179,12 @@ static void go_on(struct run *r, uint64_t until)
         sim_settle(sim, stop > sim_now(sim) ? stop - sim_now(sim) : 0);
         if (sim_now(sim) >= look) {
             crowd_look_all(&r->crowd);
+            check_forgotten(&r->crowd);
             r->last_look = sim_now(sim);
+        }
+        if (sim_now(sim) >= r->last_check + CHECK_MS) {
+            check_relays(&r->crowd, false);
+            r->last_check = sim_now(sim);
         }
     }
 }
@@ -229,6 +244,10 @@ static void come_to_rest(struct run *r)
     }
     crowd_look_all(c);
     crowd_settle_accounts(c);
+    check_relays(c, true);
+    for (size_t i = 0; i < c->relay_count; i++) {
+        watch_store(&r->watch, c->relays[i]);
+    }
     uint64_t turns = sim->turns;
     go_on(r, sim_now(sim) + REST_HOURS * (uint64_t)HOUR);
     turns = sim->turns - turns;
@@ -253,6 +272,11 @@ static void plan_of(struct run *r, struct plan *plan)
     sim_check(&c->sim, made, "out of memory");
 }
 
+static bool is_fault(enum plan_kind kind)
+{
+    return kind != PLAN_SAY && kind != PLAN_DELETE && kind != PLAN_COPY && kind != PLAN_FAULT;
+}
+
 static void fill_outcome(struct run *r)
 {
     const struct crowd *c = &r->crowd;
@@ -262,6 +286,15 @@ static void fill_outcome(struct run *r)
     out->lost = c->failed;
     out->excused = c->excused;
     out->refused = c->refused;
+    out->deleted = c->deleted;
+    out->forgotten = c->forgotten;
+    out->healed = c->healed;
+    out->sealed = r->watch.sealed;
+    out->begun = r->watch.begun;
+    out->searched = r->watch.searched;
+    out->stolen = r->watch.stolen;
+    out->read = r->watch.read;
+    out->closed = r->watch.closed;
     out->turns = c->sim.turns;
     out->frames = c->sim.frames;
     out->bytes = c->sim.bytes;
@@ -273,7 +306,22 @@ static void fill_outcome(struct run *r)
         out->faults += out->struck[i];
     }
     for (unsigned i = 0; i < PLAN_KIND_COUNT; i++) {
-        out->faults += i == PLAN_SAY || i == PLAN_COPY || i == PLAN_FAULT ? 0 : out->done[i];
+        out->faults += is_fault((enum plan_kind)i) ? out->done[i] : 0;
+    }
+}
+
+/* What only the two who talk may see. */
+static void watch_crowd(struct run *r)
+{
+    struct crowd *c = &r->crowd;
+    watch_needle(&r->watch, slice_of(CROWD_MARK, sizeof CROWD_MARK - 1), "a text");
+    for (size_t i = 0; i < c->count; i++) {
+        struct sign_pk id;
+        const char *text = c->people[i].id;
+        sim_check(&c->sim, id_decode(slice_of(text, strlen(text)), id.b) == ERR_OK, "no ID: %s",
+                  text);
+        watch_needle(&r->watch, slice_of(id.b, sizeof id.b), "an ID");
+        watch_needle(&r->watch, slice_of(text, strlen(text)), "an ID in letters");
     }
 }
 
@@ -282,6 +330,7 @@ static void run_all(struct run *r, const struct plan *given)
     struct plan own = {.count = 0};
     crowd_init(&r->crowd, r->options->seed, r->options->nodes, r->options->contacts,
                &r->options->profile.lines);
+    watch_crowd(r);
     r->begun = sim_now(&r->crowd.sim);
     r->last_look = r->begun;
     if (given == NULL) {
@@ -315,6 +364,7 @@ static struct run *run_new(const struct run_options *options, struct run_outcome
     r->crowd.sim.failed = failed;
     r->crowd.sim.failed_ctx = r;
     crypto_sim_use(options->crypto_sim);
+    watch_begin(&r->watch, &r->crowd.sim);
     return r;
 }
 
@@ -325,6 +375,7 @@ static void run_free(struct run *r)
         r->ends = e->next;
         free(e);
     }
+    watch_end(&r->watch);
     crowd_fini(&r->crowd);
     free(r);
     crypto_sim_use(false);

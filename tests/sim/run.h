@@ -28,6 +28,15 @@ struct run_outcome {
     uint64_t lost; /* given up, and said so */
     uint64_t excused;
     uint64_t refused;
+    uint64_t deleted;
+    uint64_t forgotten;
+    uint64_t healed;
+    uint64_t sealed;
+    uint64_t begun;
+    uint64_t searched;
+    uint64_t stolen;
+    uint64_t read;
+    uint64_t closed;
     uint64_t turns;
     uint64_t frames;
     uint64_t bytes;

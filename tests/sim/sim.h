@@ -54,6 +54,9 @@ struct sim_node {
     struct node_root opened; /* one of them, for a call that needs no new one */
     uint32_t account;        /* that calls are about; 0: the first one */
     bool relay;
+    uint32_t envelopes;  /* of a queue, where its operator set that; 0: nobody did */
+    bool person;         /* has an account */
+    bool thief;          /* somebody copies its sessions (watch.h) */
     bool asleep;         /* its process does not run: no turns, and nobody reaches it */
     bool locked;         /* loads without the account's root */
     bool full;           /* its disk is: store.growth is false */
@@ -69,6 +72,8 @@ struct sim_node {
     uint64_t turns;
     uint64_t starts;
     uint64_t crashes; /* starts that nobody asked for */
+    uint64_t backs;   /* how often its home went back, */
+    uint64_t undone;  /* and that or the failure of a turn */
     uint64_t next_inbound;
     uint64_t news; /* accounts whose event log has grown, one bit each; who looks clears it */
     /* the answer to the last call */
@@ -129,6 +134,10 @@ struct sim {
                           const struct sim_node *to, uint8_t *frame, size_t len);
     void *fate_ctx;
     uint64_t late_ms;
+    /* Sees every frame as its sender let it out. NULL: nobody looks. */
+    void (*seen)(void *ctx, const struct sim_node *from, struct slice frame);
+    void *seen_ctx;
+    struct sim_node *running; /* whose turn it is; NULL: nobody's */
     /* Is told what is wrong, and does not return. NULL: fails the Check test. */
     void (*failed)(void *ctx, const char *text);
     void *failed_ctx;
@@ -144,7 +153,7 @@ struct sim {
     struct sim_trace ring[SIM_RING];
 };
 
-/* failed and failed_ctx stay as they are. */
+/* failed and seen, with what they are called with, stay as they are. */
 void sim_init(struct sim *sim, uint64_t seed);
 void sim_fini(struct sim *sim);
 /* A new node, loaded. */
@@ -186,6 +195,8 @@ void sim_part(struct sim *sim, bool on);
 void sim_clock(struct sim *sim, struct sim_node *n, int64_t ms, int32_t ppm);
 /* What it shows. */
 uint64_t sim_clock_now(const struct sim *sim, const struct sim_node *n);
+/* The time of the world, Unix ms. */
+uint64_t sim_now(const struct sim *sim);
 /* A random number below n, of this run's seed. */
 uint64_t sim_random(struct sim *sim, uint64_t n);
 /* Runs a function inside a turn of n's store, and commits. */

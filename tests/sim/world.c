@@ -19,7 +19,11 @@ enum {
 
 void sim_init(struct sim *sim, uint64_t seed)
 {
-    *sim = (struct sim){.seed = seed, .failed = sim->failed, .failed_ctx = sim->failed_ctx};
+    *sim = (struct sim){.seed = seed,
+                        .failed = sim->failed,
+                        .failed_ctx = sim->failed_ctx,
+                        .seen = sim->seen,
+                        .seen_ctx = sim->seen_ctx};
     unit_env_init(&sim->random, seed, START_DAY * LIMIT_DAY_MS + 12 * LIMIT_HOUR_MS);
     arena_init(&sim->arena, LIMIT_TURN_ARENA);
 }
@@ -336,7 +340,9 @@ static void load(struct sim *sim, struct sim_node *n)
         sim_check(sim, n->node != NULL, "out of memory");
         sim_disk_begin(&n->disk, n->mem, !n->full, &store);
         struct turn turn = turn_of(sim, n, &store);
+        sim->running = n;
         enum err err = node_load(n->node, &turn, n->roots, n->locked ? 0 : SIM_ROOTS, &outs);
+        sim->running = NULL;
         if (err == ERR_OK) {
             err = sim_disk_strikes(&n->disk, SIM_LOAD) || n->disk.struck ? ERR_IO
                                                                          : store_mem_commit(n->mem);
@@ -469,6 +475,8 @@ void sim_roll_back(struct sim *sim, struct sim_node *n, const struct sim_copy *c
     }
     store_mem_free(n->mem);
     n->mem = store_mem_clone(copy->mem);
+    n->backs++;
+    n->undone++;
     sim_check(sim, n->mem != NULL, "out of memory");
     memcpy(n->roots, copy->roots, sizeof n->roots);
     if (!n->asleep) {
@@ -586,6 +594,7 @@ static void turn_failed(struct sim *sim, struct sim_node *n, bool dies)
     lines_dead(sim, n);
     node_free(n->node);
     n->crashes += dies;
+    n->undone++;
     load(sim, n);
     while (calls != NULL) {
         struct sim_input *i = calls;
@@ -605,7 +614,9 @@ static void turn_run(struct sim *sim, struct sim_node *n)
     }
     sim_disk_begin(&n->disk, n->mem, !n->full, &store);
     struct turn turn = turn_of(sim, n, &store);
+    sim->running = n;
     enum err err = turn_do(sim, n, &turn, &outs);
+    sim->running = NULL;
     if (err != ERR_OK) {
         node_outputs_free(&outs);
         store_mem_abort(n->mem);
