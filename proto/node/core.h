@@ -54,6 +54,7 @@ struct work {
     uint64_t head;     /* outbox entries below this order are at the relay */
     uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
     uint64_t acked_ms; /* when the last one was made */
+    uint64_t heal_due; /* when a new session may begin; UINT64_MAX: none is wanted */
     bool unread;       /* something of theirs did not open: they are to hear that we are here */
     uint8_t knocked[SESSION_T]; /* session that something small was sent in, see outbox_send */
     bool ack_again;             /* look whether one is owed when the one that waits has left */

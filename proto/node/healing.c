@@ -150,11 +150,28 @@ enum err healing_begin(struct account *me, struct step *step, struct peer_row *r
         return ERR_NO_MEMORY;
     }
     row->healed_ms = now;
+    row->unread_ms = 0;
+    work->heal_due = UINT64_MAX;
     row->retired |= row->sessions;
     row->doubtful = 0;
     enum err err = contact_restart(me, step, work, row);
     *begun = err == ERR_OK;
     return err == ERR_OK && talks ? note(me, step, row, why) : err;
+}
+
+uint64_t healing_due(const struct peer_row *row)
+{
+    return row->unread_ms == 0 ? UINT64_MAX : row->healed_ms + LIMIT_HEALING_MS;
+}
+
+void healing_heard(struct account *me, struct peer_row *row)
+{
+    struct work *work = work_find(me, row->number);
+    row->unread_ms = 0;
+    if (work != NULL && work->heal_due != UINT64_MAX) {
+        work->heal_due = UINT64_MAX;
+        work->ack_due = work->acked_ms + LIMIT_ACK_INTERVAL_MS; /* the owed row goes */
+    }
 }
 
 enum err healing_all(struct account *me, struct step *step)

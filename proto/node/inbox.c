@@ -106,20 +106,26 @@ static enum err owe_ack(struct arrival *a)
 /* An envelope came with a contact's token and opens with nothing: its session is not here any more,
  * or it was spoiled on its way, perhaps at our relay. A new session has it sealed anew. When that
  * was tried lately, the other side deposits it again as it is when it hears that we are here and do
- * not have it. */
+ * not have it; we say so once, since it may not be able to read us either, and begin another one
+ * later unless they are read before. */
 static enum err unreadable(struct arrival *a)
 {
     bool begun;
     enum err err =
         healing_begin(a->me, a->step, &a->row,
                       a->counter > a->row.minted ? HEALING_OURS : HEALING_UNREADABLE, &begun);
-    if (err != ERR_OK || begun) {
+    if (err != ERR_OK || begun || a->row.unread_ms != 0) {
         return err;
     }
-    err = owe_ack(a);
+    a->row.unread_ms = step_now(a->step);
+    err = peer_row_put(a->step, a->me->keys, &a->row);
+    if (err == ERR_OK) {
+        err = owe_ack(a);
+    }
     struct work *work = work_find(a->me, a->row.number);
     if (work != NULL) {
         work->unread = true;
+        work->heal_due = healing_due(&a->row);
     }
     return err;
 }

@@ -564,7 +564,7 @@ static uint64_t account_deadline(const struct account *me)
     for (size_t i = 0; me->work_count > 0 && i < WORK_SLOTS; i++) {
         for (const struct work *work = me->work[i]; work != NULL; work = work->next) {
             uint64_t due = work->in_flight ? UINT64_MAX : earlier(work->due, work->ack_due);
-            first = earlier(first, earlier(due, work->look_ms));
+            first = earlier(first, earlier(due, earlier(work->look_ms, work->heal_due)));
         }
     }
     return first;

@@ -74,6 +74,7 @@ static enum err make_acks(struct account *me, struct step *step, struct work *wo
     if (row->who.state == CONTACT_BLOCKED) {
         return owed_row_del(step, me->keys, row->number);
     }
+    work->heal_due = healing_due(row);
     enum err err = outbox_row_next(step, me->keys, row->number, &order, &entry);
     work->ack_again = err == ERR_OK;
     if (err != ERR_NOT_FOUND) {
@@ -98,7 +99,8 @@ static enum err make_acks(struct account *me, struct step *step, struct work *wo
         }
     }
     work->unread = false;
-    return err == ERR_OK ? owed_row_del(step, me->keys, row->number) : err;
+    /* The row stays while a new session is wanted, so that it is after a restart, too. */
+    return err == ERR_OK && row->unread_ms == 0 ? owed_row_del(step, me->keys, row->number) : err;
 }
 
 /* The entry to send next: an ack-only body first, then the oldest that is not at the relay. */
@@ -192,6 +194,23 @@ static enum err look(struct account *me, struct step *step, struct work *work, s
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+/* The time has come for the new session that something unreadable asked for. */
+static enum err heal(struct account *me, struct step *step, struct work *work, struct peer_row *row)
+{
+    bool begun;
+    work->heal_due = UINT64_MAX;
+    if (row->unread_ms == 0) {
+        return ERR_OK;
+    }
+    enum err err = healing_begin(me, step, row, HEALING_UNREADABLE, &begun);
+    if (err == ERR_OK && !begun) {
+        row->unread_ms = 0; /* there is nobody to begin one with */
+        err = peer_row_put(step, me->keys, row);
+    }
+    work->ack_due = step_now(step); /* the owed row goes */
+    return err;
+}
+
 /* Does what is due for one contact. *idle: there is nothing left to do. */
 static enum err progress(struct account *me, struct step *step, struct work *work, bool *idle)
 {
@@ -208,6 +227,9 @@ static enum err progress(struct account *me, struct step *step, struct work *wor
     }
     if (work->look_ms <= now) {
         err = look(me, step, work, &row);
+    }
+    if (err == ERR_OK && work->heal_due <= now) {
+        err = heal(me, step, work, &row);
     }
     if (err == ERR_OK && work->due <= now && !work->in_flight) {
         work->due = UINT64_MAX;
@@ -234,9 +256,10 @@ static enum err progress(struct account *me, struct step *step, struct work *wor
     if (err == ERR_NOT_FOUND) {
         uint64_t any = 0;
         err = outbox_row_next(step, me->keys, work->peer, &any, &entry);
-        *idle = err == ERR_NOT_FOUND && work->ack_due == UINT64_MAX && !work->in_flight &&
-                now - work->acked_ms >= LIMIT_ACK_INTERVAL_MS;
-        if (err == ERR_NOT_FOUND && !*idle && work->due == UINT64_MAX) {
+        bool lately = now - work->acked_ms < LIMIT_ACK_INTERVAL_MS;
+        *idle = err == ERR_NOT_FOUND && work->ack_due == UINT64_MAX &&
+                work->heal_due == UINT64_MAX && !work->in_flight && !lately;
+        if (err == ERR_NOT_FOUND && lately && work->due == UINT64_MAX) {
             work->due = work->acked_ms + LIMIT_ACK_INTERVAL_MS; /* only to be dropped then */
         }
     }
@@ -259,7 +282,7 @@ enum err pump_progress(struct account *me, struct step *step)
             bool idle = false;
             next = work->next;
             if ((work->due <= now && !work->in_flight) || work->look_ms <= now ||
-                (work->ack_due <= now && !work->in_flight)) {
+                work->heal_due <= now || (work->ack_due <= now && !work->in_flight)) {
                 struct arena_mark mark = arena_mark(step->turn->arena);
                 enum err err = progress(me, step, work, &idle);
                 arena_rewind(step->turn->arena, mark);

@@ -360,6 +360,7 @@ enum err arrival_take(struct arrival *a)
     a->row.first_sent = 0;
     a->row.heard_ms = step_now(a->step);
     a->row.heard_count++;
+    healing_heard(a->me, &a->row);
     note_spoke(a);
     enum err err = healing_answered(a->me, step, &a->row, a->slot);
     if (a->in.has_content && !a->in.duplicate) {

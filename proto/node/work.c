@@ -34,6 +34,7 @@ struct work *work_get(struct account *me, uint32_t peer)
     work->peer = peer;
     work->due = UINT64_MAX;
     work->ack_due = UINT64_MAX;
+    work->heal_due = UINT64_MAX;
     work->look_ms = UINT64_MAX;
     work->next = *slot;
     *slot = work;

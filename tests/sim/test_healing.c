@@ -197,6 +197,41 @@ START_TEST(a_relay_that_spoils_all_has_keys_renewed_once_an_hour)
 }
 END_TEST
 
+/* Each has a session that the other one has not, and both began anew within the hour: neither can
+ * say so to the other. They try again when the hour is over, and until then do not spend what they
+ * have on telling each other that nothing can be read. */
+START_TEST(two_who_cannot_read_each_other_keep_their_tokens)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(790, false, &a, &b);
+    talk(p, a, b, "one", HOUR);
+    ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
+    people_quiet(p, 10 * MINUTE);
+    struct sim_copy copy = sim_copy_of(a->n);
+    ck_assert_ok(people_call(p, people_as(b), "account.rekey", NULL));
+    talk(p, a, b, "two", 10 * MINUTE);
+    sim_roll_back(&p->sim, a->n, &copy);
+    uint64_t of_a = people_tokens_count(p, a, b); /* some of these were used before */
+    uint64_t of_b = people_tokens_count(p, b, a);
+    people_say(p, a, b, "a late ", 0);
+    people_say(p, b, a, "b late ", 0);
+    sim_settle(&p->sim, 30 * MINUTE);
+    ck_assert_uint_eq(people_messages(p, b, a, NULL, "a late 0"), 0);
+    ck_assert_uint_le(of_a, people_tokens_count(p, a, b) + 20);
+    ck_assert_uint_le(of_b, people_tokens_count(p, b, a) + 20);
+    sim_restart(&p->sim, a->n); /* what is wanted is not forgotten */
+    sim_restart(&p->sim, b->n);
+    sim_settle(&p->sim, HOUR);
+    people_in_order(p, b, a, "a late ", 1);
+    people_in_order(p, a, b, "b late ", 1);
+    sim_settle(&p->sim, 2 * HOUR);
+    talk(p, a, b, "three", MINUTE);
+    sim_copy_free(&copy);
+    people_free(p);
+}
+END_TEST
+
 static void lose_parts(void *ctx, struct turn *turn)
 {
     struct person *who = ctx;
@@ -434,6 +469,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, two_who_went_back_together_go_on);
     tcase_add_test(tc, who_goes_back_again_and_again_heals_each_time);
     tcase_add_test(tc, a_relay_that_spoils_all_has_keys_renewed_once_an_hour);
+    tcase_add_test(tc, two_who_cannot_read_each_other_keep_their_tokens);
     tcase_add_test(tc, who_lost_one_time_keys_is_reached_without_one);
     tcase_add_test(tc, what_is_written_after_going_back_is_not_taken_for_what_was_before);
     tcase_add_test(tc, new_keys_at_the_owners_word);
