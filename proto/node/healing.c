@@ -159,6 +159,21 @@ enum err healing_begin(struct account *me, struct step *step, struct peer_row *r
     return err == ERR_OK && talks ? note(me, step, row, why) : err;
 }
 
+enum err healing_later(struct account *me, struct step *step, struct peer_row *row)
+{
+    struct work *work = work_get(me, row->number);
+    if (work == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (row->unread_ms != 0) {
+        return ERR_OK;
+    }
+    row->unread_ms = step_now(step);
+    work->heal_due = healing_due(row);
+    enum err err = peer_row_put(step, me->keys, row);
+    return err == ERR_OK ? owed_row_put(step, me->keys, row->number) : err;
+}
+
 uint64_t healing_due(const struct peer_row *row)
 {
     return row->unread_ms == 0 ? UINT64_MAX : row->healed_ms + LIMIT_HEALING_MS;

@@ -49,9 +49,11 @@ void healing_used(struct peer_row *row, uint8_t slot, uint64_t deposited_ms);
  * they acknowledged in it is not what we sent. The caller puts row. */
 enum err healing_again(struct account *me, struct step *step, struct peer_row *row,
                        const uint8_t session[SESSION_T]) PETREL_MUST_USE;
-/* When a new session may begin that something unreadable asked for; UINT64_MAX: none is wanted. */
+/* One is to begin as soon as it may. Puts row. */
+enum err healing_later(struct account *me, struct step *step, struct peer_row *row) PETREL_MUST_USE;
+/* When that is; UINT64_MAX: none is wanted. */
 uint64_t healing_due(const struct peer_row *row);
-/* An envelope of theirs was read: they need none. The caller puts row. */
+/* An envelope of theirs was read, and none is needed any more. The caller puts row. */
 void healing_heard(struct account *me, struct peer_row *row);
 /* New sessions with all contacts, and new prekeys, the old ones gone as soon as the main relay is
  * asked to take the new: begins it. It goes on in healing_progress, over restarts. */

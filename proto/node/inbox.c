@@ -117,15 +117,13 @@ static enum err unreadable(struct arrival *a)
     if (err != ERR_OK || begun || a->row.unread_ms != 0) {
         return err;
     }
-    a->row.unread_ms = step_now(a->step);
-    err = peer_row_put(a->step, a->me->keys, &a->row);
+    err = owe_ack(a);
     if (err == ERR_OK) {
-        err = owe_ack(a);
+        err = healing_later(a->me, a->step, &a->row);
     }
     struct work *work = work_find(a->me, a->row.number);
     if (work != NULL) {
         work->unread = true;
-        work->heal_due = healing_due(&a->row);
     }
     return err;
 }

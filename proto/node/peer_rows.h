@@ -67,8 +67,7 @@ struct peer_row {
     uint64_t doubtful;          /* those of them that a session of theirs stands for, */
     uint64_t newcomer_ms;       /* which our relay took then, by its clock */
     uint64_t healed_ms;         /* when a session was replaced last; 0: never */
-    uint64_t unread_ms; /* when something of theirs opened with nothing, so soon after that that
-                           another one has to wait; 0: nothing did, or they were read since */
+    uint64_t unread_ms;         /* since when another one is wanted and has to wait; 0: none is */
 };
 
 enum outbox_state {

@@ -259,9 +259,12 @@ static enum err take_reset(struct arrival *a)
         err = healing_again(a->me, a->step, &a->row, session_id(a->s));
         err = err == ERR_OK ? peer_row_put(a->step, a->me->keys, &a->row) : err;
     }
-    return err == ERR_OK ? healing_begin(a->me, a->step, &a->row,
-                                         a->in.behind ? HEALING_OURS : HEALING_THEIRS, &begun)
-                         : err;
+    if (err == ERR_OK) {
+        err = healing_begin(a->me, a->step, &a->row, a->in.behind ? HEALING_OURS : HEALING_THEIRS,
+                            &begun);
+    }
+    return err == ERR_OK && !begun && session_forked(a->s) ? healing_later(a->me, a->step, &a->row)
+                                                           : err;
 }
 
 static enum err take_tokens(struct arrival *a)
@@ -360,7 +363,9 @@ enum err arrival_take(struct arrival *a)
     a->row.first_sent = 0;
     a->row.heard_ms = step_now(a->step);
     a->row.heard_count++;
-    healing_heard(a->me, &a->row);
+    if (!session_forked(a->s)) {
+        healing_heard(a->me, &a->row);
+    }
     note_spoke(a);
     enum err err = healing_answered(a->me, step, &a->row, a->slot);
     if (a->in.has_content && !a->in.duplicate) {

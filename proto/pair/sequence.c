@@ -9,6 +9,7 @@
 enum {
     FLAG_MET = 1,
     FLAG_OWES_ACK = 2,
+    FLAG_FORKED = 4,
 };
 
 void sequence_init(struct sequence *q, const struct env *env)
@@ -35,7 +36,8 @@ void sequence_fill(const struct sequence *q, struct body *body)
         body->seq = q->seq + 1;
         memcpy(body->prev_hash, q->last_hash, sizeof body->prev_hash);
     }
-    body->has_ack = have_any(q);
+    /* After they went back an acknowledgement could be taken for one of what was lost instead. */
+    body->has_ack = have_any(q) && !q->forked;
     if (body->has_ack) {
         memcpy(body->ack_boot_id, q->other_boot_id, sizeof body->ack_boot_id);
         body->ack = q->have;
@@ -171,11 +173,14 @@ enum err sequence_take(struct sequence *q, const struct body *b, struct sequence
         memcpy(q->other_boot_id, b->boot_id, sizeof q->other_boot_id);
         memset(&q->have, 0, sizeof q->have);
         memset(q->hashes, 0, sizeof q->hashes);
+        q->forked = false;
     }
+    bool renumbered = news->reset;
     if (b->has_ack) {
         take_ack(q, b, news);
     }
     enum err err = b->seq > 0 ? take_content(q, b, news) : ERR_OK;
+    q->forked |= news->reset && !renumbered;
     /* After the content: it was sent when all below were settled, but itself was not. */
     if (err == ERR_OK && b->settled > 0) {
         if (b->settled - q->have.cum > ACK_WINDOW && b->settled > q->have.cum) {
@@ -204,7 +209,8 @@ static void load_set(struct ack_set *a, struct reader *r)
 
 void sequence_save(const struct sequence *q, struct writer *w)
 {
-    writer_u8(w, (uint8_t)((q->met ? FLAG_MET : 0) | (q->owes_ack ? FLAG_OWES_ACK : 0)));
+    writer_u8(w, (uint8_t)((q->met ? FLAG_MET : 0) | (q->owes_ack ? FLAG_OWES_ACK : 0) |
+                           (q->forked ? FLAG_FORKED : 0)));
     writer_bytes(w, q->boot_id, sizeof q->boot_id);
     writer_u64(w, q->seq);
     writer_bytes(w, q->last_hash, sizeof q->last_hash);
@@ -264,7 +270,8 @@ void sequence_load(struct sequence *q, struct reader *r)
     load_hashes(q, r);
     q->met = (flags & FLAG_MET) != 0;
     q->owes_ack = (flags & FLAG_OWES_ACK) != 0;
-    if (flags > (FLAG_MET | FLAG_OWES_ACK) || ack_top(&q->acked) > q->seq ||
+    q->forked = (flags & FLAG_FORKED) != 0;
+    if (flags > (FLAG_MET | FLAG_OWES_ACK | FLAG_FORKED) || ack_top(&q->acked) > q->seq ||
         q->told_cum > q->acked.cum || q->seq > UINT64_MAX - 2 * ACK_WINDOW) {
         reader_fail(r, ERR_CORRUPT);
     }

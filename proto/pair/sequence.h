@@ -37,6 +37,7 @@ struct sequence {
     uint8_t other_boot_id[BODY_BOOT_ID];
     struct ack_set have;
     bool owes_ack;
+    bool forked; /* they went back: what they have under our numbers of theirs is not known */
     struct sequence_hash hashes[SEQUENCE_HASHES]; /* place seq % SEQUENCE_HASHES */
 };
 

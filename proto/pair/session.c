@@ -74,6 +74,11 @@ bool session_owes_ack(const struct session *s)
     return s->sequence.owes_ack;
 }
 
+bool session_forked(const struct session *s)
+{
+    return s->sequence.forked;
+}
+
 uint32_t session_kem_epoch(const struct session *s)
 {
     return s->ratchet.kem;

@@ -108,6 +108,9 @@ uint64_t session_acked_up_to(const struct session *s);
 /* Whether we owe the other side an acknowledgement: content, or a part of a KEM exchange, arrived
  * since the last body sent. */
 bool session_owes_ack(const struct session *s);
+/* The other side went back to an earlier state in this session: nothing is acknowledged in it any
+ * more, since that could be taken for what was lost, and another one is to replace it. */
+bool session_forked(const struct session *s);
 /* KEM epoch of the root: how many exchanges were completed. */
 uint32_t session_kem_epoch(const struct session *s);
 /* Content of ours with this seq will not be sent again (the outbox gave it up): it no longer counts

@@ -124,6 +124,40 @@ START_TEST(content_behind_another_one_than_came_is_a_reset)
 }
 END_TEST
 
+/* "another 2" never opens: an acknowledgement of 3 would be one of it, too. */
+START_TEST(after_a_fork_nothing_is_acknowledged)
+{
+    struct body one = next_body(&a, "1");
+    struct sequence copy = a;
+    struct body two = next_body(&a, "2");
+    quiet(taken(&b, &one));
+    quiet(taken(&b, &two));
+    ck_assert(next_body(&b, "before").has_ack);
+    a = copy;
+    (void)next_body(&a, "another 2");
+    struct body three = next_body(&a, "3");
+    struct body four = next_body(&a, "4");
+    ck_assert(taken(&b, &three).reset);
+    ck_assert(b.forked);
+    ck_assert(!next_body(&b, "after").has_ack);
+    quiet(taken(&b, &four));
+    uint8_t bytes[SEQUENCE_SAVED_MAX];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    sequence_save(&b, &w);
+    struct reader r = reader_of(writer_done(&w));
+    struct sequence loaded;
+    sequence_load(&loaded, &r);
+    ck_assert_ok(reader_end(&r));
+    ck_assert(!next_body(&loaded, "still").has_ack);
+    /* Who numbers anew has nothing under the numbers of before. */
+    struct sequence restored;
+    sequence_init(&restored, &env.env);
+    struct body fresh = next_body(&restored, "fresh");
+    ck_assert(taken(&b, &fresh).reset);
+    ck_assert(next_body(&b, "again").has_ack);
+}
+END_TEST
+
 START_TEST(another_boot_id_is_a_reset)
 {
     struct body one = next_body(&a, "1");
@@ -221,6 +255,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_wrong_prev_hash_is_a_gap_either_way_round);
     tcase_add_test(tc, an_acknowledgement_of_other_content_counts_for_nothing);
     tcase_add_test(tc, content_behind_another_one_than_came_is_a_reset);
+    tcase_add_test(tc, after_a_fork_nothing_is_acknowledged);
     tcase_add_test(tc, another_boot_id_is_a_reset);
     tcase_add_test(tc, a_number_too_old_to_compare_is_a_reset);
     tcase_add_test(tc, acknowledgements_of_another_boot_are_ignored);
