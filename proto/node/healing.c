@@ -176,7 +176,7 @@ enum err healing_later(struct account *me, struct step *step, struct peer_row *r
 
 uint64_t healing_due(const struct peer_row *row)
 {
-    return row->unread_ms == 0 ? UINT64_MAX : row->healed_ms + LIMIT_HEALING_MS;
+    return row->unread_ms == 0 ? UINT64_MAX : row->unread_ms + LIMIT_HEALING_MS;
 }
 
 void healing_heard(struct account *me, struct peer_row *row)

@@ -49,7 +49,7 @@ void healing_used(struct peer_row *row, uint8_t slot, uint64_t deposited_ms);
  * they acknowledged in it is not what we sent. The caller puts row. */
 enum err healing_again(struct account *me, struct step *step, struct peer_row *row,
                        const uint8_t session[SESSION_T]) PETREL_MUST_USE;
-/* One is to begin as soon as it may. Puts row. */
+/* One is to begin in an hour, when it may whatever there was before. Puts row. */
 enum err healing_later(struct account *me, struct step *step, struct peer_row *row) PETREL_MUST_USE;
 /* When that is; UINT64_MAX: none is wanted. */
 uint64_t healing_due(const struct peer_row *row);

@@ -103,21 +103,15 @@ static enum err owe_ack(struct arrival *a)
     return owed_row_put(a->step, a->me->keys, a->row.number);
 }
 
-/* An envelope came with a contact's token and opens with nothing: its session is not here any more,
- * or it was spoiled on its way, perhaps at our relay. A new session has it sealed anew. When that
- * was tried lately, the other side deposits it again as it is when it hears that we are here and do
- * not have it; we say so once, since it may not be able to read us either, and begin another one
- * later unless they are read before. */
-static enum err unreadable(struct arrival *a)
+/* What they sent cannot be read: they hear that we are here, if they can read us, and a new session
+ * follows later unless they are read before. Once, since what we say may be as unreadable to them:
+ * two who answer each other's would do so for as long as they have tokens. */
+static enum err knock(struct arrival *a)
 {
-    bool begun;
-    enum err err =
-        healing_begin(a->me, a->step, &a->row,
-                      a->counter > a->row.minted ? HEALING_OURS : HEALING_UNREADABLE, &begun);
-    if (err != ERR_OK || begun || a->row.unread_ms != 0) {
-        return err;
+    if (a->row.unread_ms != 0) {
+        return ERR_OK;
     }
-    err = owe_ack(a);
+    enum err err = owe_ack(a);
     if (err == ERR_OK) {
         err = healing_later(a->me, a->step, &a->row);
     }
@@ -126,6 +120,27 @@ static enum err unreadable(struct arrival *a)
         work->unread = true;
     }
     return err;
+}
+
+/* An envelope came with a contact's token and opens with nothing: its session is not here any more,
+ * or it was spoiled on its way, perhaps at our relay. A new session has it sealed anew. When that
+ * was tried lately, the other side deposits it again as it is when it hears that we are here and do
+ * not have it. */
+static enum err unreadable(struct arrival *a)
+{
+    bool begun;
+    enum err err =
+        healing_begin(a->me, a->step, &a->row,
+                      a->counter > a->row.minted ? HEALING_OURS : HEALING_UNREADABLE, &begun);
+    return err == ERR_OK && !begun ? knock(a) : err;
+}
+
+/* An envelope whose key was used. Pushed once more by the relay it says nothing. Deposited anew, our
+ * acknowledgement did not get through, or its writer went back and it says something else; of the
+ * two who went back each may find the other's so. */
+static enum err used(struct arrival *a, bool deposited)
+{
+    return deposited && contact_row_may_talk(&a->row.who) ? knock(a) : owe_ack(a);
 }
 
 /* Notes which contact its token was minted for. A stamp says that somebody had no token left only
@@ -156,6 +171,13 @@ static enum err whose_token(struct arrival *a, const struct queue_push *push)
     return ERR_OK;
 }
 
+/* It was deposited with a token of theirs that did not come back before. */
+static bool is_fresh(const struct arrival *a)
+{
+    return a->token_of != 0 && a->token_of == a->row.number &&
+           (stock_holds(&a->row, a->counter) || a->counter > a->row.minted);
+}
+
 static enum err open_and_take(struct arrival *a)
 {
     enum err err = a->envelope.p[0] == ENVELOPE_FIRST ? arrival_open_first(a) : open_established(a);
@@ -168,9 +190,8 @@ static enum err open_and_take(struct arrival *a)
             err = owe_ack(a);
         }
     } else if (err == ERR_REPLAY && a->row.who.state != CONTACT_BLOCKED) {
-        err = owe_ack(a); /* our acknowledgement did not get through */
-    } else if (err == ERR_DECRYPT && a->token_of != 0 && contact_row_may_talk(&a->row.who) &&
-               (stock_holds(&a->row, a->counter) || a->counter > a->row.minted)) {
+        err = used(a, is_fresh(a));
+    } else if (err == ERR_DECRYPT && is_fresh(a) && contact_row_may_talk(&a->row.who)) {
         err = unreadable(a);
     }
     return err;
