@@ -135,9 +135,9 @@ static enum err unreadable(struct arrival *a)
     return err == ERR_OK && !begun ? knock(a) : err;
 }
 
-/* An envelope whose key was used. Pushed once more by the relay it says nothing. Deposited anew, our
- * acknowledgement did not get through, or its writer went back and it says something else; of the
- * two who went back each may find the other's so. */
+/* An envelope whose key was used. Pushed once more by the relay it says nothing. Deposited anew,
+ * our acknowledgement did not get through, or its writer went back and it says something else; of
+ * the two who went back each may find the other's so. */
 static enum err used(struct arrival *a, bool deposited)
 {
     return deposited && contact_row_may_talk(&a->row.who) ? knock(a) : owe_ack(a);

@@ -97,8 +97,9 @@ static void check_relay(struct crowd *c, struct sim_node *n, bool rest)
     for (unsigned t = STORE_LOG_1H; t <= STORE_LOG_30D; t++) {
         payloads += store_mem_count(n->mem, (enum store_table)t);
     }
-    sim_check(sim, payloads == l.all_stored, "index: node %u has %zu payloads and %llu rows of them",
-              (unsigned)n->index, payloads, (unsigned long long)l.all_stored);
+    sim_check(sim, payloads == l.all_stored,
+              "index: node %u has %zu payloads and %llu rows of them", (unsigned)n->index, payloads,
+              (unsigned long long)l.all_stored);
     sim_check(sim, !rest || payloads == 0, "queues: %zu envelopes wait at node %u", payloads,
               (unsigned)n->index);
 }

@@ -13,6 +13,7 @@ enum {
     MINUTE = 60000,
     READY_MINUTES = 180, /* until everybody has a relay, or has met everybody */
     EVENT_FIELDS = 16,
+    SMALL_QUEUE = 48, /* envelopes */
 };
 
 static struct slice text_of(const char *s)
@@ -78,6 +79,16 @@ static void use_relay(struct crowd *c, struct crowd_person *who, uint32_t relay)
     result_of(c, at, "node", address, sizeof address);
     must(c, call(c, who->n, "relay.use", "address", address, "code", code, NULL), "relay.use");
     who->relay = relay;
+}
+
+/* Its operator gives every queue little room: who sleeps for long has it full. */
+static void small_queues(struct crowd *c, struct sim_node *relay)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    relay->envelopes = SMALL_QUEUE;
+    sim_pair_uint(&w, "envelopes", SMALL_QUEUE);
+    must(c, sim_call(&c->sim, relay, "relay.limits", 1, writer_done(&w)), "relay.limits");
 }
 
 static bool is_ready(struct crowd *c, const struct crowd_person *who)
@@ -185,6 +196,9 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
         who->index = (uint32_t)c->count++;
         must(c, call(c, node, "account.create", NULL), "account.create");
         result_of(c, node, "id", who->id, sizeof who->id);
+    }
+    for (size_t i = 1; i < c->relay_count; i += 2) {
+        small_queues(c, c->relays[i]);
     }
     for (size_t i = 0; i < c->count; i++) {
         use_relay(c, &c->people[i], (uint32_t)sim_random(&c->sim, c->relay_count));
@@ -342,7 +356,7 @@ static void became(struct crowd *c, struct crowd_person *who, struct slice hex, 
         c->failed += failed && !mark->failed;
         mark->failed |= failed;
         mark->told |= !failed;
-        if (lane->unsure != UINT32_MAX) {
+        if (lane->unsure != UINT32_MAX && c->liars == 0) {
             see_if_sure(lane);
         }
     }
@@ -481,6 +495,16 @@ static void become_unsure(struct crowd_lane *lane)
         first++;
     }
     lane->unsure = first < lane->unsure ? first : lane->unsure;
+}
+
+void crowd_unsure(struct crowd *c)
+{
+    crowd_look_all(c);
+    for (size_t i = 0; i < c->count; i++) {
+        for (uint32_t k = 0; k < c->people[i].contacts; k++) {
+            become_unsure(&c->people[i].lanes[k]);
+        }
+    }
 }
 
 void crowd_roll_back(struct crowd *c, struct crowd_person *who)

@@ -87,7 +87,8 @@ struct crowd {
     size_t count;
     struct sim_node **relays; /* owned */
     size_t relay_count;
-    uint64_t said; /* acknowledged by message.send */
+    unsigned liars; /* lies that are being told: order is not sure meanwhile */
+    uint64_t said;  /* acknowledged by message.send */
     uint64_t refused;
     uint64_t got;
     uint64_t failed;
@@ -115,6 +116,8 @@ void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay);
 /* Keeps a copy of the home, in the place of an older one; goes back to a random one of those. */
 void crowd_copy(struct crowd *c, struct crowd_person *who);
 void crowd_roll_back(struct crowd *c, struct crowd_person *who);
+/* Something begins or ends after which nobody can be sure of the order. */
+void crowd_unsure(struct crowd *c);
 /* Entries that wait in all outboxes. */
 uint64_t crowd_waiting(struct crowd *c);
 /* Says who waits for whom, and why. */

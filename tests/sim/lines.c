@@ -220,9 +220,11 @@ static void send_frame(struct sim *sim, struct sim_end *end, const struct node_o
     bytes = slice_of(frame, out->len);
     enum sim_fate fate = SIM_PASS;
     if (sim->fate != NULL) {
+        sim->instead = slice_of(NULL, 0);
         fate = sim->fate(sim->fate_ctx, sim, end->n, to, frame, out->len);
+        bytes = sim->instead.len > 0 ? sim->instead : bytes;
     }
-    uint64_t at = arrival(sim, end, to, out->len);
+    uint64_t at = arrival(sim, end, to, bytes.len);
     if (fate == SIM_LATE) {
         at += sim->late_ms;
     }

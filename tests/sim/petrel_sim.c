@@ -358,6 +358,9 @@ static void add(struct run_outcome *sum, const struct run_outcome *out)
     for (unsigned i = 0; i < SIM_POINTS; i++) {
         sum->struck[i] += out->struck[i];
     }
+    for (unsigned i = 0; i < EVIL_KIND_COUNT; i++) {
+        sum->lies[i] += out->lies[i];
+    }
     sum->trace = sum->trace * 31 + out->trace;
 }
 
@@ -373,6 +376,11 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
         printf(" %s %" PRIu64, sim_point_name((enum sim_point)i), sum->struck[i]);
     }
     printf(" reset %" PRIu64 "\n", sum->resets);
+    printf("lies:");
+    for (unsigned i = 0; i < EVIL_KIND_COUNT; i++) {
+        printf(" %s %" PRIu64, evil_kind_name((enum evil_kind)i), sum->lies[i]);
+    }
+    printf("\n");
     printf("messages: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64 " came, %" PRIu64
            " failed and said so, %" PRIu64 " went with a home that went back\n",
            sum->said, sum->refused, sum->got, sum->lost, sum->excused);

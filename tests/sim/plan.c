@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/evil.h"
+
 enum {
     SECOND = 1000,
     MINUTE = 60 * SECOND,
@@ -57,11 +59,13 @@ static const struct plan_profile PROFILES[] = {
               [PLAN_KILL] = 300,
               [PLAN_CUT] = 1 * HOURS,
               [PLAN_PARTITION] = 40,
+              [PLAN_LIE] = 300,
               [PLAN_CLOCK] = 100,
               [PLAN_FULL] = 60},
      .nap_ms = 2 * HOUR,
      .partition_ms = 10 * MINUTE,
      .full_ms = 10 * MINUTE,
+     .lie_ms = 30 * MINUTE,
      .clock_ms = 10 * MINUTE,
      .clock_ppm = 500,
      .lines = {.latency_ms = 5,
@@ -149,6 +153,10 @@ static struct plan_op draw(struct maker *m, enum plan_kind kind, uint32_t who, u
         op.a = (uint32_t)below(m, UINT32_MAX);
         op.b = 1 + (int64_t)below(m, p->partition_ms);
         break;
+    case PLAN_LIE:
+        op.b = 1 + (int64_t)below(m, p->lie_ms);
+        op.c = (int64_t)below(m, EVIL_KIND_COUNT);
+        break;
     case PLAN_CLOCK:
         op.b = around(m, p->clock_ms);
         op.c = around(m, p->clock_ppm);
@@ -205,7 +213,10 @@ bool plan_make(struct plan *plan, const struct plan_profile *profile, uint64_t s
     unit_env_init(&m.random, seed ^ UINT64_C(0x706c616e), 0);
     *plan = (struct plan){.count = 0};
     for (unsigned kind = 0; kind < PLAN_KIND_COUNT; kind++) {
-        size_t who = kind <= PLAN_BACK ? people : kind == PLAN_PARTITION ? 1 : nodes;
+        size_t who = kind <= PLAN_BACK        ? people
+                     : kind == PLAN_PARTITION ? 1
+                     : kind == PLAN_LIE       ? relays
+                                              : nodes;
         for (uint32_t i = 0; i < who; i++) {
             fill(&m, (enum plan_kind)kind, i);
         }

@@ -21,6 +21,7 @@
     X(KILL, "kill")           /* node a's process, which starts again */                           \
     X(CUT, "cut")             /* all links of node a */                                            \
     X(PARTITION, "partition") /* of the nodes by the bits of a, for b ms */                        \
+    X(LIE, "lie")             /* relay a lies in way c (evil.h), for b ms */                       \
     X(CLOCK, "clock")         /* of node a: b ms more or less, and from now on c ppm */            \
     X(FULL, "full")           /* disk of node a, for b ms */
 
@@ -54,6 +55,7 @@ struct plan_profile {
     uint32_t nap_ms; /* at most, likewise */
     uint32_t partition_ms;
     uint32_t full_ms;
+    uint32_t lie_ms;
     uint32_t clock_ms;
     uint32_t clock_ppm;
     struct sim_lines lines;

@@ -18,10 +18,10 @@ enum {
     MINUTE = 60 * SECOND,
     HOUR = 60 * MINUTE,
     DAY = 24 * HOUR,
-    HEAL_HOURS = 2,  /* a new session begins once an hour at most */
-    QUIET_DAYS = 6,  /* until all has come to rest */
-    REST_HOURS = 3,  /* in which nothing happens but what is due */
-    REST_TURNS = 40, /* of one node in an hour of that */
+    HEAL_HOURS = 2,         /* a new session begins once an hour at most */
+    QUIET_DAYS = 6,         /* until all has come to rest */
+    REST_HOURS = 3,         /* in which nothing happens but what is due */
+    REST_TURNS = 40,        /* of one node in an hour of that */
     CHECK_MS = 30 * MINUTE, /* between looks into all stores */
     TRACE_LINES = 60,
 };
@@ -34,11 +34,13 @@ struct end {
     struct run *run;
     enum plan_kind kind;
     struct sim_node *n;
+    enum evil_kind lie;
 };
 
 struct run {
     struct crowd crowd;
     struct watch watch;
+    struct evil evil;
     const struct run_options *options;
     struct run_outcome *out;
     uint64_t begun; /* the plan, time of the world */
@@ -77,23 +79,28 @@ static void ended(void *ctx)
     } else if (e->kind == PLAN_PARTITION) {
         r->partitions -= r->partitions > 0;
         sim_part(&r->crowd.sim, r->partitions > 0);
+    } else if (e->kind == PLAN_LIE && r->crowd.liars > 0) {
+        r->crowd.liars--;
+        evil_lie(&r->evil, e->n, e->lie, false);
+        crowd_unsure(&r->crowd);
     }
 }
 
-static void end_later(struct run *r, enum plan_kind kind, struct sim_node *n, int64_t ms)
+static struct end *end_later(struct run *r, enum plan_kind kind, struct sim_node *n, int64_t ms)
 {
     struct end *e = malloc(sizeof *e);
     sim_check(&r->crowd.sim, e != NULL, "out of memory");
     *e = (struct end){.next = r->ends, .run = r, .kind = kind, .n = n};
     r->ends = e;
     sim_at(&r->crowd.sim, sim_now(&r->crowd.sim) + (uint64_t)ms, ended, e);
+    return e;
 }
 
 static void nap(struct run *r, struct crowd_person *who, int64_t ms)
 {
     if (!who->n->asleep) {
         sim_sleep(&r->crowd.sim, who->n);
-        end_later(r, PLAN_NAP, who->n, ms);
+        (void)end_later(r, PLAN_NAP, who->n, ms);
     }
 }
 
@@ -105,7 +112,20 @@ static void part(struct run *r, uint32_t bits, int64_t ms)
     }
     r->partitions++;
     sim_part(sim, true);
-    end_later(r, PLAN_PARTITION, NULL, ms);
+    (void)end_later(r, PLAN_PARTITION, NULL, ms);
+}
+
+/* Only who is nobody's home lies: what people's own nodes do is what is checked. */
+static void lie(struct run *r, uint32_t relay, enum evil_kind kind, int64_t ms)
+{
+    struct crowd *c = &r->crowd;
+    struct sim_node *n = c->relays[relay % c->relay_count];
+    if (!n->person) {
+        c->liars++;
+        evil_lie(&r->evil, n, kind, true);
+        crowd_unsure(c);
+        end_later(r, PLAN_LIE, n, ms)->lie = kind;
+    }
 }
 
 static void fault(struct run *r, struct sim_node *n, enum sim_point point, uint64_t k)
@@ -157,12 +177,15 @@ static void carry_out(struct run *r, const struct plan_op *op)
     case PLAN_PARTITION:
         part(r, op->a, op->b);
         break;
+    case PLAN_LIE:
+        lie(r, op->a, (enum evil_kind)op->c, op->b);
+        break;
     case PLAN_CLOCK:
         sim_clock(&c->sim, n, op->b, (int32_t)op->c);
         break;
     case PLAN_FULL:
         n->full = true;
-        end_later(r, PLAN_FULL, n, op->b);
+        (void)end_later(r, PLAN_FULL, n, op->b);
         break;
     case PLAN_KIND_COUNT:
         break;
@@ -205,6 +228,9 @@ static void calm_down(struct run *r)
     sim->lines.reset_ppm = 0;
     r->partitions = 0;
     sim_part(sim, false);
+    r->crowd.liars = 0;
+    evil_stop(&r->evil);
+    crowd_unsure(&r->crowd);
     for (size_t i = 0; i < sim->count; i++) {
         struct sim_node *n = sim->nodes[i];
         n->full = false;
@@ -274,7 +300,8 @@ static void plan_of(struct run *r, struct plan *plan)
 
 static bool is_fault(enum plan_kind kind)
 {
-    return kind != PLAN_SAY && kind != PLAN_DELETE && kind != PLAN_COPY && kind != PLAN_FAULT;
+    return kind != PLAN_SAY && kind != PLAN_DELETE && kind != PLAN_COPY && kind != PLAN_FAULT &&
+           kind != PLAN_LIE;
 }
 
 static void fill_outcome(struct run *r)
@@ -301,9 +328,13 @@ static void fill_outcome(struct run *r)
     out->resets = c->sim.resets;
     out->trace = c->sim.trace;
     memcpy(out->struck, c->sim.struck, sizeof out->struck);
+    memcpy(out->lies, r->evil.done, sizeof out->lies);
     out->faults = out->resets;
     for (unsigned i = 0; i < SIM_POINTS; i++) {
         out->faults += out->struck[i];
+    }
+    for (unsigned i = 0; i < EVIL_KIND_COUNT; i++) {
+        out->faults += out->lies[i];
     }
     for (unsigned i = 0; i < PLAN_KIND_COUNT; i++) {
         out->faults += is_fault((enum plan_kind)i) ? out->done[i] : 0;
@@ -331,6 +362,7 @@ static void run_all(struct run *r, const struct plan *given)
     crowd_init(&r->crowd, r->options->seed, r->options->nodes, r->options->contacts,
                &r->options->profile.lines);
     watch_crowd(r);
+    evil_begin(&r->evil, &r->crowd.sim);
     r->begun = sim_now(&r->crowd.sim);
     r->last_look = r->begun;
     if (given == NULL) {
@@ -376,6 +408,9 @@ static void run_free(struct run *r)
         free(e);
     }
     watch_end(&r->watch);
+    if (r->evil.sim != NULL) {
+        evil_end(&r->evil);
+    }
     crowd_fini(&r->crowd);
     free(r);
     crypto_sim_use(false);

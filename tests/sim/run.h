@@ -6,6 +6,7 @@
 #ifndef PETREL_TESTS_SIM_RUN_H
 #define PETREL_TESTS_SIM_RUN_H
 
+#include "sim/evil.h"
 #include "sim/plan.h"
 
 struct run_options {
@@ -43,6 +44,7 @@ struct run_outcome {
     uint64_t resets;
     uint64_t done[PLAN_KIND_COUNT];
     uint64_t struck[SIM_POINTS];
+    uint64_t lies[EVIL_KIND_COUNT];
     uint64_t faults; /* all of them */
     uint64_t trace;
     uint64_t wall_ms; /* of the plan and the quiet time */

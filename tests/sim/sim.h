@@ -134,6 +134,7 @@ struct sim {
                           const struct sim_node *to, uint8_t *frame, size_t len);
     void *fate_ctx;
     uint64_t late_ms;
+    struct slice instead; /* set by fate: these bytes go instead of the frame's */
     /* Sees every frame as its sender let it out. NULL: nobody looks. */
     void (*seen)(void *ctx, const struct sim_node *from, struct slice frame);
     void *seen_ctx;

@@ -159,8 +159,7 @@ static void sealed(const uint8_t *key, const uint8_t *nonce, size_t nonce_len, s
     if (w == NULL) {
         return;
     }
-    uint64_t name =
-        XXH3_64bits_withSeed(nonce, nonce_len, XXH3_64bits(key, PRIM_KEY) ^ nonce_len);
+    uint64_t name = XXH3_64bits_withSeed(nonce, nonce_len, XXH3_64bits(key, PRIM_KEY) ^ nonce_len);
     uint64_t what = XXH3_64bits_withSeed(plain.p, plain.len, XXH3_64bits(ad.p, ad.len));
     const struct sim_node *n = w->sim->running;
     w->sealed++;
@@ -244,16 +243,14 @@ enum err __wrap_session_accept(struct session *s, const struct env *env, struct 
                                const struct pair_prekeys *prekeys, const uint8_t *invite,
                                struct slice envelope)
 {
-    enum err err =
-        __real_session_accept(s, env, arena, self, peer, prekeys, invite, envelope);
+    enum err err = __real_session_accept(s, env, arena, self, peer, prekeys, invite, envelope);
     struct watch *w = watching;
     if (err == ERR_OK && prekeys->one_time && w != NULL && w->sim->running != NULL) {
         /* A home that went back has what it had used up. */
         const struct sim_node *n = w->sim->running;
         uint64_t name = XXH3_64bits_withSeed(prekeys->otk.b, sizeof prekeys->otk.b, n->backs);
         w->begun++;
-        sim_check(w->sim,
-                  pairs_note(w, &w->parts, name, XXH3_64bits(session_id(s), SESSION_T)),
+        sim_check(w->sim, pairs_note(w, &w->parts, name, XXH3_64bits(session_id(s), SESSION_T)),
                   "prekeys: node %u began two sessions with one one-time prekey",
                   (unsigned)n->index);
     }
@@ -275,7 +272,7 @@ struct thief {
     uint64_t undone[2];           /* of victim and other: what is counted must have stayed */
     uint64_t stage[2];
     struct watch_pairs stages; /* of envelopes */
-    uint8_t *state; /* owned */
+    uint8_t *state;            /* owned */
     size_t len;
 };
 
