@@ -7,6 +7,7 @@
 #include "node/core.h"
 #include "relay/item.h"
 #include "relay/queue.h"
+#include "relay/receipt.h"
 #include "sim/inside.h"
 
 enum {
@@ -108,6 +109,61 @@ void check_relays(struct crowd *c, bool rest)
 {
     for (size_t i = 0; i < c->relay_count; i++) {
         check_relay(c, c->relays[i], rest);
+    }
+}
+
+/* --- receipts --- */
+
+struct receipt_look {
+    struct crowd *c;
+    struct sim_node *n;
+};
+
+/* Whether it is of the queue that is written to, or of the second one. */
+static bool is_signed(const struct peer_row *peer, const struct outbox_row *entry)
+{
+    struct receipt receipt;
+    struct device_place second;
+    struct reader r = reader_of(peer->second);
+    if (receipt_read(entry->receipt, &receipt) != ERR_OK) {
+        return false;
+    }
+    if (receipt_verify(&receipt, &peer->queue_relay.node_id, &peer->queue, entry->envelope) ==
+        ERR_OK) {
+        return true;
+    }
+    device_place_read(&r, &second);
+    return r.err == ERR_OK && receipt_verify(&receipt, &second.relay.node_id, &second.key,
+                                             entry->envelope) == ERR_OK;
+}
+
+static void look_for_receipts(void *ctx, struct turn *turn)
+{
+    struct receipt_look *l = ctx;
+    struct step step = {.turn = turn};
+    struct seal_keys *keys = l->n->node->accounts->keys;
+    struct peer_row peer = {.number = 0};
+    while (peer_row_next(&step, keys, peer.number, &peer) == ERR_OK) {
+        struct outbox_row entry;
+        struct arena_mark mark = arena_mark(turn->arena);
+        for (uint64_t order = 0;
+             outbox_row_next(&step, keys, peer.number, &order, &entry) == ERR_OK; order++) {
+            sim_check(&l->c->sim,
+                      entry.state != OUTBOX_AT_RELAY || entry.lead != 0 || is_signed(&peer, &entry),
+                      "receipts: node %u counts something as stored without one",
+                      (unsigned)l->n->index);
+            arena_rewind(turn->arena, mark);
+        }
+    }
+}
+
+void check_receipts(struct crowd *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        struct receipt_look l = {.c = c, .n = c->people[i].n};
+        if (!l.n->asleep) {
+            sim_turn(&c->sim, l.n, look_for_receipts, &l);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
  *   quota       more waits in a queue than its relay gives it
  *   forgetting  what was deleted a minute ago opens in an earlier copy of the store, with the roots
  *               that there are now
+ *   receipts    what counts as stored at a relay has no receipt of it for these very bytes
  *   queues      at rest, something waits at a relay
  */
 #ifndef PETREL_TESTS_SIM_CHECK_H
@@ -15,6 +16,8 @@
 
 /* All relays; rest: nothing may wait. */
 void check_relays(struct crowd *c, bool rest);
+/* What people's nodes have deposited. */
+void check_receipts(struct crowd *c);
 /* What became of deletions (crowd_delete) whose time has come. */
 void check_forgotten(struct crowd *c);
 

@@ -207,6 +207,7 @@ static void go_on(struct run *r, uint64_t until)
         }
         if (sim_now(sim) >= r->last_check + CHECK_MS) {
             check_relays(&r->crowd, false);
+            check_receipts(&r->crowd);
             r->last_check = sim_now(sim);
         }
     }
