@@ -19,6 +19,8 @@ static struct watch *watching;
 
 enum err __real_session_open(struct session *, const struct env *, struct arena *, struct slice,
                              struct session_in *);
+enum err __real_session_seal(struct session *, const struct env *, struct arena *,
+                             const struct session_out *, struct slice *, uint64_t *);
 
 /* --- pairs --- */
 
@@ -272,6 +274,7 @@ struct thief {
     uint64_t undone[2];           /* of victim and other: what is counted must have stayed */
     uint64_t stage[2];
     struct watch_pairs stages; /* of envelopes */
+    struct unit_env random;
     uint8_t *state;            /* owned */
     size_t len;
 };
@@ -309,6 +312,7 @@ static void steal(struct watch *w, struct sim_node *n, const struct session *s)
     sim_check(w->sim, t != NULL, "out of memory");
     *t = (struct thief){.next = w->thieves, .victim = n, .undone = {n->undone, 0}};
     memcpy(t->session, session_id(s), SESSION_T);
+    unit_env_init(&t->random, w->stolen, 0);
     copy_session(w, t, s);
     w->thieves = t;
     w->stolen++;
@@ -346,25 +350,32 @@ static bool is_void(const struct thief *t)
            (t->other != NULL && t->other->undone != t->undone[1]);
 }
 
-/* Whether the copy opens it; goes on from there if so. */
-static bool thief_opens(struct watch *w, struct thief *t, struct slice envelope)
+/* Does the same with the copy as the victim did, and goes on from there: opens an envelope, or, with
+ * none, seals one, since a side that writes may step its ratchet. */
+static bool thief_does(struct watch *w, struct thief *t, struct slice envelope)
 {
     struct arena arena;
-    struct unit_env env;
     struct session_in in;
+    struct session_out out = {.content = slice_of(NULL, 0)};
+    struct slice sealed_one;
+    uint64_t seq;
     struct session *s = session_new();
     sim_check(w->sim, s != NULL, "out of memory");
-    unit_env_init(&env, t->len, w->sim->running->random.env.now_ms);
     arena_init(&arena, LIMIT_TURN_ARENA);
     enum err err = session_load(s, slice_of(t->state, t->len));
     sim_check(w->sim, err == ERR_OK, "a copied session cannot be read");
-    bool opened = __real_session_open(s, &env.env, &arena, envelope, &in) == ERR_OK;
-    if (opened) {
+    t->random.env.now_ms = w->sim->running->random.env.now_ms;
+    watching = NULL; /* what thieves do is their own business */
+    err = envelope.len > 0
+              ? __real_session_open(s, &t->random.env, &arena, envelope, &in)
+              : __real_session_seal(s, &t->random.env, &arena, &out, &sealed_one, &seq);
+    watching = w;
+    if (err == ERR_OK) {
         copy_session(w, t, s);
     }
     session_free(s);
     arena_fini(&arena);
-    return opened;
+    return err == ERR_OK;
 }
 
 static void heard(struct watch *w, struct thief *t, struct slice envelope)
@@ -376,12 +387,21 @@ static void heard(struct watch *w, struct thief *t, struct slice envelope)
     if (side != 0) {
         return;
     }
-    bool opened = thief_opens(w, t, envelope);
+    bool opened = thief_does(w, t, envelope);
     sim_check(w->sim, !opened || stage < HEALED,
               "healing: a copy of a session of node %u opens what was sealed at stage %llu",
               (unsigned)t->victim->index, (unsigned long long)stage);
     w->read += opened;
     w->closed += !opened && stage >= HEALED;
+}
+
+static void written(struct watch *w, struct thief *t, struct slice envelope)
+{
+    unsigned side = side_of(t, w->sim->running);
+    (void)pairs_note(w, &t->stages, XXH3_64bits(envelope.p, envelope.len), t->stage[side]);
+    if (side == 0) {
+        (void)thief_does(w, t, slice_of(NULL, 0));
+    }
 }
 
 /* What thieves make of an envelope that was sealed, or opened, in this session. */
@@ -403,8 +423,7 @@ static void tell_thieves(struct session *s, struct slice envelope, bool opened)
             if (opened) {
                 heard(w, t, envelope);
             } else {
-                (void)pairs_note(w, &t->stages, XXH3_64bits(envelope.p, envelope.len),
-                                 t->stage[side_of(t, n)]);
+                written(w, t, envelope);
             }
         }
         at = &t->next;
@@ -426,8 +445,6 @@ enum err __wrap_session_open(struct session *s, const struct env *env, struct ar
     return err;
 }
 
-enum err __real_session_seal(struct session *, const struct env *, struct arena *,
-                             const struct session_out *, struct slice *, uint64_t *);
 enum err __wrap_session_seal(struct session *, const struct env *, struct arena *,
                              const struct session_out *, struct slice *, uint64_t *);
 enum err __wrap_session_seal(struct session *s, const struct env *env, struct arena *arena,
