@@ -11,47 +11,33 @@ lines are added, and five taken away.
 """
 import os
 import pathlib
-import re
 import subprocess
 import sys
 
-LINES = 5
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tools"))
+from weakness import Weakness  # noqa: E402
+
 FEWEST = 8
 
 
-class Weakness:
-    def __init__(self, patch):
-        self.name = patch.stem
-        text = patch.read_text()
-        head, _, hunks = text.partition("\n--- a/")
-        fields = dict(re.findall(r"^(\w+): (.+(?:\n +.+)*)", head, re.M))
-        self.what = fields.get("Weakness", "").strip()
-        self.attacks = fields.get("Attacks", "").split()
-        self.alone = fields.get("Alone", "").strip() == "yes"
-        changes = [line[0] for line in hunks.splitlines()
-                   if line[:1] in ("+", "-") and not line.startswith(("--- a/", "+++ b/"))]
-        self.added, self.taken = changes.count("+"), changes.count("-")
+def attacks_of(weakness):
+    return weakness.fields.get("Attacks", "").split()
 
-    def wrong(self):
-        if not self.what or not self.attacks:
-            return "its patch does not say what it weakens, and which attacks"
-        if not 0 < self.added + self.taken or max(self.added, self.taken) > LINES:
-            return f"its patch adds {self.added} lines and takes {self.taken}; 1 to {LINES} each"
-        return None
 
-    def run(self, program):
-        """None, or what went wrong."""
-        rounds = [[name] for name in self.attacks] if self.alone else [self.attacks]
-        for names in rounds:
-            env = dict(os.environ)
-            env.pop("CK_TAP_LOG_FILE_NAME", None)
-            if self.alone:
-                env["CK_RUN_CASE"] = names[0]
-            done = subprocess.run([program, *names], env=env, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, timeout=400)
-            if done.returncode != 0:
-                return f"{done.stdout}\nit ended with {done.returncode}"
-        return None
+def run(weakness, program):
+    """None, or what went wrong."""
+    attacks = attacks_of(weakness)
+    alone = weakness.fields.get("Alone") == "yes"
+    for names in [[name] for name in attacks] if alone else [attacks]:
+        env = dict(os.environ)
+        env.pop("CK_TAP_LOG_FILE_NAME", None)
+        if alone:
+            env["CK_RUN_CASE"] = names[0]
+        done = subprocess.run([program, *names], env=env, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=400)
+        if done.returncode != 0:
+            return f"{done.stdout}\nit ended with {done.returncode}"
+    return None
 
 
 def cases(program):
@@ -70,11 +56,11 @@ def main(args):
     caught = wrong = 0
     for patch, program in zip(args[1::2], args[2::2]):
         weakness = Weakness(pathlib.Path(patch))
-        fault = weakness.wrong() or weakness.run(program)
+        fault = weakness.wrong("Attacks") or run(weakness, program)
         if fault is None:
             caught += 1
-            succeeded.update(weakness.attacks)
-            print(f"{weakness.name}: {weakness.what}: caught by {', '.join(weakness.attacks)}")
+            succeeded.update(attacks_of(weakness))
+            print(f"{weakness.name}: {weakness.what}: caught by {', '.join(attacks_of(weakness))}")
         else:
             wrong += 1
             print(f"{weakness.name}: {weakness.what}: {fault}")

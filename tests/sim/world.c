@@ -316,7 +316,7 @@ static void count_fault(struct sim *sim, struct sim_node *n, enum err err)
     if (n->disk.struck) {
         sim->struck[n->disk.hit]++;
     } else {
-        sim_check(sim, err == ERR_IO, "node %u: a turn failed by itself: %s", (unsigned)n->index,
+        sim_check(sim, err == ERR_IO, "turns: node %u: one failed by itself: %s", (unsigned)n->index,
                   err_name(err));
         sim->struck[SIM_PUT]++; /* of sim_crash_at */
     }
