@@ -314,7 +314,12 @@ enum err healing_told(struct account *me, struct step *step, struct peer_row *ro
     if (row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0) {
         keep |= 1U << (row->begun - 1);
     }
-    return drop(me, step, row, row->sessions & ~keep);
+    unsigned others = row->sessions & ~keep;
+    if (row->begun == slot + 1) {
+        /* The two began one each: theirs, which we may send on, is not meant. */
+        others &= (unsigned)row->retired;
+    }
+    return drop(me, step, row, others);
 }
 
 void healing_used(struct peer_row *row, uint8_t slot, uint64_t deposited_ms)

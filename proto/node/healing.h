@@ -38,7 +38,8 @@ enum err healing_newcomer(struct account *me, struct step *step, struct peer_row
 enum err healing_answered(struct account *me, struct step *step, struct peer_row *row,
                           uint8_t slot) PETREL_MUST_USE;
 /* They said in the session in this slot that it replaces all others: these go, but for one of ours
- * that has no answer yet. The caller puts row. */
+ * that has no answer yet; in one that we began, only those that were given up. The caller puts row.
+ */
 enum err healing_told(struct account *me, struct step *step, struct peer_row *row,
                       uint8_t slot) PETREL_MUST_USE;
 /* They sent content in the session in this slot, which our relay took then. If that was after they

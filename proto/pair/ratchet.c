@@ -280,7 +280,8 @@ static enum err open_header(const struct ratchet *r, const struct skipped *skipp
     for (size_t i = skipped->chain_count; i-- > 0;) {
         const struct skipped_chain *c = &skipped->chains[i];
         if (header_open(&o->header, &c->header, nonce, ad, sealed) == ERR_OK) {
-            return o->header.n < c->end ? open_stored(skipped, env, c->serial, o) : ERR_MALFORMED;
+            /* Behind its end only who went back seals anything: there is no key for it. */
+            return o->header.n < c->end ? open_stored(skipped, env, c->serial, o) : ERR_DECRYPT;
         }
     }
     return ERR_DECRYPT;

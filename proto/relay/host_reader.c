@@ -86,6 +86,9 @@ static enum err attach(struct relay_host *host, struct turn *turn, const struct 
     if (err != ERR_OK) {
         return err;
     }
+    if (q->attached && peer->link < q->link) {
+        return ERR_NOT_NOW; /* its reader has another link by now: this comes late */
+    }
     if (q->attached) {
         detach(host, q); /* it was just scanned, so it is still there */
     }

@@ -133,8 +133,8 @@ static bool is_signed(const struct peer_row *peer, const struct outbox_row *entr
         return true;
     }
     device_place_read(&r, &second);
-    return r.err == ERR_OK && receipt_verify(&receipt, &second.relay.node_id, &second.key,
-                                             entry->envelope) == ERR_OK;
+    return r.err == ERR_OK &&
+           receipt_verify(&receipt, &second.relay.node_id, &second.key, entry->envelope) == ERR_OK;
 }
 
 static void look_for_receipts(void *ctx, struct turn *turn)

@@ -232,6 +232,76 @@ START_TEST(two_who_cannot_read_each_other_keep_their_tokens)
 }
 END_TEST
 
+static bool has_after(struct people *p, void *ctx)
+{
+    struct person **two = ctx;
+    return people_messages(p, two[0], two[1], NULL, "after 0") == 1;
+}
+
+/* b goes back behind what it said, or what it heard, and says something else, while a says nothing:
+ * its envelope has a key that was used, or one of a chain that b had left. */
+static void heard_in_silence(uint64_t seed, bool said)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(seed, false, &a, &b);
+    struct person *two[] = {a, b};
+    talk(p, a, b, "one", HOUR);
+    people_say(p, b, a, "zero ", 0);
+    people_quiet(p, HOUR);
+    sim_settle(&p->sim, HOUR);
+    struct sim_copy copy = sim_copy_of(b->n);
+    people_say(p, said ? b : a, said ? a : b, "between ", 0);
+    people_quiet(p, HOUR);
+    sim_settle(&p->sim, HOUR);
+    sim_roll_back(&p->sim, b->n, &copy);
+    people_say(p, b, a, "after ", 0);
+    ck_assert(people_until(p, has_after, two, 3 * (uint64_t)HOUR));
+    people_quiet(p, HOUR);
+    ck_assert_uint_eq(notes(p, a, b), 1);
+    sim_copy_free(&copy);
+    people_free(p);
+}
+
+START_TEST(who_used_a_key_again_is_heard_in_silence)
+{
+    heard_in_silence(792, true);
+}
+END_TEST
+
+START_TEST(who_went_on_in_a_chain_of_before_is_heard_in_silence)
+{
+    heard_in_silence(793, false);
+}
+END_TEST
+
+/* Both begin anew while what they said before waits: each hears of the other's new session in its
+ * own. */
+START_TEST(two_whose_notes_cross_keep_both_sessions)
+{
+    for (uint64_t seed = 794; seed < 800; seed++) {
+        struct person *a;
+        struct person *b;
+        struct people *p = people_two(seed, false, &a, &b);
+        talk(p, a, b, "one", HOUR);
+        sim_sleep(&p->sim, p->relay);
+        people_say(p, a, b, "a waits ", 0);
+        people_say(p, b, a, "b waits ", 0);
+        ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
+        ck_assert_ok(people_call(p, people_as(b), "account.rekey", NULL));
+        sim_wake(&p->sim, p->relay);
+        sim_settle(&p->sim, 2 * HOUR);
+        uint64_t tokens = people_tokens_count(p, a, b);
+        people_in_order(p, b, a, "a waits ", 1);
+        people_in_order(p, a, b, "b waits ", 1);
+        talk(p, a, b, "two", MINUTE);
+        ck_assert_uint_le(tokens, people_tokens_count(p, a, b) + 30);
+        ck_assert_uint_le(notes(p, a, b), 2);
+        people_free(p);
+    }
+}
+END_TEST
+
 static void lose_parts(void *ctx, struct turn *turn)
 {
     struct person *who = ctx;
@@ -470,6 +540,9 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_goes_back_again_and_again_heals_each_time);
     tcase_add_test(tc, a_relay_that_spoils_all_has_keys_renewed_once_an_hour);
     tcase_add_test(tc, two_who_cannot_read_each_other_keep_their_tokens);
+    tcase_add_test(tc, who_used_a_key_again_is_heard_in_silence);
+    tcase_add_test(tc, who_went_on_in_a_chain_of_before_is_heard_in_silence);
+    tcase_add_test(tc, two_whose_notes_cross_keep_both_sessions);
     tcase_add_test(tc, who_lost_one_time_keys_is_reached_without_one);
     tcase_add_test(tc, what_is_written_after_going_back_is_not_taken_for_what_was_before);
     tcase_add_test(tc, new_keys_at_the_owners_word);

@@ -275,7 +275,7 @@ struct thief {
     uint64_t stage[2];
     struct watch_pairs stages; /* of envelopes */
     struct unit_env random;
-    uint8_t *state;            /* owned */
+    uint8_t *state; /* owned */
     size_t len;
 };
 
@@ -350,8 +350,8 @@ static bool is_void(const struct thief *t)
            (t->other != NULL && t->other->undone != t->undone[1]);
 }
 
-/* Does the same with the copy as the victim did, and goes on from there: opens an envelope, or, with
- * none, seals one, since a side that writes may step its ratchet. */
+/* Does the same with the copy as the victim did, and goes on from there: opens an envelope, or,
+ * with none, seals one, since a side that writes may step its ratchet. */
 static bool thief_does(struct watch *w, struct thief *t, struct slice envelope)
 {
     struct arena arena;

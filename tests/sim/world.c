@@ -316,8 +316,8 @@ static void count_fault(struct sim *sim, struct sim_node *n, enum err err)
     if (n->disk.struck) {
         sim->struck[n->disk.hit]++;
     } else {
-        sim_check(sim, err == ERR_IO, "turns: node %u: one failed by itself: %s", (unsigned)n->index,
-                  err_name(err));
+        sim_check(sim, err == ERR_IO, "turns: node %u: one failed by itself: %s",
+                  (unsigned)n->index, err_name(err));
         sim->struck[SIM_PUT]++; /* of sim_crash_at */
     }
     trace_note(sim, TRACE_FAULT, n->index, n->disk.struck ? n->disk.hit : SIM_PUT,

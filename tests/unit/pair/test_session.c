@@ -773,6 +773,22 @@ START_TEST(a_key_used_before_a_rollback_is_a_replay)
 }
 END_TEST
 
+/* The chain that a goes on in is a past one at b: nothing was ever sealed behind its end. */
+START_TEST(what_is_sealed_behind_the_end_of_a_past_chain_opens_with_nothing)
+{
+    pair_established(&a, &b);
+    pair_open_text(&b, pair_seal(&a, "in this chain"), "in this chain");
+    struct slice old = pair_saved(a.session);
+    pair_open_text(&a, pair_seal(&b, "a step"), "a step");
+    pair_open_text(&b, pair_seal(&a, "in the next chain"), "in the next chain");
+    ck_assert_ok(session_load(a.session, old));
+    pair_slice_free(old);
+    struct session_in in;
+    a.env.seed++;
+    ck_assert_err(pair_open(&b, pair_seal(&a, "behind the end"), &in), ERR_DECRYPT);
+}
+END_TEST
+
 START_TEST(a_restored_state_gives_no_two_bodies_one_key)
 {
     enum {
@@ -856,6 +872,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_rolled_back_sender_shows_as_reset);
     tcase_add_test(tc, the_same_content_under_the_same_number_is_a_duplicate);
     tcase_add_test(tc, a_key_used_before_a_rollback_is_a_replay);
+    tcase_add_test(tc, what_is_sealed_behind_the_end_of_a_past_chain_opens_with_nothing);
     tcase_add_test(tc, a_restored_state_gives_no_two_bodies_one_key);
     tcase_add_test(tc, without_memory_nothing_moves);
 }

@@ -393,6 +393,7 @@ START_TEST(a_second_attach_takes_over)
     ck_assert_int_eq(push.envelope.p[0], 'a');
     rig_use_link(&R, 1);
     ck_assert_err(rig_ack(&R, 0, old), ERR_NOT_NOW);
+    ck_assert_err(rig_attach(&R, 0, NULL), ERR_NOT_NOW); /* it was under way for long */
     relay_host_link_closed(R.host, 1);
     rig_use_link(&R, 2);
     ck_assert_ok(rig_ack(&R, 0, push.number));
