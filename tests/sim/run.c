@@ -253,6 +253,13 @@ static void last_words(struct run *r)
     }
 }
 
+/* Whether something happened after which sessions are replaced. */
+static bool may_heal(const struct run *r)
+{
+    uint64_t longest = r->options->profile.nap_ms; /* an acknowledgement is waited for this long */
+    return r->out->done[PLAN_BACK] > 0 || r->out->done[PLAN_LIE] > 0 || longest > DAY;
+}
+
 static void come_to_rest(struct run *r)
 {
     struct crowd *c = &r->crowd;
@@ -272,6 +279,9 @@ static void come_to_rest(struct run *r)
     crowd_look_all(c);
     crowd_settle_accounts(c);
     check_relays(c, true);
+    sim_check(sim, c->healed == 0 || may_heal(r),
+              "sessions: %llu were replaced, although nobody went back and nobody lied",
+              (unsigned long long)c->healed);
     for (size_t i = 0; i < c->relay_count; i++) {
         watch_store(&r->watch, c->relays[i]);
     }
