@@ -253,7 +253,6 @@ class FewFiles(Fault):
 
     def begin(self):
         self.writer = next(d for d in self.hosts.devices if self.hosts.relay_of(d) is self.node)
-        self.links = self.node.status()["links"]
         self.taker = subprocess.Popen(  # pylint: disable=consider-using-with
             [str(pathlib.Path(self.hosts.options.helpers) / "e2e_hostile"),
              self.node.status()["node"], "links", str(self.hosts.options.files)],
@@ -273,7 +272,8 @@ class FewFiles(Fault):
 
     def end(self):
         self.taker.communicate(timeout=PATIENCE)
-        until(f"{self.node.name} has room again", lambda: self.node.status()["links"] <= self.links)
+        taken = int(self.said.split()[1])
+        until(f"{self.node.name} has room again", lambda: self.node.status()["links"] < taken / 2)
 
     def give_up(self):
         if self.taker is not None:
