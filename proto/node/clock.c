@@ -55,9 +55,10 @@ static void account_set_back(struct account *me, uint64_t now)
     }
 }
 
-void clock_look(struct node *node, uint64_t now)
+bool clock_look(struct node *node, uint64_t now)
 {
-    if (now + CLOCK_BACK_MS < node->seen_ms) {
+    bool back = now + CLOCK_BACK_MS < node->seen_ms;
+    if (back) {
         node->last_tidy = earlier(node->last_tidy, now);
         links_set_back(&node->links, now);
         for (struct account *me = node->accounts; me != NULL; me = me->next) {
@@ -65,4 +66,5 @@ void clock_look(struct node *node, uint64_t now)
         }
     }
     node->seen_ms = now;
+    return back;
 }

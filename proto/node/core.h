@@ -206,9 +206,9 @@ void account_link_key(const struct account_row *row, const struct sign_pk *relay
 void account_pair_self(const struct account_row *row, struct pair_self *self);
 
 /* clock.c */
-/* First thing that a turn does after its inputs: sees whether the clock was set back since the last
- * one. */
-void clock_look(struct node *node, uint64_t now);
+/* First thing that a turn does after its inputs: whether the clock was set back since the last one.
+ * Our relay then looks at the clock too. */
+bool clock_look(struct node *node, uint64_t now);
 
 /* removal.c */
 /* Begins: the account leaves its relays, which it tries for LIMIT_REMOVAL_HOURS at most; now: not
