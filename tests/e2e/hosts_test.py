@@ -136,9 +136,9 @@ def read_options():
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--random", action="store_true", help="another seed, which is printed")
     for name, count, text in (
-            ("people", 5, ""), ("devices", 2, "of each"), ("relays", 3, ""), ("messages", 6000, ""),
-            ("each", 12, "how often each kind of fault comes"),
-            ("lasting", 20, "of those faults that somebody can notice last until that"),
+            ("people", 5, ""), ("devices", 2, "of each"), ("relays", 3, ""), ("messages", 8000, ""),
+            ("each", 16, "how often each kind of fault comes"),
+            ("lasting", 30, "of those faults that somebody can notice last until that"),
             ("files", 256, "that the last relay may have open"),
             ("hours", 12, "that may go by until all is at rest")):
         parser.add_argument(f"--{name}", type=int, default=count, help=text)

@@ -13,6 +13,7 @@ from lib.people import PATIENCE, Failure, until
 INTO_S = 0.0002   # an aimed kill comes at most this long after a turn was seen to be open
 ANSWER_S = 0.5    # in which a process that runs answers
 SLOW_KBIT = (64, 128, 512)
+DAY_MS = 86400000
 STEPS_S = (-86400, -3 * 3600, -1200, 1200, 3 * 3600, 86400)
 
 
@@ -211,30 +212,31 @@ class FullDisk(Fault):
 
 
 class ClockStep(Fault):
-    """Its clock is set, ahead or back, and later set right. Evidence: what it wrote down carries
-    that time."""
+    """Its clock is set, ahead or back, and later set right. Evidence: what it says carries that
+    time: events of a person, the end of a code of a relay."""
 
-    kind, unit = "clock set", "events with that time"
+    kind, unit = "clock set", "times that it told"
 
     def __init__(self, hosts, draw):
         super().__init__(hosts, draw)
         self.seconds = draw.choice(STEPS_S)
 
-    def victim(self, draw):
-        return draw.choice(self.hosts.devices)
-
     def __str__(self):
         return f"{super().__str__()}, {self.seconds:+} s"
 
     def begin(self):
-        self.cursor = self.node.newest_event()
+        self.cursor = None if self.node in self.hosts.relays else self.node.newest_event()
         self.hosts.step(self.node, self.seconds)
 
+    def times(self):
+        if self.cursor is None:
+            return [self.node.call("relay.invite", days=1)["expires"] - DAY_MS]
+        return [event["time"] for event in self.node.events_since(self.cursor)]
+
     def evidence(self):
-        """Some minutes are nearer to that time than to the right one in any case."""
+        """Those that are nearer to that time than to the right one."""
         right = self.hosts.now_ms()
-        return sum(abs(event["time"] - right) > abs(self.seconds) * 500
-                   for event in self.node.events_since(self.cursor))
+        return sum(abs(time - right) > abs(self.seconds) * 500 for time in self.times())
 
     def end(self):
         self.hosts.step(self.node, 0)
