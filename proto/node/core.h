@@ -205,10 +205,10 @@ void account_link_key(const struct account_row *row, const struct sign_pk *relay
 /* What a session needs to know of us; slices borrow from row. Wipe self->dh after use. */
 void account_pair_self(const struct account_row *row, struct pair_self *self);
 
-/* clock.c */
+/* setback.c */
 /* First thing that a turn does after its inputs: whether the clock was set back since the last one.
  * Our relay then looks at the clock too. */
-bool clock_look(struct node *node, uint64_t now);
+bool setback_look(struct node *node, uint64_t now);
 
 /* removal.c */
 /* Begins: the account leaves its relays, which it tries for LIMIT_REMOVAL_HOURS at most; now: not

@@ -628,7 +628,7 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
 {
     struct step step = {.turn = turn, .outs = outs};
     node->mining_budget = LIMIT_STAMP_SLICE;
-    bool back = clock_look(node, step_now(&step));
+    bool back = setback_look(node, step_now(&step));
     enum err err = expire_links(node, &step);
     if (err == ERR_OK && node->relay != NULL &&
         (back || relay_host_deadline(node->relay) <= step_now(&step))) {

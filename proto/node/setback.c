@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * clock: what waits for a time that the wall clock said before it was set back does not wait until
- * it says so again. docs/protocol/07-node.md, section 7.4.
+ * setback: what waits for a time that the wall clock said before it was set back does not wait
+ * until it says so again. docs/protocol/07-node.md, section 7.4.
  *
  * Only what is in memory: rows that carry a time to come are as if they were of now (step_since).
  */
 #include "node/core.h"
 
 enum {
-    CLOCK_BACK_MS = LIMIT_SECOND_MS, /* less is nothing that anybody would notice */
+    SETBACK_MS = LIMIT_SECOND_MS, /* less is nothing that anybody would notice */
 };
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -55,9 +55,9 @@ static void account_set_back(struct account *me, uint64_t now)
     }
 }
 
-bool clock_look(struct node *node, uint64_t now)
+bool setback_look(struct node *node, uint64_t now)
 {
-    bool back = now + CLOCK_BACK_MS < node->seen_ms;
+    bool back = now + SETBACK_MS < node->seen_ms;
     if (back) {
         node->last_tidy = earlier(node->last_tidy, now);
         links_set_back(&node->links, now);
