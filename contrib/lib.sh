@@ -18,8 +18,8 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config
     libsodium-dev libmsgpack-dev libuv1-dev liblmdb-dev libxxhash-dev libinih-dev libseccomp-dev
     libjansson-dev check libsubunit-dev python3 patch)
 # What the tests of `quick` run: systemd for what systemd-analyze says of the units, spin for the
-# models.
-packages_quick=(binutils clang-format shellcheck mandoc systemd spin)
+# models; the last three make networks of hosts for e2e.hosts.
+packages_quick=(binutils clang-format shellcheck mandoc systemd spin iproute2 nftables util-linux)
 # For the second implementations in tests/peers. A Node.js that was installed in another way, often
 # one package with npm in it, is as good.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then

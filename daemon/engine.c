@@ -17,6 +17,7 @@
 enum {
     ENGINE_BATCH_MS = 200,        /* turns are in the log alone for this long, */
     ENGINE_BATCH_BYTES = 6 << 20, /* or until they are so many bytes */
+    ENGINE_BACK_MS = 1000,        /* by which the clock is set back, at least, to be looked at */
 };
 
 struct engine {
@@ -28,6 +29,7 @@ struct engine {
     struct channel channel;
     atomic_int fatal;
     atomic_ullong turn_began; /* monotonic ms; 0: no turn */
+    atomic_ullong told_ms;    /* Unix ms, as the core was told last */
     pthread_mutex_t mutex;    /* guards what follows */
     pthread_cond_t cond;      /* loaded */
     bool loaded;
@@ -174,6 +176,7 @@ static enum err turn_run(struct engine *e, struct engine_inputs *done, struct no
 {
     struct env env = hostenv_pooled(e->random, hostenv_wall_ms());
     struct store store;
+    atomic_store(&e->told_ms, env.now_ms);
     *stage = STAGE_BEGIN;
     enum err err = turn_begin(e, &store);
     if (err == ERR_OK) {
@@ -570,6 +573,16 @@ void engine_links_closed(struct engine *engine, uint64_t epoch)
 enum err engine_fatal(const struct engine *engine)
 {
     return (enum err)atomic_load(&engine->fatal);
+}
+
+void engine_look_at_clock(struct engine *engine)
+{
+    struct engine_input *tick = hostenv_wall_ms() + ENGINE_BACK_MS < atomic_load(&engine->told_ms)
+                                    ? engine_input_link(NODE_TICK, 0)
+                                    : NULL;
+    if (tick != NULL) {
+        engine_put(engine, tick);
+    }
 }
 
 uint64_t engine_turn_age_ms(const struct engine *engine)

@@ -62,6 +62,9 @@ void engine_links_closed(struct engine *engine, uint64_t epoch);
 
 /* ERR_OK, or why the engine gave up: the daemon must exit with a failure. */
 enum err engine_fatal(const struct engine *engine);
+/* The engine sleeps until the wall clock says something. If that was set back since the last turn,
+ * this makes one, in which the core sees it. Call it now and then. */
+void engine_look_at_clock(struct engine *engine);
 /* How long the turn that is under way has taken, ms; 0 when none is. */
 uint64_t engine_turn_age_ms(const struct engine *engine);
 /* What seals the roots of an account is another one from now on: if it is open, takes secret and

@@ -12,6 +12,7 @@
 #include "daemon/io/control_events.h"
 #include "daemon/io/control_input.h"
 #include "daemon/io/control_keys.h"
+#include "daemon/io/files.h"
 
 enum {
     CONTROL_BACKLOG = 64, /* waiting connections */
@@ -41,7 +42,7 @@ static void client_admit(struct control_client *client)
     if (!peer_allowed(&client->handle)) {
         logger_log(control->log, LOGGER_WARN, "control client refused", "reason=%s", "other-user");
         control_input_refuse(client, ERR_REFUSED);
-    } else if (control->client_count > LIMIT_CONTROL_CLIENTS) {
+    } else if (control->client_count > control->max_clients) {
         logger_log(control->log, LOGGER_WARN, "control client refused", "reason=%s", "too-many");
         control_input_refuse(client, ERR_BACKPRESSURE);
     } else {
@@ -141,6 +142,7 @@ enum err control_new(struct control **out, const struct control_config *config, 
     control->shared.stop_ctx = config->stop_ctx;
     control->shared.drained = control_events_pull;
     control->shared.next_number = 1;
+    control->shared.max_clients = files_of_process().clients;
     if (uv_pipe_init(config->worker.uv, &control->listener, 0) < 0) {
         free(control);
         return ERR_NO_MEMORY;

@@ -31,6 +31,7 @@ struct control_shared {
     bool stopping;
     struct control_client *clients;
     size_t client_count;                 /* not closing */
+    size_t max_clients;                  /* of those, at most */
     size_t client_all;                   /* handles that are not closed */
     uint64_t newest[LIMIT_ACCOUNTS + 1]; /* newest event of each account that was heard of */
     uint64_t next_number;                /* of clients and account calls, from 1 */

@@ -13,7 +13,8 @@
 #include "daemon/io/tcp_conn.h"
 
 enum {
-    LOOP_TICK_MS = 1000, /* from a tick, or from whatever else happened, to the next, at least */
+    LOOP_TICK_MS = 1000,   /* from a tick, or from whatever else happened, to the next, at least */
+    LOOP_LOOK_MS = 120000, /* from a tick to the next at most: as often as an idle link pings */
     LOOP_SIGNALS = 3,
     LOOP_STUCK_MS = 60000, /* a turn that takes longer is not reported as alive */
 };
@@ -78,27 +79,28 @@ static void on_wake(uv_async_t *handle)
 static void on_tick(uv_timer_t *handle)
 {
     struct loop *loop = handle->data;
+    engine_look_at_clock(loop->engine);
     tcp_tick(loop->tcp);
     control_tick(loop->control);
     loop->ticked = true;
 }
 
 /* When to look at deadlines again: a second after anything happened, since that may have set one;
- * and after a tick when the first of all is over. So an idle daemon sleeps. */
+ * and after a tick when the first of all is over, or two minutes later. So an idle daemon sleeps.
+ */
 static void tick_arm(struct loop *loop)
 {
     uint64_t in = LOOP_TICK_MS;
     if (loop->ticked && !loop->stopping) { /* drain looks at its own deadline */
         in = control_stalled(loop->control) ? 0 : tcp_next_ms(loop->tcp);
         in = in < LOOP_TICK_MS ? LOOP_TICK_MS : in;
+        in = in > LOOP_LOOK_MS ? LOOP_LOOK_MS : in;
     } else if (uv_is_active((uv_handle_t *)&loop->tick) &&
                uv_timer_get_due_in(&loop->tick) <= LOOP_TICK_MS) {
         return;
     }
     loop->ticked = false;
-    if (in != UINT64_MAX) {
-        (void)uv_timer_start(&loop->tick, on_tick, in, 0); /* fails for a closing handle only */
-    }
+    (void)uv_timer_start(&loop->tick, on_tick, in, 0); /* fails for a closing handle only */
 }
 
 /* Last thing before the loop waits: what this pass read goes to the engine in one batch. */

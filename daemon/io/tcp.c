@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/secret.h"
 #include "daemon/hostenv.h"
+#include "daemon/io/files.h"
 #include "daemon/io/tcp_dial.h"
 #include "daemon/io/tcp_link.h"
 #include "daemon/io/tcp_write.h"
@@ -27,8 +27,8 @@ struct tcp {
     bool stopping;
     struct sign_pk node_id;
     struct dh_sk *static_key; /* secret_new; the responder's */
-    size_t max_links;
-    uint64_t next_number; /* of accepted links */
+    struct files files;       /* our share of them */
+    uint64_t next_number;     /* of accepted links */
 };
 
 static void accept_one(struct tcp *tcp)
@@ -42,7 +42,7 @@ static void accept_one(struct tcp *tcp)
     conn->number = tcp->next_number++;
     tcp_table_add(&tcp->shared.table, conn);
     bool refused = uv_accept((uv_stream_t *)&tcp->listener, (uv_stream_t *)&conn->handle) < 0 ||
-                   tcp_table_count(&tcp->shared.table) > tcp->max_links || tcp->stopping;
+                   tcp_table_count(&tcp->shared.table) > tcp->files.links || tcp->stopping;
     if (refused) {
         logger_log(tcp->shared.log, LOGGER_WARN, "link refused", "links=%zu",
                    tcp->shared.table.links.count);
@@ -66,9 +66,9 @@ static void half_open_limit(struct tcp *tcp)
             live++;
         }
     }
-    if (oldest != NULL && live >= LIMIT_HALF_OPEN) {
+    if (oldest != NULL && live >= tcp->files.handshakes) {
         logger_log(tcp->shared.log, LOGGER_WARN, "too many handshakes: the oldest is closed",
-                   "limit=%d", (int)LIMIT_HALF_OPEN);
+                   "limit=%zu", tcp->files.handshakes);
         tcp_conn_over(oldest, ERR_TIMEOUT, false);
     }
 }
@@ -154,7 +154,7 @@ static void tcp_close(struct tcp *tcp, const struct node_output *o)
 
 static void tcp_connect(struct tcp *tcp, const struct node_output *o)
 {
-    if (tcp->stopping || tcp_table_count(&tcp->shared.table) >= tcp->max_links) {
+    if (tcp->stopping || tcp_table_count(&tcp->shared.table) >= tcp->files.links) {
         tcp_conn_report(&tcp->shared, o->link, ERR_BACKPRESSURE);
     } else {
         tcp_dial(&tcp->shared, o);
@@ -231,7 +231,6 @@ void tcp_tick(struct tcp *tcp)
 enum err tcp_new(struct tcp **out, uv_loop_t *uv, struct logger *log)
 {
     struct tcp *tcp = calloc(1, sizeof *tcp);
-    struct rlimit files;
     if (tcp == NULL) {
         return ERR_NO_MEMORY;
     }
@@ -246,10 +245,7 @@ enum err tcp_new(struct tcp **out, uv_loop_t *uv, struct logger *log)
     tcp->shared.wall_start = hostenv_wall_ms();
     tcp->shared.uv_start = uv_now(uv);
     tcp->next_number = 1;
-    tcp->max_links = 1024 - TCP_RESERVED_FILES;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > 2 * TCP_RESERVED_FILES) {
-        tcp->max_links = (size_t)files.rlim_cur - TCP_RESERVED_FILES;
-    }
+    tcp->files = files_of_process();
     *out = tcp;
     return ERR_OK;
 }

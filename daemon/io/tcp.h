@@ -20,10 +20,6 @@
 #include "daemon/engine.h"
 #include "daemon/logger.h"
 
-enum {
-    TCP_RESERVED_FILES = 192, /* descriptors that links leave for everything else */
-};
-
 struct tcp;
 
 enum err tcp_new(struct tcp **out, uv_loop_t *uv, struct logger *log) PETREL_MUST_USE;

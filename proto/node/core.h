@@ -138,6 +138,7 @@ struct node {
     struct account *accounts; /* owned */
     struct forwarder forwarder;
     unsigned mining_budget; /* stamp hashes that this turn may still try */
+    uint64_t seen_ms;       /* what the clock said in the last turn */
     uint64_t last_tidy;     /* when events and client ids were trimmed last */
     uint64_t deadline;
     struct forward_policy forward; /* where our relay passes requests on to */
@@ -204,6 +205,11 @@ void account_link_key(const struct account_row *row, const struct sign_pk *relay
                       struct dh_sk *key);
 /* What a session needs to know of us; slices borrow from row. Wipe self->dh after use. */
 void account_pair_self(const struct account_row *row, struct pair_self *self);
+
+/* setback.c */
+/* First thing that a turn does after its inputs: whether the clock was set back since the last one.
+ * Our relay then looks at the clock too. */
+bool setback_look(struct node *node, uint64_t now);
 
 /* removal.c */
 /* Begins: the account leaves its relays, which it tries for LIMIT_REMOVAL_HOURS at most; now: not

@@ -125,11 +125,10 @@ static enum err next_entry(struct account *me, struct step *step, struct work *w
 static enum err look_at(struct account *me, struct step *step, struct work *work,
                         struct peer_row *row, uint64_t order, struct outbox_row *entry)
 {
-    uint64_t now = step_now(step);
     if (entry->lead != 0) {
         return ERR_OK; /* goes with its lead */
     }
-    if (now - entry->created >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
+    if (step_since(step, entry->created) >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
         work_resume(work); /* a session that was full may go on */
         row->told = 0;     /* it may have been what told them of our queue */
         enum err err = peer_row_put(step, me->keys, row);
@@ -138,7 +137,7 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
         }
         return outbox_give_up(me, step, row, order, entry, ERR_EXPIRED);
     }
-    if (entry->state != OUTBOX_AT_RELAY || now - entry->at_relay_ms < PUMP_AGAIN_MS) {
+    if (entry->state != OUTBOX_AT_RELAY || step_since(step, entry->at_relay_ms) < PUMP_AGAIN_MS) {
         return ERR_OK;
     }
     /* The next receipt takes the place of this one. */
@@ -150,7 +149,7 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
     }
     if (row->heard_count == entry->heard_count) {
         /* Not a word in a day: they may read another queue by now. Once: they may just sleep. */
-        work->lost = work->lost || now - entry->created < 2 * (uint64_t)PUMP_AGAIN_MS;
+        work->lost = work->lost || step_since(step, entry->created) < 2 * (uint64_t)PUMP_AGAIN_MS;
     } else {
         /* They were there since, and did not get it: with its token the relay would say that it has
          * it already. While they sleep that is just what it shall say. */
@@ -187,7 +186,8 @@ static enum err look(struct account *me, struct step *step, struct work *work, s
         order++;
         arena_rewind(step->turn->arena, mark);
     }
-    if (err == ERR_NOT_FOUND && row->first_sent != 0 && now - row->first_sent >= PUMP_AGAIN_MS) {
+    if (err == ERR_NOT_FOUND && row->first_sent != 0 &&
+        step_since(step, row->first_sent) >= PUMP_AGAIN_MS) {
         work->lost = true; /* the queue that we know may be one that nobody reads any more */
         return contact_restart(me, step, work, row);
     }
@@ -256,7 +256,7 @@ static enum err progress(struct account *me, struct step *step, struct work *wor
     if (err == ERR_NOT_FOUND) {
         uint64_t any = 0;
         err = outbox_row_next(step, me->keys, work->peer, &any, &entry);
-        bool lately = now - work->acked_ms < LIMIT_ACK_INTERVAL_MS;
+        bool lately = step_since(step, work->acked_ms) < LIMIT_ACK_INTERVAL_MS;
         *idle = err == ERR_NOT_FOUND && work->ack_due == UINT64_MAX &&
                 work->heal_due == UINT64_MAX && !work->in_flight && !lately;
         if (err == ERR_NOT_FOUND && lately && work->due == UINT64_MAX) {

@@ -39,7 +39,7 @@ static enum err keys_get(struct relay_host *host, struct turn *turn)
 {
     struct slice plain;
     enum err err = seal_get(host->config.keys, turn, STORE_META, row_key(), &plain);
-    host->card.nkeys = 0;
+    host->card.nkeys = host->card.current = 0;
     if (err != ERR_OK) {
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
@@ -50,17 +50,18 @@ static enum err keys_get(struct relay_host *host, struct turn *turn)
         reader_copy(&r, key->sk, sizeof key->sk);
         key->created_ms = reader_u64(&r);
     }
+    host->card.current = host->card.nkeys;
     return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
 }
 
-/* Forgets the keys that no card names any more, and those from a time when the clock was ahead:
- * nobody would take their card. true: there was one. */
+/* Forgets the keys that no card names any more. true: there was one. One of a time to come stays:
+ * it may be this clock that is wrong now, and whoever has its card takes no older one. */
 static bool drop_old(struct relay_card_state *card, uint64_t now)
 {
     size_t kept = 0;
     for (size_t i = 0; i < card->nkeys; i++) {
         uint64_t created = card->keys[i].created_ms;
-        if (created <= now ? now - created < KEY_LIFE_MS : created - now <= LIMIT_CARD_SKEW_MS) {
+        if (created > now || now - created < KEY_LIFE_MS) {
             card->keys[kept++] = card->keys[i];
         }
     }
@@ -70,12 +71,31 @@ static bool drop_old(struct relay_card_state *card, uint64_t now)
     return dropped;
 }
 
-/* When the newest key leaves the card; 0: there is none. */
+/* Chooses the newest key whose card somebody would take; none when all are of a time to come. */
+static void choose(struct relay_card_state *card, uint64_t now)
+{
+    card->current = card->nkeys;
+    for (size_t i = 0; i < card->nkeys; i++) {
+        bool taken = card->keys[i].created_ms <= now + LIMIT_CARD_SKEW_MS;
+        bool first = card->current == card->nkeys;
+        if (taken && (first || card->keys[i].created_ms >= card->keys[card->current].created_ms)) {
+            card->current = i;
+        }
+    }
+}
+
+/* -1: no key is in the card. */
+static int current_id(const struct relay_card_state *card)
+{
+    return card->current < card->nkeys ? card->keys[card->current].id : -1;
+}
+
+/* When the key in the card leaves it; 0: there is none. */
 static uint64_t new_due(const struct relay_card_state *card)
 {
-    return card->nkeys == 0
+    return card->current == card->nkeys
                ? 0
-               : card->keys[card->nkeys - 1].created_ms + LIMIT_CARD_NEW_DAYS * LIMIT_DAY_MS;
+               : card->keys[card->current].created_ms + LIMIT_CARD_NEW_DAYS * LIMIT_DAY_MS;
 }
 
 static void add_key(struct relay_card_state *card, const struct env *env)
@@ -89,17 +109,22 @@ static void add_key(struct relay_card_state *card, const struct env *env)
     key->created_ms = env->now_ms;
     env_random(env, key->sk, sizeof key->sk);
     card->nkeys++;
-    card->len = 0;
 }
 
 enum err host_card_tick(struct relay_host *host, struct turn *turn)
 {
     struct relay_card_state *card = &host->card;
     uint64_t now = turn->env->now_ms;
+    int was = current_id(card);
     bool changed = drop_old(card, now);
+    choose(card, now);
     if (now >= new_due(card)) {
         add_key(card, turn->env);
+        choose(card, now);
         changed = true;
+    }
+    if (current_id(card) != was) {
+        card->len = 0;
     }
     return changed ? keys_put(host, turn) : ERR_OK;
 }
@@ -112,9 +137,15 @@ enum err host_card_load(struct relay_host *host, struct turn *turn)
 
 uint64_t host_card_deadline(const struct relay_host *host)
 {
-    uint64_t due = new_due(&host->card);
-    uint64_t old = host->card.nkeys == 0 ? 0 : host->card.keys[0].created_ms + KEY_LIFE_MS;
-    return old < due ? old : due;
+    const struct relay_card_state *card = &host->card;
+    uint64_t due = new_due(card);
+    for (size_t i = 0; i < card->nkeys && due > 0; i++) {
+        uint64_t created = card->keys[i].created_ms;
+        bool later = created > card->keys[card->current].created_ms; /* its time is to come */
+        uint64_t next = later ? created - LIMIT_CARD_SKEW_MS : created + KEY_LIFE_MS;
+        due = next < due ? next : due;
+    }
+    return due;
 }
 
 /* --- the card --- */
@@ -122,7 +153,7 @@ uint64_t host_card_deadline(const struct relay_host *host)
 static enum err make_card(struct relay_host *host)
 {
     struct relay_card_state *state = &host->card;
-    const struct relay_card_key *key = &state->keys[state->nkeys - 1];
+    const struct relay_card_key *key = &state->keys[state->current];
     uint8_t sk[crypto_kem_xwing_SECRETKEYBYTES];
     struct card card = {
         .key_id = key->id,

@@ -26,8 +26,9 @@ struct relay_card_key {
 };
 
 struct relay_card_state {
-    struct relay_card_key keys[RELAY_CARD_KEYS]; /* oldest first; the last is in the card */
+    struct relay_card_key keys[RELAY_CARD_KEYS]; /* as they were made */
     size_t nkeys;
+    size_t current;          /* which of them is in the card; nkeys: none */
     uint8_t bytes[CARD_MAX]; /* the signed card */
     size_t len;              /* 0: to be made */
 };

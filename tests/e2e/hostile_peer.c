@@ -193,18 +193,14 @@ static void handshake_begin(struct hostile *h)
     add_noise(h);
 }
 
-/* The second message is read, the third written: records may follow. */
-static void handshake(struct hostile *h)
+/* The second message, which is there, is read, the third written: records may follow. */
+static void handshake_end(struct hostile *h)
 {
     uint8_t none[1];
     uint8_t hash[NOISE_HASH];
     struct dh_pk remote;
     struct cipher ciphers[2];
     struct writer payload = writer_of(none, sizeof none);
-    handshake_begin(h);
-    if (!flush(h) || !whole(h)) {
-        die("handshake");
-    }
     struct reader r = reader_of(slice_of(h->in, h->in_len));
     must(noise_read(&h->noise, reader_bytes(&r, reader_u16(&r)), &payload), "handshake answer");
     consume(h, r.pos);
@@ -212,6 +208,15 @@ static void handshake(struct hostile *h)
     must(noise_split(&h->noise, &ciphers[0], &ciphers[1], hash, &remote), "split");
     sealer_init(&h->sealer[0], &ciphers[0], LIMIT_REKEY_RECORDS);
     sealer_init(&h->sealer[1], &ciphers[1], LIMIT_REKEY_RECORDS);
+}
+
+static void handshake(struct hostile *h)
+{
+    handshake_begin(h);
+    if (!flush(h) || !whole(h)) {
+        die("handshake");
+    }
+    handshake_end(h);
 }
 
 /* A record that carries these bytes. */
@@ -492,6 +497,24 @@ static void attack_half_open(struct hostile *h, unsigned long count)
     (void)!read(STDIN_FILENO, &byte, 1);
 }
 
+/* Links in order, as many as are let in. They are held until standard input ends. */
+static void attack_links(struct hostile *h, unsigned long count)
+{
+    unsigned long open = 0;
+    char byte;
+    for (unsigned long i = 0; i < count; i++) {
+        handshake_begin(h); /* the descriptor stays open */
+        if (flush(h) && whole(h)) {
+            handshake_end(h);
+            add_hello(h, HELLO_VERSION, HELLO_VERSION_MIN);
+            open += flush(h) && whole(h) ? 1 : 0;
+        }
+    }
+    printf("open %lu refused %lu\n", open, count - open);
+    (void)fflush(stdout);
+    (void)!read(STDIN_FILENO, &byte, 1);
+}
+
 /* Deposits into queues that are not there, and into none with a token made up. */
 static void attack_deposits(struct hostile *h, unsigned long count)
 {
@@ -522,6 +545,7 @@ static const struct {
     {"frames", attack_frames},         {"kinds", attack_kinds},
     {"flood", attack_flood},           {"pings", attack_pings},
     {"half-open", attack_half_open},   {"deposits", attack_deposits},
+    {"links", attack_links},
 };
 
 int main(int argc, char **argv)

@@ -24,6 +24,7 @@ from lib.world import main  # noqa: E402
 
 MEMORY_KIB = 40 * 1024  # VmRSS may ever grow by this: 16 MiB between threads, 4 MiB a peer, more
 HANDSHAKE_S = 10  # LIMIT_HANDSHAKE_MS
+FILES = 256  # of a process with few
 FIRST = 1248  # bytes of a first handshake message
 
 
@@ -34,9 +35,9 @@ def sanitized():
 class Scene:
     """Alice and Bob, contacts over one relay, which is the victim unless another is named."""
 
-    def __init__(self, w):
+    def __init__(self, w, prefix=()):
         self.w = w
-        self.relay, self.alice, self.bob = w.three()
+        self.relay, self.alice, self.bob = w.three(prefix)
         self.alice.meet(self.bob)
         self.count = 0
         self.victim = self.relay
@@ -218,6 +219,36 @@ def thousands_of_connections(w):
     scene.end()
 
 
+def more_connections_than_files(w):
+    """A relay that may open few files keeps some for others, and for its owner."""
+    scene = Scene(w, ["prlimit", f"--nofile={FILES}:{FILES}"])
+    port = scene.port()
+
+    def attack():
+        held = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+                for _ in range(FILES + 64)]
+        for _ in range(20):
+            scene.relay.status()
+        for peer in held:
+            peer.close()
+        return True
+    scene.during(f"{FILES + 64} connections for {FILES} files", attack)
+    with subprocess.Popen([str(pathlib.Path(w.options.tools) / "e2e_hostile"),
+                           scene.relay.status()["node"], "links", str(FILES)],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as links:
+        try:
+            words = links.stdout.readline().split()
+            w.checks.true(f"links that were let in: {words}", FILES // 4 < int(words[1]) < FILES)
+            scene.count += 1
+            waits = scene.alice.send(scene.bob, f"message {scene.count}")  # needs a link more
+            w.checks.true("the owner is answered", scene.relay.status()["links"] >= int(words[1]))
+        finally:
+            links.stdin.close()
+            links.wait(PATIENCE)
+    scene.bob.event_of("message.received", message=waits)
+    scene.end()
+
+
 def replays_are_worth_nothing(w):
     scene = Scene(w)
     scene.attack("replay", ["open", "replayed 40 refused 40"], 40)
@@ -255,7 +286,8 @@ def floods_cost_the_flooder(w):
 
 
 STORIES = [garbage_and_lengths_that_may_not_be, handshakes_that_never_end, thousands_of_connections,
-           replays_are_worth_nothing, links_that_break_the_rules, floods_cost_the_flooder]
+           more_connections_than_files, replays_are_worth_nothing, links_that_break_the_rules,
+           floods_cost_the_flooder]
 
 
 def options_of(parser):

@@ -11,6 +11,7 @@ import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -421,6 +422,31 @@ def trimmed_events_show_as_a_gap(w):
                   list(range(events[0]["data"]["first"], newest + 1)))
 
 
+def a_clock_that_is_set_back_makes_nobody_wait(w):
+    """As on a machine that comes up with local time in its hardware clock, and then asks for it."""
+    clock = w.folder / "clock"
+
+    def set_clock(seconds):
+        with open(clock, "r+b" if clock.exists() else "wb") as file:
+            file.write(struct.pack("=q", seconds))
+    set_clock(0)
+    relay = w.person("relay", relay=True)
+    alice = w.person("alice", environment={**preloaded(w.options.shift),
+                                           "PETREL_CLOCK_FILE": str(clock)}).create(relay)
+    bob = w.person("bob").create(relay)
+    alice.meet(bob)
+    set_clock(3 * 3600)
+    w.checks.same("the relay goes", relay.terminate(), 0)
+    message = alice.send(bob, "from a time to come")
+    until("it is tried again at a time that is hours away",
+          lambda: alice.call("relay.status")["trouble"])
+    set_clock(0)
+    relay.start()
+    with Control(alice.home):  # sockets are looked at, and a second later the clock
+        bob.event_of("message.received", message=message)
+    alice.delivered(message)
+
+
 def slow_and_dead_clients_block_nobody(w):
     _, alice, bob = w.three()
     alice.meet(bob)
@@ -808,6 +834,7 @@ STORIES = [adding_by_id_goes_through_ones_own_relay,
            the_safety_number_is_compared, a_blocked_contact_is_not_heard,
            an_invitation_makes_one_contact, what_is_mistyped_is_named, a_wrong_join_code_is_told,
            an_invitation_expires, a_client_that_was_away_replays_all, trimmed_events_show_as_a_gap,
+           a_clock_that_is_set_back_makes_nobody_wait,
            slow_and_dead_clients_block_nobody, a_passphrase_guards_the_account,
            a_relay_goes_on_while_its_owners_account_is_locked,
            every_exit_code_is_shown, one_home_one_daemon_and_clean_ends,

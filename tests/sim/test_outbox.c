@@ -291,6 +291,53 @@ START_TEST(a_full_session_gets_room_when_its_messages_expire)
 }
 END_TEST
 
+/* a writes while its clock is some hours ahead and the relay is away; then its clock is right. */
+static struct people *set_back(uint64_t seed, struct person **a, struct person **b)
+{
+    struct people *p = people_two(seed, false, a, b);
+    sim_clock(&p->sim, (*a)->n, 3 * HOUR, 0);
+    people_say(p, *a, *b, "a ", 0);
+    people_say(p, *b, *a, "b ", 0);
+    sim_settle(&p->sim, MINUTE);
+    sim_sleep(&p->sim, p->relay);
+    people_say(p, *a, *b, "a ", 1);
+    sim_settle(&p->sim, MINUTE);
+    sim_clock(&p->sim, (*a)->n, -3 * (int64_t)HOUR, 0);
+    return p;
+}
+
+START_TEST(what_was_written_before_the_clock_was_set_back_does_not_fail)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = set_back(83, &a, &b);
+    sim_restart(&p->sim, a->n); /* which looks at what waits */
+    sim_settle(&p->sim, 2 * (uint64_t)HOUR);
+    ck_assert_uint_eq(people_outbox(p, a), 1);
+    ck_assert_uint_eq(people_messages(p, a, b, "failed", NULL), 0);
+    sim_wake(&p->sim, p->relay);
+    people_quiet(p, 2 * (uint64_t)HOUR);
+    people_in_order(p, b, a, "a ", 2);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(nothing_waits_until_the_clock_says_again_what_it_said_before)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = set_back(84, &a, &b);
+    sim_wake(&p->sim, p->relay);
+    people_say(p, a, b, "a ", 2); /* a turn, in which it notices */
+    people_quiet(p, 2 * (uint64_t)MINUTE);
+    people_say(p, b, a, "b ", 1); /* whose acknowledgement is not to wait either */
+    people_quiet(p, MINUTE);
+    people_in_order(p, b, a, "a ", 3);
+    people_in_order(p, a, b, "b ", 2);
+    people_free(p);
+}
+END_TEST
+
 START_TEST(what_waits_for_somebody_who_is_blocked_has_failed)
 {
     struct person *a;
@@ -427,6 +474,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_large_outbox_fits_the_memory_of_a_turn);
     tcase_add_test(tc, after_thirty_days_a_message_has_failed_and_the_session_goes_on);
     tcase_add_test(tc, a_full_session_gets_room_when_its_messages_expire);
+    tcase_add_test(tc, what_was_written_before_the_clock_was_set_back_does_not_fail);
+    tcase_add_test(tc, nothing_waits_until_the_clock_says_again_what_it_said_before);
     tcase_add_test(tc, what_waits_for_somebody_who_is_blocked_has_failed);
     tcase_add_test(tc, without_tokens_a_stamp_is_paid_and_tokens_come_back);
     tcase_add_test(tc, who_has_nothing_to_do_costs_no_memory);

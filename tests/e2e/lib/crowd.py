@@ -143,6 +143,27 @@ class Device(people.Person):
             event = control.wait_event(lambda e: is_it(e) or e["cursor"] >= newest, people.PATIENCE)
         return event is not None and is_it(event)
 
+    def newest_event(self):
+        """The cursor of the last one in its log."""
+        with Control(self.home) as control:
+            return control.call("event.subscribe", {"since": 0})["cursor"]
+
+    def events_since(self, cursor):
+        """All that its log has behind it."""
+        found = []
+        with Control(self.home) as control:
+            newest = control.call("event.subscribe", {"since": cursor})["cursor"]
+            while newest > cursor and (not found or found[-1]["cursor"] < newest):
+                event = control.wait_event(lambda e: True, people.PATIENCE)
+                if event is None:
+                    raise Lost(f"{self.name}: events up to {newest} did not come")
+                found.append(event)
+        return found
+
+    def has_delivered(self, cursor):
+        """How many of its messages were acknowledged by their readers since."""
+        return sum(event["type"] == "message.delivered" for event in self.events_since(cursor))
+
 
 class Person:
     """Somebody with one device or more."""

@@ -54,12 +54,13 @@ class Node:
         self.arguments = list(arguments)
         self.listen = "127.0.0.1:0"
         self.environment = {}  # added to that of the test
+        self.prefix = []  # a program that becomes the daemon: elsewhere, or with less
         self.process = None
         self.runtime.mkdir(mode=0o700, exist_ok=True)
 
     def launch(self, arguments=(), pass_fds=()):
         """Starts it and returns at once."""
-        command = [self.program, "--home", str(self.home), "--listen", self.listen,
+        command = [*self.prefix, self.program, "--home", str(self.home), "--listen", self.listen,
                    "--sandbox", "strict",
                    *self.arguments, *arguments]
         environment = dict(os.environ, XDG_RUNTIME_DIR=str(self.runtime))

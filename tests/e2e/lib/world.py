@@ -30,8 +30,9 @@ class World:
         self.people = []
         self.checks = Checks()
 
-    def person(self, name, start=True, relay=False, environment=None):
+    def person(self, name, start=True, relay=False, environment=None, prefix=()):
         person = Person(self.bin, self.folder, name, ["--relay"] if relay else [])
+        person.prefix = list(prefix)
         person.environment = dict(environment or {})
         person.checks = self.checks
         self.people.append(person)
@@ -55,9 +56,9 @@ class World:
         """The environment of a daemon whose clock is that far ahead, or behind."""
         return {**preloaded(self.options.shift), "PETREL_CLOCK_SHIFT": str(seconds)}
 
-    def three(self):
+    def three(self, prefix=()):
         """A relay, and two members of it who do not know each other."""
-        relay = self.person("relay", relay=True)
+        relay = self.person("relay", relay=True, prefix=prefix)
         return (relay, *(self.person(name).create(relay) for name in ("alice", "bob")))
 
     def end(self):

@@ -236,6 +236,57 @@ START_TEST(keys_survive_a_restart)
 }
 END_TEST
 
+/* Whether a request that is sealed to the card of this setting is opened. */
+static bool opens(struct setting *s, uint32_t n)
+{
+    struct sealed_reply_key key;
+    struct slice inner;
+    struct slice frame = seal(s, RELAY_QUEUE_DEPOSIT, deposit_body(s, 1, n, 'a'), &key);
+    return ask(s, frame, &key, &inner) == ERR_OK;
+}
+
+START_TEST(a_start_with_the_clock_behind_makes_no_card_stale)
+{
+    struct setting *s = setting_new();
+    struct card first = s->card;
+    const uint64_t hours = 3 * LIMIT_HOUR_MS;
+    for (unsigned i = 0; i < 2 * RELAY_CARD_KEYS; i++) {
+        s->r.unit.env.now_ms -= hours;
+        rig_restart(&s->r);
+        ck_assert(opens(s, 2 * i + 1)); /* by who has the right time, and the card from before */
+        card_fetch(s, &s->card);
+        ck_assert_uint_ne(s->card.key_id, first.key_id);
+        s->r.unit.env.now_ms += hours;
+        rig_settle(&s->r);
+        ck_assert(opens(s, 2 * i + 2)); /* by who came in between */
+        card_fetch(s, &s->card);
+        ck_assert_mem_eq(&s->card, &first, sizeof first); /* which is not older than any */
+    }
+    setting_free(s);
+}
+END_TEST
+
+START_TEST(a_card_that_was_made_with_the_clock_ahead_is_not_handed_out)
+{
+    struct setting *s = setting_new();
+    struct card first = s->card;
+    const uint64_t days = 8 * LIMIT_DAY_MS;
+    s->r.unit.env.now_ms += days;
+    rig_settle(&s->r);
+    card_fetch(s, &s->card);
+    ck_assert_uint_ne(s->card.key_id, first.key_id);
+    s->r.unit.env.now_ms -= days;
+    ck_assert_ok(rig_tick(&s->r)); /* which the node makes when it sees that */
+    card_fetch(s, &s->card);       /* and is taken: by readers with the right time */
+    ck_assert_mem_eq(&s->card, &first, sizeof first);
+    rig_restart(&s->r);
+    card_fetch(s, &s->card);
+    ck_assert_mem_eq(&s->card, &first, sizeof first);
+    ck_assert(opens(s, 1));
+    setting_free(s);
+}
+END_TEST
+
 START_TEST(a_card_is_checked)
 {
     struct setting *s = setting_new();
@@ -277,6 +328,8 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_changed_one_is_answered_in_the_open);
     tcase_add_test(tc, a_new_key_comes_after_a_week_and_the_old_one_opens_as_long_as_its_card);
     tcase_add_test(tc, keys_survive_a_restart);
+    tcase_add_test(tc, a_start_with_the_clock_behind_makes_no_card_stale);
+    tcase_add_test(tc, a_card_that_was_made_with_the_clock_ahead_is_not_handed_out);
     tcase_add_test(tc, a_card_is_checked);
 }
 
