@@ -32,9 +32,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (config_parse(&again, slice_of(text, (size_t)printed), "again", reason) != ERR_OK) {
         abort();
     }
-    if (config.nrules != again.nrules ||
-        memcmp(config.rules, again.rules, config.nrules * sizeof config.rules[0]) != 0) {
+    if (config.nrules != again.nrules) {
         abort();
+    }
+    for (size_t i = 0; i < config.nrules; i++) {
+        if (strcmp(config.rules[i], again.rules[i]) != 0) {
+            abort();
+        }
     }
     for (int i = 0; i < CONFIG_COUNT; i++) {
         if (strcmp(config.value[i], again.value[i]) != 0) {
