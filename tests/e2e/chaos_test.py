@@ -35,7 +35,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib import alone, homes, people, tap  # noqa: E402
 from lib.compare import Comparison  # noqa: E402
 from lib.control import Lost, Refused  # noqa: E402
-from lib.crowd import Ledger, Writer, histories  # noqa: E402
+from lib.crowd import Ledger, Writers, histories  # noqa: E402
 from lib.losses import Books, Loss, Opener  # noqa: E402
 from lib.machines import Machines  # noqa: E402
 from lib.node import Died  # noqa: E402
@@ -57,7 +57,7 @@ class Chaos:
         self.random = random.Random(options.seed)
         self.ledger = Ledger(options.messages)
         self.machines = Machines(options, self.folder, self.random, can_mount)
-        self.writers = []
+        self.writers = Writers(self.ledger)
         self.saved = {}    # loss that will come: what the device will go on with
         self.losses = []
         self.backups = 0
@@ -104,41 +104,27 @@ class Chaos:
         return [(first, lambda: save(device, token)), (second, lambda: lose(device, token))]
 
     def play(self):
-        machines, seed = self.machines, self.options.seed
-        self.writers = [Writer(device, machines.others(device.person), seed, self.ledger)
-                        for device in machines.devices]
         events = self.plan()
-        for writer in self.writers:
-            writer.start()
+        self.writers.begin(self.machines.devices, self.machines.others, self.options.seed)
         for place, what in events:
             self.reach(place + self.later)
             what()
             self.machines.must_live()
         self.machines.start_all()
-        self.ledger.allow(self.ledger.total)
-        for writer in self.writers:
-            writer.join(self.options.patience)
-            self.must_go_on()
-            if writer.is_alive():
-                raise Failure(f"{writer.device.name} is stuck in writing")
-
-    def must_go_on(self):
-        for writer in self.writers:
-            if writer.error is not None:
-                raise writer.error
+        self.writers.end(self.options.patience)
 
     def reach(self, place):
         """Waits until so many are acknowledged, or nobody writes any more."""
         def reached():
-            return (self.ledger.count >= place or any(w.error for w in self.writers)
-                    or not any(w.is_alive() for w in self.writers))
+            return (self.ledger.count >= place or self.writers.failed()
+                    or not self.writers.alive())
         end = time.monotonic() + EVENT_PATIENCE_S
         self.ledger.allow(place + AHEAD)
         while not self.ledger.wait(reached, 5.0):
             self.machines.start_all()  # those who still have something to say may be down
             if time.monotonic() > end:
                 raise Failure(f"message {place} is not acknowledged, {self.ledger.count} are")
-        self.must_go_on()
+        self.writers.must_go_on()
 
     def say(self, what):
         print(f"{self.ledger.count:6} acknowledged: {what}", flush=True)
@@ -235,7 +221,7 @@ class Chaos:
         end = time.monotonic() + people.PATIENCE
         while self.full_refused() == had:
             self.ledger.allow(self.ledger.count + AHEAD)
-            self.must_go_on()
+            self.writers.must_go_on()
             if self.ledger.count >= self.ledger.total or time.monotonic() > end:
                 raise Failure(f"{self.machines.full.name} was not refused a message on a full disk")
             self.ledger.wait(lambda: self.full_refused() > had, 1.0)
@@ -282,9 +268,9 @@ class Chaos:
             time.sleep(0.1)
 
     def one_more_word(self):
-        self.ledger.extend(sum(len(writer.others) for writer in self.writers))
+        self.ledger.extend(sum(len(writer.others) for writer in self.writers.all))
         self.ledger.allow(self.ledger.total)
-        for writer in self.writers:
+        for writer in self.writers.all:
             writer.one_each()
         self.say("everybody said one more word to everybody")
 
@@ -325,7 +311,7 @@ class Chaos:
         print(self.verdict)
 
     def end(self):
-        for writer in self.writers:
+        for writer in self.writers.all:
             writer.give_up()
         self.machines.destroy()
 

@@ -270,6 +270,39 @@ class Writer(threading.Thread):
             return max(0.05, refusal.retry_after_ms / 1000)
 
 
+class Writers:
+    """All devices write, each in a thread of its own."""
+
+    def __init__(self, ledger):
+        self.ledger, self.all = ledger, []
+
+    def begin(self, devices, others, seed):
+        """others(person): whom the devices of a person write to."""
+        self.all = [Writer(device, others(device.person), seed, self.ledger) for device in devices]
+        for writer in self.all:
+            writer.start()
+
+    def failed(self):
+        return any(writer.error is not None for writer in self.all)
+
+    def alive(self):
+        return any(writer.is_alive() for writer in self.all)
+
+    def must_go_on(self):
+        for writer in self.all:
+            if writer.error is not None:
+                raise writer.error
+
+    def end(self, patience):
+        """Lets them write all that is left."""
+        self.ledger.allow(self.ledger.total)
+        for writer in self.all:
+            writer.join(patience)
+            self.must_go_on()
+            if writer.is_alive():
+                raise people.Failure(f"{writer.device.name} is stuck in writing")
+
+
 def histories(device, others):
     """{person: all messages with them, oldest first}."""
     with Control(device.home) as control:

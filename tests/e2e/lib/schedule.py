@@ -5,7 +5,7 @@ import collections
 import random
 import time
 
-from lib.crowd import Ledger, Writer
+from lib.crowd import Ledger, Writers
 from lib.faults import KINDS
 from lib.people import Failure, until
 
@@ -25,7 +25,7 @@ class Schedule:
         self.options, self.hosts = options, hosts
         self.random = random.Random(options.seed)
         self.ledger = hosts.ledger = Ledger(options.messages)
-        self.writers = []
+        self.writers = Writers(self.ledger)
         self.active = {}
         self.happened = collections.Counter()
         self.messages = collections.Counter()
@@ -51,47 +51,33 @@ class Schedule:
         return sorted(events, key=lambda event: event[:2])
 
     def run(self):
-        others, seed = self.hosts.others, self.options.seed
-        self.writers = [Writer(device, others(device.person), seed, self.ledger)
-                        for device in self.hosts.devices]
         events = self.plan()
-        for writer in self.writers:
-            writer.start()
+        self.writers.begin(self.hosts.devices, self.hosts.others, self.options.seed)
         for place, _, what, fault in events:
             self.reach(place + self.later)
             what(fault)
             self.hosts.must_live()
-        self.ledger.allow(self.ledger.total)
-        for writer in self.writers:
-            writer.join(self.options.patience)
-            self.must_go_on()
-            if writer.is_alive():
-                raise Failure(f"{writer.device.name} is stuck in writing")
-
-    def must_go_on(self):
-        for writer in self.writers:
-            if writer.error is not None:
-                raise writer.error
+        self.writers.end(self.options.patience)
 
     def reach(self, place):
         """Waits until so many are acknowledged."""
         def reached():
-            return self.ledger.count >= place or any(w.error for w in self.writers)
+            return self.ledger.count >= place or self.writers.failed()
         self.ledger.allow(place + AHEAD)
         if not self.ledger.wait(reached, EVENT_PATIENCE_S):
             raise Failure(f"message {place} is not acknowledged, {self.ledger.count} are: "
                           f"{[str(fault) for fault in self.active]}")
-        self.must_go_on()
+        self.writers.must_go_on()
 
     def go_on_until(self, what, condition):
         """As until(), while a few more messages are written than were planned."""
         before, began = self.ledger.count, time.monotonic()
 
         def met():
-            self.must_go_on()
+            self.writers.must_go_on()
             enough = SOME + SOME_PER_S * (time.monotonic() - began)
             if self.ledger.count - before < enough:
-                self.ledger.allow(self.ledger.count + len(self.writers))
+                self.ledger.allow(self.ledger.count + len(self.writers.all))
             return condition()
         self.ledger.extend(EXTRA)
         try:
@@ -179,7 +165,7 @@ class Schedule:
 
     def give_up(self):
         """For the end of the test, however it ended."""
-        for writer in self.writers:
+        for writer in self.writers.all:
             writer.give_up()
         for fault in self.active:
             fault.give_up()
