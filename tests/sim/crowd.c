@@ -192,6 +192,7 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
         }
         struct crowd_person *who = &c->people[c->count];
         node->person = true;
+        node->undialled = !node->relay; /* behind NAT, like most */
         who->n = node;
         who->index = (uint32_t)c->count++;
         must(c, call(c, node, "account.create", NULL), "account.create");

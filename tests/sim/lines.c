@@ -146,7 +146,8 @@ static struct sim_node *node_at(const struct sim *sim, const char *host)
 static bool reachable(const struct sim *sim, const struct sim_node *from, const struct sim_node *to)
 {
     return !to->asleep &&
-           (from == to || (!to->undialled && (!sim->partition || from->side == to->side)));
+           (from == to || (!to->undialled && (!sim->partition || from->side == to->side ||
+                                              (sim->one_way && from->side < to->side))));
 }
 
 static void connect_to(struct sim *sim, struct sim_node *n, const struct node_output *out)

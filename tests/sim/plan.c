@@ -74,6 +74,20 @@ static const struct plan_profile PROFILES[] = {
                .bytes_per_ms = 200,
                .reset_ppm = 2000,
                .timeout_ms = 30 * SECOND}},
+    {.name = "sleepy", /* who sleeps for weeks while others write: tokens run out */
+     .rate = {[PLAN_SAY] = 1 * HOURS,
+              [PLAN_NAP] = 3,
+              [PLAN_DELETE] = 5,
+              [PLAN_CUT] = 20,
+              [PLAN_KILL] = 5,
+              [PLAN_STEAL] = 1},
+     .nap_ms = 21 * 24 * HOUR,
+     .lines = {.latency_ms = 5,
+               .spread_ms = 250,
+               .jitter_ms = 40,
+               .bytes_per_ms = 500,
+               .reset_ppm = 300,
+               .timeout_ms = 30 * SECOND}},
 };
 
 const struct plan_profile *plan_profile(const char *name)
@@ -88,7 +102,7 @@ const struct plan_profile *plan_profile(const char *name)
 
 const char *plan_profiles(void)
 {
-    return "calm daily rough";
+    return "calm daily rough sleepy";
 }
 
 struct maker {
@@ -152,6 +166,7 @@ static struct plan_op draw(struct maker *m, enum plan_kind kind, uint32_t who, u
     case PLAN_PARTITION:
         op.a = (uint32_t)below(m, UINT32_MAX);
         op.b = 1 + (int64_t)below(m, p->partition_ms);
+        op.c = (int64_t)below(m, 2);
         break;
     case PLAN_LIE:
         op.b = 1 + (int64_t)below(m, p->lie_ms);

@@ -20,7 +20,7 @@
     X(FAULT, "fault")         /* at node a: point b, its c-th chance */                            \
     X(KILL, "kill")           /* node a's process, which starts again */                           \
     X(CUT, "cut")             /* all links of node a */                                            \
-    X(PARTITION, "partition") /* of the nodes by the bits of a, for b ms */                        \
+    X(PARTITION, "partition") /* of the nodes by the bits of a, for b ms; c: one way only */       \
     X(LIE, "lie")             /* relay a lies in way c (evil.h), for b ms */                       \
     X(CLOCK, "clock")         /* of node a: b ms more or less, and from now on c ppm */            \
     X(FULL, "full")           /* disk of node a, for b ms */

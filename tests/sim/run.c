@@ -104,14 +104,19 @@ static void nap(struct run *r, struct crowd_person *who, int64_t ms)
     }
 }
 
-static void part(struct run *r, uint32_t bits, int64_t ms)
+static void part(struct run *r, uint32_t bits, int64_t ms, bool one_way)
 {
     struct sim *sim = &r->crowd.sim;
     for (size_t i = 0; i < sim->count; i++) {
         sim->nodes[i]->side = bits >> i % 32 & 1;
     }
     r->partitions++;
-    sim_part(sim, true);
+    sim->one_way = one_way;
+    if (one_way) {
+        sim->partition = true;
+    } else {
+        sim_part(sim, true);
+    }
     (void)end_later(r, PLAN_PARTITION, NULL, ms);
 }
 
@@ -175,7 +180,7 @@ static void carry_out(struct run *r, const struct plan_op *op)
         sim_cut(&c->sim, n);
         break;
     case PLAN_PARTITION:
-        part(r, op->a, op->b);
+        part(r, op->a, op->b, op->c != 0);
         break;
     case PLAN_LIE:
         lie(r, op->a, (enum evil_kind)op->c, op->b);

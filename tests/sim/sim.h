@@ -128,7 +128,8 @@ struct sim {
     uint64_t event_seq;
     struct sim_end **table; /* ends of links, by node and number */
     uint32_t next_call;
-    bool partition; /* nodes have sides */
+    bool partition; /* nodes have sides; */
+    bool one_way;   /* only those of side 1 cannot dial those of side 0, and links stay */
     /* Looks at every frame, may change its bytes. NULL: all pass. */
     enum sim_fate (*fate)(void *ctx, struct sim *sim, const struct sim_node *from,
                           const struct sim_node *to, uint8_t *frame, size_t len);
