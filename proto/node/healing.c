@@ -149,9 +149,8 @@ enum err healing_begin(struct account *me, struct step *step, struct peer_row *r
     if (work == NULL) {
         return ERR_NO_MEMORY;
     }
+    healing_heard(me, row); /* what was wanted is there */
     row->healed_ms = now;
-    row->unread_ms = 0;
-    work->heal_due = UINT64_MAX;
     row->retired |= row->sessions;
     row->doubtful = 0;
     enum err err = contact_restart(me, step, work, row);
@@ -161,22 +160,29 @@ enum err healing_begin(struct account *me, struct step *step, struct peer_row *r
 
 enum err healing_later(struct account *me, struct step *step, struct peer_row *row)
 {
+    if (!contact_row_may_talk(&row->who) || row->leaving != 0) {
+        return ERR_OK; /* nothing that they do has an answer */
+    }
     struct work *work = work_get(me, row->number);
     if (work == NULL) {
         return ERR_NO_MEMORY;
     }
-    if (row->unread_ms != 0) {
-        return ERR_OK;
+    enum err err = ERR_OK;
+    if (row->unread_ms == 0) {
+        row->unread_ms = step_now(step);
+        err = peer_row_put(step, me->keys, row);
+        err = err == ERR_OK ? owed_row_put(step, me->keys, row->number) : err;
     }
-    row->unread_ms = step_now(step);
-    work->heal_due = healing_due(row);
-    enum err err = peer_row_put(step, me->keys, row);
-    return err == ERR_OK ? owed_row_put(step, me->keys, row->number) : err;
+    healing_wait(work, row, step_now(step));
+    return err;
 }
 
-uint64_t healing_due(const struct peer_row *row)
+void healing_wait(struct work *work, const struct peer_row *row, uint64_t now)
 {
-    return row->unread_ms == 0 ? UINT64_MAX : row->unread_ms + LIMIT_HEALING_MS;
+    if (row->unread_ms != 0 && work->heal_due == UINT64_MAX) {
+        uint64_t since = row->unread_ms < now ? row->unread_ms : now; /* the clock was set back */
+        work->heal_due = since + LIMIT_HEALING_MS;
+    }
 }
 
 void healing_heard(struct account *me, struct peer_row *row)

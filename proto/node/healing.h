@@ -9,6 +9,7 @@
 #include "node/step.h"
 
 struct account;
+struct work;
 
 /* The body of a content REKEYED, from the view of who began: goes over the wire. */
 enum healing_why {
@@ -50,10 +51,11 @@ void healing_used(struct peer_row *row, uint8_t slot, uint64_t deposited_ms);
  * they acknowledged in it is not what we sent. The caller puts row. */
 enum err healing_again(struct account *me, struct step *step, struct peer_row *row,
                        const uint8_t session[SESSION_T]) PETREL_MUST_USE;
-/* One is to begin in an hour, when it may whatever there was before. Puts row. */
+/* One is to begin in an hour, when it may whatever there was before; with nobody who may not talk
+ * to us. Puts row. */
 enum err healing_later(struct account *me, struct step *step, struct peer_row *row) PETREL_MUST_USE;
-/* When that is; UINT64_MAX: none is wanted. */
-uint64_t healing_due(const struct peer_row *row);
+/* Sees to it that it is begun then, also after a restart. */
+void healing_wait(struct work *work, const struct peer_row *row, uint64_t now);
 /* An envelope of theirs was read, and none is needed any more. The caller puts row. */
 void healing_heard(struct account *me, struct peer_row *row);
 /* New sessions with all contacts, and new prekeys, the old ones gone as soon as the main relay is

@@ -109,7 +109,7 @@ static enum err owe_ack(struct arrival *a)
 static enum err knock(struct arrival *a)
 {
     if (a->row.unread_ms != 0) {
-        return ERR_OK;
+        return healing_later(a->me, a->step, &a->row);
     }
     enum err err = owe_ack(a);
     if (err == ERR_OK) {

@@ -71,10 +71,10 @@ static enum err make_acks(struct account *me, struct step *step, struct work *wo
     uint64_t order = OUTBOX_ACKS;
     struct outbox_row entry;
     work->ack_due = UINT64_MAX;
-    if (row->who.state == CONTACT_BLOCKED) {
+    if (row->who.state == CONTACT_BLOCKED || row->who.state == CONTACT_INCOMING) {
         return owed_row_del(step, me->keys, row->number);
     }
-    work->heal_due = healing_due(row);
+    healing_wait(work, row, now);
     enum err err = outbox_row_next(step, me->keys, row->number, &order, &entry);
     work->ack_again = err == ERR_OK;
     if (err != ERR_NOT_FOUND) {

@@ -246,12 +246,18 @@ static enum err take_gap(struct arrival *a)
     return event_commit(a->step, a->me->keys, &event);
 }
 
+static bool is_given_up(const struct arrival *a)
+{
+    return (a->row.retired >> a->slot & 1) != 0;
+}
+
 /* One of us went back to an earlier state. After all else: what is acknowledged is not sealed anew.
  */
 static enum err take_reset(struct arrival *a)
 {
     bool begun;
-    if (!a->in.reset && !a->in.behind) {
+    bool forked = session_forked(a->s) && !is_given_up(a);
+    if (!a->in.reset && !a->in.behind && !forked) {
         return ERR_OK;
     }
     enum err err = ERR_OK;
@@ -263,8 +269,7 @@ static enum err take_reset(struct arrival *a)
         err = healing_begin(a->me, a->step, &a->row, a->in.behind ? HEALING_OURS : HEALING_THEIRS,
                             &begun);
     }
-    return err == ERR_OK && !begun && session_forked(a->s) ? healing_later(a->me, a->step, &a->row)
-                                                           : err;
+    return err == ERR_OK && !begun && forked ? healing_later(a->me, a->step, &a->row) : err;
 }
 
 static enum err take_tokens(struct arrival *a)
@@ -363,7 +368,7 @@ enum err arrival_take(struct arrival *a)
     a->row.first_sent = 0;
     a->row.heard_ms = step_now(a->step);
     a->row.heard_count++;
-    if (!session_forked(a->s)) {
+    if (!session_forked(a->s) && !is_given_up(a)) {
         healing_heard(a->me, &a->row);
     }
     note_spoke(a);

@@ -181,6 +181,7 @@ enum err sequence_take(struct sequence *q, const struct body *b, struct sequence
     }
     enum err err = b->seq > 0 ? take_content(q, b, news) : ERR_OK;
     q->forked |= news->reset && !renumbered;
+    q->owes_ack &= !q->forked;
     /* After the content: it was sent when all below were settled, but itself was not. */
     if (err == ERR_OK && b->settled > 0) {
         if (b->settled - q->have.cum > ACK_WINDOW && b->settled > q->have.cum) {

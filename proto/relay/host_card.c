@@ -101,14 +101,20 @@ static uint64_t new_due(const struct relay_card_state *card)
 static void add_key(struct relay_card_state *card, const struct env *env)
 {
     if (card->nkeys == RELAY_CARD_KEYS) {
-        memmove(card->keys, card->keys + 1, (RELAY_CARD_KEYS - 1) * sizeof *card->keys);
+        size_t oldest = 0;
+        for (size_t i = 1; i < card->nkeys; i++) {
+            oldest = card->keys[i].created_ms < card->keys[oldest].created_ms ? i : oldest;
+        }
         card->nkeys--;
+        memmove(card->keys + oldest, card->keys + oldest + 1,
+                (card->nkeys - oldest) * sizeof *card->keys);
     }
     struct relay_card_key *key = &card->keys[card->nkeys];
     key->id = card->nkeys == 0 ? 0 : (uint8_t)(card->keys[card->nkeys - 1].id + 1);
     key->created_ms = env->now_ms;
     env_random(env, key->sk, sizeof key->sk);
     card->nkeys++;
+    card->len = 0; /* an id can come again */
 }
 
 enum err host_card_tick(struct relay_host *host, struct turn *turn)

@@ -110,6 +110,43 @@ START_TEST(a_stranger_is_not_answered_before_the_user_accepts)
 }
 END_TEST
 
+/* Says one thing to itself and another to us: whoever was accepted would get a new session. */
+static void fork_of(struct stranger *s)
+{
+    struct slice saved;
+    ck_assert_ok(session_save(s->session, &h.scratch, &saved));
+    struct slice said = stranger_seal(&h, s, CONTENT_REQUEST, "hello again");
+    ck_assert_ok(session_load(s->session, saved));
+    (void)stranger_seal(&h, s, CONTENT_REQUEST, "something else");
+    hostile_push(&h, said);
+    ck_assert_ok(h.turn);
+    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "and more"));
+    ck_assert_ok(h.turn);
+}
+
+START_TEST(a_stranger_who_goes_back_is_not_answered_either)
+{
+    struct stranger s;
+    struct peer_row row;
+    stranger_init(&h, &s);
+    stranger_list(&h, &s, 1, h.unit.env.now_ms, "10.0.0.1");
+    request(&s);
+    fork_of(&s);
+    ck_assert_ok(hostile_contact(&h, &s.id, &row));
+    ck_assert_int_eq(row.who.state, CONTACT_INCOMING);
+    ck_assert_uint_eq(row.unread_ms, 0);
+    for (unsigned i = 0; i < 10; i++) {
+        hostile_tick(&h, LIMIT_HEALING_MS / 4);
+        ck_assert_ok(h.turn);
+    }
+    hostile_restart(&h);
+    hostile_tick(&h, 5000);
+    ck_assert_uint_eq(h.dialled, 0);
+    ck_assert_uint_eq(hostile_rows(&h, STORE_OWED), 0);
+    stranger_fini(&s);
+}
+END_TEST
+
 START_TEST(a_relay_that_was_dialled_gets_no_answers_from_ours)
 {
     struct stranger s;
@@ -706,6 +743,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, what_comes_before_acceptance_is_not_received);
     tcase_add_test(tc, strangers_who_are_turned_away_use_up_no_numbers);
     tcase_add_test(tc, a_stranger_is_not_answered_before_the_user_accepts);
+    tcase_add_test(tc, a_stranger_who_goes_back_is_not_answered_either);
     tcase_add_test(tc, a_relay_that_was_dialled_gets_no_answers_from_ours);
     tcase_add_test(tc, a_relay_cannot_run_part_numbers_over);
     tcase_add_test(tc, prekeys_rotate_and_old_ones_open_for_37_days);
