@@ -25,6 +25,13 @@ const char *plan_kind_name(enum plan_kind kind)
     return NAMES[kind];
 }
 
+/* What people have at home. */
+#define HOME_LINES                                                                                 \
+    {                                                                                              \
+        .latency_ms = 5, .spread_ms = 250, .jitter_ms = 40, .bytes_per_ms = 500, .reset_ppm = 300, \
+        .timeout_ms = 30 * SECOND                                                                  \
+    }
+
 static const struct plan_profile PROFILES[] = {
     {.name = "calm",
      .rate = {[PLAN_SAY] = 30 * HOURS},
@@ -41,12 +48,7 @@ static const struct plan_profile PROFILES[] = {
      .nap_ms = 8 * HOUR,
      .clock_ms = 2 * MINUTE,
      .clock_ppm = 100,
-     .lines = {.latency_ms = 5,
-               .spread_ms = 250,
-               .jitter_ms = 40,
-               .bytes_per_ms = 500,
-               .reset_ppm = 300,
-               .timeout_ms = 30 * SECOND}},
+     .lines = HOME_LINES},
     {.name = "rough", /* everything goes wrong, all the time */
      .rate = {[PLAN_SAY] = 30 * HOURS,
               [PLAN_NAP] = 300,
@@ -82,12 +84,7 @@ static const struct plan_profile PROFILES[] = {
               [PLAN_KILL] = 5,
               [PLAN_STEAL] = 1},
      .nap_ms = 21 * 24 * HOUR,
-     .lines = {.latency_ms = 5,
-               .spread_ms = 250,
-               .jitter_ms = 40,
-               .bytes_per_ms = 500,
-               .reset_ppm = 300,
-               .timeout_ms = 30 * SECOND}},
+     .lines = HOME_LINES},
 };
 
 const struct plan_profile *plan_profile(const char *name)

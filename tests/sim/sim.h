@@ -29,7 +29,6 @@ enum {
 
 struct sim_input;
 struct sim_end;
-struct sim_link;
 struct sim_event;
 
 /* How a node's clock goes: at the time `since` of the world it showed `showed`, and it gains `ppm`

@@ -173,49 +173,25 @@ static void sealed(const uint8_t *key, const uint8_t *nonce, size_t nonce_len, s
     }
 }
 
-int __real_crypto_aead_xchacha20poly1305_ietf_encrypt(uint8_t *, unsigned long long *,
-                                                      const uint8_t *, unsigned long long,
-                                                      const uint8_t *, unsigned long long,
-                                                      const uint8_t *, const uint8_t *,
-                                                      const uint8_t *);
-int __wrap_crypto_aead_xchacha20poly1305_ietf_encrypt(uint8_t *, unsigned long long *,
-                                                      const uint8_t *, unsigned long long,
-                                                      const uint8_t *, unsigned long long,
-                                                      const uint8_t *, const uint8_t *,
-                                                      const uint8_t *);
-int __wrap_crypto_aead_xchacha20poly1305_ietf_encrypt(uint8_t *c, unsigned long long *clen,
-                                                      const uint8_t *m, unsigned long long mlen,
-                                                      const uint8_t *ad, unsigned long long adlen,
-                                                      const uint8_t *nsec, const uint8_t *npub,
-                                                      const uint8_t *k)
-{
-    sealed(k, npub, crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, slice_of(ad, (size_t)adlen),
-           slice_of(m, (size_t)mlen));
-    return __real_crypto_aead_xchacha20poly1305_ietf_encrypt(c, clen, m, mlen, ad, adlen, nsec,
-                                                             npub, k);
-}
+/* Defines __wrap_NAME_encrypt, which notes what is sealed. */
+#define WATCH_SEAL(name)                                                                           \
+    int __real_##name##_encrypt(uint8_t *, unsigned long long *, const uint8_t *,                  \
+                                unsigned long long, const uint8_t *, unsigned long long,           \
+                                const uint8_t *, const uint8_t *, const uint8_t *);                \
+    int __wrap_##name##_encrypt(uint8_t *, unsigned long long *, const uint8_t *,                  \
+                                unsigned long long, const uint8_t *, unsigned long long,           \
+                                const uint8_t *, const uint8_t *, const uint8_t *);                \
+    int __wrap_##name##_encrypt(uint8_t *c, unsigned long long *clen, const uint8_t *m,            \
+                                unsigned long long mlen, const uint8_t *ad,                        \
+                                unsigned long long adlen, const uint8_t *nsec,                     \
+                                const uint8_t *npub, const uint8_t *k)                             \
+    {                                                                                              \
+        sealed(k, npub, name##_NPUBBYTES, slice_of(ad, (size_t)adlen), slice_of(m, (size_t)mlen)); \
+        return __real_##name##_encrypt(c, clen, m, mlen, ad, adlen, nsec, npub, k);                \
+    }
 
-int __real_crypto_aead_chacha20poly1305_ietf_encrypt(uint8_t *, unsigned long long *,
-                                                     const uint8_t *, unsigned long long,
-                                                     const uint8_t *, unsigned long long,
-                                                     const uint8_t *, const uint8_t *,
-                                                     const uint8_t *);
-int __wrap_crypto_aead_chacha20poly1305_ietf_encrypt(uint8_t *, unsigned long long *,
-                                                     const uint8_t *, unsigned long long,
-                                                     const uint8_t *, unsigned long long,
-                                                     const uint8_t *, const uint8_t *,
-                                                     const uint8_t *);
-int __wrap_crypto_aead_chacha20poly1305_ietf_encrypt(uint8_t *c, unsigned long long *clen,
-                                                     const uint8_t *m, unsigned long long mlen,
-                                                     const uint8_t *ad, unsigned long long adlen,
-                                                     const uint8_t *nsec, const uint8_t *npub,
-                                                     const uint8_t *k)
-{
-    sealed(k, npub, crypto_aead_chacha20poly1305_ietf_NPUBBYTES, slice_of(ad, (size_t)adlen),
-           slice_of(m, (size_t)mlen));
-    return __real_crypto_aead_chacha20poly1305_ietf_encrypt(c, clen, m, mlen, ad, adlen, nsec, npub,
-                                                            k);
-}
+WATCH_SEAL(crypto_aead_xchacha20poly1305_ietf)
+WATCH_SEAL(crypto_aead_chacha20poly1305_ietf)
 
 enum err __real_prim_aead_open(uint8_t *, const struct aead_key *, const uint8_t *, struct slice,
                                struct slice);
