@@ -346,6 +346,7 @@ static void add(struct run_outcome *sum, const struct run_outcome *out)
     sum->stolen += out->stolen;
     sum->read += out->read;
     sum->closed += out->closed;
+    sum->closed_broken += out->closed_broken;
     sum->turns += out->turns;
     sum->frames += out->frames;
     sum->bytes += out->bytes;
@@ -387,8 +388,9 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
     printf("deleted: %" PRIu64 " messages, after which %" PRIu64 " copies did not open\n",
            sum->deleted, sum->forgotten);
     printf("sessions: %" PRIu64 " replaced, %" PRIu64 " begun with a one-time prekey; %" PRIu64
-           " copied, after which %" PRIu64 " envelopes opened and %" PRIu64 " did not\n",
-           sum->healed, sum->begun, sum->stolen, sum->read, sum->closed);
+           " copied, after which %" PRIu64 " envelopes opened, %" PRIu64 " did not, nor %" PRIu64
+           " with X25519 broken\n",
+           sum->healed, sum->begun, sum->stolen, sum->read, sum->closed, sum->closed_broken);
     printf("watched: %" PRIu64 " seals, %" PRIu64 " MiB searched\n", sum->sealed,
            sum->searched >> 20);
     printf("turns %" PRIu64 ", frames %" PRIu64 ", MiB %" PRIu64 "\n", sum->turns, sum->frames,

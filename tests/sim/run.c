@@ -11,6 +11,7 @@
 #include "sim/check.h"
 #include "sim/crypto_sim.h"
 #include "sim/inside.h"
+#include "sim/thief.h"
 #include "sim/watch.h"
 
 enum {
@@ -40,6 +41,7 @@ struct end {
 struct run {
     struct crowd crowd;
     struct watch watch;
+    struct thieves thieves;
     struct evil evil;
     const struct run_options *options;
     struct run_outcome *out;
@@ -165,7 +167,7 @@ static void carry_out(struct run *r, const struct plan_op *op)
         crowd_copy(c, who);
         break;
     case PLAN_STEAL:
-        watch_steal(&r->watch, who->n);
+        thieves_enter(&r->thieves, who->n);
         break;
     case PLAN_BACK:
         crowd_roll_back(c, who);
@@ -335,9 +337,10 @@ static void fill_outcome(struct run *r)
     out->sealed = r->watch.sealed;
     out->begun = r->watch.begun;
     out->searched = r->watch.searched;
-    out->stolen = r->watch.stolen;
-    out->read = r->watch.read;
-    out->closed = r->watch.closed;
+    out->stolen = r->thieves.stolen;
+    out->read = r->thieves.read;
+    out->closed = r->thieves.closed;
+    out->closed_broken = r->thieves.closed_broken;
     out->turns = c->sim.turns;
     out->frames = c->sim.frames;
     out->bytes = c->sim.bytes;
@@ -413,6 +416,7 @@ static struct run *run_new(const struct run_options *options, struct run_outcome
     r->crowd.sim.failed_ctx = r;
     crypto_sim_use(options->crypto_sim);
     watch_begin(&r->watch, &r->crowd.sim);
+    thieves_begin(&r->thieves, &r->crowd.sim);
     return r;
 }
 
@@ -423,6 +427,7 @@ static void run_free(struct run *r)
         r->ends = e->next;
         free(e);
     }
+    thieves_end(&r->thieves);
     watch_end(&r->watch);
     if (r->evil.sim != NULL) {
         evil_end(&r->evil);

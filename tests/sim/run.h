@@ -38,6 +38,7 @@ struct run_outcome {
     uint64_t stolen;
     uint64_t read;
     uint64_t closed;
+    uint64_t closed_broken;
     uint64_t turns;
     uint64_t frames;
     uint64_t bytes;

@@ -11,16 +11,9 @@
 
 enum {
     FIRST_CAP = 64,
-    THIEF_ARENA = 1 << 20, /* for a session with many skipped keys */
-    HEALED = 4, /* whose envelope has this stage, a copy of the other side does not open it */
 };
 
 static struct watch *watching;
-
-enum err __real_session_open(struct session *, const struct env *, struct arena *, struct slice,
-                             struct session_in *);
-enum err __real_session_seal(struct session *, const struct env *, struct arena *,
-                             const struct session_out *, struct slice *, uint64_t *);
 
 /* --- pairs --- */
 
@@ -33,11 +26,11 @@ static uint64_t *place_of(const struct watch_pairs *p, uint64_t name)
     return &p->slots[2 * i];
 }
 
-static void pairs_grow(struct watch *w, struct watch_pairs *p)
+static void pairs_grow(struct sim *sim, struct watch_pairs *p)
 {
     struct watch_pairs more = {.cap = p->cap > 0 ? 2 * p->cap : FIRST_CAP, .count = p->count};
     more.slots = calloc(more.cap, 2 * sizeof *more.slots);
-    sim_check(w->sim, more.slots != NULL, "out of memory");
+    sim_check(sim, more.slots != NULL, "out of memory");
     for (size_t i = 0; i < p->cap; i++) {
         if (p->slots[2 * i] != 0) {
             memcpy(place_of(&more, p->slots[2 * i]), &p->slots[2 * i], 2 * sizeof *p->slots);
@@ -48,10 +41,10 @@ static void pairs_grow(struct watch *w, struct watch_pairs *p)
 }
 
 /* Whether nothing else happened under this name before. */
-static bool pairs_note(struct watch *w, struct watch_pairs *p, uint64_t name, uint64_t what)
+bool watch_pairs_note(struct sim *sim, struct watch_pairs *p, uint64_t name, uint64_t what)
 {
     if (4 * (p->count + 1) > 3 * p->cap) {
-        pairs_grow(w, p);
+        pairs_grow(sim, p);
     }
     uint64_t *at = place_of(p, name == 0 ? 1 : name);
     if (at[0] == 0) {
@@ -63,7 +56,7 @@ static bool pairs_note(struct watch *w, struct watch_pairs *p, uint64_t name, ui
 }
 
 /* NULL: nothing did. */
-static const uint64_t *pairs_find(const struct watch_pairs *p, uint64_t name)
+const uint64_t *watch_pairs_find(const struct watch_pairs *p, uint64_t name)
 {
     const uint64_t *at = p->cap > 0 ? place_of(p, name == 0 ? 1 : name) : NULL;
     return at == NULL || at[0] == 0 ? NULL : &at[1];
@@ -165,7 +158,7 @@ static void sealed(const uint8_t *key, const uint8_t *nonce, size_t nonce_len, s
     uint64_t what = XXH3_64bits_withSeed(plain.p, plain.len, XXH3_64bits(ad.p, ad.len));
     const struct sim_node *n = w->sim->running;
     w->sealed++;
-    sim_check(w->sim, pairs_note(w, &w->seals, name, what),
+    sim_check(w->sim, watch_pairs_note(w->sim, &w->seals, name, what),
               "keys: node %u sealed two things with one key and nonce, the second of %zu bytes",
               n != NULL ? (unsigned)n->index : 0, plain.len);
     if (is_relay_only(n)) {
@@ -228,207 +221,10 @@ enum err __wrap_session_accept(struct session *s, const struct env *env, struct 
         const struct sim_node *n = w->sim->running;
         uint64_t name = XXH3_64bits_withSeed(prekeys->otk.b, sizeof prekeys->otk.b, n->backs);
         w->begun++;
-        sim_check(w->sim, pairs_note(w, &w->parts, name, XXH3_64bits(session_id(s), SESSION_T)),
+        sim_check(w->sim,
+                  watch_pairs_note(w->sim, &w->parts, name, XXH3_64bits(session_id(s), SESSION_T)),
                   "prekeys: node %u began two sessions with one one-time prekey",
                   (unsigned)n->index);
-    }
-    return err;
-}
-
-/* --- healing --- */
-
-/* Somebody has a copy of one session of a node, and goes on with it by what they hear.
- *
- * How far the two of it have gone on since is counted in stages: who opens an envelope is one stage
- * further than its writer was when sealing it, or stays. After two round trips each has a ratchet
- * key that is of after the copy, made when the other's was known. */
-struct thief {
-    struct thief *next;
-    uint8_t session[SESSION_T];
-    const struct sim_node *victim;
-    const struct sim_node *other; /* NULL: not heard yet */
-    uint64_t undone[2];           /* of victim and other: what is counted must have stayed */
-    uint64_t stage[2];
-    struct watch_pairs stages; /* of envelopes */
-    struct unit_env random;
-    uint8_t *state; /* owned */
-    size_t len;
-};
-
-static void thief_free(struct thief *t)
-{
-    free(t->stages.slots);
-    free(t->state);
-    free(t);
-}
-
-static void copy_session(struct watch *w, struct thief *t, const struct session *s)
-{
-    struct slice saved;
-    struct arena arena;
-    arena_init(&arena, THIEF_ARENA);
-    enum err err = session_save(s, &arena, &saved);
-    sim_check(w->sim, err == ERR_OK, "a session cannot be saved");
-    t->state = realloc(t->state, saved.len);
-    sim_check(w->sim, t->state != NULL, "out of memory");
-    memcpy(t->state, saved.p, saved.len);
-    t->len = saved.len;
-    arena_fini(&arena);
-}
-
-/* A thief in n copies each session once, when it is used next. */
-static void steal(struct watch *w, struct sim_node *n, const struct session *s)
-{
-    for (const struct thief *t = w->thieves; t != NULL; t = t->next) {
-        if (t->victim == n && memcmp(t->session, session_id(s), SESSION_T) == 0) {
-            return;
-        }
-    }
-    struct thief *t = calloc(1, sizeof *t);
-    sim_check(w->sim, t != NULL, "out of memory");
-    *t = (struct thief){.next = w->thieves, .victim = n, .undone = {n->undone, 0}};
-    memcpy(t->session, session_id(s), SESSION_T);
-    unit_env_init(&t->random, w->stolen, 0);
-    copy_session(w, t, s);
-    w->thieves = t;
-    w->stolen++;
-}
-
-void watch_steal(struct watch *w, struct sim_node *n)
-{
-    n->thief = true;
-    /* One who was there before has another copy now. */
-    for (struct thief **at = &w->thieves; *at != NULL;) {
-        struct thief *t = *at;
-        if (t->victim == n) {
-            *at = t->next;
-            thief_free(t);
-        } else {
-            at = &t->next;
-        }
-    }
-}
-
-/* Which side of the stolen session this node is: 0, the victim, or 1. */
-static unsigned side_of(struct thief *t, const struct sim_node *n)
-{
-    if (n != t->victim && t->other == NULL) {
-        t->other = n;
-        t->undone[1] = n->undone;
-    }
-    return n != t->victim;
-}
-
-/* What was counted was undone: a turn of one of the two failed, or their home went back. */
-static bool is_void(const struct thief *t)
-{
-    return t->victim->undone != t->undone[0] ||
-           (t->other != NULL && t->other->undone != t->undone[1]);
-}
-
-/* Does the same with the copy as the victim did, and goes on from there: opens an envelope, or,
- * with none, seals one, since a side that writes may step its ratchet. */
-static bool thief_does(struct watch *w, struct thief *t, struct slice envelope)
-{
-    struct arena arena;
-    struct session_in in;
-    struct session_out out = {.content = slice_of(NULL, 0)};
-    struct slice sealed_one;
-    uint64_t seq;
-    struct session *s = session_new();
-    sim_check(w->sim, s != NULL, "out of memory");
-    arena_init(&arena, LIMIT_TURN_ARENA);
-    enum err err = session_load(s, slice_of(t->state, t->len));
-    sim_check(w->sim, err == ERR_OK, "a copied session cannot be read");
-    t->random.env.now_ms = w->sim->running->random.env.now_ms;
-    watching = NULL; /* what thieves do is their own business */
-    err = envelope.len > 0
-              ? __real_session_open(s, &t->random.env, &arena, envelope, &in)
-              : __real_session_seal(s, &t->random.env, &arena, &out, &sealed_one, &seq);
-    watching = w;
-    if (err == ERR_OK) {
-        copy_session(w, t, s);
-    }
-    session_free(s);
-    arena_fini(&arena);
-    return err == ERR_OK;
-}
-
-static void heard(struct watch *w, struct thief *t, struct slice envelope)
-{
-    unsigned side = side_of(t, w->sim->running);
-    const uint64_t *of = pairs_find(&t->stages, XXH3_64bits(envelope.p, envelope.len));
-    uint64_t stage = of != NULL ? *of : 0;
-    t->stage[side] = stage + 1 > t->stage[side] ? stage + 1 : t->stage[side];
-    if (side != 0) {
-        return;
-    }
-    bool opened = thief_does(w, t, envelope);
-    sim_check(w->sim, !opened || stage < HEALED,
-              "healing: a copy of a session of node %u opens what was sealed at stage %llu",
-              (unsigned)t->victim->index, (unsigned long long)stage);
-    w->read += opened;
-    w->closed += !opened && stage >= HEALED;
-}
-
-static void written(struct watch *w, struct thief *t, struct slice envelope)
-{
-    unsigned side = side_of(t, w->sim->running);
-    (void)pairs_note(w, &t->stages, XXH3_64bits(envelope.p, envelope.len), t->stage[side]);
-    if (side == 0) {
-        (void)thief_does(w, t, slice_of(NULL, 0));
-    }
-}
-
-/* What thieves make of an envelope that was sealed, or opened, in this session. */
-static void tell_thieves(struct session *s, struct slice envelope, bool opened)
-{
-    struct watch *w = watching;
-    struct sim_node *n = w != NULL ? w->sim->running : NULL;
-    if (n == NULL) {
-        return;
-    }
-    for (struct thief **at = &w->thieves; *at != NULL;) {
-        struct thief *t = *at;
-        if (is_void(t)) {
-            *at = t->next;
-            thief_free(t);
-            continue;
-        }
-        if (memcmp(t->session, session_id(s), SESSION_T) == 0) {
-            if (opened) {
-                heard(w, t, envelope);
-            } else {
-                written(w, t, envelope);
-            }
-        }
-        at = &t->next;
-    }
-    if (n->thief) {
-        steal(w, n, s);
-    }
-}
-
-enum err __wrap_session_open(struct session *, const struct env *, struct arena *, struct slice,
-                             struct session_in *);
-enum err __wrap_session_open(struct session *s, const struct env *env, struct arena *arena,
-                             struct slice envelope, struct session_in *in)
-{
-    enum err err = __real_session_open(s, env, arena, envelope, in);
-    if (err == ERR_OK) {
-        tell_thieves(s, envelope, true);
-    }
-    return err;
-}
-
-enum err __wrap_session_seal(struct session *, const struct env *, struct arena *,
-                             const struct session_out *, struct slice *, uint64_t *);
-enum err __wrap_session_seal(struct session *s, const struct env *env, struct arena *arena,
-                             const struct session_out *out, struct slice *envelope, uint64_t *seq)
-{
-    enum err err = __real_session_seal(s, env, arena, out, envelope, seq);
-    if (err == ERR_OK) {
-        tell_thieves(s, *envelope, false);
     }
     return err;
 }
@@ -443,14 +239,16 @@ void watch_begin(struct watch *w, struct sim *sim)
     watching = w;
 }
 
+struct watch *watch_away(struct watch *w)
+{
+    struct watch *was = watching;
+    watching = w;
+    return was;
+}
+
 void watch_end(struct watch *w)
 {
     watching = NULL;
-    while (w->thieves != NULL) {
-        struct thief *t = w->thieves;
-        w->thieves = t->next;
-        thief_free(t);
-    }
     free(w->seals.slots);
     free(w->parts.slots);
     free(w->needles);

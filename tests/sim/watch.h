@@ -5,7 +5,6 @@
  *   keys      one key and nonce seal two different things
  *   prekeys   two sessions begin with one one-time prekey
  *   leaks     a text or an ID is in a frame, or in what a node that is only a relay seals or opens
- *   healing   who has a copy of a session reads on after both sides have gone on from it
  *
  * The program is linked with --wrap for the functions that it looks at; it calls the real ones and
  * changes nothing. It watches one world at a time.
@@ -22,6 +21,11 @@ struct watch_pairs {
     size_t count;
 };
 
+/* Whether nothing else happened under this name before. */
+bool watch_pairs_note(struct sim *sim, struct watch_pairs *p, uint64_t name, uint64_t what);
+/* NULL: nothing did. */
+const uint64_t *watch_pairs_find(const struct watch_pairs *p, uint64_t name);
+
 struct watch_needle {
     uint8_t bytes[96];
     size_t len;
@@ -33,8 +37,6 @@ enum {
     WATCH_MAP = 1 << 16,
 };
 
-struct thief;
-
 struct watch {
     struct sim *sim;
     struct watch_pairs seals;
@@ -42,21 +44,17 @@ struct watch {
     struct watch_needle *needles; /* owned */
     size_t needle_count;
     uint8_t map[WATCH_MAP / 8]; /* heads that there are, by a hash */
-    struct thief *thieves;      /* owned */
     uint64_t sealed;            /* all that was looked at */
     uint64_t begun;             /* sessions with a one-time prekey */
     uint64_t searched;          /* bytes */
-    uint64_t stolen;            /* sessions that thieves copied, */
-    uint64_t read;              /* envelopes that they opened, */
-    uint64_t closed;            /* and that they could not any more */
 };
 
 void watch_begin(struct watch *w, struct sim *sim);
 void watch_end(struct watch *w);
 /* Only who it concerns may see these bytes, 8 to 96 of them. what is for words of a failure. */
 void watch_needle(struct watch *w, struct slice bytes, const char *what);
-/* Somebody copies all that n holds now, and hears every envelope from then on. */
-void watch_steal(struct watch *w, struct sim_node *n);
+/* Who watches from now on, NULL: nobody; gives who did before. */
+struct watch *watch_away(struct watch *w);
 /* Looks through all that lies open in the store of a node that is only a relay. */
 void watch_store(struct watch *w, struct sim_node *n);
 
