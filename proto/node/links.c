@@ -238,11 +238,7 @@ enum err links_close_account(struct links *links, struct step *step, uint32_t ac
 
 bool links_busy(const struct node_link *link)
 {
-    bool busy = false;
-    for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
-        busy |= link->requests[i].id != 0;
-    }
-    return busy;
+    return link->unanswered > 0;
 }
 
 /* One of the first n. */
@@ -279,6 +275,7 @@ enum err links_request(struct node_link *link, struct step *step, uint8_t kind, 
     }
     link->last_id = id;
     link->credit--;
+    link->unanswered++;
     link->used_ms = step_now(step);
     *request =
         (struct link_request){.id = id,
@@ -298,6 +295,7 @@ enum err links_answered(struct node_link *link, uint32_t id, uint8_t reply_kind,
         if (request->id == id && request->kind + FRAME_REPLY == reply_kind) {
             *out = *request;
             request->id = 0;
+            link->unanswered--;
             return ERR_OK;
         }
     }
@@ -344,7 +342,7 @@ uint64_t links_deadline(const struct links *links)
 {
     uint64_t first = UINT64_MAX;
     for (const struct node_link *link = links->own; link != NULL; link = link->own_next) {
-        for (size_t i = 0; link->requests != NULL && i < LINK_REQUESTS; i++) {
+        for (size_t i = 0; link->unanswered > 0 && i < LINK_REQUESTS; i++) {
             if (link->requests[i].id != 0 && link->requests[i].deadline < first) {
                 first = link->requests[i].deadline;
             }

@@ -51,6 +51,7 @@ struct node_link {
     uint32_t last_id;       /* of the newest request of ours */
     uint64_t used_ms;       /* when it last carried a request of ours */
     struct link_request *requests; /* LINK_REQUESTS of them; NULL until the first */
+    uint32_t unanswered;           /* of those */
     struct node_link *next;        /* of its hash chain */
     struct node_link *own_next;    /* of the list of links that we opened */
     bool granting;                 /* is on the list of links that get credit in this turn */

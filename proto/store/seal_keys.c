@@ -366,19 +366,17 @@ enum err seal_renewing(struct seal_keys *keys, struct turn *turn, struct seal_se
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-/* Deletes every key that is not the newest of its bucket. */
-static enum err drop_old(struct seal_keys *keys, struct turn *turn)
+/* Deletes every key of this bucket but the newest. */
+static enum err drop_old(struct seal_keys *keys, struct turn *turn, uint8_t bucket)
 {
-    unsigned bucket = 0;
+    unsigned at = bucket;
     uint32_t generation = 0;
-    enum err err = next_key(keys, turn, &bucket, &generation);
-    while (err == ERR_OK) {
-        if (generation != keys->buckets[bucket].generation && bucket != SEAL_BUCKET_ACCOUNT) {
-            struct store_key k = bucket_place(keys, (uint8_t)bucket, generation);
-            err = store_del(turn->store, STORE_BUCKET, store_key_slice(&k));
-        }
+    enum err err = next_key(keys, turn, &at, &generation);
+    while (err == ERR_OK && at == bucket && generation != keys->buckets[bucket].generation) {
+        struct store_key k = bucket_place(keys, bucket, generation);
+        err = store_del(turn->store, STORE_BUCKET, store_key_slice(&k));
         if (err == ERR_OK) {
-            err = next_key(keys, turn, &bucket, &generation);
+            err = next_key(keys, turn, &at, &generation);
         }
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -393,12 +391,14 @@ enum err seal_whole(struct seal_keys *keys, struct turn *turn)
     return err;
 }
 
-enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const uint8_t root[static SEAL_KEY],
-                     uint32_t generation)
+enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const struct seal_set *renewed,
+                     const uint8_t root[static SEAL_KEY], uint32_t generation)
 {
     enum err err = seal_whole(keys, turn);
-    if (err == ERR_OK) {
-        err = drop_old(keys, turn);
+    for (unsigned b = 0; b < SEAL_BUCKETS && err == ERR_OK; b++) {
+        if (seal_set_has(renewed, (uint8_t)b) && b != SEAL_BUCKET_ACCOUNT) {
+            err = drop_old(keys, turn, (uint8_t)b);
+        }
     }
     if (err != ERR_OK) {
         return err;

@@ -72,11 +72,11 @@ enum err seal_renewing(struct seal_keys *keys, struct turn *turn,
                        struct seal_set *set) PETREL_MUST_USE;
 /* Whether the newest key of every bucket can be unwrapped. ERR_CORRUPT: not so. LOCAL. */
 enum err seal_whole(struct seal_keys *keys, struct turn *turn) PETREL_MUST_USE;
-/* Drops every key but the newest of each bucket, and wraps those under another root. No row may be
- * left under a dropped one; of bucket SEAL_BUCKET_ACCOUNT, which is never renewed, none is dropped.
- */
-enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const uint8_t root[static SEAL_KEY],
-                     uint32_t generation) PETREL_MUST_USE;
+/* Drops every key but the newest of each bucket in renewed, which are those that seal_renewing
+ * gives, and wraps the newest of all under another root. No row may be left under a dropped one; of
+ * bucket SEAL_BUCKET_ACCOUNT, which is never renewed, none is dropped. */
+enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const struct seal_set *renewed,
+                     const uint8_t root[static SEAL_KEY], uint32_t generation) PETREL_MUST_USE;
 /* The generation of the root that wraps the account's keys; of loaded keys. */
 uint32_t seal_root(const struct seal_keys *keys);
 /* The same from the store, without a root. ERR_NOT_FOUND: there is no such account. ERR_CORRUPT,

@@ -71,46 +71,93 @@ static uint64_t head_of(const uint8_t *p)
     return head;
 }
 
-static uint32_t head_hash(uint64_t head)
+static uint64_t head_hash(uint64_t head)
 {
-    return (uint32_t)(head * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+    return head * UINT64_C(0x9e3779b97f4a7c15) >> 32;
 }
 
+static bool may_be_head(const struct watch *w, uint64_t head)
+{
+    uint64_t bit = head_hash(head) & (WATCH_MAP - 1);
+    return (w->map[bit / 8] >> bit % 8 & 1) != 0;
+}
+
+static void head_put(struct watch *w, const struct watch_head *h)
+{
+    size_t i = (size_t)head_hash(h->head) & (w->heads_cap - 1);
+    while (w->heads[i].needle != 0) {
+        i = (i + 1) & (w->heads_cap - 1);
+    }
+    w->heads[i] = *h;
+}
+
+static void head_add(struct watch *w, const struct watch_head *h)
+{
+    if (2 * (w->heads_count + 1) > w->heads_cap) {
+        struct watch_head *old = w->heads;
+        size_t cap = w->heads_cap;
+        w->heads_cap = cap > 0 ? 2 * cap : FIRST_CAP;
+        w->heads = calloc(w->heads_cap, sizeof *w->heads);
+        sim_check(w->sim, w->heads != NULL, "out of memory");
+        for (size_t i = 0; i < cap; i++) {
+            if (old[i].needle != 0) {
+                head_put(w, &old[i]);
+            }
+        }
+        free(old);
+    }
+    uint64_t bit = head_hash(h->head) & (WATCH_MAP - 1);
+    w->map[bit / 8] |= (uint8_t)(1U << bit % 8);
+    head_put(w, h);
+    w->heads_count++;
+}
+
+/* It is looked for at every eighth byte: wherever it begins, one of these is within its first
+ * eight, and the eight bytes from there on are one of its heads. */
 void watch_needle(struct watch *w, struct slice bytes, const char *what)
 {
     struct watch_needle *n;
     w->needles = realloc(w->needles, (w->needle_count + 1) * sizeof *w->needles);
-    sim_check(w->sim, w->needles != NULL && bytes.len >= WATCH_HEAD && bytes.len <= sizeof n->bytes,
+    sim_check(w->sim,
+              w->needles != NULL && bytes.len >= WATCH_SHORTEST && bytes.len <= sizeof n->bytes,
               "a needle of %zu bytes", bytes.len);
     n = &w->needles[w->needle_count++];
     *n = (struct watch_needle){.len = bytes.len, .what = what};
     memcpy(n->bytes, bytes.p, bytes.len);
-    uint32_t hash = head_hash(head_of(bytes.p));
-    w->map[hash / 8] |= (uint8_t)(1U << hash % 8);
+    for (uint32_t shift = 0; shift < WATCH_HEAD; shift++) {
+        struct watch_head h = {
+            .head = head_of(bytes.p + shift), .needle = (uint32_t)w->needle_count, .shift = shift};
+        head_add(w, &h);
+    }
 }
 
-static const struct watch_needle *needle_at(const struct watch *w, const uint8_t *p, size_t left)
+/* The needle of which a head is at this byte. */
+static const struct watch_needle *needle_at(const struct watch *w, struct slice in, size_t at)
 {
-    uint32_t hash = head_hash(head_of(p));
-    if ((w->map[hash / 8] >> hash % 8 & 1) == 0) {
+    uint64_t head = head_of(in.p + at);
+    if (!may_be_head(w, head)) {
         return NULL;
     }
-    for (size_t i = 0; i < w->needle_count; i++) {
-        const struct watch_needle *n = &w->needles[i];
-        if (left >= n->len && memcmp(p, n->bytes, n->len) == 0) {
+    for (size_t i = (size_t)head_hash(head);; i++) {
+        const struct watch_head *h = &w->heads[i & (w->heads_cap - 1)];
+        if (h->needle == 0) {
+            return NULL;
+        }
+        const struct watch_needle *n = &w->needles[h->needle - 1];
+        if (h->head == head && h->shift <= at && n->len <= in.len - (at - h->shift) &&
+            memcmp(in.p + at - h->shift, n->bytes, n->len) == 0) {
             return n;
         }
     }
-    return NULL;
 }
 
 static void search(struct watch *w, struct slice in, const char *where, const struct sim_node *n)
 {
     w->searched += in.len;
-    for (size_t i = 0; i + WATCH_HEAD <= in.len; i++) {
-        const struct watch_needle *found = needle_at(w, in.p + i, in.len - i);
-        sim_check(w->sim, found == NULL, "leaks: %s in %s of node %u, byte %zu of %zu", found->what,
-                  where, (unsigned)n->index, i, in.len);
+    for (size_t i = 0; i + WATCH_HEAD <= in.len; i += WATCH_HEAD) {
+        const struct watch_needle *found = needle_at(w, in, i);
+        sim_check(w->sim, found == NULL, "leaks: %s in %s of node %u, about byte %zu of %zu",
+                  found->what, where, (unsigned)n->index, i, in.len);
     }
 }
 
@@ -252,5 +299,6 @@ void watch_end(struct watch *w)
     free(w->seals.slots);
     free(w->parts.slots);
     free(w->needles);
+    free(w->heads);
     w->sim->seen = NULL;
 }

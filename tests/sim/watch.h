@@ -33,8 +33,16 @@ struct watch_needle {
 };
 
 enum {
-    WATCH_HEAD = 8, /* bytes of a needle that are looked for first */
-    WATCH_MAP = 1 << 16,
+    WATCH_HEAD = 8, /* bytes that are looked for first */
+    WATCH_SHORTEST = 2 * WATCH_HEAD - 1,
+    WATCH_MAP = 1 << 18,
+};
+
+/* Eight bytes of a needle. */
+struct watch_head {
+    uint64_t head;
+    uint32_t needle; /* from 1; 0: nothing here */
+    uint32_t shift;  /* where in the needle */
 };
 
 struct watch {
@@ -43,7 +51,10 @@ struct watch {
     struct watch_pairs parts;
     struct watch_needle *needles; /* owned */
     size_t needle_count;
-    uint8_t map[WATCH_MAP / 8]; /* heads that there are, by a hash */
+    struct watch_head *heads; /* by a hash; owned */
+    size_t heads_cap;
+    size_t heads_count;
+    uint8_t map[WATCH_MAP / 8]; /* heads that there may be, by the same */
     uint64_t sealed;            /* all that was looked at */
     uint64_t begun;             /* sessions with a one-time prekey */
     uint64_t searched;          /* bytes */
@@ -51,7 +62,7 @@ struct watch {
 
 void watch_begin(struct watch *w, struct sim *sim);
 void watch_end(struct watch *w);
-/* Only who it concerns may see these bytes, 8 to 96 of them. what is for words of a failure. */
+/* Only who it concerns may see these bytes, 15 to 96 of them. what is for words of a failure. */
 void watch_needle(struct watch *w, struct slice bytes, const char *what);
 /* Who watches from now on, NULL: nobody; gives who did before. */
 struct watch *watch_away(struct watch *w);

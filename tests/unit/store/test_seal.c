@@ -401,7 +401,9 @@ START_TEST(under_another_root_what_was_deleted_opens_no_more)
     ck_assert_ok(seal_renew(f.keys, &f.turn, 99));
     ck_assert_ok(seal_again(f.keys, &f.turn, STORE_MESSAGE, unit_str("a"),
                             copy_of(&f, STORE_MESSAGE, unit_str("a"))));
-    ck_assert_ok(seal_reroot(f.keys, &f.turn, next, 2));
+    struct seal_set renewed;
+    ck_assert_ok(seal_renewing(f.keys, &f.turn, &renewed));
+    ck_assert_ok(seal_reroot(f.keys, &f.turn, &renewed, next, 2));
     ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_BUCKETS + 1);
     ck_assert_uint_eq(seal_root(f.keys), 2);
     ck_assert_ok(seal_root_named(&f.store, 1, &generation));
