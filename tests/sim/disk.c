@@ -34,17 +34,26 @@ bool sim_disk_strikes(struct sim_disk *d, enum sim_point point)
 static enum err disk_get(void *ctx, enum store_table t, struct slice key, struct slice *value)
 {
     struct sim_disk *d = ctx;
-    return d->struck || sim_disk_strikes(d, SIM_READ_ERROR) ? ERR_IO
-                                                            : store_get(&d->inner, t, key, value);
+    if (d->struck || sim_disk_strikes(d, SIM_READ_ERROR)) {
+        return ERR_IO;
+    }
+    d->inside = true;
+    enum err err = store_get(&d->inner, t, key, value);
+    d->inside = false;
+    return err;
 }
 
 static enum err disk_seek(void *ctx, enum store_table t, enum store_seek how, struct slice key,
                           struct store_row *row)
 {
     struct sim_disk *d = ctx;
-    return d->struck || sim_disk_strikes(d, SIM_READ_ERROR)
-               ? ERR_IO
-               : store_seek(&d->inner, t, how, key, row);
+    if (d->struck || sim_disk_strikes(d, SIM_READ_ERROR)) {
+        return ERR_IO;
+    }
+    d->inside = true;
+    enum err err = store_seek(&d->inner, t, how, key, row);
+    d->inside = false;
+    return err;
 }
 
 /* Whether a write goes through. */
@@ -61,21 +70,30 @@ static enum err disk_put(void *ctx, enum store_table t, struct slice key, struct
 {
     struct sim_disk *d = ctx;
     enum err err = write_chance(d, true);
-    return err == ERR_OK ? store_put(&d->inner, t, key, value) : err;
+    d->inside = true;
+    err = err == ERR_OK ? store_put(&d->inner, t, key, value) : err;
+    d->inside = false;
+    return err;
 }
 
 static enum err disk_append(void *ctx, enum store_table t, struct slice key, struct slice value)
 {
     struct sim_disk *d = ctx;
     enum err err = write_chance(d, true);
-    return err == ERR_OK ? store_append(&d->inner, t, key, value) : err;
+    d->inside = true;
+    err = err == ERR_OK ? store_append(&d->inner, t, key, value) : err;
+    d->inside = false;
+    return err;
 }
 
 static enum err disk_del(void *ctx, enum store_table t, struct slice key)
 {
     struct sim_disk *d = ctx;
     enum err err = write_chance(d, false);
-    return err == ERR_OK ? store_del(&d->inner, t, key) : err;
+    d->inside = true;
+    err = err == ERR_OK ? store_del(&d->inner, t, key) : err;
+    d->inside = false;
+    return err;
 }
 
 void sim_disk_begin(struct sim_disk *d, struct store_mem *mem, bool growth, struct store *out)

@@ -37,6 +37,7 @@ struct sim_disk {
     struct store inner;   /* of the transaction under way */
     enum sim_point point; /* armed; SIM_POINTS: none */
     uint64_t left;        /* chances until it strikes */
+    bool inside;          /* a call of the store is under way */
     bool struck;          /* in this turn: every call of the store fails from then on, */
     enum sim_point hit;   /* by this one */
 };

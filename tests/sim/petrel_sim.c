@@ -347,6 +347,7 @@ static void add(struct run_outcome *sum, const struct run_outcome *out)
     sum->read += out->read;
     sum->closed += out->closed;
     sum->closed_broken += out->closed_broken;
+    sum->held = out->held > sum->held ? out->held : sum->held;
     sum->turns += out->turns;
     sum->frames += out->frames;
     sum->bytes += out->bytes;
@@ -393,6 +394,7 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
            sum->healed, sum->begun, sum->stolen, sum->read, sum->closed, sum->closed_broken);
     printf("watched: %" PRIu64 " seals, %" PRIu64 " MiB searched\n", sum->sealed,
            sum->searched >> 20);
+    printf("memory: %" PRId64 " KiB of one node at most\n", sum->held >> 10);
     printf("turns %" PRIu64 ", frames %" PRIu64 ", MiB %" PRIu64 "\n", sum->turns, sum->frames,
            sum->bytes >> 20);
     printf("sim_runs %" PRIu64 "\n", runs);

@@ -10,6 +10,7 @@
 
 #include "sim/check.h"
 #include "sim/crypto_sim.h"
+#include "sim/heap.h"
 #include "sim/inside.h"
 #include "sim/thief.h"
 #include "sim/watch.h"
@@ -213,6 +214,8 @@ static void go_on(struct run *r, uint64_t until)
             r->last_look = sim_now(sim);
         }
         if (sim_now(sim) >= r->last_check + CHECK_MS) {
+            int64_t held = heap_check(sim);
+            r->out->held = held > r->out->held ? held : r->out->held;
             check_relays(&r->crowd, false);
             check_receipts(&r->crowd);
             r->last_check = sim_now(sim);
@@ -415,6 +418,7 @@ static struct run *run_new(const struct run_options *options, struct run_outcome
     r->crowd.sim.failed = failed;
     r->crowd.sim.failed_ctx = r;
     crypto_sim_use(options->crypto_sim);
+    heap_count(&r->crowd.sim);
     watch_begin(&r->watch, &r->crowd.sim);
     thieves_begin(&r->thieves, &r->crowd.sim);
     return r;
@@ -429,6 +433,7 @@ static void run_free(struct run *r)
     }
     thieves_end(&r->thieves);
     watch_end(&r->watch);
+    heap_count(NULL);
     if (r->evil.sim != NULL) {
         evil_end(&r->evil);
     }

@@ -39,6 +39,7 @@ struct run_outcome {
     uint64_t read;
     uint64_t closed;
     uint64_t closed_broken;
+    int64_t held; /* bytes of memory of one node, at most */
     uint64_t turns;
     uint64_t frames;
     uint64_t bytes;

@@ -68,6 +68,7 @@ struct sim_node {
     struct sim_input *last;
     struct sim_end *ends; /* of its links, newest first */
     uint64_t wake;        /* when the world looks at its deadline, ms; UINT64_MAX: never */
+    int64_t held;         /* bytes of memory that its core holds (heap.h) */
     uint64_t turns;
     uint64_t starts;
     uint64_t crashes; /* starts that nobody asked for */

@@ -8,6 +8,7 @@
 
 #include "pair/session.h"
 #include "pair/session_state.h"
+#include "sim/heap.h"
 #include "sim/watch.h"
 
 enum {
@@ -230,6 +231,7 @@ static void tell_thieves(struct session *s, struct slice envelope, bool opened)
     if (n == NULL) {
         return;
     }
+    struct sim *counted = heap_count(NULL);
     for (struct thief **at = &w->first; *at != NULL;) {
         struct thief *t = *at;
         if (is_void(t)) {
@@ -249,6 +251,7 @@ static void tell_thieves(struct session *s, struct slice envelope, bool opened)
     if (n->thief) {
         steal(w, n, s);
     }
+    (void)heap_count(counted);
 }
 
 enum err __wrap_session_open(struct session *, const struct env *, struct arena *, struct slice,

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "pair/session.h"
+#include "sim/heap.h"
 
 enum {
     FIRST_CAP = 64,
@@ -29,6 +30,7 @@ static uint64_t *place_of(const struct watch_pairs *p, uint64_t name)
 static void pairs_grow(struct sim *sim, struct watch_pairs *p)
 {
     struct watch_pairs more = {.cap = p->cap > 0 ? 2 * p->cap : FIRST_CAP, .count = p->count};
+    struct sim *counted = heap_count(NULL); /* in the turn of whoever is watched */
     more.slots = calloc(more.cap, 2 * sizeof *more.slots);
     sim_check(sim, more.slots != NULL, "out of memory");
     for (size_t i = 0; i < p->cap; i++) {
@@ -37,6 +39,7 @@ static void pairs_grow(struct sim *sim, struct watch_pairs *p)
         }
     }
     free(p->slots);
+    (void)heap_count(counted);
     *p = more;
 }
 

@@ -297,6 +297,15 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
     }
 }
 
+/* What n needed for a turn. */
+static void forget_turn(struct sim *sim, struct sim_node *n, struct node_outputs *outs)
+{
+    sim->running = n;
+    node_outputs_free(outs);
+    arena_reset(&sim->arena);
+    sim->running = NULL;
+}
+
 /* Lets outputs out; false: the process died in the middle of it. */
 static bool release(struct sim *sim, struct sim_node *n, struct node_outputs *outs)
 {
@@ -305,8 +314,7 @@ static bool release(struct sim *sim, struct sim_node *n, struct node_outputs *ou
         output(sim, n, out);
         dead = sim_disk_strikes(&n->disk, SIM_RELEASED);
     }
-    node_outputs_free(outs);
-    arena_reset(&sim->arena);
+    forget_turn(sim, n, outs);
     return !dead;
 }
 
@@ -336,11 +344,12 @@ static void load(struct sim *sim, struct sim_node *n)
         struct node_outputs outs = {.first = NULL};
         struct store store;
         n->starts++;
+        n->held = 0;
+        sim_disk_begin(&n->disk, n->mem, !n->full, &store);
+        sim->running = n;
         n->node = node_new(&config);
         sim_check(sim, n->node != NULL, "out of memory");
-        sim_disk_begin(&n->disk, n->mem, !n->full, &store);
         struct turn turn = turn_of(sim, n, &store);
-        sim->running = n;
         enum err err = node_load(n->node, &turn, n->roots, n->locked ? 0 : SIM_ROOTS, &outs);
         sim->running = NULL;
         if (err == ERR_OK) {
@@ -353,8 +362,7 @@ static void load(struct sim *sim, struct sim_node *n)
         count_fault(sim, n, err);
         if (err != ERR_OK) {
             store_mem_abort(n->mem);
-            node_outputs_free(&outs);
-            arena_reset(&sim->arena);
+            forget_turn(sim, n, &outs);
         }
         lines_dead(sim, n);
         inputs_clear(n);
@@ -572,6 +580,7 @@ static enum err turn_do(struct sim *sim, struct sim_node *n, struct turn *turn,
                           sim_disk_strikes(&n->disk, SIM_COMMIT_ERROR) || n->disk.struck)) {
         err = ERR_IO; /* what failed in a transaction fails its commit */
     }
+    sim->running = NULL;
     return err == ERR_OK ? store_mem_commit(n->mem) : err;
 }
 
@@ -616,11 +625,9 @@ static void turn_run(struct sim *sim, struct sim_node *n)
     struct turn turn = turn_of(sim, n, &store);
     sim->running = n;
     enum err err = turn_do(sim, n, &turn, &outs);
-    sim->running = NULL;
     if (err != ERR_OK) {
-        node_outputs_free(&outs);
         store_mem_abort(n->mem);
-        arena_reset(&sim->arena);
+        forget_turn(sim, n, &outs);
         count_fault(sim, n, err);
         turn_failed(sim, n, !n->disk.struck || sim_point_dies(n->disk.hit));
         return;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * heap: how much memory the core of each node holds, in turns and between them. The checker
+ * `memory`: however long it runs, whatever comes to it, a node holds no more than HEAP_MOST.
+ *
+ * Counted is what it allocates and frees in its own turns, with --wrap, the copies that a turn
+ * reads left out. What stands for its disk is not its memory, nor is locked memory (base/secret.h),
+ * of which an account has a fixed number of pieces.
+ */
+#ifndef PETREL_TESTS_SIM_HEAP_H
+#define PETREL_TESTS_SIM_HEAP_H
+
+#include "sim/sim.h"
+
+#define HEAP_MOST (INT64_C(1) << 20)
+
+/* Counts in this world from now on; NULL: nowhere. What is done meanwhile with NULL is not counted:
+ * gives what was there. */
+struct sim *heap_count(struct sim *sim);
+/* Looks at every node; the largest of what they hold now. */
+int64_t heap_check(struct sim *sim);
+
+#endif
