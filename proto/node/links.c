@@ -343,8 +343,8 @@ uint64_t links_deadline(const struct links *links)
     uint64_t first = UINT64_MAX;
     for (const struct node_link *link = links->own; link != NULL; link = link->own_next) {
         for (size_t i = 0; link->unanswered > 0 && i < LINK_REQUESTS; i++) {
-            if (link->requests[i].id != 0 && link->requests[i].deadline < first) {
-                first = link->requests[i].deadline;
+            if (link->requests[i].id != 0) {
+                first = earlier(first, link->requests[i].deadline);
             }
         }
     }

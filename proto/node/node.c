@@ -543,11 +543,6 @@ static enum err push_all(struct node *node, struct step *step)
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t account_deadline(const struct account *me)
 {
     uint64_t first = removal_deadline(me);

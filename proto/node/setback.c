@@ -11,11 +11,6 @@ enum {
     SETBACK_MS = LIMIT_SECOND_MS, /* less is nothing that anybody would notice */
 };
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* A time at which something is to be done; UINT64_MAX: an event will say. */
 static uint64_t due_by(uint64_t due, uint64_t latest)
 {

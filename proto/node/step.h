@@ -24,6 +24,12 @@ static inline uint64_t step_since(const struct step *step, uint64_t then_ms)
     return step_now(step) > then_ms ? step_now(step) - then_ms : 0;
 }
 
+/* Of two times; UINT64_MAX: never. */
+static inline uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Appends outputs. Each gives ERR_NO_MEMORY or ERR_OK; what is handed in is copied. */
 enum err step_send(struct step *step, uint64_t link, uint8_t kind, uint32_t id,
                    struct slice body) PETREL_MUST_USE;
