@@ -57,6 +57,7 @@ enum {
     LIMIT_PRICE_TARGETS = 4096,             /* queues and records whose load is remembered */
     LIMIT_ONE_TIME_PARTS = 64,              /* one-time parts of a bundle */
     LIMIT_ONE_TIME_REFILL = 32,   /* refilled when this many are left; at most so many a request */
+    LIMIT_ONE_TIME_HOUR = 128,    /* new ones that a node makes in an hour, at most */
     LIMIT_RECORD_BODY = 8192,     /* body of a record */
     LIMIT_RECORD_PART = 2048,     /* one one-time part of a record */
     LIMIT_DESCRIPTOR = 992,       /* always exactly */

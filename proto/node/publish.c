@@ -143,7 +143,9 @@ static enum err make_bundle(struct home_step *h, bool body, struct publish_reque
         err = body ? make_body(h, &put->body) : make_parts(h, put);
     }
     if (err == ERR_OK && !body) {
-        h->row.last_part = h->row.parts_sent + (uint32_t)put->nparts;
+        uint32_t last = h->row.parts_sent + (uint32_t)put->nparts;
+        h->home->parts_made += last > h->row.last_part ? last - h->row.last_part : 0;
+        h->row.last_part = last;
         err = relay_row_put(step, h->me->keys, home_slot(h->me, h->home), &h->row);
     }
     if (err == ERR_OK) {
@@ -314,6 +316,21 @@ static enum err publish_elsewhere(struct home_step *h, struct publish_request *r
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+/* Whether the relay wants parts, and we make more: one that says that it never has any would have
+ * us make secrets as fast as it answers, and keep them for weeks. */
+static bool wants_parts(struct home_step *h)
+{
+    struct home *home = h->home;
+    uint64_t now = step_now(h->step);
+    if (now < home->parts_ms || now - home->parts_ms >= LIMIT_HOUR_MS) {
+        home->parts_ms = now;
+        home->parts_made = 0;
+    }
+    return home->parts <= LIMIT_ONE_TIME_PARTS - LIMIT_ONE_TIME_REFILL &&
+           home->parts_made <= LIMIT_ONE_TIME_HOUR - LIMIT_ONE_TIME_REFILL &&
+           h->row.parts_sent < UINT32_MAX - LIMIT_ONE_TIME_REFILL;
+}
+
 enum err publish_next(struct home_step *h, struct publish_request *request)
 {
     const struct home *home = h->home;
@@ -337,8 +354,7 @@ enum err publish_next(struct home_step *h, struct publish_request *request)
     if (home->parts == HOME_PARTS_UNKNOWN) {
         return make_status(h, request);
     }
-    if (home->parts <= LIMIT_ONE_TIME_PARTS - LIMIT_ONE_TIME_REFILL &&
-        h->row.parts_sent < UINT32_MAX - LIMIT_ONE_TIME_REFILL) {
+    if (wants_parts(h)) {
         return make_bundle(h, false, request);
     }
     struct device_place record = {.relay = h->row.address, .key = h->signers.record_pk};

@@ -404,6 +404,57 @@ START_TEST(useless_parts_hold_a_request_up_for_a_day_only)
 }
 END_TEST
 
+/* Takes what it is given, and says that no parts are left. */
+static enum sim_fate say_none_are_left(void *ctx, struct sim *sim, const struct sim_node *from,
+                                       const struct sim_node *to, uint8_t *p, size_t len)
+{
+    static uint8_t bytes[256];
+    uint8_t body[128];
+    struct writer b = writer_of(body, sizeof body);
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct record_put_reply put = {.head = {.err = ERR_OK}};
+    struct record_status_reply status;
+    struct frame f;
+    (void)ctx;
+    (void)from;
+    (void)to;
+    if (frame_read(slice_of(p, len), &f) != ERR_OK) {
+        return SIM_PASS;
+    }
+    if (f.kind == FRAME_RECORD_PUT + FRAME_REPLY) {
+        record_put_reply_write(&b, &put);
+    } else if (f.kind == FRAME_RECORD_STATUS + FRAME_REPLY &&
+               record_status_reply_read(f.body, &status) == ERR_OK && status.head.err == ERR_OK) {
+        status.parts_left = 0;
+        record_status_reply_write(&b, &status);
+    } else {
+        return SIM_PASS;
+    }
+    f.body = writer_done(&b);
+    frame_write(&w, &f);
+    sim->instead = writer_done(&w);
+    return SIM_PASS;
+}
+
+START_TEST(a_relay_that_never_has_parts_gets_few_of_them)
+{
+    struct people *p = people_new(232, 1);
+    struct person *a = &p->person[0];
+    size_t before = store_mem_count(a->n->mem, STORE_PREKEY);
+    p->sim.lines.latency_ms = 500;
+    p->sim.fate = say_none_are_left;
+    sim_cut(&p->sim, a->n);
+    sim_settle(&p->sim, 5 * LIMIT_MINUTE_MS);
+    ck_assert_uint_le(store_mem_count(a->n->mem, STORE_PREKEY), before + LIMIT_ONE_TIME_HOUR);
+    sim_settle(&p->sim, 3 * HOUR);
+    size_t made = store_mem_count(a->n->mem, STORE_PREKEY) - before;
+    ck_assert_uint_le(made, 4 * LIMIT_ONE_TIME_HOUR);
+    ck_assert_uint_gt(made, LIMIT_ONE_TIME_HOUR); /* it may have lost them */
+    ck_assert(people_ready(p, a));
+    people_free(p);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
@@ -414,6 +465,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_token_is_not_spent_twice);
     tcase_add_test(tc, who_pops_all_parts_stops_nobody);
     tcase_add_test(tc, useless_parts_hold_a_request_up_for_a_day_only);
+    tcase_add_test(tc, a_relay_that_never_has_parts_gets_few_of_them);
 }
 
 int main(void)
