@@ -404,7 +404,12 @@ START_TEST(useless_parts_hold_a_request_up_for_a_day_only)
 }
 END_TEST
 
-/* Takes what it is given, and says that no parts are left. */
+struct denying {
+    enum err err; /* what each record.put gets */
+    unsigned puts;
+};
+
+/* Says that no parts are left, whatever it has. */
 static enum sim_fate say_none_are_left(void *ctx, struct sim *sim, const struct sim_node *from,
                                        const struct sim_node *to, uint8_t *p, size_t len)
 {
@@ -412,16 +417,17 @@ static enum sim_fate say_none_are_left(void *ctx, struct sim *sim, const struct 
     uint8_t body[128];
     struct writer b = writer_of(body, sizeof body);
     struct writer w = writer_of(bytes, sizeof bytes);
-    struct record_put_reply put = {.head = {.err = ERR_OK}};
+    struct denying *denying = ctx;
+    struct record_put_reply put = {.head = {.err = denying->err}};
     struct record_status_reply status;
     struct frame f;
-    (void)ctx;
     (void)from;
     (void)to;
     if (frame_read(slice_of(p, len), &f) != ERR_OK) {
         return SIM_PASS;
     }
     if (f.kind == FRAME_RECORD_PUT + FRAME_REPLY) {
+        denying->puts++;
         record_put_reply_write(&b, &put);
     } else if (f.kind == FRAME_RECORD_STATUS + FRAME_REPLY &&
                record_status_reply_read(f.body, &status) == ERR_OK && status.head.err == ERR_OK) {
@@ -438,11 +444,13 @@ static enum sim_fate say_none_are_left(void *ctx, struct sim *sim, const struct 
 
 START_TEST(a_relay_that_never_has_parts_gets_few_of_them)
 {
+    struct denying takes = {.err = ERR_OK};
     struct people *p = people_new(232, 1);
     struct person *a = &p->person[0];
     size_t before = store_mem_count(a->n->mem, STORE_PREKEY);
     p->sim.lines.latency_ms = 500;
     p->sim.fate = say_none_are_left;
+    p->sim.fate_ctx = &takes;
     sim_cut(&p->sim, a->n);
     sim_settle(&p->sim, 5 * LIMIT_MINUTE_MS);
     ck_assert_uint_le(store_mem_count(a->n->mem, STORE_PREKEY), before + LIMIT_ONE_TIME_HOUR);
@@ -450,6 +458,26 @@ START_TEST(a_relay_that_never_has_parts_gets_few_of_them)
     size_t made = store_mem_count(a->n->mem, STORE_PREKEY) - before;
     ck_assert_uint_le(made, 4 * LIMIT_ONE_TIME_HOUR);
     ck_assert_uint_gt(made, LIMIT_ONE_TIME_HOUR); /* it may have lost them */
+    ck_assert(people_ready(p, a));
+    people_free(p);
+}
+END_TEST
+
+/* It says that our record is as we think, and that what fits that does not fit. */
+START_TEST(a_relay_that_contradicts_itself_is_asked_less_and_less)
+{
+    struct denying refuses = {.err = ERR_STALE};
+    struct people *p = people_new(233, 1);
+    struct person *a = &p->person[0];
+    p->sim.fate = say_none_are_left;
+    p->sim.fate_ctx = &refuses;
+    sim_cut(&p->sim, a->n);
+    sim_settle(&p->sim, 6 * HOUR);
+    ck_assert_uint_gt(refuses.puts, 5);
+    ck_assert_uint_lt(refuses.puts, 25);
+    ck_assert_uint_eq(people_events(p, a, "relay.failing"), 1);
+    p->sim.fate = NULL;
+    sim_settle(&p->sim, 2 * HOUR);
     ck_assert(people_ready(p, a));
     people_free(p);
 }
@@ -466,6 +494,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_pops_all_parts_stops_nobody);
     tcase_add_test(tc, useless_parts_hold_a_request_up_for_a_day_only);
     tcase_add_test(tc, a_relay_that_never_has_parts_gets_few_of_them);
+    tcase_add_test(tc, a_relay_that_contradicts_itself_is_asked_less_and_less);
 }
 
 int main(void)
