@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "node/params.h"
+#include "sim/meet.h"
 
 enum {
     MINUTE = 60000,
@@ -21,8 +22,7 @@ static struct slice text_of(const char *s)
     return slice_of(s, strlen(s));
 }
 
-/* name, value, ..., NULL */
-static enum err call(struct crowd *c, struct sim_node *n, const char *method, ...)
+enum err crowd_call(struct crowd *c, struct sim_node *n, const char *method, ...)
 {
     uint8_t bytes[2048];
     struct writer w = writer_of(bytes, sizeof bytes);
@@ -39,12 +39,12 @@ static enum err call(struct crowd *c, struct sim_node *n, const char *method, ..
     return sim_call(&c->sim, n, method, pairs, writer_done(&w));
 }
 
-static void must(struct crowd *c, enum err err, const char *what)
+void crowd_must(struct crowd *c, enum err err, const char *what)
 {
     sim_check(&c->sim, err == ERR_OK, "%s: %s", what, err_name(err));
 }
 
-static void result_of(struct crowd *c, struct sim_node *n, const char *name, char *out, size_t cap)
+void crowd_result(struct crowd *c, struct sim_node *n, const char *name, char *out, size_t cap)
 {
     sim_check(&c->sim, sim_result_str(n, name, out, cap), "no %s in a result", name);
 }
@@ -73,11 +73,12 @@ static void use_relay(struct crowd *c, struct crowd_person *who, uint32_t relay)
     char code[80];
     char address[256];
     struct sim_node *at = c->relays[relay];
-    must(c, call(c, at, "relay.invite", NULL), "relay.invite");
-    result_of(c, at, "code", code, sizeof code);
-    must(c, call(c, at, "daemon.status", NULL), "daemon.status");
-    result_of(c, at, "node", address, sizeof address);
-    must(c, call(c, who->n, "relay.use", "address", address, "code", code, NULL), "relay.use");
+    crowd_must(c, crowd_call(c, at, "relay.invite", NULL), "relay.invite");
+    crowd_result(c, at, "code", code, sizeof code);
+    crowd_must(c, crowd_call(c, at, "daemon.status", NULL), "daemon.status");
+    crowd_result(c, at, "node", address, sizeof address);
+    crowd_must(c, crowd_call(c, who->n, "relay.use", "address", address, "code", code, NULL),
+               "relay.use");
     who->relay = relay;
 }
 
@@ -88,34 +89,20 @@ static void small_queues(struct crowd *c, struct sim_node *relay)
     struct writer w = writer_of(bytes, sizeof bytes);
     relay->envelopes = SMALL_QUEUE;
     sim_pair_uint(&w, "envelopes", SMALL_QUEUE);
-    must(c, sim_call(&c->sim, relay, "relay.limits", 1, writer_done(&w)), "relay.limits");
+    crowd_must(c, sim_call(&c->sim, relay, "relay.limits", 1, writer_done(&w)), "relay.limits");
 }
 
 static bool is_ready(struct crowd *c, const struct crowd_person *who)
 {
     char state[32];
-    return call(c, who->n, "relay.status", NULL) == ERR_OK &&
+    return crowd_call(c, who->n, "relay.status", NULL) == ERR_OK &&
            sim_result_str(who->n, "state", state, sizeof state) && strcmp(state, "ready") == 0;
 }
 
 static bool have_met(struct crowd *c, const struct crowd_person *who)
 {
-    uint32_t accepted = 0;
-    if (sim_query(&c->sim, who->n, "contact.list", 0, slice_of(NULL, 0)) != ERR_OK) {
-        return false;
-    }
-    struct reader r = reader_of(slice_of(who->n->reply, who->n->reply_len));
-    (void)pack_read_map(&r, 4);
-    (void)pack_read_str(&r, 32);
-    uint32_t count = pack_read_array(&r, LIMIT_CONTACTS);
-    for (uint32_t i = 0; i < count; i++) {
-        struct slice state;
-        size_t start = r.pos;
-        pack_skip(&r, 4);
-        accepted += params_str(slice_of(r.p + start, r.pos - start), "state", &state) &&
-                    slice_equal(state, text_of("accepted"));
-    }
-    return r.err == ERR_OK && accepted == who->contacts;
+    crowd_look(c, &c->people[who->index]);
+    return meet_done(who);
 }
 
 static void wait_all(struct crowd *c, bool (*done)(struct crowd *c, const struct crowd_person *who),
@@ -129,47 +116,6 @@ static void wait_all(struct crowd *c, bool (*done)(struct crowd *c, const struct
         }
     }
     sim_check(&c->sim, i == c->count, "person %zu: %s", i, what);
-}
-
-static bool knows(const struct crowd_person *who, uint32_t other)
-{
-    for (uint32_t i = 0; i < who->contacts; i++) {
-        if (who->lanes[i].to == other) {
-            return true;
-        }
-    }
-    return who->index == other;
-}
-
-static void lane_add(struct crowd *c, struct crowd_person *who, uint32_t other)
-{
-    who->lanes = realloc(who->lanes, (who->contacts + 1) * sizeof *who->lanes);
-    sim_check(&c->sim, who->lanes != NULL, "out of memory");
-    who->lanes[who->contacts++] = (struct crowd_lane){.to = other, .unsure = UINT32_MAX};
-}
-
-static void meet(struct crowd *c, struct crowd_person *a, struct crowd_person *b)
-{
-    char link[2048];
-    must(c, call(c, a->n, "invite.create", NULL), "invite.create");
-    result_of(c, a->n, "link", link, sizeof link);
-    must(c, call(c, b->n, "contact.add", "link", link, NULL), "contact.add");
-    lane_add(c, a, b->index);
-    lane_add(c, b, a->index);
-}
-
-/* Everybody knows the next ones in a ring, and some others. */
-static void acquaint(struct crowd *c, size_t contacts)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        for (size_t k = 0; k < (contacts + 1) / 2; k++) {
-            uint32_t other =
-                k == 0 ? (uint32_t)((i + 1) % c->count) : (uint32_t)sim_random(&c->sim, c->count);
-            if (!knows(&c->people[i], other)) {
-                meet(c, &c->people[i], &c->people[other]);
-            }
-        }
-    }
 }
 
 void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
@@ -195,8 +141,8 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
         node->undialled = !node->relay; /* behind NAT, like most */
         who->n = node;
         who->index = (uint32_t)c->count++;
-        must(c, call(c, node, "account.create", NULL), "account.create");
-        result_of(c, node, "id", who->id, sizeof who->id);
+        crowd_must(c, crowd_call(c, node, "account.create", NULL), "account.create");
+        crowd_result(c, node, "id", who->id, sizeof who->id);
     }
     for (size_t i = 1; i < c->relay_count; i += 2) {
         small_queues(c, c->relays[i]);
@@ -205,9 +151,10 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
         use_relay(c, &c->people[i], (uint32_t)sim_random(&c->sim, c->relay_count));
     }
     wait_all(c, is_ready, "no relay");
-    acquaint(c, contacts);
+    meet_everybody(c, contacts);
     wait_all(c, have_met, "not all contacts were met");
     crowd_look_all(c);
+    memset(c->met, 0, sizeof c->met);
 }
 
 static void drop_copies(struct crowd_person *who)
@@ -240,7 +187,7 @@ void crowd_fini(struct crowd *c)
 
 void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact)
 {
-    struct crowd_lane *lane = &who->lanes[contact];
+    struct crowd_lane *lane = &who->lanes[contact % who->contacts];
     char text[CROWD_TEXT];
     char hex[2 * CONTENT_ID + 1];
     if (who->n->asleep) {
@@ -248,11 +195,12 @@ void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact)
     }
     snprintf(text, sizeof text, "%s %u %u %u", CROWD_MARK, (unsigned)who->index, (unsigned)lane->to,
              (unsigned)lane->count);
-    enum err err =
-        call(c, who->n, "message.send", "contact", c->people[lane->to].id, "text", text, NULL);
+    enum err err = crowd_call(c, who->n, "message.send", "contact", c->people[lane->to].id, "text",
+                              text, NULL);
     if (err != ERR_OK) {
-        sim_check(&c->sim, err == ERR_DISK_FULL || err == ERR_NOT_NOW, "message.send: %s",
-                  err_name(err));
+        bool early = err == ERR_UNKNOWN_CONTACT || err == ERR_NOT_ACCEPTED;
+        sim_check(&c->sim, err == ERR_DISK_FULL || err == ERR_NOT_NOW || (early && !lane->met),
+                  "message.send: %s", err_name(err));
         c->refused++;
         return;
     }
@@ -263,16 +211,17 @@ void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact)
     }
     struct crowd_mark *mark = &lane->marks[lane->count];
     *mark = (struct crowd_mark){.got = false};
-    result_of(c, who->n, "message", hex, sizeof hex);
+    crowd_result(c, who->n, "message", hex, sizeof hex);
     sim_check(&c->sim, hex_decode(text_of(hex), mark->id, sizeof mark->id), "no message id: %s",
               hex);
-    log_add(c, &who->sent, (struct crowd_place){who->index, contact, lane->count++, 0});
+    log_add(c, &who->sent,
+            (struct crowd_place){who->index, contact % who->contacts, lane->count++, 0});
     c->said++;
 }
 
 /* --- looking --- */
 
-static struct crowd_lane *lane_of(struct crowd *c, uint32_t from, uint32_t to, uint32_t *which)
+struct crowd_lane *crowd_lane(struct crowd *c, uint32_t from, uint32_t to, uint32_t *which)
 {
     struct crowd_person *who = from < c->count ? &c->people[from] : NULL;
     for (*which = 0; who != NULL && *which < who->contacts; ++*which) {
@@ -283,21 +232,31 @@ static struct crowd_lane *lane_of(struct crowd *c, uint32_t from, uint32_t to, u
     return NULL;
 }
 
-static void received(struct crowd *c, struct crowd_person *who, struct slice text, uint64_t order)
+static void received(struct crowd *c, struct crowd_person *who, struct slice data)
 {
+    struct slice text;
+    struct slice contact;
+    uint64_t order = 0;
     char s[CROWD_TEXT + 1] = "";
     unsigned from = 0;
     unsigned to = 0;
     unsigned seq = 0;
     uint32_t which = 0;
+    sim_check(&c->sim,
+              params_str(data, "text", &text) && params_str(data, "contact", &contact) &&
+                  params_uint(data, "order", &order),
+              "a message without a text, writer or place");
     memcpy(s, text.p, text.len < CROWD_TEXT ? text.len : CROWD_TEXT);
     struct crowd_lane *lane = NULL;
     if (strncmp(s, CROWD_MARK, sizeof CROWD_MARK - 1) == 0 &&
         sscanf(s + sizeof CROWD_MARK - 1, " %u %u %u", &from, &to, &seq) == 3) {
-        lane = lane_of(c, from, to, &which);
+        lane = crowd_lane(c, from, to, &which);
     }
     sim_check(&c->sim, lane != NULL && to == who->index && seq < lane->count,
               "delivery: person %u got what nobody wrote them: %s", (unsigned)who->index, s);
+    sim_check(&c->sim, slice_equal(contact, text_of(c->people[from].id)),
+              "delivery: person %u got what %u wrote in the name of somebody else",
+              (unsigned)who->index, from);
     struct crowd_mark *mark = &lane->marks[seq];
     sim_check(&c->sim, !mark->got, "delivery: %u to %u, message %u: came twice", from, to, seq);
     if (!mark->excused) {
@@ -384,16 +343,17 @@ static void take_event(struct crowd *c, struct crowd_person *who, struct slice e
     }
     sim_check(&c->sim, r.err == ERR_OK, "an event that cannot be read");
     if (slice_equal(type, text_of("message.received"))) {
-        uint64_t order = 0;
-        sim_check(&c->sim, params_str(data, "text", &value) && params_uint(data, "order", &order),
-                  "a message without a text or place");
-        received(c, who, value, order);
+        received(c, who, data);
     } else if (slice_equal(type, text_of("message.failed"))) {
         sim_check(&c->sim, params_str(data, "message", &value), "a failure of no message");
         became(c, who, value, true);
     } else if (slice_equal(type, text_of("message.delivered"))) {
         sim_check(&c->sim, params_str(data, "message", &value), "a delivery of no message");
         became(c, who, value, false);
+    } else if (slice_equal(type, text_of("contact.accepted")) ||
+               slice_equal(type, text_of("request.received"))) {
+        sim_check(&c->sim, params_str(data, "contact", &value), "an event of no contact");
+        meet_heard(c, who, value, slice_equal(type, text_of("contact.accepted")));
     } else if (slice_equal(type, text_of("session.reset"))) {
         c->healed++;
     }
@@ -407,7 +367,7 @@ void crowd_look(struct crowd *c, struct crowd_person *who)
         uint8_t bytes[64];
         struct writer w = writer_of(bytes, sizeof bytes);
         sim_pair_uint(&w, "since", who->cursor);
-        must(c, sim_query(&c->sim, who->n, "event.read", 1, writer_done(&w)), "event.read");
+        crowd_must(c, sim_query(&c->sim, who->n, "event.read", 1, writer_done(&w)), "event.read");
         struct reader r = reader_of(slice_of(who->n->reply, who->n->reply_len));
         (void)pack_read_map(&r, 4);
         (void)pack_read_str(&r, 32);
@@ -462,15 +422,19 @@ void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay)
         for (uint32_t i = 0; i < who->contacts; i++) {
             drop_copies(&c->people[who->lanes[i].to]);
         }
+        meet_moved(c, who);
     }
 }
 
 void crowd_copy(struct crowd *c, struct crowd_person *who)
 {
+    crowd_look(c, who);
+    if (!meet_done(who)) {
+        return;
+    }
     unsigned at =
         who->copied < CROWD_COPIES ? who->copied++ : (unsigned)sim_random(&c->sim, CROWD_COPIES);
     struct crowd_copy *copy = &who->copies[at];
-    crowd_look(c, who);
     if (copy->home.mem != NULL) {
         sim_copy_free(&copy->home);
     }
@@ -478,7 +442,8 @@ void crowd_copy(struct crowd *c, struct crowd_person *who)
                                 .at = sim_now(&c->sim),
                                 .cursor = who->cursor,
                                 .sent = who->sent.count,
-                                .got = who->got.count};
+                                .got = who->got.count,
+                                .contacts = who->contacts};
 }
 
 static void excuse(struct crowd *c, struct crowd_mark *mark)
@@ -539,10 +504,12 @@ void crowd_roll_back(struct crowd *c, struct crowd_person *who)
     who->got.count = copy.got;
     who->cursor = copy.cursor;
     who->deleted = 0;
+    meet_forgotten(c, who, copy.contacts);
     sim_roll_back(&c->sim, who->n, &copy.home);
     /* Later copies are of a time that was not. */
     for (unsigned i = who->copied; i-- > 0;) {
-        if (who->copies[i].sent > copy.sent || who->copies[i].got > copy.got) {
+        if (who->copies[i].sent > copy.sent || who->copies[i].got > copy.got ||
+            who->copies[i].contacts > copy.contacts) {
             struct crowd_copy last = who->copies[--who->copied];
             sim_copy_free(&who->copies[i].home);
             who->copies[i] = last;
@@ -560,7 +527,7 @@ uint64_t crowd_waiting(struct crowd *c)
     uint64_t sum = 0;
     for (size_t i = 0; i < c->count; i++) {
         uint64_t n = 0;
-        must(c, call(c, c->people[i].n, "daemon.status", NULL), "daemon.status");
+        crowd_must(c, crowd_call(c, c->people[i].n, "daemon.status", NULL), "daemon.status");
         sim_check(&c->sim, sim_result_uint(c->people[i].n, "outbox", &n), "no outbox in a result");
         sum += n;
     }
@@ -583,11 +550,13 @@ static void print_contact(const struct crowd_person *who, struct slice contact, 
             waits += !mark->told && !mark->failed && !mark->excused;
         }
         const struct crowd_person *other = who - who->index + lane->to;
-        if (waits > 0 && slice_equal(id, text_of(other->id))) {
-            fprintf(to, "  person %u (node %u) to %u: %u of %u wait; %.*s %.*s\n",
+        bool unmet = !lane->met || lane->again;
+        if ((waits > 0 || unmet) && slice_equal(id, text_of(other->id))) {
+            fprintf(to, "  person %u (node %u) to %u: %u of %u wait;%s %.*s %.*s\n",
                     (unsigned)who->index, (unsigned)who->n->index, (unsigned)lane->to,
-                    (unsigned)waits, (unsigned)lane->count, (int)state.len, (const char *)state.p,
-                    (int)trouble.len, (const char *)trouble.p);
+                    (unsigned)waits, (unsigned)lane->count, unmet ? " not met;" : "",
+                    (int)state.len, (const char *)state.p, (int)trouble.len,
+                    (const char *)trouble.p);
         }
     }
 }

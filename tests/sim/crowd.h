@@ -31,6 +31,11 @@ struct crowd_lane {
     uint32_t next;            /* what comes, unless excused, is not before this one; */
     uint32_t unsure;          /* from this one on even that is not sure, UINT32_MAX: it is */
     uint32_t told;            /* where the search for an id begins */
+    bool by_id;               /* they met without an invitation */
+    bool met;                 /* the writer's node has them as a contact, */
+    bool asked;               /* was asked by them, and has not answered, */
+    bool by_hand;             /* accepted them because its owner said so, */
+    bool again;               /* is to add them anew */
 };
 
 /* A message of a lane, where a person's own are kept in order. */
@@ -54,6 +59,7 @@ struct crowd_copy {
     uint64_t cursor;
     size_t sent;
     size_t got;
+    uint32_t contacts;
 };
 
 /* What every text begins with. */
@@ -61,6 +67,7 @@ struct crowd_copy {
 
 enum {
     CROWD_COPIES = 4,
+    CROWD_WAYS = 4, /* to meet, see meet.h */
     CROWD_TEXT = 64,
 };
 
@@ -94,8 +101,10 @@ struct crowd {
     uint64_t failed;
     uint64_t excused;
     uint64_t deleted;
-    uint64_t forgotten; /* copies that did not open when something was */
-    uint64_t healed;    /* sessions that were replaced, each side counted */
+    uint64_t forgotten;       /* copies that did not open when something was */
+    uint64_t healed;          /* sessions that were replaced, each side counted */
+    uint64_t met[CROWD_WAYS]; /* pairs that began to meet, by each way; */
+    uint64_t met_again;       /* who added somebody again */
 };
 
 /* n nodes of which about a tenth are relays, and as many again both; each person has about
@@ -104,7 +113,15 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
                 const struct sim_lines *lines);
 void crowd_fini(struct crowd *c);
 
-/* who writes to this contact of theirs (by its place), unless they sleep. */
+/* A call with text parameters: name, value, ..., NULL. */
+enum err crowd_call(struct crowd *c, struct sim_node *n, const char *method, ...);
+void crowd_must(struct crowd *c, enum err err, const char *what);
+/* A text of the result. */
+void crowd_result(struct crowd *c, struct sim_node *n, const char *name, char *out, size_t cap);
+/* The lane from one to another, and which one of theirs it is; NULL: they did not meet. */
+struct crowd_lane *crowd_lane(struct crowd *c, uint32_t from, uint32_t to, uint32_t *which);
+
+/* who writes to one of their contacts (modulo how many they have), unless they sleep. */
 void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact);
 /* Looks at the events of one, or of all that have some. */
 void crowd_look(struct crowd *c, struct crowd_person *who);
@@ -113,7 +130,8 @@ void crowd_look_all(struct crowd *c);
 void crowd_delete(struct crowd *c, struct crowd_person *who);
 /* Another relay. */
 void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay);
-/* Keeps a copy of the home, in the place of an older one; goes back to a random one of those. */
+/* Keeps a copy of the home, in the place of an older one, unless somebody is being met; goes back
+ * to a random one of those. */
 void crowd_copy(struct crowd *c, struct crowd_person *who);
 void crowd_roll_back(struct crowd *c, struct crowd_person *who);
 /* Something begins or ends after which nobody can be sure of the order. */

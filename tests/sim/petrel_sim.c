@@ -340,6 +340,10 @@ static void add(struct run_outcome *sum, const struct run_outcome *out)
     sum->deleted += out->deleted;
     sum->forgotten += out->forgotten;
     sum->healed += out->healed;
+    sum->met_again += out->met_again;
+    for (unsigned i = 0; i < MEET_WAY_COUNT; i++) {
+        sum->met[i] += out->met[i];
+    }
     sum->sealed += out->sealed;
     sum->begun += out->begun;
     sum->searched += out->searched;
@@ -383,6 +387,11 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
         printf(" %s %" PRIu64, evil_kind_name((enum evil_kind)i), sum->lies[i]);
     }
     printf("\n");
+    printf("meetings:");
+    for (unsigned i = 0; i < MEET_WAY_COUNT; i++) {
+        printf(" %s %" PRIu64, meet_way_name((enum meet_way)i), sum->met[i]);
+    }
+    printf(" again %" PRIu64 "\n", sum->met_again);
     printf("messages: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64 " came, %" PRIu64
            " failed and said so, %" PRIu64 " went with a home that went back\n",
            sum->said, sum->refused, sum->got, sum->lost, sum->excused);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sim/evil.h"
+#include "sim/meet.h"
 
 enum {
     SECOND = 1000,
@@ -42,6 +43,7 @@ static const struct plan_profile PROFILES[] = {
               [PLAN_DELETE] = 100,
               [PLAN_MOVE] = 3,
               [PLAN_STEAL] = 20,
+              [PLAN_MEET] = 20,
               [PLAN_CUT] = 200,
               [PLAN_KILL] = 20,
               [PLAN_CLOCK] = 10},
@@ -57,6 +59,7 @@ static const struct plan_profile PROFILES[] = {
               [PLAN_COPY] = 300,
               [PLAN_STEAL] = 100,
               [PLAN_BACK] = 60,
+              [PLAN_MEET] = 250,
               [PLAN_FAULT] = 6 * HOURS,
               [PLAN_KILL] = 300,
               [PLAN_CUT] = 1 * HOURS,
@@ -82,7 +85,8 @@ static const struct plan_profile PROFILES[] = {
               [PLAN_DELETE] = 5,
               [PLAN_CUT] = 20,
               [PLAN_KILL] = 5,
-              [PLAN_STEAL] = 1},
+              [PLAN_STEAL] = 1,
+              [PLAN_MEET] = 2},
      .nap_ms = 21 * 24 * HOUR,
      .lines = HOME_LINES},
 };
@@ -108,7 +112,6 @@ struct maker {
     struct unit_env random;
     uint64_t ms;
     size_t relays;
-    const uint32_t *contacts;
     bool failed;
 };
 
@@ -148,7 +151,11 @@ static struct plan_op draw(struct maker *m, enum plan_kind kind, uint32_t who, u
     struct plan_op op = {.at = at, .kind = kind, .a = who};
     switch (kind) {
     case PLAN_SAY:
-        op.b = (int64_t)below(m, m->contacts[who]);
+        op.b = (int64_t)below(m, UINT32_MAX);
+        break;
+    case PLAN_MEET:
+        op.b = (int64_t)below(m, UINT32_MAX);
+        op.c = (int64_t)below(m, MEET_WAY_COUNT);
         break;
     case PLAN_NAP:
         op.b = 1 + (int64_t)below(m, p->nap_ms);
@@ -218,14 +225,13 @@ static int by_time(const void *a, const void *b)
 }
 
 bool plan_make(struct plan *plan, const struct plan_profile *profile, uint64_t seed, uint64_t ms,
-               size_t people, size_t nodes, size_t relays, const uint32_t *contacts)
+               size_t people, size_t nodes, size_t relays)
 {
-    struct maker m = {
-        .plan = plan, .profile = profile, .ms = ms, .relays = relays, .contacts = contacts};
+    struct maker m = {.plan = plan, .profile = profile, .ms = ms, .relays = relays};
     unit_env_init(&m.random, seed ^ UINT64_C(0x706c616e), 0);
     *plan = (struct plan){.count = 0};
     for (unsigned kind = 0; kind < PLAN_KIND_COUNT; kind++) {
-        size_t who = kind <= PLAN_BACK        ? people
+        size_t who = kind <= PLAN_MEET        ? people
                      : kind == PLAN_PARTITION ? 1
                      : kind == PLAN_LIE       ? relays
                                               : nodes;

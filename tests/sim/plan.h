@@ -17,6 +17,7 @@
     X(COPY, "copy")           /* person a's home is copied */                                      \
     X(STEAL, "steal")         /* somebody copies the sessions of person a */                       \
     X(BACK, "back")           /* person a's home goes back to a copy */                            \
+    X(MEET, "meet")           /* person a adds somebody new, from b on, in way c (meet.h) */       \
     X(FAULT, "fault")         /* at node a: point b, its c-th chance */                            \
     X(KILL, "kill")           /* node a's process, which starts again */                           \
     X(CUT, "cut")             /* all links of node a */                                            \
@@ -66,9 +67,9 @@ const struct plan_profile *plan_profile(const char *name);
 /* The names, with spaces between. */
 const char *plan_profiles(void);
 
-/* people, nodes, relays: how many there are; contacts[i] of each person. false: out of memory. */
+/* people, nodes, relays: how many there are. false: out of memory. */
 bool plan_make(struct plan *plan, const struct plan_profile *profile, uint64_t seed, uint64_t ms,
-               size_t people, size_t nodes, size_t relays, const uint32_t *contacts);
+               size_t people, size_t nodes, size_t relays);
 void plan_free(struct plan *plan);
 /* One line, as plan_read takes it. */
 void plan_op_text(const struct plan_op *op, char *out, size_t cap);

@@ -12,6 +12,7 @@
 #include "sim/crypto_sim.h"
 #include "sim/heap.h"
 #include "sim/inside.h"
+#include "sim/meet.h"
 #include "sim/thief.h"
 #include "sim/watch.h"
 
@@ -20,6 +21,7 @@ enum {
     MINUTE = 60 * SECOND,
     HOUR = 60 * MINUTE,
     DAY = 24 * HOUR,
+    MEET_DAYS = 3,          /* who asked in vain asks anew after one */
     HEAL_HOURS = 2,         /* a new session begins once an hour at most */
     QUIET_DAYS = 6,         /* until all has come to rest */
     REST_HOURS = 3,         /* in which nothing happens but what is due */
@@ -173,6 +175,9 @@ static void carry_out(struct run *r, const struct plan_op *op)
     case PLAN_BACK:
         crowd_roll_back(c, who);
         break;
+    case PLAN_MEET:
+        meet_somebody(c, who, (uint32_t)op->b, (enum meet_way)(op->c % MEET_WAY_COUNT));
+        break;
     case PLAN_FAULT:
         fault(r, n, (enum sim_point)op->b, (uint64_t)op->c);
         break;
@@ -210,6 +215,7 @@ static void go_on(struct run *r, uint64_t until)
         sim_settle(sim, stop > sim_now(sim) ? stop - sim_now(sim) : 0);
         if (sim_now(sim) >= look) {
             crowd_look_all(&r->crowd);
+            meet_go_on(&r->crowd);
             check_forgotten(&r->crowd);
             r->last_look = sim_now(sim);
         }
@@ -270,12 +276,33 @@ static bool may_heal(const struct run *r)
     return r->out->done[PLAN_BACK] > 0 || r->out->done[PLAN_LIE] > 0 || longest > DAY;
 }
 
+static size_t unmet(const struct crowd *c)
+{
+    size_t i = 0;
+    while (i < c->count && meet_done(&c->people[i])) {
+        i++;
+    }
+    return i;
+}
+
+static void all_meet(struct run *r)
+{
+    struct crowd *c = &r->crowd;
+    uint64_t end = sim_now(&c->sim) + MEET_DAYS * (uint64_t)DAY;
+    while (unmet(c) < c->count) {
+        sim_check(&c->sim, sim_now(&c->sim) < end,
+                  "meetings: person %zu has not met somebody after %d days", unmet(c), MEET_DAYS);
+        go_on(r, sim_now(&c->sim) + 10 * (uint64_t)MINUTE);
+    }
+}
+
 static void come_to_rest(struct run *r)
 {
     struct crowd *c = &r->crowd;
     struct sim *sim = &c->sim;
     calm_down(r);
     go_on(r, sim_now(sim) + HEAL_HOURS * (uint64_t)HOUR);
+    all_meet(r);
     last_words(r);
     uint64_t end = sim_now(sim) + QUIET_DAYS * (uint64_t)DAY;
     uint64_t pause = MINUTE;
@@ -288,6 +315,7 @@ static void come_to_rest(struct run *r)
     }
     crowd_look_all(c);
     crowd_settle_accounts(c);
+    meet_check(c);
     check_relays(c, true);
     sim_check(sim, c->healed == 0 || may_heal(r),
               "sessions: %llu were replaced, although nobody went back and nobody lied",
@@ -308,21 +336,15 @@ static void come_to_rest(struct run *r)
 static void plan_of(struct run *r, struct plan *plan)
 {
     struct crowd *c = &r->crowd;
-    uint32_t *contacts = calloc(c->count, sizeof *contacts);
-    sim_check(&c->sim, contacts != NULL, "out of memory");
-    for (size_t i = 0; i < c->count; i++) {
-        contacts[i] = c->people[i].contacts;
-    }
     bool made = plan_make(plan, &r->options->profile, r->options->seed, r->options->ms, c->count,
-                          c->sim.count, c->relay_count, contacts);
-    free(contacts);
+                          c->sim.count, c->relay_count);
     sim_check(&c->sim, made, "out of memory");
 }
 
 static bool is_fault(enum plan_kind kind)
 {
-    return kind != PLAN_SAY && kind != PLAN_DELETE && kind != PLAN_COPY && kind != PLAN_FAULT &&
-           kind != PLAN_LIE;
+    return kind != PLAN_SAY && kind != PLAN_MEET && kind != PLAN_DELETE && kind != PLAN_COPY &&
+           kind != PLAN_FAULT && kind != PLAN_LIE;
 }
 
 static void fill_outcome(struct run *r)
@@ -337,6 +359,8 @@ static void fill_outcome(struct run *r)
     out->deleted = c->deleted;
     out->forgotten = c->forgotten;
     out->healed = c->healed;
+    memcpy(out->met, c->met, sizeof out->met);
+    out->met_again = c->met_again;
     out->sealed = r->watch.sealed;
     out->begun = r->watch.begun;
     out->searched = r->watch.searched;

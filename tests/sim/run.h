@@ -7,6 +7,7 @@
 #define PETREL_TESTS_SIM_RUN_H
 
 #include "sim/evil.h"
+#include "sim/meet.h"
 #include "sim/plan.h"
 
 struct run_options {
@@ -32,6 +33,8 @@ struct run_outcome {
     uint64_t deleted;
     uint64_t forgotten;
     uint64_t healed;
+    uint64_t met[MEET_WAY_COUNT];
+    uint64_t met_again;
     uint64_t sealed;
     uint64_t begun;
     uint64_t searched;
