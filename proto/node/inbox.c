@@ -55,14 +55,10 @@ static enum err try_sessions(struct arrival *a)
     return err;
 }
 
-/* The session that opens a kind-1 envelope: of the contact that the token was made for, else (a
- * stamp says nothing) of any. Who was not accepted yet has no answer of ours, so sends kind 2. */
-static enum err open_established(struct arrival *a)
+/* The contacts of whom something may come, one after the other. Who was not accepted yet has no
+ * answer of ours, so sends kind 2. */
+static enum err try_everybody(struct arrival *a)
 {
-    if (a->token_of != 0) {
-        enum err err = peer_row_get(a->step, a->me->keys, a->token_of, &a->row);
-        return err == ERR_OK ? try_sessions(a) : err;
-    }
     struct arena *arena = a->step->turn->arena;
     struct arena_mark mark = arena_mark(arena);
     uint32_t after = 0;
@@ -80,6 +76,29 @@ static enum err open_established(struct arrival *a)
         after = a->row.number;
         arena_rewind(arena, mark); /* what was looked at must not fill the turn's memory */
     }
+}
+
+/* The session that opens a kind-1 envelope: of the contact that the token was made for, else of
+ * any: a stamp says nothing, and a home that went back may have given its number to another one, or
+ * to nobody. */
+static enum err open_established(struct arrival *a)
+{
+    if (a->token_of == 0) {
+        return try_everybody(a);
+    }
+    enum err first = peer_row_get(a->step, a->me->keys, a->token_of, &a->row);
+    if (first == ERR_OK) {
+        first = try_sessions(a);
+    }
+    if (first != ERR_DECRYPT && first != ERR_NO_SESSION && first != ERR_NOT_FOUND) {
+        return first;
+    }
+    enum err err = try_everybody(a);
+    if (err == ERR_NOT_FOUND && first != ERR_NOT_FOUND) {
+        err = peer_row_get(a->step, a->me->keys, a->token_of, &a->row);
+        err = err == ERR_OK ? first : err;
+    }
+    return err;
 }
 
 /* Sees to it that the other side hears that we have it. A stranger does not: an answer would tell

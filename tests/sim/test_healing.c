@@ -530,11 +530,42 @@ START_TEST(what_is_written_after_going_back_is_not_taken_for_what_was_before)
 }
 END_TEST
 
+/* b forgot that it met a, whose tokens name a contact that is not there, or is somebody else. */
+START_TEST(who_went_back_to_before_they_met_meets_again)
+{
+    for (unsigned taken = 0; taken < 2; taken++) {
+        struct people *p = people_new(720 + taken, 3);
+        struct person *a = &p->person[0];
+        struct person *b = &p->person[1];
+        char link[INVITE_TEXT];
+        struct sim_copy copy = sim_copy_of(b->n);
+        people_add(p, b, a->id);
+        people_add(p, a, b->id);
+        people_wait_state(p, b, a, "accepted");
+        people_wait_state(p, a, b, "accepted");
+        talk(p, a, b, "one", HOUR);
+        sim_roll_back(&p->sim, b->n, &copy);
+        ck_assert_str_eq(people_state(p, b, a), "");
+        if (taken != 0) {
+            people_meet(p, &p->person[2], b);
+            talk(p, &p->person[2], b, "else", HOUR);
+        }
+        people_invite(p, a, link);
+        people_add(p, b, link);
+        people_wait_state(p, b, a, "accepted");
+        talk(p, a, b, "two", HOUR);
+        sim_copy_free(&copy);
+        people_free(p);
+    }
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, who_went_back_hears_the_other_one_again);
     tcase_add_test(tc, who_went_back_is_heard_again);
+    tcase_add_test(tc, who_went_back_to_before_they_met_meets_again);
     tcase_add_test(tc, two_who_begin_anew_at_once_agree);
     tcase_add_test(tc, two_who_went_back_together_go_on);
     tcase_add_test(tc, who_goes_back_again_and_again_heals_each_time);
