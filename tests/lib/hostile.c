@@ -405,7 +405,7 @@ void stranger_device(struct hostile *h, struct stranger *s)
     prim_dh_public(&s->device.dh, &s->dh);
     s->device.added_ms = env->now_ms;
     struct writer w = writer_of(s->certificate, sizeof s->certificate);
-    ck_assert_ok(device_certificate_make(&w, &s->device, &s->identity));
+    unit_must(device_certificate_make(&w, &s->device, &s->identity));
     s->certificate_len = w.len;
 }
 
@@ -446,7 +446,7 @@ void stranger_list(struct hostile *h, struct stranger *s, uint32_t version, uint
     e->record.relay.port = 1;
     e->queues[0].relay = e->record.relay;
     struct writer w = writer_of(s->list, sizeof s->list);
-    ck_assert_ok(device_list_make(&w, list, &s->identity));
+    unit_must(device_list_make(&w, list, &s->identity));
     s->list_len = w.len;
     s->entry = *e;
     s->list_version = version;
@@ -567,19 +567,19 @@ void stranger_begin(struct hostile *h, struct stranger *s, const uint8_t *invite
     struct device_list *list = arena_alloc(&h->scratch, sizeof *list);
     uint8_t *body = arena_alloc(&h->scratch, h->body_len);
     record_key(&key, &h->id, &h->record);
-    ck_assert_ok(record_open(body, &len, &key, RECORD_BODY_ID, slice_of(h->body, h->body_len)));
-    ck_assert_ok(bundle_read(slice_of(body, len), &bundle));
-    ck_assert_ok(device_list_open(bundle.device_list, &h->id, list));
-    ck_assert_ok(prekey_bundle_open(bundle.prekey, slice_of(NULL, 0), &list->entries[0].device.sign,
-                                    h->unit.env.now_ms, &pair, &created));
+    unit_must(record_open(body, &len, &key, RECORD_BODY_ID, slice_of(h->body, h->body_len)));
+    unit_must(bundle_read(slice_of(body, len), &bundle));
+    unit_must(device_list_open(bundle.device_list, &h->id, list));
+    unit_must(prekey_bundle_open(bundle.prekey, slice_of(NULL, 0), &list->entries[0].device.sign,
+                                 h->unit.env.now_ms, &pair, &created));
     struct pair_self self = {
         .id = s->id, .certificate = slice_of(s->certificate, s->certificate_len), .dh = s->dh};
     struct pair_peer peer = {
         .id = h->id, .certificate = list->entries[0].certificate, .dh = list->entries[0].device.dh};
     session_free(s->session);
     s->session = session_new();
-    ck_assert_ok(session_initiate(s->session, &h->unit.env, &h->scratch, &self, &peer, &pair,
-                                  invite, slice_of(s->list, s->list_len), 0));
+    unit_must(session_initiate(s->session, &h->unit.env, &h->scratch, &self, &peer, &pair, invite,
+                               slice_of(s->list, s->list_len), 0));
 }
 
 struct slice stranger_seal(struct hostile *h, struct stranger *s, uint32_t type, const char *text)
@@ -597,9 +597,9 @@ struct slice stranger_seal_content(struct hostile *h, struct stranger *s, struct
     uint64_t seq;
     content->sent_ms = h->unit.env.now_ms;
     env_random(&h->unit.env, content->id, sizeof content->id);
-    ck_assert_ok(content_encode(&w, content));
+    unit_must(content_encode(&w, content));
     struct session_out out = {.content = writer_done(&w)};
-    ck_assert_ok(session_seal(s->session, &h->unit.env, &h->scratch, &out, &envelope, &seq));
+    unit_must(session_seal(s->session, &h->unit.env, &h->scratch, &out, &envelope, &seq));
     return envelope;
 }
 

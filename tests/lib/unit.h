@@ -29,6 +29,15 @@ size_t unit_hex(const char *hex, uint8_t *out, size_t cap);
 /* A slice of a string literal, without its NUL. */
 struct slice unit_str(const char *s);
 
+/* Like ck_assert_ok, also where no test runs: Check hears of it only when it failed. */
+#define unit_must(expression)                                                                      \
+    do {                                                                                           \
+        enum err unit_got = (expression);                                                          \
+        if (unit_got != ERR_OK) {                                                                  \
+            ck_abort_msg("%s gave %s", #expression, err_name(unit_got));                           \
+        }                                                                                          \
+    } while (0)
+
 #define ck_assert_err(expression, expected)                                                        \
     do {                                                                                           \
         enum err unit_got = (expression);                                                          \

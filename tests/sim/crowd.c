@@ -8,7 +8,9 @@
 
 #include "base/hex.h"
 #include "node/params.h"
+#include "sim/flood.h"
 #include "sim/meet.h"
+#include "sim/theft.h"
 
 enum {
     MINUTE = 60000,
@@ -68,17 +70,36 @@ static void log_add(struct crowd *c, struct crowd_log *log, struct crowd_place p
 
 /* --- making --- */
 
-static void use_relay(struct crowd *c, struct crowd_person *who, uint32_t relay)
+static void drop_copies(struct crowd_person *who)
+{
+    while (who->copied > 0) {
+        struct crowd_copy *copy = &who->copies[--who->copied];
+        sim_copy_free(&copy->home);
+        *copy = (struct crowd_copy){.cursor = 0};
+    }
+}
+
+void crowd_use_relay(struct crowd *c, struct sim_node *n, struct sim_node *relay)
 {
     char code[80];
     char address[256];
-    struct sim_node *at = c->relays[relay];
-    crowd_must(c, crowd_call(c, at, "relay.invite", NULL), "relay.invite");
-    crowd_result(c, at, "code", code, sizeof code);
-    crowd_must(c, crowd_call(c, at, "daemon.status", NULL), "daemon.status");
-    crowd_result(c, at, "node", address, sizeof address);
-    crowd_must(c, crowd_call(c, who->n, "relay.use", "address", address, "code", code, NULL),
+    crowd_must(c, crowd_call(c, relay, "relay.invite", NULL), "relay.invite");
+    crowd_result(c, relay, "code", code, sizeof code);
+    crowd_must(c, crowd_call(c, relay, "daemon.status", NULL), "daemon.status");
+    crowd_result(c, relay, "node", address, sizeof address);
+    crowd_must(c, crowd_call(c, n, "relay.use", "address", address, "code", code, NULL),
                "relay.use");
+    /* A relay that goes back to before somebody joined has no place for them. */
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->people[i].n == relay) {
+            drop_copies(&c->people[i]);
+        }
+    }
+}
+
+static void use_relay(struct crowd *c, struct crowd_person *who, uint32_t relay)
+{
+    crowd_use_relay(c, who->n, c->relays[relay]);
     who->relay = relay;
 }
 
@@ -157,15 +178,6 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
     memset(c->met, 0, sizeof c->met);
 }
 
-static void drop_copies(struct crowd_person *who)
-{
-    while (who->copied > 0) {
-        struct crowd_copy *copy = &who->copies[--who->copied];
-        sim_copy_free(&copy->home);
-        *copy = (struct crowd_copy){.cursor = 0};
-    }
-}
-
 void crowd_fini(struct crowd *c)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -179,6 +191,8 @@ void crowd_fini(struct crowd *c)
         free(who->got.places);
     }
     sim_fini(&c->sim);
+    free(c->thefts);
+    flood_fini(c);
     free(c->people);
     free(c->relays);
 }
@@ -246,6 +260,12 @@ static void received(struct crowd *c, struct crowd_person *who, struct slice dat
               params_str(data, "text", &text) && params_str(data, "contact", &contact) &&
                   params_uint(data, "order", &order),
               "a message without a text, writer or place");
+    if (theft_spoke(c, who, contact)) {
+        return;
+    }
+    sim_check(&c->sim, meet_lane(c, who, contact) != NULL,
+              "strangers: person %u got a message of somebody whom they did not accept",
+              (unsigned)who->index);
     memcpy(s, text.p, text.len < CROWD_TEXT ? text.len : CROWD_TEXT);
     struct crowd_lane *lane = NULL;
     if (strncmp(s, CROWD_MARK, sizeof CROWD_MARK - 1) == 0 &&
@@ -322,6 +342,32 @@ static void became(struct crowd *c, struct crowd_person *who, struct slice hex, 
     }
 }
 
+static bool is_about_contact(struct slice type)
+{
+    static const char *const types[] = {"contact.accepted", "contact.failed", "invite.misused",
+                                        "request.received"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (slice_equal(type, text_of(types[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void about_contact(struct crowd *c, struct crowd_person *who, struct slice type,
+                          struct slice data)
+{
+    struct slice contact;
+    struct slice error = slice_of(NULL, 0);
+    sim_check(&c->sim, params_str(data, "contact", &contact), "an event of no contact");
+    (void)params_str(data, "error", &error);
+    bool accepted = slice_equal(type, text_of("contact.accepted"));
+    if (accepted || slice_equal(type, text_of("request.received"))) {
+        meet_heard(c, who, contact, accepted);
+    }
+    theft_heard(c, who, type, contact, error);
+}
+
 static void take_event(struct crowd *c, struct crowd_person *who, struct slice event)
 {
     struct slice type = slice_of(NULL, 0);
@@ -350,10 +396,8 @@ static void take_event(struct crowd *c, struct crowd_person *who, struct slice e
     } else if (slice_equal(type, text_of("message.delivered"))) {
         sim_check(&c->sim, params_str(data, "message", &value), "a delivery of no message");
         became(c, who, value, false);
-    } else if (slice_equal(type, text_of("contact.accepted")) ||
-               slice_equal(type, text_of("request.received"))) {
-        sim_check(&c->sim, params_str(data, "contact", &value), "an event of no contact");
-        meet_heard(c, who, value, slice_equal(type, text_of("contact.accepted")));
+    } else if (is_about_contact(type)) {
+        about_contact(c, who, type, data);
     } else if (slice_equal(type, text_of("session.reset"))) {
         c->healed++;
     }

@@ -67,7 +67,10 @@ struct crowd_copy {
 
 enum {
     CROWD_COPIES = 4,
-    CROWD_WAYS = 4, /* to meet, see meet.h */
+    CROWD_WAYS = 4,     /* to meet, see meet.h; */
+    CROWD_THEFTS = 3,   /* to steal, see theft.h; */
+    CROWD_FLOODS = 3,   /* for strangers to write, see flood.h */
+    CROWD_PARTS = 8192, /* one-time parts of one record that are counted */
     CROWD_TEXT = 64,
 };
 
@@ -86,7 +89,16 @@ struct crowd_person {
     uint64_t deleted; /* when something was, that is to be forgotten; 0: nothing */
     uint64_t awake;   /* since then its node ran undisturbed: */
     uint64_t starts;  /* it had so many */
+    uint32_t placed;  /* 1 + the relay at which these are theirs; 0: not known: */
+    struct sign_pk queue;
+    struct sign_pk record;
+    struct sign_pk popped_of; /* record of which strangers took these parts, one bit each, */
+    uint64_t popped_backs;    /* since its relay's home went back so often */
+    uint8_t popped[CROWD_PARTS / 8];
 };
+
+struct crowd_theft;
+struct crowd_flood;
 
 struct crowd {
     struct sim sim;
@@ -101,10 +113,26 @@ struct crowd {
     uint64_t failed;
     uint64_t excused;
     uint64_t deleted;
-    uint64_t forgotten;       /* copies that did not open when something was */
-    uint64_t healed;          /* sessions that were replaced, each side counted */
-    uint64_t met[CROWD_WAYS]; /* pairs that began to meet, by each way; */
-    uint64_t met_again;       /* who added somebody again */
+    uint64_t forgotten;         /* copies that did not open when something was */
+    uint64_t healed;            /* sessions that were replaced, each side counted */
+    uint64_t met[CROWD_WAYS];   /* pairs that began to meet, by each way; */
+    uint64_t met_again;         /* who added somebody again */
+    bool lied;                  /* some relay has lied */
+    struct crowd_theft *thefts; /* of invitations; owned */
+    size_t theft_count;
+    uint64_t stolen[CROWD_THEFTS];
+    uint64_t alarms;           /* that inviters heard, */
+    uint64_t warned;           /* and those who were invited */
+    uint64_t thief_words;      /* messages of thieves who were contacts */
+    struct crowd_flood *flood; /* owned; NULL: none yet */
+    uint64_t popped;           /* bundles that strangers took, */
+    uint64_t parts;            /* one-time parts in them, */
+    uint64_t drained;          /* and so often there was none left */
+    uint64_t floods[CROWD_FLOODS];
+    uint64_t flooded;     /* all envelopes of strangers, */
+    uint64_t turned_away; /* and those for which there was no room */
+    uint64_t asking;      /* requests that waited at one person, at most */
+    uint64_t paid;        /* hashes for all that */
 };
 
 /* n nodes of which about a tenth are relays, and as many again both; each person has about
@@ -118,6 +146,8 @@ enum err crowd_call(struct crowd *c, struct sim_node *n, const char *method, ...
 void crowd_must(struct crowd *c, enum err err, const char *what);
 /* A text of the result. */
 void crowd_result(struct crowd *c, struct sim_node *n, const char *name, char *out, size_t cap);
+/* An account that has none joins this relay, which does not sleep. */
+void crowd_use_relay(struct crowd *c, struct sim_node *n, struct sim_node *relay);
 /* The lane from one to another, and which one of theirs it is; NULL: they did not meet. */
 struct crowd_lane *crowd_lane(struct crowd *c, uint32_t from, uint32_t to, uint32_t *which);
 

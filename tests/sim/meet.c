@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node/invite.h"
 #include "node/params.h"
 
 static const char *const NAMES[MEET_WAY_COUNT] = {
@@ -72,7 +71,7 @@ static bool done(struct crowd *c, enum err err, const char *what)
     return err == ERR_OK;
 }
 
-static bool invite(struct crowd *c, struct crowd_person *who, char link[static INVITE_TEXT])
+bool meet_invite(struct crowd *c, struct crowd_person *who, char link[static INVITE_TEXT])
 {
     if (!done(c, crowd_call(c, who->n, "invite.create", NULL), "invite.create")) {
         return false;
@@ -90,7 +89,7 @@ static bool add(struct crowd *c, struct crowd_person *who, const char *link)
 static bool ask(struct crowd *c, struct crowd_person *who, struct crowd_person *other, bool by_id)
 {
     char link[INVITE_TEXT];
-    return by_id ? add(c, who, other->id) : invite(c, other, link) && add(c, who, link);
+    return by_id ? add(c, who, other->id) : meet_invite(c, other, link) && add(c, who, link);
 }
 
 /* Both invitations are made before one is used: else one of the two knows the other already. */
@@ -98,7 +97,7 @@ static bool ask_both(struct crowd *c, struct crowd_person *a, struct crowd_perso
 {
     char of_a[INVITE_TEXT];
     char of_b[INVITE_TEXT];
-    if (!by_id && (!invite(c, a, of_a) || !invite(c, b, of_b))) {
+    if (!by_id && (!meet_invite(c, a, of_a) || !meet_invite(c, b, of_b))) {
         return false;
     }
     bool one = add(c, a, by_id ? b->id : of_b);
@@ -127,14 +126,20 @@ void meet_everybody(struct crowd *c, size_t contacts)
     }
 }
 
-void meet_somebody(struct crowd *c, struct crowd_person *who, uint32_t from, enum meet_way way)
+struct crowd_person *meet_new(struct crowd *c, const struct crowd_person *who, uint32_t from)
 {
     uint32_t i = 0;
     while (i < c->count && meet_knows(who, (uint32_t)((from + (uint64_t)i) % c->count))) {
         i++;
     }
     struct crowd_person *other = &c->people[(from + (uint64_t)i) % c->count];
-    if (i == c->count || who->n->asleep || other->n->asleep) {
+    return i < c->count && !who->n->asleep && !other->n->asleep ? other : NULL;
+}
+
+void meet_somebody(struct crowd *c, struct crowd_person *who, uint32_t from, enum meet_way way)
+{
+    struct crowd_person *other = meet_new(c, who, from);
+    if (other == NULL) {
         return;
     }
     /* Descriptors of members of other relays are not found yet. */

@@ -7,6 +7,7 @@
 #ifndef PETREL_TESTS_SIM_MEET_H
 #define PETREL_TESTS_SIM_MEET_H
 
+#include "node/invite.h"
 #include "sim/crowd.h"
 
 /* X(constant, name) */
@@ -42,6 +43,11 @@ bool meet_done(const struct crowd_person *who);
 /* Fails unless all who met are contacts, at both ends. */
 void meet_check(struct crowd *c);
 
+/* Somebody whom who does not know, from this place on; NULL: there is nobody, or one of the two
+ * sleeps. */
+struct crowd_person *meet_new(struct crowd *c, const struct crowd_person *who, uint32_t from);
+/* An invitation of who; false: not now. */
+bool meet_invite(struct crowd *c, struct crowd_person *who, char link[static INVITE_TEXT]);
 /* Those of whom they have no lane yet. */
 bool meet_knows(const struct crowd_person *who, uint32_t other);
 /* They are about to meet. */

@@ -52,7 +52,7 @@ static const char HELP[] =
 
 static int usage(FILE *to)
 {
-    char kinds[256] = "";
+    char kinds[512] = "";
     size_t at = 0;
     for (unsigned i = 0; i < PLAN_KIND_COUNT; i++) {
         at += (size_t)snprintf(kinds + at, sizeof kinds - at, " %s",
@@ -344,6 +344,21 @@ static void add(struct run_outcome *sum, const struct run_outcome *out)
     for (unsigned i = 0; i < MEET_WAY_COUNT; i++) {
         sum->met[i] += out->met[i];
     }
+    for (unsigned i = 0; i < THEFT_WAY_COUNT; i++) {
+        sum->stolen_invitations[i] += out->stolen_invitations[i];
+    }
+    sum->alarms += out->alarms;
+    sum->warned += out->warned;
+    sum->thief_words += out->thief_words;
+    for (unsigned i = 0; i < FLOOD_WAY_COUNT; i++) {
+        sum->floods[i] += out->floods[i];
+    }
+    sum->popped += out->popped;
+    sum->parts += out->parts;
+    sum->drained += out->drained;
+    sum->turned_away += out->turned_away;
+    sum->asking = out->asking > sum->asking ? out->asking : sum->asking;
+    sum->paid += out->paid;
     sum->sealed += out->sealed;
     sum->begun += out->begun;
     sum->searched += out->searched;
@@ -391,7 +406,20 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
     for (unsigned i = 0; i < MEET_WAY_COUNT; i++) {
         printf(" %s %" PRIu64, meet_way_name((enum meet_way)i), sum->met[i]);
     }
-    printf(" again %" PRIu64 "\n", sum->met_again);
+    printf(" again %" PRIu64 "\ninvitations stolen:", sum->met_again);
+    for (unsigned i = 0; i < THEFT_WAY_COUNT; i++) {
+        printf(" %s %" PRIu64, theft_way_name((enum theft_way)i), sum->stolen_invitations[i]);
+    }
+    printf(", inviters told %" PRIu64 ", invited told %" PRIu64 ", thieves heard %" PRIu64 "\n",
+           sum->alarms, sum->warned, sum->thief_words);
+    printf("strangers: bundles %" PRIu64 " parts %" PRIu64 " none-left %" PRIu64, sum->popped,
+           sum->parts, sum->drained);
+    for (unsigned i = 0; i < FLOOD_WAY_COUNT; i++) {
+        printf(" %s %" PRIu64, flood_way_name((enum flood_way)i), sum->floods[i]);
+    }
+    printf(" turned-away %" PRIu64 "; at most %" PRIu64 " asked one person; %" PRIu64
+           " million hashes paid\n",
+           sum->turned_away, sum->asking, sum->paid / 1000000);
     printf("messages: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64 " came, %" PRIu64
            " failed and said so, %" PRIu64 " went with a home that went back\n",
            sum->said, sum->refused, sum->got, sum->lost, sum->excused);

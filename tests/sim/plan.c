@@ -6,13 +6,16 @@
 #include <string.h>
 
 #include "sim/evil.h"
+#include "sim/flood.h"
 #include "sim/meet.h"
+#include "sim/theft.h"
 
 enum {
     SECOND = 1000,
     MINUTE = 60 * SECOND,
     HOUR = 60 * MINUTE,
-    HOURS = 1000, /* that a rate is for */
+    HOURS = 1000,    /* that a rate is for */
+    FLOOD_MOST = 64, /* envelopes at once */
 };
 
 static const char *const NAMES[PLAN_KIND_COUNT] = {
@@ -44,6 +47,9 @@ static const struct plan_profile PROFILES[] = {
               [PLAN_MOVE] = 3,
               [PLAN_STEAL] = 20,
               [PLAN_MEET] = 20,
+              [PLAN_THIEF] = 5,
+              [PLAN_POP] = 5,
+              [PLAN_FLOOD] = 5,
               [PLAN_CUT] = 200,
               [PLAN_KILL] = 20,
               [PLAN_CLOCK] = 10},
@@ -60,6 +66,9 @@ static const struct plan_profile PROFILES[] = {
               [PLAN_STEAL] = 100,
               [PLAN_BACK] = 60,
               [PLAN_MEET] = 250,
+              [PLAN_THIEF] = 250,
+              [PLAN_POP] = 100,
+              [PLAN_FLOOD] = 150,
               [PLAN_FAULT] = 6 * HOURS,
               [PLAN_KILL] = 300,
               [PLAN_CUT] = 1 * HOURS,
@@ -157,6 +166,17 @@ static struct plan_op draw(struct maker *m, enum plan_kind kind, uint32_t who, u
         op.b = (int64_t)below(m, UINT32_MAX);
         op.c = (int64_t)below(m, MEET_WAY_COUNT);
         break;
+    case PLAN_THIEF:
+        op.b = (int64_t)below(m, UINT32_MAX);
+        op.c = (int64_t)below(m, THEFT_WAY_COUNT);
+        break;
+    case PLAN_POP:
+        op.b = 1 + (int64_t)below(m, 2 * LIMIT_ONE_TIME_PARTS);
+        break;
+    case PLAN_FLOOD:
+        op.b = 1 + (int64_t)below(m, FLOOD_MOST);
+        op.c = (int64_t)below(m, FLOOD_WAY_COUNT);
+        break;
     case PLAN_NAP:
         op.b = 1 + (int64_t)below(m, p->nap_ms);
         break;
@@ -231,7 +251,7 @@ bool plan_make(struct plan *plan, const struct plan_profile *profile, uint64_t s
     unit_env_init(&m.random, seed ^ UINT64_C(0x706c616e), 0);
     *plan = (struct plan){.count = 0};
     for (unsigned kind = 0; kind < PLAN_KIND_COUNT; kind++) {
-        size_t who = kind <= PLAN_MEET        ? people
+        size_t who = kind <= PLAN_FLOOD       ? people
                      : kind == PLAN_PARTITION ? 1
                      : kind == PLAN_LIE       ? relays
                                               : nodes;

@@ -18,6 +18,9 @@
     X(STEAL, "steal")         /* somebody copies the sessions of person a */                       \
     X(BACK, "back")           /* person a's home goes back to a copy */                            \
     X(MEET, "meet")           /* person a adds somebody new, from b on, in way c (meet.h) */       \
+    X(THIEF, "thief")         /* person a invites one from b on, and is robbed, c (theft.h) */     \
+    X(POP, "pop")             /* a stranger takes b one-time parts of person a */                  \
+    X(FLOOD, "flood")         /* strangers write b envelopes to person a, c (flood.h) */           \
     X(FAULT, "fault")         /* at node a: point b, its c-th chance */                            \
     X(KILL, "kill")           /* node a's process, which starts again */                           \
     X(CUT, "cut")             /* all links of node a */                                            \

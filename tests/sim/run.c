@@ -10,9 +10,11 @@
 
 #include "sim/check.h"
 #include "sim/crypto_sim.h"
+#include "sim/flood.h"
 #include "sim/heap.h"
 #include "sim/inside.h"
 #include "sim/meet.h"
+#include "sim/theft.h"
 #include "sim/thief.h"
 #include "sim/watch.h"
 
@@ -21,12 +23,13 @@ enum {
     MINUTE = 60 * SECOND,
     HOUR = 60 * MINUTE,
     DAY = 24 * HOUR,
-    MEET_DAYS = 3,          /* who asked in vain asks anew after one */
-    HEAL_HOURS = 2,         /* a new session begins once an hour at most */
-    QUIET_DAYS = 6,         /* until all has come to rest */
-    REST_HOURS = 3,         /* in which nothing happens but what is due */
-    REST_TURNS = 40,        /* of one node in an hour of that */
-    CHECK_MS = 30 * MINUTE, /* between looks into all stores */
+    MEET_DAYS = 3,             /* who asked in vain asks anew after one */
+    HEAL_HOURS = 2,            /* a new session begins once an hour at most */
+    QUIET_DAYS = 6,            /* until all has come to rest */
+    CLOCK_OFF_MS = 2 * MINUTE, /* of a clock, at most then */
+    REST_HOURS = 3,            /* in which nothing happens but what is due */
+    REST_TURNS = 40,           /* of one node in an hour of that */
+    CHECK_MS = 30 * MINUTE,    /* between looks into all stores */
     TRACE_LINES = 60,
 };
 
@@ -132,6 +135,7 @@ static void lie(struct run *r, uint32_t relay, enum evil_kind kind, int64_t ms)
     struct sim_node *n = c->relays[relay % c->relay_count];
     if (!n->person) {
         c->liars++;
+        c->lied = true;
         evil_lie(&r->evil, n, kind, true);
         crowd_unsure(c);
         end_later(r, PLAN_LIE, n, ms)->lie = kind;
@@ -178,6 +182,15 @@ static void carry_out(struct run *r, const struct plan_op *op)
     case PLAN_MEET:
         meet_somebody(c, who, (uint32_t)op->b, (enum meet_way)(op->c % MEET_WAY_COUNT));
         break;
+    case PLAN_THIEF:
+        theft_begin(c, who, (uint32_t)op->b, (enum theft_way)(op->c % THEFT_WAY_COUNT));
+        break;
+    case PLAN_POP:
+        flood_pop(c, who, (uint32_t)op->b);
+        break;
+    case PLAN_FLOOD:
+        flood_deposit(c, who, (enum flood_way)(op->c % FLOOD_WAY_COUNT), (uint32_t)op->b);
+        break;
     case PLAN_FAULT:
         fault(r, n, (enum sim_point)op->b, (uint64_t)op->c);
         break;
@@ -216,6 +229,7 @@ static void go_on(struct run *r, uint64_t until)
         if (sim_now(sim) >= look) {
             crowd_look_all(&r->crowd);
             meet_go_on(&r->crowd);
+            theft_go_on(&r->crowd);
             check_forgotten(&r->crowd);
             r->last_look = sim_now(sim);
         }
@@ -224,6 +238,7 @@ static void go_on(struct run *r, uint64_t until)
             r->out->held = held > r->out->held ? held : r->out->held;
             check_relays(&r->crowd, false);
             check_receipts(&r->crowd);
+            flood_check(&r->crowd);
             r->last_check = sim_now(sim);
         }
     }
@@ -235,6 +250,15 @@ static void show_progress(const struct run *r, size_t done, size_t all)
         fprintf(stderr, "\r%3zu %% %12llu messages %8llu starts ", all > 0 ? done * 100 / all : 100,
                 (unsigned long long)r->crowd.got,
                 (unsigned long long)r->crowd.sim.nodes[0]->starts);
+    }
+}
+
+/* A stamp's minute is good for ten, which two clocks may not be apart. */
+static void set_clock(struct sim *sim, struct sim_node *n)
+{
+    int64_t off = (int64_t)(sim_clock_now(sim, n) - sim_now(sim));
+    if (off > CLOCK_OFF_MS || off < -CLOCK_OFF_MS) {
+        sim_clock(sim, n, -off, n->clock.ppm);
     }
 }
 
@@ -252,6 +276,7 @@ static void calm_down(struct run *r)
         struct sim_node *n = sim->nodes[i];
         n->full = false;
         sim_arm(n, SIM_POINTS, 0);
+        set_clock(sim, n);
         if (n->asleep) {
             sim_wake(sim, n);
         }
@@ -289,7 +314,7 @@ static void all_meet(struct run *r)
 {
     struct crowd *c = &r->crowd;
     uint64_t end = sim_now(&c->sim) + MEET_DAYS * (uint64_t)DAY;
-    while (unmet(c) < c->count) {
+    while (unmet(c) < c->count || (!theft_done(c) && sim_now(&c->sim) < end)) {
         sim_check(&c->sim, sim_now(&c->sim) < end,
                   "meetings: person %zu has not met somebody after %d days", unmet(c), MEET_DAYS);
         go_on(r, sim_now(&c->sim) + 10 * (uint64_t)MINUTE);
@@ -314,8 +339,12 @@ static void come_to_rest(struct run *r)
         go_on(r, sim_now(sim) + pause);
     }
     crowd_look_all(c);
+    theft_check(c);
+    theft_end(c);
+    go_on(r, sim_now(sim) + MINUTE);
     crowd_settle_accounts(c);
     meet_check(c);
+    flood_check(c);
     check_relays(c, true);
     sim_check(sim, c->healed == 0 || may_heal(r),
               "sessions: %llu were replaced, although nobody went back and nobody lied",
@@ -326,6 +355,7 @@ static void come_to_rest(struct run *r)
     uint64_t turns = sim->turns;
     go_on(r, sim_now(sim) + REST_HOURS * (uint64_t)HOUR);
     turns = sim->turns - turns;
+    flood_check_stock(c);
     sim_check(sim, turns <= REST_TURNS * REST_HOURS * sim->count,
               "rest: %llu turns of %zu nodes in %d hours in which nothing was to be done",
               (unsigned long long)turns, sim->count, REST_HOURS);
@@ -343,8 +373,9 @@ static void plan_of(struct run *r, struct plan *plan)
 
 static bool is_fault(enum plan_kind kind)
 {
-    return kind != PLAN_SAY && kind != PLAN_MEET && kind != PLAN_DELETE && kind != PLAN_COPY &&
-           kind != PLAN_FAULT && kind != PLAN_LIE;
+    return kind != PLAN_SAY && kind != PLAN_MEET && kind != PLAN_THIEF && kind != PLAN_POP &&
+           kind != PLAN_FLOOD && kind != PLAN_DELETE && kind != PLAN_COPY && kind != PLAN_FAULT &&
+           kind != PLAN_LIE;
 }
 
 static void fill_outcome(struct run *r)
@@ -361,6 +392,17 @@ static void fill_outcome(struct run *r)
     out->healed = c->healed;
     memcpy(out->met, c->met, sizeof out->met);
     out->met_again = c->met_again;
+    memcpy(out->stolen_invitations, c->stolen, sizeof out->stolen_invitations);
+    out->alarms = c->alarms;
+    out->warned = c->warned;
+    out->thief_words = c->thief_words;
+    memcpy(out->floods, c->floods, sizeof out->floods);
+    out->popped = c->popped;
+    out->parts = c->parts;
+    out->drained = c->drained;
+    out->turned_away = c->turned_away;
+    out->asking = c->asking;
+    out->paid = c->paid;
     out->sealed = r->watch.sealed;
     out->begun = r->watch.begun;
     out->searched = r->watch.searched;

@@ -7,8 +7,10 @@
 #define PETREL_TESTS_SIM_RUN_H
 
 #include "sim/evil.h"
+#include "sim/flood.h"
 #include "sim/meet.h"
 #include "sim/plan.h"
+#include "sim/theft.h"
 
 struct run_options {
     uint64_t seed;
@@ -35,6 +37,17 @@ struct run_outcome {
     uint64_t healed;
     uint64_t met[MEET_WAY_COUNT];
     uint64_t met_again;
+    uint64_t stolen_invitations[THEFT_WAY_COUNT];
+    uint64_t alarms;
+    uint64_t warned;
+    uint64_t thief_words;
+    uint64_t floods[FLOOD_WAY_COUNT];
+    uint64_t popped;
+    uint64_t parts;
+    uint64_t drained;
+    uint64_t turned_away;
+    uint64_t asking; /* the most of all runs */
+    uint64_t paid;
     uint64_t sealed;
     uint64_t begun;
     uint64_t searched;
