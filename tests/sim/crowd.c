@@ -17,6 +17,7 @@ enum {
     READY_MINUTES = 180, /* until everybody has a relay, or has met everybody */
     EVENT_FIELDS = 16,
     SMALL_QUEUE = 48, /* envelopes */
+    MOVED_WORDS = 2,  /* that may have been sealed before the new queue was there */
 };
 
 static struct slice text_of(const char *s)
@@ -336,6 +337,9 @@ static void became(struct crowd *c, struct crowd_person *who, struct slice hex, 
         c->failed += failed && !mark->failed;
         mark->failed |= failed;
         mark->told |= !failed;
+        if (!failed && (uint32_t)(mark - lane->marks) >= lane->moved) {
+            lane->moved = 0;
+        }
         if (lane->unsure != UINT32_MAX && c->liars == 0) {
             see_if_sure(lane);
         }
@@ -456,24 +460,36 @@ void crowd_delete(struct crowd *c, struct crowd_person *who)
 
 /* --- what becomes of homes --- */
 
+/* Two who know of each other's former relays alone do not find each other before there is another
+ * way to look people up: no copies are kept of who does not know where a contact went. */
 void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay)
 {
     if (!who->n->asleep && relay != who->relay && !c->relays[relay]->asleep) {
         use_relay(c, who, relay);
-        /* Two who know of each other's former relays alone do not find each other before there is
-         * another way to look people up. */
         drop_copies(who);
         for (uint32_t i = 0; i < who->contacts; i++) {
+            who->lanes[i].moved = who->lanes[i].count + MOVED_WORDS;
             drop_copies(&c->people[who->lanes[i].to]);
         }
         meet_moved(c, who);
     }
 }
 
+static bool knows_places(struct crowd *c, const struct crowd_person *who)
+{
+    for (uint32_t i = 0; i < who->contacts; i++) {
+        uint32_t unused;
+        if (crowd_lane(c, who->lanes[i].to, who->index, &unused)->moved > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void crowd_copy(struct crowd *c, struct crowd_person *who)
 {
     crowd_look(c, who);
-    if (!meet_done(who)) {
+    if (!meet_done(who) || !knows_places(c, who)) {
         return;
     }
     unsigned at =

@@ -31,6 +31,7 @@ struct crowd_lane {
     uint32_t next;            /* what comes, unless excused, is not before this one; */
     uint32_t unsure;          /* from this one on even that is not sure, UINT32_MAX: it is */
     uint32_t told;            /* where the search for an id begins */
+    uint32_t moved;           /* the writer moved before this one; 0: or the reader knows where */
     bool by_id;               /* they met without an invitation */
     bool met;                 /* the writer's node has them as a contact, */
     bool asked;               /* was asked by them, and has not answered, */
@@ -160,8 +161,8 @@ void crowd_look_all(struct crowd *c);
 void crowd_delete(struct crowd *c, struct crowd_person *who);
 /* Another relay. */
 void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay);
-/* Keeps a copy of the home, in the place of an older one, unless somebody is being met; goes back
- * to a random one of those. */
+/* Keeps a copy of the home, in the place of an older one, unless they are just meeting somebody,
+ * or do not know where a contact went; goes back to a random one of those. */
 void crowd_copy(struct crowd *c, struct crowd_person *who);
 void crowd_roll_back(struct crowd *c, struct crowd_person *who);
 /* Something begins or ends after which nobody can be sure of the order. */

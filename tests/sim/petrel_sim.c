@@ -32,6 +32,7 @@ struct args {
     uint64_t seeds;
     bool until_failure;
     uint64_t shrink_s; /* time for it; 0: none */
+    bool all_kinds;
 };
 
 static const char HELP[] =
@@ -46,6 +47,7 @@ static const char HELP[] =
     "  --rate KIND=N      so often, for one person or node in 1,000 hours, instead of the\n"
     "                     profile's; kinds:%s\n"
     "  --crypto real|sim  sim: public-key functions that only look like it (real)\n"
+    "  --all-kinds        fail when something that the profile has was never done\n"
     "  --look N           seconds between looks at what came (10)\n"
     "  --plan FILE        lines as those of a shorter plan, instead of the seed's\n"
     "  --shrink N         seconds to look for a shorter plan that fails, which is printed (60)\n";
@@ -130,6 +132,9 @@ static bool take(struct args *a, int option, char *value)
     case 'u':
         a->until_failure = true;
         return true;
+    case 'a':
+        a->all_kinds = true;
+        return true;
     case 'n':
         if (!number(value, SIM_NODES, &n) || n < 3) {
             fprintf(stderr, "petrel-sim: a world has 3 nodes or more\n");
@@ -167,14 +172,21 @@ static bool take(struct args *a, int option, char *value)
 
 static int args_read(struct args *a, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'S'},
-        {"until-failure", no_argument, NULL, 'u'}, {"nodes", required_argument, NULL, 'n'},
-        {"hours", required_argument, NULL, 'h'},   {"contacts", required_argument, NULL, 'c'},
-        {"profile", required_argument, NULL, 'p'}, {"rate", required_argument, NULL, 'r'},
-        {"crypto", required_argument, NULL, 'k'},  {"look", required_argument, NULL, 'l'},
-        {"shrink", required_argument, NULL, 'x'},  {"plan", required_argument, NULL, 'P'},
-        {"help", no_argument, NULL, '?' + 128},    {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"seed", required_argument, NULL, 's'},
+                                            {"seeds", required_argument, NULL, 'S'},
+                                            {"until-failure", no_argument, NULL, 'u'},
+                                            {"nodes", required_argument, NULL, 'n'},
+                                            {"hours", required_argument, NULL, 'h'},
+                                            {"contacts", required_argument, NULL, 'c'},
+                                            {"profile", required_argument, NULL, 'p'},
+                                            {"rate", required_argument, NULL, 'r'},
+                                            {"crypto", required_argument, NULL, 'k'},
+                                            {"look", required_argument, NULL, 'l'},
+                                            {"shrink", required_argument, NULL, 'x'},
+                                            {"plan", required_argument, NULL, 'P'},
+                                            {"all-kinds", no_argument, NULL, 'a'},
+                                            {"help", no_argument, NULL, '?' + 128},
+                                            {NULL, 0, NULL, 0}};
     *a = (struct args){.run = {.seed = (uint64_t)time(NULL),
                                .nodes = 10,
                                .ms = 60 * MINUTE,
@@ -443,6 +455,34 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
     printf("sim_trace_hash %016" PRIx64 "\n", sum->trace);
 }
 
+static bool was_done(const char *what, uint64_t n)
+{
+    if (n == 0) {
+        printf("never: %s\n", what);
+    }
+    return n > 0;
+}
+
+/* Whether all that people and strangers may do in this profile was done. */
+static bool all_done(const struct args *a, const struct run_outcome *sum)
+{
+    const uint32_t *rate = a->run.profile.rate;
+    bool ok = true;
+    for (unsigned i = 0; i < PLAN_KIND_COUNT; i++) {
+        ok &= rate[i] == 0 || was_done(plan_kind_name((enum plan_kind)i), sum->done[i]);
+    }
+    for (unsigned i = 0; rate[PLAN_MEET] > 0 && i < MEET_WAY_COUNT; i++) {
+        ok &= was_done(meet_way_name((enum meet_way)i), sum->met[i]);
+    }
+    for (unsigned i = 0; rate[PLAN_THIEF] > 0 && i < THEFT_WAY_COUNT; i++) {
+        ok &= was_done(theft_way_name((enum theft_way)i), sum->stolen_invitations[i]);
+    }
+    for (unsigned i = 0; rate[PLAN_FLOOD] > 0 && i < FLOOD_WAY_COUNT; i++) {
+        ok &= was_done(flood_way_name((enum flood_way)i), sum->floods[i]);
+    }
+    return ok && (rate[PLAN_POP] == 0 || was_done("none-left", sum->drained));
+}
+
 int main(int argc, char **argv)
 {
     struct args a;
@@ -475,5 +515,6 @@ int main(int argc, char **argv)
     }
     print_sum(&a, &sum, runs, out.failed);
     plan_free(&a.plan);
-    return out.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    bool lacks = a.all_kinds && !out.failed && !all_done(&a, &sum);
+    return out.failed || lacks ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -30,6 +30,7 @@ struct crowd_theft {
     struct use thief;
     struct use right;
     uint64_t backs[2]; /* of the homes of both, then; */
+    uint32_t relay;    /* that it names */
     bool unsure;       /* one went back since, or it was used too late */
     bool accepted;     /* the thief became a contact */
     bool blocked;
@@ -93,6 +94,7 @@ void theft_begin(struct crowd *c, struct crowd_person *who, uint32_t from, enum 
     t->to = to->index;
     t->thief.at = way == THEFT_AFTER ? later : now;
     t->right.at = way == THEFT_BEFORE ? later : now;
+    t->relay = who->relay;
     t->backs[0] = who->n->backs;
     t->backs[1] = to->n->backs;
     t->n = sim_add(&c->sim, false);
@@ -115,17 +117,24 @@ static void thief_adds(struct crowd *c, struct crowd_theft *t)
     t->unsure |= err != ERR_OK;
 }
 
+/* It leads nowhere any more: who was invited asks for another one. */
+static void give_up(struct crowd *c, struct crowd_theft *t)
+{
+    uint32_t unused;
+    struct crowd_lane *lane = crowd_lane(c, t->to, t->from, &unused);
+    t->unsure = t->right.done = true;
+    lane->again = !lane->met;
+}
+
 static void rightful_adds(struct crowd *c, struct crowd_theft *t)
 {
     struct crowd_person *to = &c->people[t->to];
-    uint32_t unused;
     enum err err = t->unsure ? ERR_OK : crowd_call(c, to->n, "contact.add", "link", t->link, NULL);
     sim_check(&c->sim, err == ERR_OK || err == ERR_DISK_FULL || err == ERR_EXPIRED,
               "contact.add: %s", err_name(err));
     t->right.done = err != ERR_DISK_FULL;
     if (err == ERR_EXPIRED) {
-        t->unsure = true;
-        crowd_lane(c, t->to, t->from, &unused)->again = true;
+        give_up(c, t);
     }
 }
 
@@ -165,6 +174,9 @@ static void go_on(struct crowd *c, struct crowd_theft *t)
     uint64_t now = sim_now(&c->sim);
     t->unsure |= from->n->backs != t->backs[0] || to->n->backs != t->backs[1];
     one_only(c, t);
+    if (from->relay != t->relay && !t->unsure && !(t->thief.seen && t->right.seen)) {
+        give_up(c, t); /* once it was used, nothing keeps its maker there */
+    }
     if (!t->thief.done && now >= t->thief.at) {
         thief_adds(c, t);
     }
