@@ -9,8 +9,8 @@
 #include "base/hex.h"
 #include "node/params.h"
 #include "sim/flood.h"
+#include "sim/invite_thief.h"
 #include "sim/meet.h"
-#include "sim/theft.h"
 
 enum {
     MINUTE = 60000,

@@ -69,7 +69,7 @@ struct crowd_copy {
 enum {
     CROWD_COPIES = 4,
     CROWD_WAYS = 4,     /* to meet, see meet.h; */
-    CROWD_THEFTS = 3,   /* to steal, see theft.h; */
+    CROWD_THEFTS = 3,   /* to steal, see invite_thief.h; */
     CROWD_FLOODS = 3,   /* for strangers to write, see flood.h */
     CROWD_PARTS = 8192, /* one-time parts of one record that are counted */
     CROWD_TEXT = 64,

@@ -13,7 +13,7 @@
 #include "relay/host_record.h"
 #include "relay/queue.h"
 #include "sim/inside.h"
-#include "sim/theft.h"
+#include "sim/invite_thief.h"
 
 enum {
     PRICES = 4,        /* that are paid at most for one thing: it may rise meanwhile */

@@ -7,8 +7,8 @@
 
 #include "sim/evil.h"
 #include "sim/flood.h"
+#include "sim/invite_thief.h"
 #include "sim/meet.h"
-#include "sim/theft.h"
 
 enum {
     SECOND = 1000,

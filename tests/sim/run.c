@@ -13,9 +13,9 @@
 #include "sim/flood.h"
 #include "sim/heap.h"
 #include "sim/inside.h"
+#include "sim/invite_thief.h"
 #include "sim/meet.h"
-#include "sim/theft.h"
-#include "sim/thief.h"
+#include "sim/session_thief.h"
 #include "sim/watch.h"
 
 enum {
@@ -86,7 +86,9 @@ static void ended(void *ctx)
         e->n->full = false;
     } else if (e->kind == PLAN_PARTITION) {
         r->partitions -= r->partitions > 0;
-        sim_part(&r->crowd.sim, r->partitions > 0);
+        if (r->partitions == 0) { /* else the last one goes on */
+            sim_part(&r->crowd.sim, false);
+        }
     } else if (e->kind == PLAN_LIE && r->crowd.liars > 0) {
         r->crowd.liars--;
         evil_lie(&r->evil, e->n, e->lie, false);

@@ -8,9 +8,9 @@
 
 #include "sim/evil.h"
 #include "sim/flood.h"
+#include "sim/invite_thief.h"
 #include "sim/meet.h"
 #include "sim/plan.h"
-#include "sim/theft.h"
 
 struct run_options {
     uint64_t seed;

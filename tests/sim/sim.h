@@ -55,7 +55,7 @@ struct sim_node {
     bool relay;
     uint32_t envelopes;  /* of a queue, where its operator set that; 0: nobody did */
     bool person;         /* has an account */
-    bool thief;          /* somebody copies its sessions (thief.h) */
+    bool thief;          /* somebody copies its sessions (session_thief.h) */
     bool asleep;         /* its process does not run: no turns, and nobody reaches it */
     bool locked;         /* loads without the account's root */
     bool full;           /* its disk is: store.growth is false */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/thief.h"
+#include "sim/session_thief.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * theft: an invitation is copied on its way, and somebody else uses it, before the one who was
- * invited, after, or at the same time. docs/threat-model.md, section 4, says what comes of that:
+ * invite_thief: an invitation is copied on its way, and somebody else uses it, before the one who
+ * was invited, after, or at the same time. docs/threat-model.md, section 4, says what comes of
+ * that:
  *
  *   - one of the two becomes a contact by it, the other one may ask, like anybody;
  *   - the inviter hears of it, once, and so does who was invited;
@@ -10,8 +11,8 @@
  *
  * A thief has a node of its own, which runs undisturbed.
  */
-#ifndef PETREL_TESTS_SIM_THEFT_H
-#define PETREL_TESTS_SIM_THEFT_H
+#ifndef PETREL_TESTS_SIM_INVITE_THIEF_H
+#define PETREL_TESTS_SIM_INVITE_THIEF_H
 
 #include "sim/crowd.h"
 

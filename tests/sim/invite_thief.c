@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sim/theft.h"
+#include "sim/invite_thief.h"
 
 #include <stdio.h>
 #include <stdlib.h>

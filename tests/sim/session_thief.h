@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * thief: whoever has a copy of a session hears every envelope and goes on with it as its owner
- * does. The checker `healing`: they open nothing any more
+ * session_thief: whoever has a copy of a session hears every envelope and goes on with it as its
+ * owner does. The checker `healing`: they open nothing any more
  *
  *   two round trips later, when all that they have is the copy;
  *   after a KEM exchange that began later, when they break X25519 as well.
  *
  * Like watch.h it stands before functions of the core, with --wrap, and changes nothing.
  */
-#ifndef PETREL_TESTS_SIM_THIEF_H
-#define PETREL_TESTS_SIM_THIEF_H
+#ifndef PETREL_TESTS_SIM_SESSION_THIEF_H
+#define PETREL_TESTS_SIM_SESSION_THIEF_H
 
 #include "sim/sim.h"
 
