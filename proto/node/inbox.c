@@ -93,6 +93,10 @@ static enum err open_established(struct arrival *a)
     if (first != ERR_DECRYPT && first != ERR_NO_SESSION && first != ERR_NOT_FOUND) {
         return first;
     }
+    /* A contact who goes on sending what nobody can read has us look through all once. */
+    if (first != ERR_NOT_FOUND && a->row.unread_ms != 0) {
+        return first;
+    }
     enum err err = try_everybody(a);
     if (err == ERR_NOT_FOUND && first != ERR_NOT_FOUND) {
         err = peer_row_get(a->step, a->me->keys, a->token_of, &a->row);
@@ -127,15 +131,13 @@ static enum err owe_ack(struct arrival *a)
  * two who answer each other's would do so for as long as they have tokens. */
 static enum err knock(struct arrival *a)
 {
-    if (a->row.unread_ms != 0) {
-        return healing_later(a->me, a->step, &a->row);
-    }
-    enum err err = owe_ack(a);
+    bool again = a->row.unread_ms != 0;
+    enum err err = again ? ERR_OK : owe_ack(a);
     if (err == ERR_OK) {
         err = healing_later(a->me, a->step, &a->row);
     }
     struct work *work = work_find(a->me, a->row.number);
-    if (work != NULL) {
+    if (work != NULL && !again) {
         work->unread = true;
     }
     return err;
