@@ -44,7 +44,8 @@
 #define WHO 1 /* which is this one */
 #endif
 #ifndef QUEUE
-#define QUEUE 2 /* envelopes under way in one direction */
+#define QUEUE 2 /* envelopes under way in one direction; not fewer than entries that wait for an
+                   acknowledgement, which a day deposits again in one step: Spin stops there */
 #endif
 #ifndef DAYS
 #define DAYS 1 /* without a word, before the last ones */
