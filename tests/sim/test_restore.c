@@ -12,90 +12,29 @@
 #include "node/backup.h"
 #include "node/core.h"
 #include "node/params.h"
+#include "sim/backup.h"
 #include "sim/people.h"
 
 enum {
     MINUTE = 60000,
     HOUR = 60 * MINUTE,
-    PARTS = 16,
 };
-
-struct saved {
-    char words[256];
-    uint8_t *part[PARTS];
-    size_t len[PARTS];
-    size_t parts;
-    char next[64]; /* cursor of the next part */
-};
-
-/* The next part of a backup; false: that was all. */
-static bool save_more(struct people *p, struct person *who, struct saved *s)
-{
-    struct slice records;
-    ck_assert_uint_lt(s->parts, PARTS);
-    ck_assert_ok(s->next[0] == '\0'
-                     ? people_query(p, people_as(who), "backup.read", NULL)
-                     : people_query(p, people_as(who), "backup.read", "after", s->next, NULL));
-    ck_assert(
-        params_blob(slice_of(who->n->reply, who->n->reply_len), "records", SIM_RESULT, &records));
-    if (s->parts == 0) {
-        ck_assert(sim_result_str(who->n, "words", s->words, sizeof s->words));
-    }
-    s->part[s->parts] = malloc(records.len + 1);
-    memcpy(s->part[s->parts], records.p, records.len);
-    s->len[s->parts++] = records.len;
-    s->next[0] = '\0';
-    return sim_result_str(who->n, "next", s->next, sizeof s->next);
-}
-
-static struct saved save(struct people *p, struct person *who)
-{
-    struct saved s = {.parts = 0};
-    while (save_more(p, who, &s)) {
-    }
-    return s;
-}
-
-static void saved_free(struct saved *s)
-{
-    for (size_t i = 0; i < s->parts; i++) {
-        free(s->part[i]);
-    }
-}
-
-static enum err restore_begin(struct people *p, struct sim_node *n, const char *words)
-{
-    uint8_t bytes[512];
-    struct writer w = writer_of(bytes, sizeof bytes);
-    sim_pair_str(&w, "words", words);
-    sim_pair_true(&w, "restore");
-    return sim_call(&p->sim, n, "account.create", 2, writer_done(&w));
-}
-
-static enum err restore_put(struct people *p, struct sim_node *n, const uint8_t *part, size_t len)
-{
-    uint8_t *bytes = malloc(len + 64);
-    struct writer w = writer_of(bytes, len + 64);
-    pack_str(&w, "records");
-    pack_bin(&w, part, len);
-    enum err err = sim_call(&p->sim, n, "restore.put", 1, writer_done(&w));
-    free(bytes);
-    return err;
-}
 
 /* who is somebody's new device from now on: a node that was not there before. */
-static struct person *restore(struct people *p, const struct person *old, const struct saved *s)
+static struct person *restore(struct people *p, const struct person *old,
+                              const struct sim_backup *s)
 {
     struct person *who = &p->person[p->count++];
     *who = (struct person){.n = sim_add(&p->sim, false), .relay = old->relay};
     memcpy(who->id, old->id, sizeof who->id);
-    ck_assert_ok(restore_begin(p, who->n, s->words));
+    ck_assert_ok(sim_restore_begin(&p->sim, who->n, s->words));
     ck_assert_err(people_call(p, who->n, "invite.create", NULL), ERR_NOT_NOW);
     for (size_t i = 0; i < s->parts; i++) {
-        ck_assert_ok(restore_put(p, who->n, s->part[i], s->len[i]));
+        ck_assert_ok(sim_restore_put(&p->sim, who->n, s->part[i], s->len[i]));
         sim_settle(&p->sim, 1000);
-        sim_restart(&p->sim, who->n);                                /* it goes on where it was */
-        ck_assert_ok(restore_put(p, who->n, s->part[i], s->len[i])); /* the same again is fine */
+        sim_restart(&p->sim, who->n); /* it goes on where it was */
+        ck_assert_ok(
+            sim_restore_put(&p->sim, who->n, s->part[i], s->len[i])); /* the same again is fine */
     }
     ck_assert_ok(people_call(p, who->n, "restore.end", NULL));
     ck_assert_err(people_call(p, who->n, "restore.end", NULL), ERR_NOT_NOW);
@@ -126,7 +65,7 @@ START_TEST(a_restored_account_is_a_new_device_and_contacts_carry_on)
             people_say(p, a, b, "waits ", i);
         }
         sim_settle(&p->sim, MINUTE);
-        struct saved s = save(p, a);
+        struct sim_backup s = sim_backup_of(&p->sim, people_as(a));
         /* What the old device did after the backup it did alone. */
         sim_sleep(&p->sim, a->n);
         people_say(p, c, a, "meanwhile ", 0);
@@ -157,7 +96,7 @@ START_TEST(a_restored_account_is_a_new_device_and_contacts_carry_on)
         people_in_order(p, b, anew, "on ", 1);
         people_in_order(p, anew, b, "and on ", 1);
         people_in_order(p, anew, c, "so ", 1);
-        saved_free(&s);
+        sim_backup_free(&s);
         people_free(p);
     }
 }
@@ -171,7 +110,7 @@ START_TEST(who_looks_for_a_restored_person_finds_the_new_device)
     struct person *b = &p->person[1];
     struct person *c = &p->person[2];
     people_meet(p, a, b);
-    struct saved s = save(p, a);
+    struct sim_backup s = sim_backup_of(&p->sim, people_as(a));
     for (unsigned i = 0; i < 3; i++) { /* newer lists than the backup knows */
         ck_assert_ok(people_call(p, a->n, "account.rekey", NULL));
         people_quiet(p, HOUR);
@@ -185,7 +124,7 @@ START_TEST(who_looks_for_a_restored_person_finds_the_new_device)
     ck_assert_str_eq(people_state(p, anew, c), "incoming");
     ck_assert_ok(people_call(p, anew->n, "request.accept", "contact", c->id, NULL));
     people_wait_state(p, c, anew, "accepted");
-    saved_free(&s);
+    sim_backup_free(&s);
     people_free(p);
 }
 END_TEST
@@ -197,7 +136,7 @@ START_TEST(who_came_by_an_invitation_can_begin_anew_with_a_restored_person)
     struct person *a = &p->person[0];
     struct person *b = &p->person[1];
     people_meet(p, a, b); /* a invites b */
-    struct saved s = save(p, a);
+    struct sim_backup s = sim_backup_of(&p->sim, people_as(a));
     sim_sleep(&p->sim, a->n);
     struct person *anew = restore(p, a, &s);
     people_quiet(p, 6 * HOUR);
@@ -208,7 +147,7 @@ START_TEST(who_came_by_an_invitation_can_begin_anew_with_a_restored_person)
     people_quiet(p, HOUR);
     people_in_order(p, anew, b, "x ", 1);
     people_in_order(p, b, anew, "y ", 1);
-    saved_free(&s);
+    sim_backup_free(&s);
     people_free(p);
 }
 END_TEST
@@ -221,24 +160,24 @@ START_TEST(what_comes_while_a_backup_is_read_does_not_break_it)
     struct person *b = &p->person[1];
     struct person *c = &p->person[2];
     char text[201] = "";
-    struct saved s = {.parts = 0};
+    struct sim_backup s = {.parts = 0};
     people_meet(p, a, b);
     memset(text, 'x', sizeof text - 1);
     for (unsigned i = 0; i < 800; i++) {
         ck_assert_ok(people_send(p, a, b, text));
     }
     people_quiet(p, HOUR);
-    ck_assert(save_more(p, a, &s));
+    ck_assert(sim_backup_more(&p->sim, people_as(a), &s));
     people_meet(p, a, c);
     people_say(p, a, c, "hi ", 0);
     people_quiet(p, HOUR);
-    while (save_more(p, a, &s)) {
+    while (sim_backup_more(&p->sim, people_as(a), &s)) {
     }
     sim_sleep(&p->sim, a->n);
     struct person *anew = restore(p, a, &s);
     people_quiet(p, 6 * HOUR);
     ck_assert_uint_eq(people_messages(p, anew, b, NULL, NULL), 800);
-    saved_free(&s);
+    sim_backup_free(&s);
     people_free(p);
 }
 END_TEST
@@ -256,7 +195,7 @@ START_TEST(who_begins_anew_from_words_is_found_at_once)
         ck_assert_ok(people_call(p, a->n, "account.rekey", NULL));
         people_quiet(p, HOUR);
     }
-    struct saved s = save(p, a);
+    struct sim_backup s = sim_backup_of(&p->sim, people_as(a));
     sim_sleep(&p->sim, a->n);
     struct person *anew = &p->person[p->count++];
     *anew = (struct person){.n = sim_add(&p->sim, false), .relay = a->relay};
@@ -276,7 +215,7 @@ START_TEST(who_begins_anew_from_words_is_found_at_once)
     people_say(p, b, anew, "welcome back ", 0);
     people_quiet(p, HOUR);
     people_in_order(p, anew, b, "welcome back ", 1);
-    saved_free(&s);
+    sim_backup_free(&s);
     people_free(p);
 }
 END_TEST
@@ -305,7 +244,7 @@ static void old_contact(struct writer *w, struct slice fields)
 }
 
 /* The same backup as an older version would have written it. */
-static void make_old(struct saved *s)
+static void make_old(struct sim_backup *s)
 {
     for (size_t i = 0; i < s->parts; i++) {
         uint8_t *old = malloc(s->len[i] + 64);
@@ -343,7 +282,7 @@ START_TEST(a_backup_of_before_contacts_had_devices_is_restored)
     people_meet(p, a, b);
     people_chat(p, a, b, 5, 2000);
     people_quiet(p, HOUR);
-    struct saved s = save(p, a);
+    struct sim_backup s = sim_backup_of(&p->sim, people_as(a));
     make_old(&s);
     sim_sleep(&p->sim, a->n);
     struct person *anew = restore(p, a, &s);
@@ -354,7 +293,7 @@ START_TEST(a_backup_of_before_contacts_had_devices_is_restored)
     people_in_order(p, anew, b, "b ", 5);
     people_in_order(p, anew, b, "x ", 1);
     people_in_order(p, b, anew, "y ", 1);
-    saved_free(&s);
+    sim_backup_free(&s);
     people_free(p);
 }
 END_TEST
@@ -373,7 +312,7 @@ START_TEST(linked_devices_stay_when_the_one_with_the_identity_is_restored)
     ck_assert_err(people_query(p, a2->n, "backup.read", NULL), ERR_NO_IDENTITY);
     people_say(p, a2, b, "mirrored ", 0);
     people_quiet(p, HOUR);
-    struct saved s = save(p, a);
+    struct sim_backup s = sim_backup_of(&p->sim, people_as(a));
     sim_sleep(&p->sim, b->n);
     people_say(p, a2, b, "before ", 0);
     sim_settle(&p->sim, MINUTE);
@@ -399,7 +338,7 @@ START_TEST(linked_devices_stay_when_the_one_with_the_identity_is_restored)
     (void)people_send(p, a, b, "me too");
     sim_settle(&p->sim, 48 * HOUR);
     ck_assert_uint_eq(people_messages(p, b, anew, NULL, "me too"), 0);
-    saved_free(&s);
+    sim_backup_free(&s);
     people_free(p);
 }
 END_TEST
@@ -419,8 +358,8 @@ START_TEST(two_who_restore_find_each_other)
     struct person *b = &p->person[1];
     people_meet(p, a, b);
     people_quiet(p, HOUR);
-    struct saved of_a = save(p, a);
-    struct saved of_b = save(p, b);
+    struct sim_backup of_a = sim_backup_of(&p->sim, people_as(a));
+    struct sim_backup of_b = sim_backup_of(&p->sim, people_as(b));
     sim_sleep(&p->sim, a->n);
     sim_sleep(&p->sim, b->n);
     struct person *two[] = {restore(p, a, &of_a), restore(p, b, &of_b)};
@@ -428,8 +367,8 @@ START_TEST(two_who_restore_find_each_other)
     people_say(p, two[1], two[0], "hello ", 0);
     ck_assert(people_until(p, both_heard, two, 72 * HOUR));
     people_quiet(p, 72 * HOUR);
-    saved_free(&of_a);
-    saved_free(&of_b);
+    sim_backup_free(&of_a);
+    sim_backup_free(&of_b);
     people_free(p);
 }
 END_TEST
@@ -442,7 +381,7 @@ START_TEST(who_was_put_back_finds_who_was_restored)
     people_meet(p, a, b);
     people_quiet(p, HOUR);
     struct sim_copy copy = sim_copy_of(b->n);
-    struct saved of_a = save(p, a);
+    struct sim_backup of_a = sim_backup_of(&p->sim, people_as(a));
     sim_sleep(&p->sim, a->n);
     struct person *two[] = {restore(p, a, &of_a), b};
     people_say(p, two[0], b, "so ", 0);
@@ -452,7 +391,7 @@ START_TEST(who_was_put_back_finds_who_was_restored)
     people_say(p, b, two[0], "hello ", 0);
     ck_assert(people_until(p, both_heard, two, 96 * HOUR));
     sim_copy_free(&copy);
-    saved_free(&of_a);
+    sim_backup_free(&of_a);
     people_free(p);
 }
 END_TEST
@@ -463,29 +402,29 @@ START_TEST(what_is_no_backup_is_refused)
     struct person *a = &p->person[0];
     people_meet(p, a, &p->person[1]);
     people_chat(p, a, &p->person[1], 3, 1000);
-    struct saved s = save(p, a);
+    struct sim_backup s = sim_backup_of(&p->sim, people_as(a));
     struct sim_node *n = sim_add(&p->sim, false);
-    ck_assert_err(restore_put(p, n, s.part[0], s.len[0]), ERR_NO_ACCOUNT);
-    ck_assert_err(restore_put(p, a->n, s.part[0], s.len[0]), ERR_NOT_NOW); /* it lives */
+    ck_assert_err(sim_restore_put(&p->sim, n, s.part[0], s.len[0]), ERR_NO_ACCOUNT);
+    ck_assert_err(sim_restore_put(&p->sim, a->n, s.part[0], s.len[0]), ERR_NOT_NOW); /* it lives */
     ck_assert_err(people_call(p, a->n, "restore.end", NULL), ERR_NOT_NOW);
-    ck_assert_ok(restore_begin(p, n, s.words));
-    ck_assert_ok(restore_put(p, n, s.part[0], s.len[0]));
+    ck_assert_ok(sim_restore_begin(&p->sim, n, s.words));
+    ck_assert_ok(sim_restore_put(&p->sim, n, s.part[0], s.len[0]));
     unsigned refused = 0;
     for (size_t cut = 1; cut < s.len[0]; cut += 7) {
-        refused += restore_put(p, n, s.part[0], s.len[0] - cut) == ERR_MALFORMED;
+        refused += sim_restore_put(&p->sim, n, s.part[0], s.len[0] - cut) == ERR_MALFORMED;
     }
     ck_assert_uint_gt(refused, 50);
     for (size_t i = 0; i < s.len[0]; i += 3) {
         s.part[0][i] ^= 0x55;
-        enum err err = restore_put(p, n, s.part[0], s.len[0]);
+        enum err err = sim_restore_put(&p->sim, n, s.part[0], s.len[0]);
         ck_assert(err == ERR_OK || err == ERR_MALFORMED);
         s.part[0][i] ^= 0x55;
     }
-    ck_assert_ok(restore_put(p, n, s.part[0], s.len[0]));
+    ck_assert_ok(sim_restore_put(&p->sim, n, s.part[0], s.len[0]));
     ck_assert_err(people_query(p, n, "backup.read", NULL),
                   ERR_NOT_NOW); /* not before it is whole */
     ck_assert_err(people_query(p, a->n, "backup.read", "after", "zz", NULL), ERR_ARGUMENT);
-    saved_free(&s);
+    sim_backup_free(&s);
     people_free(p);
 }
 END_TEST
@@ -518,7 +457,7 @@ static enum err put_contacts(struct people *p, struct sim_node *node, size_t n,
         records_contact(&w, number[i], &id);
     }
     ck_assert_ok(w.err);
-    return restore_put(p, node, bytes, w.len);
+    return sim_restore_put(&p->sim, node, bytes, w.len);
 }
 
 #define PUT(who, ...)                                                                              \
@@ -527,9 +466,9 @@ static enum err put_contacts(struct people *p, struct sim_node *node, size_t n,
 START_TEST(a_contact_stands_in_a_backup_once)
 {
     struct people *p = people_new(821, 1);
-    struct saved s = save(p, &p->person[0]);
+    struct sim_backup s = sim_backup_of(&p->sim, people_as(&p->person[0]));
     struct sim_node *n = sim_add(&p->sim, false);
-    ck_assert_ok(restore_begin(p, n, s.words));
+    ck_assert_ok(sim_restore_begin(&p->sim, n, s.words));
     ck_assert_ok(PUT("ab", 1, 2));
     ck_assert_err(PUT("cc", 3, 4), ERR_MALFORMED); /* one ID, twice in a call */
     ck_assert_err(PUT("a", 5), ERR_MALFORMED);     /* and in two calls */
@@ -538,11 +477,11 @@ START_TEST(a_contact_stands_in_a_backup_once)
     ck_assert_err(PUT("ab", 2, 1), ERR_MALFORMED);
     ck_assert_ok(PUT("abcd", 1, 2, 4, 3)); /* of the others nothing was put */
     ck_assert_ok(people_call(p, n, "restore.end", NULL));
-    struct saved all = save(p, &(struct person){.n = n});
+    struct sim_backup all = sim_backup_of(&p->sim, n);
     ck_assert_uint_eq(all.parts, 1);
     ck_assert_uint_eq(contacts_in(all.part[0], all.len[0]), 4);
-    saved_free(&all);
-    saved_free(&s);
+    sim_backup_free(&all);
+    sim_backup_free(&s);
     people_free(p);
 }
 END_TEST
@@ -556,11 +495,11 @@ START_TEST(a_call_reads_so_many_rows_of_contacts_and_no_more)
     };
     static uint8_t bytes[CONTACTS * 256];
     struct people *p = people_new(822, 1);
-    struct saved s = save(p, &p->person[0]);
-    struct saved all = {.parts = 0};
+    struct sim_backup s = sim_backup_of(&p->sim, people_as(&p->person[0]));
+    struct sim_backup all = {.parts = 0};
     struct person who = {.n = sim_add(&p->sim, false)};
     size_t found = 0;
-    ck_assert_ok(restore_begin(p, who.n, s.words));
+    ck_assert_ok(sim_restore_begin(&p->sim, who.n, s.words));
     for (unsigned number = 1; number <= CONTACTS;) {
         struct writer w = writer_of(bytes, sizeof bytes);
         for (unsigned i = 0; i < CONTACTS / 2; i++, number++) {
@@ -571,10 +510,10 @@ START_TEST(a_call_reads_so_many_rows_of_contacts_and_no_more)
             records_contact(&w, number, &id);
         }
         ck_assert_ok(w.err);
-        ck_assert_ok(restore_put(p, who.n, bytes, w.len));
+        ck_assert_ok(sim_restore_put(&p->sim, who.n, bytes, w.len));
     }
     ck_assert_ok(people_call(p, who.n, "restore.end", NULL));
-    while (save_more(p, &who, &all)) {
+    while (sim_backup_more(&p->sim, people_as(&who), &all)) {
     }
     for (size_t i = 0; i < all.parts; i++) {
         size_t n = contacts_in(all.part[i], all.len[i]);
@@ -582,8 +521,8 @@ START_TEST(a_call_reads_so_many_rows_of_contacts_and_no_more)
         found += n;
     }
     ck_assert_uint_eq(found, CONTACTS);
-    saved_free(&all);
-    saved_free(&s);
+    sim_backup_free(&all);
+    sim_backup_free(&s);
     people_free(p);
 }
 END_TEST
