@@ -17,7 +17,6 @@ enum {
     READY_MINUTES = 180, /* until everybody has a relay, or has met everybody */
     EVENT_FIELDS = 16,
     SMALL_QUEUE = 48, /* envelopes */
-    MOVED_WORDS = 2,  /* that may have been sealed before the new queue was there */
 };
 
 static struct slice text_of(const char *s)
@@ -71,15 +70,6 @@ static void log_add(struct crowd *c, struct crowd_log *log, struct crowd_place p
 
 /* --- making --- */
 
-static void drop_copies(struct crowd_person *who)
-{
-    while (who->copied > 0) {
-        struct crowd_copy *copy = &who->copies[--who->copied];
-        sim_copy_free(&copy->home);
-        *copy = (struct crowd_copy){.cursor = 0};
-    }
-}
-
 void crowd_use_relay(struct crowd *c, struct sim_node *n, struct sim_node *relay)
 {
     char code[80];
@@ -93,15 +83,9 @@ void crowd_use_relay(struct crowd *c, struct sim_node *n, struct sim_node *relay
     /* A relay that goes back to before somebody joined has no place for them. */
     for (size_t i = 0; i < c->count; i++) {
         if (c->people[i].n == relay) {
-            drop_copies(&c->people[i]);
+            crowd_drop_copies(&c->people[i]);
         }
     }
-}
-
-static void use_relay(struct crowd *c, struct crowd_person *who, uint32_t relay)
-{
-    crowd_use_relay(c, who->n, c->relays[relay]);
-    who->relay = relay;
 }
 
 /* Its operator gives every queue little room: who sleeps for long has it full. */
@@ -170,7 +154,9 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
         small_queues(c, c->relays[i]);
     }
     for (size_t i = 0; i < c->count; i++) {
-        use_relay(c, &c->people[i], (uint32_t)sim_random(&c->sim, c->relay_count));
+        struct crowd_person *who = &c->people[i];
+        who->relay = (uint32_t)sim_random(&c->sim, c->relay_count);
+        crowd_use_relay(c, who->n, c->relays[who->relay]);
     }
     wait_all(c, is_ready, "no relay");
     meet_everybody(c, contacts);
@@ -186,13 +172,14 @@ void crowd_fini(struct crowd *c)
         for (uint32_t k = 0; k < who->contacts; k++) {
             free(who->lanes[k].marks);
         }
-        drop_copies(who);
+        crowd_drop_copies(who);
         free(who->lanes);
         free(who->sent.places);
         free(who->got.places);
     }
     sim_fini(&c->sim);
     free(c->thefts);
+    free(c->dead);
     flood_fini(c);
     free(c->people);
     free(c->relays);
@@ -455,128 +442,6 @@ void crowd_delete(struct crowd *c, struct crowd_person *who)
         c->deleted++;
         who->deleted = who->awake = sim_now(&c->sim);
         who->starts = who->n->starts;
-    }
-}
-
-/* --- what becomes of homes --- */
-
-/* Two who know of each other's former relays alone do not find each other before there is another
- * way to look people up: no copies are kept of who does not know where a contact went. */
-void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay)
-{
-    if (!who->n->asleep && relay != who->relay && !c->relays[relay]->asleep) {
-        use_relay(c, who, relay);
-        drop_copies(who);
-        for (uint32_t i = 0; i < who->contacts; i++) {
-            who->lanes[i].moved = who->lanes[i].count + MOVED_WORDS;
-            drop_copies(&c->people[who->lanes[i].to]);
-        }
-        meet_moved(c, who);
-    }
-}
-
-static bool knows_places(struct crowd *c, const struct crowd_person *who)
-{
-    for (uint32_t i = 0; i < who->contacts; i++) {
-        uint32_t unused;
-        if (crowd_lane(c, who->lanes[i].to, who->index, &unused)->moved > 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void crowd_copy(struct crowd *c, struct crowd_person *who)
-{
-    crowd_look(c, who);
-    if (!meet_done(who) || !knows_places(c, who)) {
-        return;
-    }
-    unsigned at =
-        who->copied < CROWD_COPIES ? who->copied++ : (unsigned)sim_random(&c->sim, CROWD_COPIES);
-    struct crowd_copy *copy = &who->copies[at];
-    if (copy->home.mem != NULL) {
-        sim_copy_free(&copy->home);
-    }
-    *copy = (struct crowd_copy){.home = sim_copy_of(who->n),
-                                .at = sim_now(&c->sim),
-                                .cursor = who->cursor,
-                                .sent = who->sent.count,
-                                .got = who->got.count,
-                                .contacts = who->contacts};
-}
-
-static void excuse(struct crowd *c, struct crowd_mark *mark)
-{
-    c->excused += !mark->excused;
-    mark->excused = true;
-}
-
-/* One of its two homes goes back: what is under way may be sealed anew, behind later ones. */
-static void become_unsure(struct crowd_lane *lane)
-{
-    uint32_t first = 0;
-    while (first < lane->count &&
-           (lane->marks[first].told || lane->marks[first].failed || lane->marks[first].excused)) {
-        first++;
-    }
-    lane->unsure = first < lane->unsure ? first : lane->unsure;
-}
-
-void crowd_unsure(struct crowd *c)
-{
-    crowd_look_all(c);
-    for (size_t i = 0; i < c->count; i++) {
-        for (uint32_t k = 0; k < c->people[i].contacts; k++) {
-            become_unsure(&c->people[i].lanes[k]);
-        }
-    }
-}
-
-void crowd_roll_back(struct crowd *c, struct crowd_person *who)
-{
-    if (who->copied == 0) {
-        return;
-    }
-    unsigned at = (unsigned)sim_random(&c->sim, who->copied);
-    const struct crowd_copy copy = who->copies[at];
-    crowd_look(c, who);
-    for (size_t i = copy.sent; i < who->sent.count; i++) {
-        const struct crowd_place *p = &who->sent.places[i];
-        excuse(c, &who->lanes[p->lane].marks[p->seq]);
-    }
-    for (size_t i = copy.got; i < who->got.count; i++) {
-        const struct crowd_place *p = &who->got.places[i];
-        struct crowd_mark *mark = &c->people[p->from].lanes[p->lane].marks[p->seq];
-        excuse(c, mark);
-        mark->got = false;
-        c->got--;
-    }
-    for (size_t i = 0; i < c->count; i++) {
-        for (uint32_t k = 0; k < c->people[i].contacts; k++) {
-            struct crowd_lane *lane = &c->people[i].lanes[k];
-            if (who->n->relay || i == who->index || lane->to == who->index) {
-                become_unsure(lane);
-            }
-        }
-    }
-    who->sent.count = copy.sent;
-    who->got.count = copy.got;
-    who->cursor = copy.cursor;
-    who->deleted = 0;
-    meet_forgotten(c, who, copy.contacts);
-    sim_roll_back(&c->sim, who->n, &copy.home);
-    /* Later copies are of a time that was not. */
-    for (unsigned i = who->copied; i-- > 0;) {
-        if (who->copies[i].sent > copy.sent || who->copies[i].got > copy.got ||
-            who->copies[i].contacts > copy.contacts) {
-            struct crowd_copy last = who->copies[--who->copied];
-            sim_copy_free(&who->copies[i].home);
-            who->copies[i] = last;
-        }
-    }
-    for (unsigned i = who->copied; i < CROWD_COPIES; i++) {
-        who->copies[i] = (struct crowd_copy){.cursor = 0};
     }
 }
 

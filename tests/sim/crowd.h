@@ -11,6 +11,7 @@
 
 #include "base/id.h"
 #include "node/content.h"
+#include "sim/backup.h"
 #include "sim/sim.h"
 
 /* One message, in its lane. */
@@ -53,14 +54,19 @@ struct crowd_log {
     size_t cap;
 };
 
-/* A home at one time, and how far the book was. */
-struct crowd_copy {
-    struct sim_copy home;
+/* How far the book was at one time. */
+struct crowd_time {
     uint64_t at;
     uint64_t cursor;
     size_t sent;
     size_t got;
     uint32_t contacts;
+};
+
+/* A home at that time. */
+struct crowd_copy {
+    struct sim_copy home;
+    struct crowd_time then;
 };
 
 /* What every text begins with. */
@@ -87,6 +93,9 @@ struct crowd_person {
     struct crowd_log got;
     struct crowd_copy copies[CROWD_COPIES];
     unsigned copied;
+    struct sim_backup backup; /* no parts: there is none; */
+    struct crowd_time saved;  /* was made then */
+    unsigned restores;
     uint64_t deleted; /* when something was, that is to be forgotten; 0: nothing */
     uint64_t awake;   /* since then its node ran undisturbed: */
     uint64_t starts;  /* it had so many */
@@ -114,10 +123,13 @@ struct crowd {
     uint64_t failed;
     uint64_t excused;
     uint64_t deleted;
-    uint64_t forgotten;         /* copies that did not open when something was */
-    uint64_t healed;            /* sessions that were replaced, each side counted */
-    uint64_t met[CROWD_WAYS];   /* pairs that began to meet, by each way; */
-    uint64_t met_again;         /* who added somebody again */
+    uint64_t forgotten;       /* copies that did not open when something was */
+    uint64_t healed;          /* sessions that were replaced, each side counted */
+    uint64_t met[CROWD_WAYS]; /* pairs that began to meet, by each way; */
+    uint64_t met_again;       /* who added somebody again */
+    uint64_t restored;        /* from backups */
+    struct sign_pk *dead;     /* queues of machines that were lost; owned */
+    size_t dead_count;
     bool lied;                  /* some relay has lied */
     struct crowd_theft *thefts; /* of invitations; owned */
     size_t theft_count;
@@ -165,6 +177,12 @@ void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay);
  * or do not know where a contact went; goes back to a random one of those. */
 void crowd_copy(struct crowd *c, struct crowd_person *who);
 void crowd_roll_back(struct crowd *c, struct crowd_person *who);
+/* Keeps a backup of the account, likewise, unless its node is a relay too; the machine is lost, and
+ * another one gets the backup, if there is one. */
+void crowd_save(struct crowd *c, struct crowd_person *who);
+void crowd_restore(struct crowd *c, struct crowd_person *who);
+/* There is no copy and no backup any more. */
+void crowd_drop_copies(struct crowd_person *who);
 /* Something begins or ends after which nobody can be sure of the order. */
 void crowd_unsure(struct crowd *c);
 /* Entries that wait in all outboxes. */

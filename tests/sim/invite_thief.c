@@ -155,8 +155,10 @@ static void thief_is_blocked(struct crowd *c, struct crowd_theft *t)
     struct crowd_person *from = &c->people[t->from];
     crowd_look(c, from);
     enum err err = crowd_call(c, from->n, "contact.block", "contact", t->id, NULL);
-    sim_check(&c->sim, err == ERR_OK || err == ERR_DISK_FULL, "contact.block: %s", err_name(err));
-    t->blocked = err == ERR_OK;
+    bool unknown = t->unsure && err == ERR_UNKNOWN_CONTACT;
+    sim_check(&c->sim, err == ERR_OK || err == ERR_DISK_FULL || unknown, "contact.block: %s",
+              err_name(err));
+    t->blocked = err == ERR_OK || unknown;
 }
 
 static void one_only(struct crowd *c, const struct crowd_theft *t)
@@ -172,7 +174,12 @@ static void go_on(struct crowd *c, struct crowd_theft *t)
     struct crowd_person *from = &c->people[t->from];
     struct crowd_person *to = &c->people[t->to];
     uint64_t now = sim_now(&c->sim);
-    t->unsure |= from->n->backs != t->backs[0] || to->n->backs != t->backs[1];
+    if (from->n->backs != t->backs[0] || to->n->backs != t->backs[1]) {
+        t->backs[0] = from->n->backs;
+        t->backs[1] = to->n->backs;
+        t->unsure = true;
+        t->blocked = false; /* or so its home says */
+    }
     one_only(c, t);
     if (from->relay != t->relay && !t->unsure && !(t->thief.seen && t->right.seen)) {
         give_up(c, t); /* once it was used, nothing keeps its maker there */

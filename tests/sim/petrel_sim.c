@@ -353,6 +353,7 @@ static void add(struct run_outcome *sum, const struct run_outcome *out)
     sum->forgotten += out->forgotten;
     sum->healed += out->healed;
     sum->met_again += out->met_again;
+    sum->restored += out->restored;
     for (unsigned i = 0; i < MEET_WAY_COUNT; i++) {
         sum->met[i] += out->met[i];
     }
@@ -418,7 +419,8 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
     for (unsigned i = 0; i < MEET_WAY_COUNT; i++) {
         printf(" %s %" PRIu64, meet_way_name((enum meet_way)i), sum->met[i]);
     }
-    printf(" again %" PRIu64 "\ninvitations stolen:", sum->met_again);
+    printf(" again %" PRIu64 "; restored %" PRIu64 "\ninvitations stolen:", sum->met_again,
+           sum->restored);
     for (unsigned i = 0; i < THEFT_WAY_COUNT; i++) {
         printf(" %s %" PRIu64, theft_way_name((enum theft_way)i), sum->stolen_invitations[i]);
     }
@@ -480,6 +482,7 @@ static bool all_done(const struct args *a, const struct run_outcome *sum)
     for (unsigned i = 0; rate[PLAN_FLOOD] > 0 && i < FLOOD_WAY_COUNT; i++) {
         ok &= was_done(flood_way_name((enum flood_way)i), sum->floods[i]);
     }
+    ok &= rate[PLAN_RESTORE] == 0 || was_done("restored", sum->restored);
     return ok && (rate[PLAN_POP] == 0 || was_done("none-left", sum->drained));
 }
 

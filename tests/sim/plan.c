@@ -46,6 +46,8 @@ static const struct plan_profile PROFILES[] = {
               [PLAN_DELETE] = 100,
               [PLAN_MOVE] = 3,
               [PLAN_STEAL] = 20,
+              [PLAN_SAVE] = 50,
+              [PLAN_RESTORE] = 5,
               [PLAN_MEET] = 20,
               [PLAN_THIEF] = 5,
               [PLAN_POP] = 5,
@@ -58,24 +60,13 @@ static const struct plan_profile PROFILES[] = {
      .clock_ppm = 100,
      .lines = HOME_LINES},
     {.name = "rough", /* everything goes wrong, all the time */
-     .rate = {[PLAN_SAY] = 30 * HOURS,
-              [PLAN_NAP] = 300,
-              [PLAN_DELETE] = 500,
-              [PLAN_MOVE] = 40,
-              [PLAN_COPY] = 300,
-              [PLAN_STEAL] = 100,
-              [PLAN_BACK] = 60,
-              [PLAN_MEET] = 250,
-              [PLAN_THIEF] = 250,
-              [PLAN_POP] = 100,
-              [PLAN_FLOOD] = 150,
-              [PLAN_FAULT] = 6 * HOURS,
-              [PLAN_KILL] = 300,
-              [PLAN_CUT] = 1 * HOURS,
-              [PLAN_PARTITION] = 200,
-              [PLAN_LIE] = 300,
-              [PLAN_CLOCK] = 100,
-              [PLAN_FULL] = 60},
+     .rate = {[PLAN_SAY] = 30 * HOURS, [PLAN_NAP] = 300,         [PLAN_DELETE] = 500,
+              [PLAN_MOVE] = 40,        [PLAN_COPY] = 300,        [PLAN_STEAL] = 100,
+              [PLAN_BACK] = 60,        [PLAN_SAVE] = 400,        [PLAN_RESTORE] = 150,
+              [PLAN_MEET] = 250,       [PLAN_THIEF] = 250,       [PLAN_POP] = 100,
+              [PLAN_FLOOD] = 150,      [PLAN_FAULT] = 6 * HOURS, [PLAN_KILL] = 300,
+              [PLAN_CUT] = 1 * HOURS,  [PLAN_PARTITION] = 200,   [PLAN_LIE] = 300,
+              [PLAN_CLOCK] = 100,      [PLAN_FULL] = 60},
      .nap_ms = 2 * HOUR,
      .partition_ms = 10 * MINUTE,
      .full_ms = 10 * MINUTE,
@@ -205,6 +196,8 @@ static struct plan_op draw(struct maker *m, enum plan_kind kind, uint32_t who, u
         break;
     case PLAN_DELETE:
     case PLAN_COPY:
+    case PLAN_SAVE:
+    case PLAN_RESTORE:
     case PLAN_STEAL:
     case PLAN_BACK:
     case PLAN_KILL:

@@ -10,20 +10,22 @@
 
 /* X(constant, name) */
 #define PLAN_KINDS(X)                                                                              \
-    X(SAY, "say")       /* person a writes to their contact b */                                   \
-    X(NAP, "nap")       /* person a's node is off for b ms */                                      \
-    X(DELETE, "delete") /* person a deletes a message that came to them */                         \
-    X(MOVE, "move")     /* person a goes to relay b */                                             \
-    X(COPY, "copy")     /* person a's home is copied */                                            \
-    X(STEAL, "steal")   /* somebody copies the sessions of person a */                             \
-    X(BACK, "back")     /* person a's home goes back to a copy */                                  \
-    X(MEET, "meet")     /* person a adds somebody new, from b on, in way c (meet.h) */             \
-    X(THIEF, "thief")   /* person a invites one from b on, and is robbed, c (invite_thief.h) */    \
-    X(POP, "pop")       /* a stranger takes b one-time parts of person a */                        \
-    X(FLOOD, "flood")   /* strangers write b envelopes to person a, c (flood.h) */                 \
-    X(FAULT, "fault")   /* at node a: point b, its c-th chance */                                  \
-    X(KILL, "kill")     /* node a's process, which starts again */                                 \
-    X(CUT, "cut")       /* all links of node a */                                                  \
+    X(SAY, "say")         /* person a writes to their contact b */                                 \
+    X(NAP, "nap")         /* person a's node is off for b ms */                                    \
+    X(DELETE, "delete")   /* person a deletes a message that came to them */                       \
+    X(MOVE, "move")       /* person a goes to relay b */                                           \
+    X(COPY, "copy")       /* person a's home is copied */                                          \
+    X(STEAL, "steal")     /* somebody copies the sessions of person a */                           \
+    X(BACK, "back")       /* person a's home goes back to a copy */                                \
+    X(SAVE, "save")       /* a backup of person a is made */                                       \
+    X(RESTORE, "restore") /* person a's machine is lost, and another one gets the backup */        \
+    X(MEET, "meet")       /* person a adds somebody new, from b on, in way c (meet.h) */           \
+    X(THIEF, "thief")     /* person a invites one from b on, and is robbed, c (invite_thief.h) */  \
+    X(POP, "pop")         /* a stranger takes b one-time parts of person a */                      \
+    X(FLOOD, "flood")     /* strangers write b envelopes to person a, c (flood.h) */               \
+    X(FAULT, "fault")     /* at node a: point b, its c-th chance */                                \
+    X(KILL, "kill")       /* node a's process, which starts again */                               \
+    X(CUT, "cut")         /* all links of node a */                                                \
     X(PARTITION, "partition") /* of the nodes by the bits of a, for b ms; c: one way only */       \
     X(LIE, "lie")             /* relay a lies in way c (evil.h), for b ms */                       \
     X(CLOCK, "clock")         /* of node a: b ms more or less, and from now on c ppm */            \

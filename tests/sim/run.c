@@ -80,7 +80,7 @@ static void ended(void *ctx)
 {
     struct end *e = ctx;
     struct run *r = e->run;
-    if (e->kind == PLAN_NAP && e->n->asleep) {
+    if (e->kind == PLAN_NAP && e->n->asleep && !e->n->lost) {
         sim_wake(&r->crowd.sim, e->n);
     } else if (e->kind == PLAN_FULL) {
         e->n->full = false;
@@ -181,6 +181,12 @@ static void carry_out(struct run *r, const struct plan_op *op)
     case PLAN_BACK:
         crowd_roll_back(c, who);
         break;
+    case PLAN_SAVE:
+        crowd_save(c, who);
+        break;
+    case PLAN_RESTORE:
+        crowd_restore(c, who);
+        break;
     case PLAN_MEET:
         meet_somebody(c, who, (uint32_t)op->b, (enum meet_way)(op->c % MEET_WAY_COUNT));
         break;
@@ -279,7 +285,7 @@ static void calm_down(struct run *r)
         n->full = false;
         sim_arm(n, SIM_POINTS, 0);
         set_clock(sim, n);
-        if (n->asleep) {
+        if (n->asleep && !n->lost) {
             sim_wake(sim, n);
         }
     }
@@ -300,7 +306,8 @@ static void last_words(struct run *r)
 static bool may_heal(const struct run *r)
 {
     uint64_t longest = r->options->profile.nap_ms; /* an acknowledgement is waited for this long */
-    return r->out->done[PLAN_BACK] > 0 || r->out->done[PLAN_LIE] > 0 || longest > DAY;
+    return r->out->done[PLAN_BACK] > 0 || r->out->done[PLAN_RESTORE] > 0 ||
+           r->out->done[PLAN_LIE] > 0 || longest > DAY;
 }
 
 static size_t unmet(const struct crowd *c)
@@ -376,8 +383,8 @@ static void plan_of(struct run *r, struct plan *plan)
 static bool is_fault(enum plan_kind kind)
 {
     return kind != PLAN_SAY && kind != PLAN_MEET && kind != PLAN_THIEF && kind != PLAN_POP &&
-           kind != PLAN_FLOOD && kind != PLAN_DELETE && kind != PLAN_COPY && kind != PLAN_FAULT &&
-           kind != PLAN_LIE;
+           kind != PLAN_FLOOD && kind != PLAN_DELETE && kind != PLAN_COPY && kind != PLAN_SAVE &&
+           kind != PLAN_FAULT && kind != PLAN_LIE;
 }
 
 static void fill_outcome(struct run *r)
@@ -394,6 +401,7 @@ static void fill_outcome(struct run *r)
     out->healed = c->healed;
     memcpy(out->met, c->met, sizeof out->met);
     out->met_again = c->met_again;
+    out->restored = c->restored;
     memcpy(out->stolen_invitations, c->stolen, sizeof out->stolen_invitations);
     out->alarms = c->alarms;
     out->warned = c->warned;

@@ -37,6 +37,7 @@ struct run_outcome {
     uint64_t healed;
     uint64_t met[MEET_WAY_COUNT];
     uint64_t met_again;
+    uint64_t restored;
     uint64_t stolen_invitations[THEFT_WAY_COUNT];
     uint64_t alarms;
     uint64_t warned;

@@ -57,6 +57,7 @@ struct sim_node {
     bool person;         /* has an account */
     bool thief;          /* somebody copies its sessions (session_thief.h) */
     bool asleep;         /* its process does not run: no turns, and nobody reaches it */
+    bool lost;           /* and never will again */
     bool locked;         /* loads without the account's root */
     bool full;           /* its disk is: store.growth is false */
     bool undialled;      /* nobody can dial it (NAT) */
