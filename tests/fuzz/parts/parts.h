@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * parts: fuzzers of single decoders, several of which share one target (at most 16 run).
+ * parts: fuzzers of single decoders, several of which share one target.
  */
 #ifndef PETREL_TESTS_FUZZ_PARTS_H
 #define PETREL_TESTS_FUZZ_PARTS_H
