@@ -305,9 +305,13 @@ static void last_words(struct run *r)
 /* Whether something happened after which sessions are replaced. */
 static bool may_heal(const struct run *r)
 {
+    const struct crowd *c = &r->crowd;
+    bool back = false;
+    for (size_t i = 0; i < c->sim.count; i++) {
+        back |= c->sim.nodes[i]->backs > 0;
+    }
     uint64_t longest = r->options->profile.nap_ms; /* an acknowledgement is waited for this long */
-    return r->out->done[PLAN_BACK] > 0 || r->out->done[PLAN_RESTORE] > 0 ||
-           r->out->done[PLAN_LIE] > 0 || longest > DAY;
+    return back || c->restored > 0 || c->lied || longest > DAY;
 }
 
 static size_t unmet(const struct crowd *c)
