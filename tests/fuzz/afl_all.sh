@@ -15,6 +15,7 @@ source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 programs=$1
 shift
 seconds=${AFL_SECONDS:-300}
+unset AFL_SECONDS # not one of its own
 
 # stat_of FOLDER NAME: a value of AFL's statistics.
 stat_of() {

@@ -69,7 +69,7 @@ def seeds():
         where, wth = 3 + 5 * at, 11 + 37 * at
         said = op(SAY, 0, 0) + op(TIME, a=1) + op(SAY, 1, 2)
         yield f"frame-{how}", FORGE, lie(1, "frame", how, where, wth, 2) + said + FRIENDS
-        yield f"relay-{how}", WILD, lie(1, "frame", how, where, wth, at) + FRIENDS + op(TIME, a=2)
+        yield f"relay-{how}", WILD, lie(1, "frame", how, where, wth, at % 8) + FRIENDS + op(TIME, a=2)
         yield f"body-{how}", FORGE, lie(1, "body", how, where, wth) + said + op(SAY, 1, 2)
         yield f"device-{how}", FORGE, lie(4, "body", how, where, wth) + op(SAY, 3, 1) + said
         yield f"first-{how}", FORGE, lie(1, "first", how, where, wth) + STORIES["strangers-by-link"]

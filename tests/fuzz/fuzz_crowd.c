@@ -31,6 +31,7 @@ enum {
     FORGE = 2, /* a liar's signatures are good whatever they are of */
     MEMORY_MOST = 64 << 20,
     TEXT = 4096,
+    SKIPS = 8,            /* chances that a lie may leave out, and one */
     AFTER_STEP_MS = 1200, /* an acknowledgement is due by then */
     TIME_MOST_MS = 2 * 86400000,
     HONEST_END_MS = 9000000,
@@ -303,7 +304,8 @@ static void lie(struct play *p, const struct op *op)
     struct lie lie = {
         .place = (enum lie_place)(op->a % LIE_PLACE_COUNT),
         .node = p->wild ? op->who % STAGE_NODES : STAGE_HYBRID,
-        .skip = op->a / LIE_PLACE_COUNT % 16U,
+        .skip = op->a / LIE_PLACE_COUNT % SKIPS,
+        .again = op->a / LIE_PLACE_COUNT / SKIPS,
         .alter = {.how = (enum alter_how)(op->b % ALTER_HOW_COUNT), .where = op->c, .with = op->d}};
     lies_arm(&p->lies, &lie);
 }

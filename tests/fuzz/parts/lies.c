@@ -46,9 +46,14 @@ static bool due(struct lies *l, uint32_t node, enum lie_place place, struct alte
             continue;
         }
         *alter = lie->alter;
-        l->count--;
-        memmove(lie, lie + 1, (l->count - i) * sizeof *lie);
         l->told++;
+        if (lie->again > 0) {
+            lie->again--;
+            lie->alter.where++;
+        } else {
+            l->count--;
+            memmove(lie, lie + 1, (l->count - i) * sizeof *lie);
+        }
         return true;
     }
     return false;

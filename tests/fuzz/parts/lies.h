@@ -28,7 +28,8 @@ enum lie_place {
 struct lie {
     enum lie_place place;
     uint32_t node;
-    unsigned skip; /* so many chances are left out */
+    unsigned skip;  /* so many chances are left out */
+    unsigned again; /* and after the first one it is told so often, at the next place each time */
     struct alter alter;
 };
 
@@ -59,7 +60,7 @@ struct lies {
 /* One world at a time. liars: the nodes that may lie, one bit each. */
 void lies_begin(struct lies *l, struct sim *sim, uint32_t liars, bool forge);
 void lies_end(struct lies *l);
-/* To be told once, at its next chance. The oldest is forgotten when there are too many. */
+/* To be told at its next chance. The oldest is forgotten when there are too many. */
 void lies_arm(struct lies *l, const struct lie *lie);
 /* None is armed any more. */
 void lies_stop(struct lies *l);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum op_kind {
-    OP_LIE,     /* node, place and chances left out, how, where, with: parts/lies.h */
+    OP_LIE,     /* node, place and which chances, how, where, with: parts/lies.h */
     OP_SAY,     /* person, contact, length */
     OP_TIME,    /* goes on: which length */
     OP_NAP,     /* node: falls asleep, or wakes up */
