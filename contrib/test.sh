@@ -5,7 +5,7 @@
 #
 #   quick  presets dev and asan, every test that has the label quick (what CI runs; the default)
 #   full   preset tsan, everything of quick under valgrind, lint, coverage of proto/
-#   long   fuzzing of every decoder whose files changed, the long kill tests
+#   long   fuzzing of every decoder whose files changed, AFL++ on all of them, the long kill tests
 #   bench  preset release, target bench
 #
 # The first three end with CTest's summary. The exit code is 0 only if everything passed. PETREL_VECTORS, the
@@ -72,6 +72,12 @@ long() {
     packages_install "${packages_build[@]}" "${packages_quick[@]}" "${packages_long[@]}"
     if step "build fuzz" build fuzz; then
         step fuzzing cmake --build --preset fuzz --target fuzz-all || true
+        step "weakened cores" cmake --build --preset fuzz --target fuzz-weakened || true
+    fi
+    if cmake --preset afl >/dev/null; then
+        step "fuzzing with AFL++" cmake --build --preset afl --target afl-all || true
+    else
+        failed+=("configure afl")
     fi
     build_and_test long dev asan tsan
 }
