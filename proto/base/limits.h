@@ -90,6 +90,7 @@ enum {
     LIMIT_SKIPPED_KEYS = 2000,   /* skipped keys a session */
     LIMIT_SKIPPED_DAYS = 37,     /* and their age */
     LIMIT_SESSIONS_PER_PAIR = 4, /* sessions with one device */
+    LIMIT_ROUNDS_MINUTE = 16,    /* tokens whose envelope is tried with all contacts, in a minute */
     LIMIT_UNACKED = 1900,        /* sealed and unacknowledged messages a session */
     LIMIT_KEM_MESSAGES = 64,     /* contents after which a KEM exchange is due */
     LIMIT_SKIPPED_CHAINS = 8,    /* past chains whose header keys are kept and tried */

@@ -126,6 +126,8 @@ struct account {
     uint64_t rekey_why;
     bool restoring;
     uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
+    uint64_t round_ms;        /* in the minute that began then */
+    unsigned rounds;          /* so often an envelope with a token was tried with all contacts */
 };
 
 struct node {

@@ -518,10 +518,7 @@ static enum err take_answer(struct home_answer *a, uint8_t kind, const struct re
     if (head->err == ERR_OK) {
         err = home_done(a, kind, body);
         a->home->outrun = a->home->outrun && kind != FRAME_DESCRIPTOR_GET;
-        if (kind != FRAME_RECORD_STATUS && kind != FRAME_DESCRIPTOR_GET) {
-            a->home->attempts = 0; /* to be told what is there changes nothing */
-        }
-        a->home->due = 0;
+        a->home->due = 0; /* failures are in a row until all is in place (home_ready) */
     } else {
         home_refused(a, kind, head->err);
     }

@@ -69,13 +69,27 @@ static enum err try_everybody(struct arrival *a)
         }
         if (a->row.who.state != CONTACT_INCOMING && a->row.who.state != CONTACT_BLOCKED) {
             err = try_sessions(a);
-            if (err != ERR_DECRYPT && err != ERR_NO_SESSION) {
+            /* A row that is damaged is its own contact's trouble. */
+            bool next = err == ERR_DECRYPT || err == ERR_NO_SESSION || err == ERR_CORRUPT ||
+                        err == ERR_NOT_FOUND;
+            if (!next) {
                 return err;
             }
         }
         after = a->row.number;
         arena_rewind(arena, mark); /* what was looked at must not fill the turn's memory */
     }
+}
+
+/* A contact can send what nobody can read: that has us look through all only so often. */
+static bool may_go_round(struct account *me, const struct step *step)
+{
+    uint64_t now = step_now(step);
+    if (now < me->round_ms || now - me->round_ms >= LIMIT_MINUTE_MS) {
+        me->round_ms = now;
+        me->rounds = 0;
+    }
+    return me->rounds++ < LIMIT_ROUNDS_MINUTE;
 }
 
 /* The session that opens a kind-1 envelope: of the contact that the token was made for, else of
@@ -93,12 +107,8 @@ static enum err open_established(struct arrival *a)
     if (first != ERR_DECRYPT && first != ERR_NO_SESSION && first != ERR_NOT_FOUND) {
         return first;
     }
-    /* A contact who goes on sending what nobody can read has us look through all once. */
-    if (first != ERR_NOT_FOUND && a->row.unread_ms != 0) {
-        return first;
-    }
-    enum err err = try_everybody(a);
-    if (err == ERR_NOT_FOUND && first != ERR_NOT_FOUND) {
+    enum err err = may_go_round(a->me, a->step) ? try_everybody(a) : ERR_NOT_FOUND;
+    if ((err == ERR_NOT_FOUND || err == ERR_CORRUPT) && first != ERR_NOT_FOUND) {
         err = peer_row_get(a->step, a->me->keys, a->token_of, &a->row);
         err = err == ERR_OK ? first : err;
     }

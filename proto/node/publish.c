@@ -144,7 +144,7 @@ static enum err make_bundle(struct home_step *h, bool body, struct publish_reque
     }
     if (err == ERR_OK && !body) {
         uint32_t last = h->row.parts_sent + (uint32_t)put->nparts;
-        h->home->parts_made += last > h->row.last_part ? last - h->row.last_part : 0;
+        h->home->parts_made += last > h->row.last_part ? (uint32_t)put->nparts : 0;
         h->row.last_part = last;
         err = relay_row_put(step, h->me->keys, home_slot(h->me, h->home), &h->row);
     }

@@ -407,7 +407,8 @@ START_TEST(useless_parts_hold_a_request_up_for_a_day_only)
 END_TEST
 
 struct denying {
-    enum err err; /* what each record.put gets */
+    enum err err;   /* what each record.put gets, */
+    bool by_halves; /* or each second one: the others are taken */
     unsigned puts;
 };
 
@@ -420,7 +421,8 @@ static enum sim_fate say_none_are_left(void *ctx, struct sim *sim, const struct 
     struct writer b = writer_of(body, sizeof body);
     struct writer w = writer_of(bytes, sizeof bytes);
     struct denying *denying = ctx;
-    struct record_put_reply put = {.head = {.err = denying->err}};
+    bool takes = denying->by_halves && denying->puts % 2 == 0;
+    struct record_put_reply put = {.head = {.err = takes ? ERR_OK : denying->err}};
     struct record_status_reply status;
     struct frame f;
     (void)from;
@@ -466,9 +468,8 @@ START_TEST(a_relay_that_never_has_parts_gets_few_of_them)
 END_TEST
 
 /* It says that our record is as we think, and that what fits that does not fit. */
-START_TEST(a_relay_that_contradicts_itself_is_asked_less_and_less)
+static void contradicts(struct denying refuses, unsigned most)
 {
-    struct denying refuses = {.err = ERR_STALE};
     struct people *p = people_new(233, 1);
     struct person *a = &p->person[0];
     p->sim.fate = say_none_are_left;
@@ -476,12 +477,24 @@ START_TEST(a_relay_that_contradicts_itself_is_asked_less_and_less)
     sim_cut(&p->sim, a->n);
     sim_settle(&p->sim, 6 * HOUR);
     ck_assert_uint_gt(refuses.puts, 5);
-    ck_assert_uint_lt(refuses.puts, 25);
+    ck_assert_uint_lt(refuses.puts, most);
     ck_assert_uint_eq(people_events(p, a, "relay.failing"), 1);
     p->sim.fate = NULL;
     sim_settle(&p->sim, 2 * HOUR);
     ck_assert(people_ready(p, a));
     people_free(p);
+}
+
+START_TEST(a_relay_that_contradicts_itself_is_asked_less_and_less)
+{
+    contradicts((struct denying){.err = ERR_STALE}, 25);
+}
+END_TEST
+
+/* A record that it has just taken is not there when parts come for it. */
+START_TEST(a_relay_that_loses_our_record_again_and_again_is_asked_less_and_less)
+{
+    contradicts((struct denying){.err = ERR_NOT_FOUND, .by_halves = true}, 50);
 }
 END_TEST
 
@@ -497,6 +510,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, useless_parts_hold_a_request_up_for_a_day_only);
     tcase_add_test(tc, a_relay_that_never_has_parts_gets_few_of_them);
     tcase_add_test(tc, a_relay_that_contradicts_itself_is_asked_less_and_less);
+    tcase_add_test(tc, a_relay_that_loses_our_record_again_and_again_is_asked_less_and_less);
 }
 
 int main(void)

@@ -302,6 +302,45 @@ START_TEST(two_whose_notes_cross_keep_both_sessions)
 }
 END_TEST
 
+/* The session of its third contact, which is what it meets last. */
+static void spoil_session(void *ctx, struct turn *turn)
+{
+    (void)ctx;
+    struct store_row row;
+    struct store_key last = store_key_new();
+    uint8_t bytes[64] = {1};
+    store_key_u32(&last, 1);
+    store_key_u32(&last, UINT32_MAX);
+    ck_assert_ok(store_seek(turn->store, STORE_SESSION, STORE_LE, store_key_slice(&last), &row));
+    struct store_key key = store_key_new();
+    store_key_bytes(&key, row.key.p, row.key.len);
+    ck_assert_ok(store_put(turn->store, STORE_SESSION, store_key_slice(&key),
+                           slice_of(bytes, sizeof bytes)));
+}
+
+/* What nobody can read is tried with the sessions of all, and one of these is damaged. */
+START_TEST(a_damaged_session_is_no_trouble_for_other_contacts)
+{
+    struct people *p = people_new(756, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    people_meet(p, a, b);
+    people_meet(p, a, &p->person[2]);
+    talk(p, a, &p->person[2], "one", MINUTE);
+    talk(p, a, b, "one", MINUTE);
+    struct sim_copy copy = sim_copy_of(a->n);
+    talk(p, a, b, "forgotten", MINUTE);
+    sim_roll_back(&p->sim, a->n, &copy);
+    sim_turn(&p->sim, a->n, spoil_session, NULL);
+    people_say(p, b, a, "b two ", 0);
+    sim_settle(&p->sim, 2 * HOUR);
+    people_in_order(p, a, b, "b two ", 1);
+    ck_assert_uint_eq(a->n->crashes, 0);
+    sim_copy_free(&copy);
+    people_free(p);
+}
+END_TEST
+
 static void lose_parts(void *ctx, struct turn *turn)
 {
     struct person *who = ctx;
@@ -567,6 +606,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_went_back_is_heard_again);
     tcase_add_test(tc, who_went_back_to_before_they_met_meets_again);
     tcase_add_test(tc, two_who_begin_anew_at_once_agree);
+    tcase_add_test(tc, a_damaged_session_is_no_trouble_for_other_contacts);
     tcase_add_test(tc, two_who_went_back_together_go_on);
     tcase_add_test(tc, who_goes_back_again_and_again_heals_each_time);
     tcase_add_test(tc, a_relay_that_spoils_all_has_keys_renewed_once_an_hour);
