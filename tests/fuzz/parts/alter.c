@@ -233,7 +233,7 @@ static bool set_length(struct item *i, uint64_t len)
         return false;
     }
     size_t same = i->bytes.len < len ? i->bytes.len : (size_t)len;
-    memset(room, 'a', (size_t)len);
+    memset(room, 'a' + (int)(len % 16), (size_t)len); /* odd and even ones: some are flags */
     if (same > 0) {
         memmove(room, i->bytes.p, same);
     }
