@@ -29,7 +29,8 @@ enum {
     CLOCK_OFF_MS = 2 * MINUTE, /* of a clock, at most then */
     REST_HOURS = 3,            /* in which nothing happens but what is due */
     REST_TURNS = 40,           /* of one node in an hour of that */
-    CHECK_MS = 30 * MINUTE,    /* between looks into all stores */
+    CHECK_MS = 30 * MINUTE,    /* between looks into all stores, */
+    CHECK_ROWS = 16,           /* and a turn for so many rows of them, at least */
     TRACE_LINES = 60,
 };
 
@@ -54,6 +55,7 @@ struct run {
     uint64_t begun; /* the plan, time of the world */
     uint64_t last_look;
     uint64_t last_check;
+    uint64_t check_turns; /* turns until then */
     unsigned partitions;
     struct end *ends;
     jmp_buf failed;
@@ -226,6 +228,20 @@ static void carry_out(struct run *r, const struct plan_op *op)
     }
 }
 
+/* A look at all rows is worth its time when much has happened since the last one. */
+static bool check_due(const struct run *r)
+{
+    const struct crowd *c = &r->crowd;
+    uint64_t rows = 0;
+    if (sim_now(&c->sim) < r->last_check + CHECK_MS) {
+        return false;
+    }
+    for (size_t i = 0; i < c->relay_count; i++) {
+        rows += store_mem_count(c->relays[i]->mem, STORE_QUEUE_INDEX);
+    }
+    return c->sim.turns - r->check_turns >= rows / CHECK_ROWS;
+}
+
 /* Goes on until this time, and looks at what came now and then. */
 static void go_on(struct run *r, uint64_t until)
 {
@@ -241,13 +257,14 @@ static void go_on(struct run *r, uint64_t until)
             check_forgotten(&r->crowd);
             r->last_look = sim_now(sim);
         }
-        if (sim_now(sim) >= r->last_check + CHECK_MS) {
+        if (check_due(r)) {
             int64_t held = heap_check(sim);
             r->out->held = held > r->out->held ? held : r->out->held;
             check_relays(&r->crowd, false);
             check_receipts(&r->crowd);
             flood_check(&r->crowd);
             r->last_check = sim_now(sim);
+            r->check_turns = sim->turns;
         }
     }
 }
