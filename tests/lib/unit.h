@@ -26,7 +26,7 @@ void unit_env_init(struct unit_env *u, uint64_t seed, uint64_t now_ms);
 
 /* Decodes hex to out (cap bytes), returns the length; fails the test on bad hex. */
 size_t unit_hex(const char *hex, uint8_t *out, size_t cap);
-/* A slice of a string literal, without its NUL. */
+/* A slice of a text, without its NUL. */
 struct slice unit_str(const char *s);
 
 /* Like ck_assert_ok, also where no test runs: Check hears of it only when it failed. */

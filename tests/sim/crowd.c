@@ -19,11 +19,6 @@ enum {
     SMALL_QUEUE = 48, /* envelopes */
 };
 
-static struct slice text_of(const char *s)
-{
-    return slice_of(s, strlen(s));
-}
-
 enum err crowd_call(struct crowd *c, struct sim_node *n, const char *method, ...)
 {
     uint8_t bytes[2048];
@@ -214,7 +209,7 @@ void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact)
     struct crowd_mark *mark = &lane->marks[lane->count];
     *mark = (struct crowd_mark){.got = false};
     crowd_result(c, who->n, "message", hex, sizeof hex);
-    sim_check(&c->sim, hex_decode(text_of(hex), mark->id, sizeof mark->id), "no message id: %s",
+    sim_check(&c->sim, hex_decode(unit_str(hex), mark->id, sizeof mark->id), "no message id: %s",
               hex);
     log_add(c, &who->sent,
             (struct crowd_place){who->index, contact % who->contacts, lane->count++, 0});
@@ -262,7 +257,7 @@ static void received(struct crowd *c, struct crowd_person *who, struct slice dat
     }
     sim_check(&c->sim, lane != NULL && to == who->index && seq < lane->count,
               "delivery: person %u got what nobody wrote them: %s", (unsigned)who->index, s);
-    sim_check(&c->sim, slice_equal(contact, text_of(c->people[from].id)),
+    sim_check(&c->sim, slice_equal(contact, unit_str(c->people[from].id)),
               "delivery: person %u got what %u wrote in the name of somebody else",
               (unsigned)who->index, from);
     struct crowd_mark *mark = &lane->marks[seq];
@@ -316,7 +311,8 @@ static void became(struct crowd *c, struct crowd_person *who, struct slice hex, 
     uint8_t id[CONTENT_ID];
     char s[2 * CONTENT_ID + 1] = "";
     memcpy(s, hex.p, hex.len < sizeof s - 1 ? hex.len : sizeof s - 1);
-    sim_check(&c->sim, hex_decode(text_of(s), id, sizeof id), "an event with the message id %s", s);
+    sim_check(&c->sim, hex_decode(unit_str(s), id, sizeof id), "an event with the message id %s",
+              s);
     struct crowd_lane *lane = NULL;
     struct crowd_mark *mark = mark_of(who, id, &lane);
     if (mark !=
@@ -338,7 +334,7 @@ static bool is_about_contact(struct slice type)
     static const char *const types[] = {"contact.accepted", "contact.failed", "invite.misused",
                                         "request.received"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (slice_equal(type, text_of(types[i]))) {
+        if (slice_equal(type, unit_str(types[i]))) {
             return true;
         }
     }
@@ -352,8 +348,8 @@ static void about_contact(struct crowd *c, struct crowd_person *who, struct slic
     struct slice error = slice_of(NULL, 0);
     sim_check(&c->sim, params_str(data, "contact", &contact), "an event of no contact");
     (void)params_str(data, "error", &error);
-    bool accepted = slice_equal(type, text_of("contact.accepted"));
-    if (accepted || slice_equal(type, text_of("request.received"))) {
+    bool accepted = slice_equal(type, unit_str("contact.accepted"));
+    if (accepted || slice_equal(type, unit_str("request.received"))) {
         meet_heard(c, who, contact, accepted);
     }
     theft_heard(c, who, type, contact, error);
@@ -368,28 +364,28 @@ static void take_event(struct crowd *c, struct crowd_person *who, struct slice e
     struct slice data = slice_of(NULL, 0);
     for (uint32_t i = 0; i < pairs && r.err == ERR_OK; i++) {
         struct slice key = pack_read_str(&r, 32);
-        if (slice_equal(key, text_of("type"))) {
+        if (slice_equal(key, unit_str("type"))) {
             type = pack_read_str(&r, 64);
-        } else if (slice_equal(key, text_of("cursor"))) {
+        } else if (slice_equal(key, unit_str("cursor"))) {
             who->cursor = pack_read_uint(&r, UINT64_MAX);
         } else {
             size_t start = r.pos;
             pack_skip(&r, 5);
-            data = slice_equal(key, text_of("data")) ? slice_of(r.p + start, r.pos - start) : data;
+            data = slice_equal(key, unit_str("data")) ? slice_of(r.p + start, r.pos - start) : data;
         }
     }
     sim_check(&c->sim, r.err == ERR_OK, "an event that cannot be read");
-    if (slice_equal(type, text_of("message.received"))) {
+    if (slice_equal(type, unit_str("message.received"))) {
         received(c, who, data);
-    } else if (slice_equal(type, text_of("message.failed"))) {
+    } else if (slice_equal(type, unit_str("message.failed"))) {
         sim_check(&c->sim, params_str(data, "message", &value), "a failure of no message");
         became(c, who, value, true);
-    } else if (slice_equal(type, text_of("message.delivered"))) {
+    } else if (slice_equal(type, unit_str("message.delivered"))) {
         sim_check(&c->sim, params_str(data, "message", &value), "a delivery of no message");
         became(c, who, value, false);
     } else if (is_about_contact(type)) {
         about_contact(c, who, type, data);
-    } else if (slice_equal(type, text_of("session.reset"))) {
+    } else if (slice_equal(type, unit_str("session.reset"))) {
         c->healed++;
     }
 }
@@ -476,7 +472,7 @@ static void print_contact(const struct crowd_person *who, struct slice contact, 
         }
         const struct crowd_person *other = who - who->index + lane->to;
         bool unmet = !lane->met || lane->again;
-        if ((waits > 0 || unmet) && slice_equal(id, text_of(other->id))) {
+        if ((waits > 0 || unmet) && slice_equal(id, unit_str(other->id))) {
             fprintf(to, "  person %u (node %u) to %u: %u of %u wait;%s %.*s %.*s\n",
                     (unsigned)who->index, (unsigned)who->n->index, (unsigned)lane->to,
                     (unsigned)waits, (unsigned)lane->count, unmet ? " not met;" : "",

@@ -50,11 +50,6 @@ const char *theft_way_name(enum theft_way way)
     return NAMES[way];
 }
 
-static struct slice text_of(const char *s)
-{
-    return slice_of(s, strlen(s));
-}
-
 /* --- stealing --- */
 
 static struct crowd_theft *theft_new(struct crowd *c)
@@ -211,12 +206,12 @@ static void heard(struct crowd *c, struct crowd_theft *t, bool thief, struct sli
 {
     struct use *use = thief ? &t->thief : &t->right;
     (void)c;
-    use->seen |= slice_equal(type, text_of("request.received"));
-    if (slice_equal(type, text_of("contact.accepted"))) {
+    use->seen |= slice_equal(type, unit_str("request.received"));
+    if (slice_equal(type, unit_str("contact.accepted"))) {
         use->seen = true;
         t->accepted |= thief;
     }
-    if (slice_equal(type, text_of("invite.misused"))) {
+    if (slice_equal(type, unit_str("invite.misused"))) {
         use->seen = true;
         t->alarms++;
         c->alarms++;
@@ -226,21 +221,21 @@ static void heard(struct crowd *c, struct crowd_theft *t, bool thief, struct sli
 void theft_heard(struct crowd *c, struct crowd_person *who, struct slice type, struct slice contact,
                  struct slice error)
 {
-    bool used = slice_equal(error, text_of(err_name(ERR_INVITE_USED)));
-    bool known = !used && !slice_equal(type, text_of("invite.misused"));
+    bool used = slice_equal(error, unit_str(err_name(ERR_INVITE_USED)));
+    bool known = !used && !slice_equal(type, unit_str("invite.misused"));
     const struct crowd_lane *lane = meet_lane(c, who, contact);
     if (used && lane != NULL && c->people[lane->to].n->backs > 0) {
         known = true; /* whose home went back makes invitations with tokens of before */
     }
     for (size_t i = 0; i < c->theft_count; i++) {
         struct crowd_theft *t = &c->thefts[i];
-        bool thief = slice_equal(contact, text_of(t->id));
+        bool thief = slice_equal(contact, unit_str(t->id));
         if (t->from == who->index &&
-            (thief || slice_equal(contact, text_of(c->people[t->to].id)))) {
+            (thief || slice_equal(contact, unit_str(c->people[t->to].id)))) {
             heard(c, t, thief, type);
             known = true;
         }
-        if (used && t->to == who->index && slice_equal(contact, text_of(c->people[t->from].id))) {
+        if (used && t->to == who->index && slice_equal(contact, unit_str(c->people[t->from].id))) {
             t->warned++;
             c->warned++;
             known = true;
@@ -254,7 +249,7 @@ bool theft_spoke(struct crowd *c, const struct crowd_person *who, struct slice c
 {
     for (size_t i = 0; i < c->theft_count; i++) {
         const struct crowd_theft *t = &c->thefts[i];
-        if (t->from == who->index && slice_equal(contact, text_of(t->id))) {
+        if (t->from == who->index && slice_equal(contact, unit_str(t->id))) {
             sim_check(&c->sim, t->accepted && !t->blocked,
                       "strangers: person %u got a message of a thief who is %s",
                       (unsigned)who->index, t->blocked ? "blocked" : "no contact");

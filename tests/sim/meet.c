@@ -17,11 +17,6 @@ const char *meet_way_name(enum meet_way way)
     return NAMES[way];
 }
 
-static struct slice text_of(const char *s)
-{
-    return slice_of(s, strlen(s));
-}
-
 /* --- lanes --- */
 
 bool meet_knows(const struct crowd_person *who, uint32_t other)
@@ -53,7 +48,7 @@ void meet_lanes(struct crowd *c, struct crowd_person *a, struct crowd_person *b,
 struct crowd_lane *meet_lane(struct crowd *c, struct crowd_person *who, struct slice contact)
 {
     for (uint32_t i = 0; i < who->contacts; i++) {
-        if (slice_equal(contact, text_of(c->people[who->lanes[i].to].id))) {
+        if (slice_equal(contact, unit_str(c->people[who->lanes[i].to].id))) {
             return &who->lanes[i];
         }
     }
@@ -235,7 +230,7 @@ static void check_one(struct crowd *c, struct crowd_person *who)
         pack_skip(&r, 4);
         struct slice contact = slice_of(r.p + start, r.pos - start);
         accepted += params_str(contact, "state", &state) && params_str(contact, "id", &id) &&
-                    slice_equal(state, text_of("accepted")) && meet_lane(c, who, id) != NULL;
+                    slice_equal(state, unit_str("accepted")) && meet_lane(c, who, id) != NULL;
     }
     sim_check(&c->sim, err == ERR_OK && r.err == ERR_OK && accepted == who->contacts,
               "meetings: person %u has %u contacts of %u that they met", (unsigned)who->index,

@@ -10,11 +10,6 @@
 
 static const char alphabet[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
-static struct slice text_of(const char *s)
-{
-    return slice_of(s, strlen(s));
-}
-
 static void some_key(struct unit_env *u, uint8_t pk[static 32])
 {
     env_random(&u->env, pk, 32);
@@ -32,13 +27,13 @@ START_TEST(an_id_is_read_back_in_lower_and_upper_case)
         id_encode(pk, text);
         ck_assert_uint_eq(strlen(text), ID_TEXT - 1);
         ck_assert_int_eq(strncmp(text, "petrel1", 7), 0);
-        ck_assert_ok(id_decode(text_of(text), got));
+        ck_assert_ok(id_decode(unit_str(text), got));
         ck_assert_mem_eq(got, pk, 32);
         for (char *c = text; *c != '\0'; c++) {
             *c = (char)toupper((unsigned char)*c);
         }
         memset(got, 0, sizeof got);
-        ck_assert_ok(id_decode(text_of(text), got));
+        ck_assert_ok(id_decode(unit_str(text), got));
         ck_assert_mem_eq(got, pk, 32);
     }
 }
@@ -56,10 +51,10 @@ START_TEST(a_node_id_is_read_back_and_is_no_id)
     node_id_encode(pk, node);
     id_encode(pk, id);
     ck_assert_int_eq(strncmp(node, "petrelnode1", 11), 0);
-    ck_assert_ok(node_id_decode(text_of(node), got));
+    ck_assert_ok(node_id_decode(unit_str(node), got));
     ck_assert_mem_eq(got, pk, 32);
-    ck_assert_err(id_decode(text_of(node), got), ERR_BAD_ID);
-    ck_assert_err(node_id_decode(text_of(id), got), ERR_BAD_ID);
+    ck_assert_err(id_decode(unit_str(node), got), ERR_BAD_ID);
+    ck_assert_err(node_id_decode(unit_str(id), got), ERR_BAD_ID);
 }
 END_TEST
 
@@ -70,14 +65,14 @@ START_TEST(mixed_case_is_refused)
     char text[ID_TEXT];
     id_encode(pk, text);
     text[0] = 'P';
-    ck_assert_err(id_decode(text_of(text), got), ERR_BAD_ID);
+    ck_assert_err(id_decode(unit_str(text), got), ERR_BAD_ID);
     id_encode(pk, text);
     char *letter = text + ID_TEXT - 2;
     while (!islower((unsigned char)*letter)) {
         letter--;
     }
     *letter = (char)toupper((unsigned char)*letter);
-    ck_assert_err(id_decode(text_of(text), got), ERR_BAD_ID);
+    ck_assert_err(id_decode(unit_str(text), got), ERR_BAD_ID);
 }
 END_TEST
 
@@ -110,7 +105,7 @@ START_TEST(up_to_four_wrong_characters_are_always_found)
         char text[ID_TEXT];
         id_encode(pk, text);
         damage(&u, text, 1 + i % 4);
-        ck_assert_err(id_decode(text_of(text), got), ERR_BAD_CHECKSUM);
+        ck_assert_err(id_decode(unit_str(text), got), ERR_BAD_CHECKSUM);
         ck_assert_uint_eq(got[0] | got[31], 0);
     }
 }
@@ -131,7 +126,7 @@ START_TEST(two_neighbours_swapped_are_found)
         text[i] = good[i + 1];
         text[i + 1] = good[i];
         if (good[i] != good[i + 1]) {
-            ck_assert_err(id_decode(text_of(text), got), ERR_BAD_CHECKSUM);
+            ck_assert_err(id_decode(unit_str(text), got), ERR_BAD_CHECKSUM);
         }
     }
 }
@@ -166,17 +161,17 @@ START_TEST(another_version_prefix_or_set_padding_is_refused_with_a_right_checksu
 
     size_t n = bech32m_from_bytes(slice_of(payload, sizeof payload), groups, sizeof groups);
     with_groups(ID_HRP, groups, n, text);
-    ck_assert_err(id_decode(text_of(text), got), ERR_BAD_ID);
+    ck_assert_err(id_decode(unit_str(text), got), ERR_BAD_ID);
 
     groups[0] = groups[1] = 0;
     with_groups("petrol", groups, n, text);
-    ck_assert_err(id_decode(text_of(text), got), ERR_BAD_ID);
+    ck_assert_err(id_decode(unit_str(text), got), ERR_BAD_ID);
     with_groups(ID_HRP, groups, n, text);
-    ck_assert_ok(id_decode(text_of(text), got));
+    ck_assert_ok(id_decode(unit_str(text), got));
 
     groups[ID_GROUPS - 1] |= 1;
     with_groups(ID_HRP, groups, n, text);
-    ck_assert_err(id_decode(text_of(text), got), ERR_BAD_ID);
+    ck_assert_err(id_decode(unit_str(text), got), ERR_BAD_ID);
 }
 END_TEST
 
@@ -237,7 +232,7 @@ START_TEST(own_vectors_hold)
         node_id_encode(pk, node);
         ck_assert_str_eq(id, data_text(c, "id"));
         ck_assert_str_eq(node, data_text(c, "node_id"));
-        ck_assert_ok(id_decode(text_of(id), got));
+        ck_assert_ok(id_decode(unit_str(id), got));
         ck_assert_mem_eq(got, pk, 32);
     }
     json_decref(cases);
