@@ -131,15 +131,24 @@ static enum err note(struct account *me, struct step *step, struct peer_row *row
     return err == ERR_OK ? healing_event(me, step, row, order, content.body, true) : err;
 }
 
+bool healing_asks(const struct peer_row *row)
+{
+    return row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0;
+}
+
+bool healing_within(const struct peer_row *row, uint64_t now, uint64_t ms)
+{
+    return row->healed_ms != 0 && now >= row->healed_ms && now - row->healed_ms < ms;
+}
+
 enum err healing_begin(struct account *me, struct step *step, struct peer_row *row,
                        enum healing_why why, bool *begun)
 {
-    uint64_t now = step_now(step);
-    bool lately = why < HEALING_ASKED && row->healed_ms != 0 && now >= row->healed_ms &&
-                  now - row->healed_ms < LIMIT_HEALING_MS;
     struct work *work;
     *begun = false;
-    bool wanted = why >= HEALING_ASKED && row->who.state == CONTACT_ACCEPTED;
+    bool asked = why == HEALING_ASKED || why == HEALING_RESTORED;
+    bool lately = !asked && healing_within(row, step_now(step), LIMIT_HEALING_MS);
+    bool wanted = asked && row->who.state == CONTACT_ACCEPTED;
     bool talks = contact_row_may_talk(&row->who);
     bool none = row->sessions == 0 && !wanted;
     if ((!talks && why != HEALING_ASKED) || none || lately || row->leaving != 0) {
@@ -150,7 +159,7 @@ enum err healing_begin(struct account *me, struct step *step, struct peer_row *r
         return ERR_NO_MEMORY;
     }
     healing_heard(me, row); /* what was wanted is there */
-    row->healed_ms = now;
+    row->healed_ms = step_now(step);
     row->retired |= row->sessions;
     row->doubtful = 0;
     enum err err = contact_restart(me, step, work, row);
@@ -259,10 +268,7 @@ enum err healing_newcomer(struct account *me, struct step *step, struct peer_row
                           uint64_t deposited_ms)
 {
     unsigned others = row->sessions & ~(1U << slot) & ~(unsigned)row->retired;
-    unsigned crossing = 0;
-    if (row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0) {
-        crossing = others & 1U << (row->begun - 1);
-    }
+    unsigned crossing = healing_asks(row) ? others & 1U << (row->begun - 1) : 0;
     enum err err = ERR_OK;
     for (unsigned i = 0; err == ERR_OK && i < LIMIT_SESSIONS_PER_PAIR; i++) {
         if ((others >> i & 1) != 0) {
@@ -317,9 +323,7 @@ enum err healing_answered(struct account *me, struct step *step, struct peer_row
 enum err healing_told(struct account *me, struct step *step, struct peer_row *row, uint8_t slot)
 {
     unsigned keep = 1U << slot;
-    if (row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0) {
-        keep |= 1U << (row->begun - 1);
-    }
+    keep |= healing_asks(row) ? 1U << (row->begun - 1) : 0;
     unsigned others = row->sessions & ~keep;
     if (row->begun == slot + 1) {
         /* The two began one each: theirs, which we may send on, is not meant. */
@@ -346,6 +350,8 @@ static const char *const WHY[][2] = {
     {"asked for here", "asked for by the other side"},
     {"this account was restored from a backup, as a new device",
      "they restored their account from a backup, as a new device"},
+    {"one of the two devices went back to an earlier state",
+     "one of the two devices went back to an earlier state"},
 };
 
 const char *healing_line(struct slice body, bool mine)

@@ -23,6 +23,7 @@ enum {
     USAGE = 2,
     MINUTE = 60000,
     SHRINK_SHOWN = 400, /* lines of a plan that are printed */
+    ENOUGH = 20,        /* so often for each kind of a fault, and each has to come to pass */
 };
 
 struct args {
@@ -465,7 +466,8 @@ static bool was_done(const char *what, uint64_t n)
     return n > 0;
 }
 
-/* Whether all that people and strangers may do in this profile was done. */
+/* Whether all that people and strangers may do in this profile was done, and of many faults and lies
+ * each kind came to pass. */
 static bool all_done(const struct args *a, const struct run_outcome *sum)
 {
     const uint32_t *rate = a->run.profile.rate;
@@ -481,6 +483,13 @@ static bool all_done(const struct args *a, const struct run_outcome *sum)
     }
     for (unsigned i = 0; rate[PLAN_FLOOD] > 0 && i < FLOOD_WAY_COUNT; i++) {
         ok &= was_done(flood_way_name((enum flood_way)i), sum->floods[i]);
+    }
+    for (unsigned i = 0; sum->done[PLAN_FAULT] >= ENOUGH * SIM_POINTS && i < SIM_POINTS; i++) {
+        ok &= was_done(sim_point_name((enum sim_point)i), sum->struck[i]);
+    }
+    for (unsigned i = 0; sum->done[PLAN_LIE] >= ENOUGH * EVIL_KIND_COUNT && i < EVIL_KIND_COUNT;
+         i++) {
+        ok &= was_done(evil_kind_name((enum evil_kind)i), sum->lies[i]);
     }
     ok &= rate[PLAN_RESTORE] == 0 || was_done("restored", sum->restored);
     return ok && (rate[PLAN_POP] == 0 || was_done("none-left", sum->drained));

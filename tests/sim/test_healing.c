@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "link/frame.h"
 #include "node/core.h"
 #include "node/prekeys.h"
+#include "relay/queue.h"
 #include "sim/people.h"
 
 enum {
@@ -63,7 +65,8 @@ static void rolled_back(uint64_t seed, bool other_speaks)
     struct person *reader = other_speaks ? b : a;
     struct person *writer = other_speaks ? a : b;
     bool known = people_notes(p, b, a, "this device went back to an earlier state") == 1;
-    ck_assert(known ||
+    bool spent = people_notes(p, b, a, "one of the two devices went back to an earlier state") == 1;
+    ck_assert(known || spent ||
               (people_notes(p, reader, writer, "a message of theirs could not be read here") == 1 &&
                people_notes(p, writer, reader, "a message of ours could not be read there") == 1));
     ck_assert_uint_eq(people_events(p, a, "session.reset"), 1);
@@ -272,6 +275,173 @@ END_TEST
 START_TEST(who_went_on_in_a_chain_of_before_is_heard_in_silence)
 {
     heard_in_silence(793, false);
+}
+END_TEST
+
+static bool has_late(struct people *p, void *ctx)
+{
+    struct person **two = ctx;
+    return people_messages(p, two[0], two[1], NULL, "late 0") == 1;
+}
+
+/* All but n of the tokens that from has for to are lost. */
+static void keep_tokens(struct people *p, struct person *from, struct person *to, size_t n)
+{
+    struct token tokens[LIMIT_TOKEN_STOCK_MAX];
+    size_t had = people_tokens_take(p, from, to, tokens, LIMIT_TOKEN_STOCK_MAX);
+    ck_assert_uint_ge(had, n);
+    people_tokens_put(p, from, to, tokens, n);
+}
+
+/* Both go back, to different times, with so few tokens, all of which were used since. a writes, and
+ * b reads it within ms; why: what a says then. */
+static void both_went_back(uint64_t seed, size_t tokens, uint64_t ms, const char *why)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(seed, false, &a, &b);
+    struct person *two[] = {b, a};
+    talk(p, a, b, "one", HOUR);
+    keep_tokens(p, a, b, tokens);
+    struct sim_copy of_a = sim_copy_of(a->n);
+    talk(p, a, b, "two", HOUR);
+    keep_tokens(p, b, a, tokens);
+    struct sim_copy of_b = sim_copy_of(b->n);
+    talk(p, a, b, "three", HOUR);
+    sim_settle(&p->sim, 2 * HOUR);
+    sim_roll_back(&p->sim, a->n, &of_a);
+    sim_roll_back(&p->sim, b->n, &of_b);
+    people_say(p, a, b, "late ", 0);
+    ck_assert(people_until(p, has_late, two, ms));
+    people_quiet(p, HOUR);
+    ck_assert_uint_ge(people_notes(p, a, b, why), 1);
+    talk(p, a, b, "four", 10 * MINUTE);
+    sim_copy_free(&of_a);
+    sim_copy_free(&of_b);
+    people_free(p);
+}
+
+/* What comes with a stamp and opens with nothing may be anybody's: the relay's word that the tokens
+ * are spent is what tells them. */
+START_TEST(two_who_went_back_with_spent_tokens_begin_anew)
+{
+    both_went_back(770, 2, HOUR, "one of the two devices went back to an earlier state");
+}
+END_TEST
+
+/* Nothing tells them, but that nothing is heard. */
+START_TEST(two_who_went_back_without_tokens_begin_anew_after_days)
+{
+    both_went_back(771, 0, 5 * (uint64_t)DAY, "messages were not acknowledged");
+}
+END_TEST
+
+/* a goes back together with the relay of b, as when the two are one machine, to before b had asked
+ * for new keys: the relay takes tokens a second time, and b has no session for what comes. */
+START_TEST(who_went_back_with_the_others_relay_is_heard_in_silence)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(772, false, &a, &b);
+    struct person *two[] = {b, a};
+    talk(p, a, b, "one", HOUR);
+    struct sim_copy of_a = sim_copy_of(a->n);
+    struct sim_copy of_relay = sim_copy_of(p->relay);
+    talk(p, a, b, "two", HOUR);
+    ck_assert_ok(people_call(p, people_as(b), "account.rekey", NULL));
+    talk(p, a, b, "three", HOUR);
+    sim_settle(&p->sim, 2 * (uint64_t)DAY);
+    sim_roll_back(&p->sim, p->relay, &of_relay);
+    sim_roll_back(&p->sim, a->n, &of_a);
+    people_say(p, a, b, "late ", 0);
+    ck_assert(people_until(p, has_late, two, 3 * (uint64_t)HOUR));
+    people_quiet(p, 2 * (uint64_t)DAY);
+    talk(p, a, b, "four", 10 * MINUTE);
+    sim_copy_free(&of_a);
+    sim_copy_free(&of_relay);
+    people_free(p);
+}
+END_TEST
+
+struct replayer {
+    struct sim_node *from;
+    struct sim_node *to;
+    bool on;
+    size_t len; /* of the envelope */
+    uint8_t envelope[LIMIT_FRAME];
+    uint8_t nonce[TOKEN_NONCE];
+    uint8_t frame[LIMIT_FRAME];
+    unsigned replayed;
+};
+
+/* The relay keeps the first envelope that it hands to one reader, and later hands it on in the
+ * place of every other one. */
+static enum sim_fate replay(void *ctx, struct sim *sim, const struct sim_node *from,
+                            const struct sim_node *to, uint8_t *bytes, size_t len)
+{
+    static uint8_t body[LIMIT_FRAME];
+    struct replayer *r = ctx;
+    struct frame frame;
+    struct queue_push push;
+    if (from != r->from || to != r->to || frame_read(slice_of(bytes, len), &frame) != ERR_OK ||
+        frame.kind != FRAME_QUEUE_PUSH || queue_push_read(frame.body, &push) != ERR_OK ||
+        !push.has_nonce) {
+        return SIM_PASS;
+    }
+    if (!r->on && r->len == 0) {
+        r->len = push.envelope.len;
+        memcpy(r->envelope, push.envelope.p, push.envelope.len);
+        memcpy(r->nonce, push.nonce, sizeof r->nonce);
+    } else if (r->on) {
+        struct writer w = writer_of(body, sizeof body);
+        push.envelope = slice_of(r->envelope, r->len);
+        memcpy(push.nonce, r->nonce, sizeof push.nonce);
+        queue_push_write(&w, &push);
+        frame.body = writer_done(&w);
+        struct writer all = writer_of(r->frame, sizeof r->frame);
+        frame_write(&all, &frame);
+        ck_assert_ok(all.err);
+        sim->instead = writer_done(&all);
+        r->replayed++;
+    }
+    return SIM_PASS;
+}
+
+START_TEST(a_relay_that_replays_has_keys_renewed_once_a_day)
+{
+    enum {
+        DAYS = 5
+    };
+    static struct replayer replayer;
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(744, false, &a, &b);
+    replayer = (struct replayer){.from = p->relay, .to = b->n};
+    p->sim.fate = replay;
+    p->sim.fate_ctx = &replayer;
+    talk(p, a, b, "one", HOUR);
+    ck_assert_uint_gt(replayer.len, 0);
+    ck_assert_ok(people_call(p, people_as(b), "account.rekey", NULL));
+    talk(p, a, b, "two", HOUR);
+    sim_settle(&p->sim, 2 * (uint64_t)DAY);
+    replayer.on = true;
+    for (unsigned i = 0; i < DAYS * 12; i++) {
+        people_say(p, a, b, "kept back ", i);
+        sim_settle(&p->sim, 2 * HOUR);
+    }
+    p->sim.fate = NULL;
+    ck_assert_uint_ge(replayer.replayed, DAYS * 12);
+    ck_assert_uint_eq(people_messages(p, b, a, NULL, "kept back 3"), 0);
+    people_quiet(p, 3 * (uint64_t)DAY);
+    for (unsigned i = 0; i < DAYS * 12; i++) { /* the relay's order */
+        char text[32];
+        (void)snprintf(text, sizeof text, "kept back %u", i);
+        ck_assert_uint_eq(people_messages(p, b, a, NULL, text), 1);
+    }
+    unsigned renewed = people_notes(p, b, a, "a message of theirs could not be read here");
+    ck_assert_uint_ge(renewed, 2);
+    ck_assert_uint_le(renewed, DAYS + 1);
+    people_free(p);
 }
 END_TEST
 
@@ -613,6 +783,10 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, two_who_cannot_read_each_other_keep_their_tokens);
     tcase_add_test(tc, who_used_a_key_again_is_heard_in_silence);
     tcase_add_test(tc, who_went_on_in_a_chain_of_before_is_heard_in_silence);
+    tcase_add_test(tc, two_who_went_back_with_spent_tokens_begin_anew);
+    tcase_add_test(tc, two_who_went_back_without_tokens_begin_anew_after_days);
+    tcase_add_test(tc, who_went_back_with_the_others_relay_is_heard_in_silence);
+    tcase_add_test(tc, a_relay_that_replays_has_keys_renewed_once_a_day);
     tcase_add_test(tc, two_whose_notes_cross_keep_both_sessions);
     tcase_add_test(tc, who_lost_one_time_keys_is_reached_without_one);
     tcase_add_test(tc, what_is_written_after_going_back_is_not_taken_for_what_was_before);
