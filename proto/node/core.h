@@ -126,8 +126,7 @@ struct account {
     uint64_t rekey_why;
     bool restoring;
     uint8_t swept[SEAL_NAME]; /* how far inbox_sweep is; zeros: at the beginning */
-    uint64_t round_ms;        /* in the minute that began then */
-    unsigned rounds;          /* so often an envelope with a token was tried with all contacts */
+    struct tally rounds;      /* envelopes with a token that were tried with all, in a minute */
 };
 
 struct node {

@@ -43,8 +43,7 @@ struct home {
     uint32_t attempts;      /* failures in a row */
     enum err trouble;       /* the last failure */
     uint64_t parts;         /* one-time parts at the relay; HOME_PARTS_UNKNOWN: ask */
-    uint64_t parts_ms;      /* in the hour that began then we made */
-    uint32_t parts_made;    /* so many new ones */
+    struct tally made;      /* new ones that we made, in an hour */
     bool announced;         /* contacts hear of our queues, if they are others by now */
     bool news;              /* the next time all is in place is worth an event */
     bool quota_known;       /* the relay said lately what it gives our queue */

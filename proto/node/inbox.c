@@ -84,12 +84,10 @@ static enum err try_everybody(struct arrival *a)
 /* A contact can send what nobody can read: that has us look through all only so often. */
 static bool may_go_round(struct account *me, const struct step *step)
 {
-    uint64_t now = step_now(step);
-    if (now < me->round_ms || now - me->round_ms >= LIMIT_MINUTE_MS) {
-        me->round_ms = now;
-        me->rounds = 0;
-    }
-    return me->rounds++ < LIMIT_ROUNDS_MINUTE;
+    uint32_t *rounds = tally_of(&me->rounds, step, LIMIT_MINUTE_MS);
+    bool may = *rounds < LIMIT_ROUNDS_MINUTE;
+    *rounds += may;
+    return may;
 }
 
 /* The session that opens a kind-1 envelope: of the contact that the token was made for, else of
@@ -213,12 +211,12 @@ static bool is_fresh(const struct arrival *a)
     return has_token(a) && (stock_holds(&a->row, a->counter) || a->counter > a->row.minted);
 }
 
-/* Its token came back before, and still the relay says that it was deposited later than all that
- * was opened of theirs: a relay that went back takes a token twice. One that lies may have a new
+/* Its token came back before, and still the relay says that it was deposited later than all else of
+ * theirs: a relay that went back takes a token twice. One that lies may have a new
  * session begun by that, once a day. */
 static bool is_late(const struct arrival *a)
 {
-    return has_token(a) && a->deposited_ms > a->row.spoke_ms &&
+    return has_token(a) && a->deposited_ms > a->row.newest_ms &&
            !healing_within(&a->row, step_now(a->step), LIMIT_DAY_MS);
 }
 

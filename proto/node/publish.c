@@ -144,7 +144,7 @@ static enum err make_bundle(struct home_step *h, bool body, struct publish_reque
     }
     if (err == ERR_OK && !body) {
         uint32_t last = h->row.parts_sent + (uint32_t)put->nparts;
-        h->home->parts_made += last > h->row.last_part ? (uint32_t)put->nparts : 0;
+        h->home->made.n += last > h->row.last_part ? (uint32_t)put->nparts : 0;
         h->row.last_part = last;
         err = relay_row_put(step, h->me->keys, home_slot(h->me, h->home), &h->row);
     }
@@ -321,13 +321,9 @@ static enum err publish_elsewhere(struct home_step *h, struct publish_request *r
 static bool wants_parts(struct home_step *h)
 {
     struct home *home = h->home;
-    uint64_t now = step_now(h->step);
-    if (now < home->parts_ms || now - home->parts_ms >= LIMIT_HOUR_MS) {
-        home->parts_ms = now;
-        home->parts_made = 0;
-    }
+    uint32_t made = *tally_of(&home->made, h->step, LIMIT_HOUR_MS);
     return home->parts <= LIMIT_ONE_TIME_PARTS - LIMIT_ONE_TIME_REFILL &&
-           home->parts_made <= LIMIT_ONE_TIME_HOUR - LIMIT_ONE_TIME_REFILL &&
+           made <= LIMIT_ONE_TIME_HOUR - LIMIT_ONE_TIME_REFILL &&
            h->row.parts_sent < UINT32_MAX - LIMIT_ONE_TIME_REFILL;
 }
 

@@ -24,6 +24,23 @@ static inline uint64_t step_since(const struct step *step, uint64_t then_ms)
     return step_now(step) > then_ms ? step_now(step) - then_ms : 0;
 }
 
+/* How often something was done in a span of time. */
+struct tally {
+    uint64_t since_ms;
+    uint32_t n;
+};
+
+/* The count of the span of ms that goes on now: a new one begins when the last is over, and when
+ * the clock went back. */
+static inline uint32_t *tally_of(struct tally *t, const struct step *step, uint64_t ms)
+{
+    uint64_t now = step_now(step);
+    if (now < t->since_ms || now - t->since_ms >= ms) {
+        *t = (struct tally){.since_ms = now};
+    }
+    return &t->n;
+}
+
 /* Of two times; UINT64_MAX: never. */
 static inline uint64_t earlier(uint64_t a, uint64_t b)
 {

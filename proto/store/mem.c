@@ -78,54 +78,53 @@ static int key_cmp(const struct mem_node *n, struct slice key)
     return c != 0 ? c : (n->key_len > key.len) - (n->key_len < key.len);
 }
 
-/* Where the search for key passes: before[i] is the link on level i that leads to the first row
- * with a key >= key (> key when after). *last is the row before that one, or NULL. */
-static void table_find(struct mem_table *t, struct slice key, bool after,
-                       struct mem_node **before[static MEM_LEVELS], struct mem_node **last)
+/* Where a search has passed: links[i] is the link on level i that leads to the row that it was for,
+ * or to the first one behind; last is the row before that one, or NULL. */
+struct mem_path {
+    struct mem_node **links[MEM_LEVELS];
+    struct mem_node *last;
+};
+
+/* To the first row with a key >= key (> key when after). */
+static void table_find(struct mem_table *t, struct slice key, bool after, struct mem_path *path)
 {
     struct mem_node **links = t->head;
-    *last = NULL;
+    path->last = NULL;
     for (unsigned i = MEM_LEVELS; i-- > 0;) {
         while (links[i] != NULL && key_cmp(links[i], key) < (after ? 1 : 0)) {
-            *last = links[i];
+            path->last = links[i];
             links = links[i]->next;
         }
-        before[i] = &links[i];
+        path->links[i] = &links[i];
     }
 }
 
-static void table_link(struct mem_table *t, struct mem_node *n)
+/* The row with this key, or NULL. */
+static struct mem_node *table_get(struct mem_table *t, struct slice key, struct mem_path *path)
 {
-    struct mem_node **before[MEM_LEVELS];
-    struct mem_node *last;
-    table_find(t, node_key(n), false, before, &last);
+    table_find(t, key, false, path);
+    struct mem_node *n = *path->links[0];
+    return n != NULL && key_cmp(n, key) == 0 ? n : NULL;
+}
+
+/* path: of its key, which is not there. */
+static void table_link(struct mem_table *t, struct mem_node *n, const struct mem_path *path)
+{
     for (size_t i = 0; i < n->levels; i++) {
-        n->next[i] = *before[i];
-        *before[i] = n;
+        n->next[i] = *path->links[i];
+        *path->links[i] = n;
     }
     t->count++;
 }
 
-static void table_unlink(struct mem_table *t, struct mem_node *n)
+/* path: of its key. */
+static void table_unlink(struct mem_table *t, struct mem_node *n, const struct mem_path *path)
 {
-    struct mem_node **before[MEM_LEVELS];
-    struct mem_node *last;
-    table_find(t, node_key(n), false, before, &last);
     for (size_t i = 0; i < n->levels; i++) {
-        assert(*before[i] == n);
-        *before[i] = n->next[i];
+        assert(*path->links[i] == n);
+        *path->links[i] = n->next[i];
     }
     t->count--;
-}
-
-/* The row with this key, or NULL. */
-static struct mem_node *table_get(struct mem_table *t, struct slice key)
-{
-    struct mem_node **before[MEM_LEVELS];
-    struct mem_node *last;
-    table_find(t, key, false, before, &last);
-    struct mem_node *n = *before[0];
-    return n != NULL && key_cmp(n, key) == 0 ? n : NULL;
 }
 
 static void node_free(struct mem_node *n)
@@ -234,7 +233,8 @@ static enum err mem_get(void *ctx, enum store_table t, struct slice key, struct 
     if (m->crashed) {
         return ERR_IO;
     }
-    struct mem_node *n = table_get(&m->tables[t], key);
+    struct mem_path path;
+    struct mem_node *n = table_get(&m->tables[t], key, &path);
     return n != NULL ? lend(m, node_value(n), value) : ERR_NOT_FOUND;
 }
 
@@ -245,12 +245,9 @@ static enum err mem_seek(void *ctx, enum store_table t, enum store_seek how, str
     if (m->crashed) {
         return ERR_IO;
     }
-    struct mem_node **before[MEM_LEVELS];
-    struct mem_node *n;
-    table_find(&m->tables[t], key, how == STORE_GT || how == STORE_LE, before, &n);
-    if (how == STORE_GE || how == STORE_GT) {
-        n = *before[0];
-    }
+    struct mem_path path;
+    table_find(&m->tables[t], key, how == STORE_GT || how == STORE_LE, &path);
+    struct mem_node *n = how == STORE_GE || how == STORE_GT ? *path.links[0] : path.last;
     if (n == NULL) {
         return ERR_NOT_FOUND;
     }
@@ -282,13 +279,14 @@ static enum err change_begin(struct store_mem *m)
 static enum err table_put(struct store_mem *m, enum store_table t, struct slice key,
                           struct slice value)
 {
-    struct mem_node *n = table_get(&m->tables[t], key);
+    struct mem_path path;
+    struct mem_node *n = table_get(&m->tables[t], key, &path);
     if (n == NULL) {
         n = node_new(m, key, value);
         if (n == NULL) {
             return ERR_NO_MEMORY;
         }
-        table_link(&m->tables[t], n);
+        table_link(&m->tables[t], n, &path);
         undo_push(m, (struct mem_undo){.kind = MEM_INSERTED, .table = t, .node = n});
         return ERR_OK;
     }
@@ -315,11 +313,10 @@ static enum err mem_put(void *ctx, enum store_table t, struct slice key, struct 
 static enum err mem_append(void *ctx, enum store_table t, struct slice key, struct slice value)
 {
     struct store_mem *m = ctx;
-    struct mem_node **before[MEM_LEVELS];
-    struct mem_node *last;
+    struct mem_path path;
     if (!m->crashed) {
-        table_find(&m->tables[t], key, false, before, &last);
-        if (*before[0] != NULL) {
+        table_find(&m->tables[t], key, false, &path);
+        if (*path.links[0] != NULL) {
             return ERR_BUG;
         }
     }
@@ -333,9 +330,10 @@ static enum err mem_del(void *ctx, enum store_table t, struct slice key)
     if (err != ERR_OK) {
         return err;
     }
-    struct mem_node *n = table_get(&m->tables[t], key);
+    struct mem_path path;
+    struct mem_node *n = table_get(&m->tables[t], key, &path);
     if (n != NULL) {
-        table_unlink(&m->tables[t], n);
+        table_unlink(&m->tables[t], n, &path);
         undo_push(m, (struct mem_undo){.kind = MEM_DELETED, .table = t, .node = n});
     }
     lent_free(m);
@@ -405,13 +403,18 @@ struct store_mem *store_mem_clone(const struct store_mem *m)
     }
     copy->strict = m->strict;
     for (size_t t = 0; t < STORE_TABLE_COUNT; t++) {
+        struct mem_path end;
+        table_find(&copy->tables[t], slice_of(NULL, 0), false, &end);
         for (const struct mem_node *n = m->tables[t].head[0]; n != NULL; n = n->next[0]) {
             struct mem_node *row = node_new(copy, node_key(n), node_value(n));
             if (row == NULL) {
                 store_mem_free(copy);
                 return NULL;
             }
-            table_link(&copy->tables[t], row);
+            table_link(&copy->tables[t], row, &end);
+            for (size_t i = 0; i < row->levels; i++) {
+                end.links[i] = &row->next[i];
+            }
         }
     }
     return copy;
@@ -451,9 +454,11 @@ void store_mem_abort(struct store_mem *m)
     while (m->undo_len > 0) {
         struct mem_undo *u = &m->undo[--m->undo_len];
         struct mem_table *t = &m->tables[u->table];
+        struct mem_path path;
         switch (u->kind) {
         case MEM_INSERTED:
-            table_unlink(t, u->node);
+            table_find(t, node_key(u->node), false, &path);
+            table_unlink(t, u->node, &path);
             node_free(u->node);
             break;
         case MEM_REPLACED:
@@ -461,7 +466,8 @@ void store_mem_abort(struct store_mem *m)
             u->node->value = u->value;
             break;
         case MEM_DELETED:
-            table_link(t, u->node);
+            table_find(t, node_key(u->node), false, &path);
+            table_link(t, u->node, &path);
             break;
         }
     }

@@ -224,7 +224,7 @@ static void check_copies(struct crowd *c, struct crowd_person *who)
                   "forgetting: person %u deleted something %llu s ago, which opens in a copy",
                   (unsigned)who->index,
                   (unsigned long long)(sim_now(&c->sim) - who->deleted) / LIMIT_SECOND_MS);
-        c->forgotten++;
+        c->did.forgotten++;
     }
 }
 

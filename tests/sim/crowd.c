@@ -157,7 +157,7 @@ void crowd_init(struct crowd *c, uint64_t seed, size_t n, size_t contacts,
     meet_everybody(c, contacts);
     wait_all(c, have_met, "not all contacts were met");
     crowd_look_all(c);
-    memset(c->met, 0, sizeof c->met);
+    memset(c->did.met, 0, sizeof c->did.met);
 }
 
 void crowd_fini(struct crowd *c)
@@ -198,7 +198,7 @@ void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact)
         bool early = err == ERR_UNKNOWN_CONTACT || err == ERR_NOT_ACCEPTED;
         sim_check(&c->sim, err == ERR_DISK_FULL || err == ERR_NOT_NOW || (early && !lane->met),
                   "message.send: %s", err_name(err));
-        c->refused++;
+        c->did.refused++;
         return;
     }
     if (lane->count == lane->cap) {
@@ -213,7 +213,7 @@ void crowd_say(struct crowd *c, struct crowd_person *who, uint32_t contact)
               hex);
     log_add(c, &who->sent,
             (struct crowd_place){who->index, contact % who->contacts, lane->count++, 0});
-    c->said++;
+    c->did.said++;
 }
 
 /* --- looking --- */
@@ -271,7 +271,7 @@ static void received(struct crowd *c, struct crowd_person *who, struct slice dat
     }
     mark->got = true;
     log_add(c, &who->got, (struct crowd_place){from, which, seq, order});
-    c->got++;
+    c->did.got++;
 }
 
 /* Its sessions have healed when all that is told of was told, up to something that was written
@@ -317,7 +317,7 @@ static void became(struct crowd *c, struct crowd_person *who, struct slice hex, 
     struct crowd_mark *mark = mark_of(who, id, &lane);
     if (mark !=
         NULL) { /* else a word of the node itself, or sent by a call whose answer was lost */
-        c->failed += failed && !mark->failed;
+        c->did.failed += failed && !mark->failed;
         mark->failed |= failed;
         mark->told |= !failed;
         if (!failed && (uint32_t)(mark - lane->marks) >= lane->moved) {
@@ -386,7 +386,7 @@ static void take_event(struct crowd *c, struct crowd_person *who, struct slice e
     } else if (is_about_contact(type)) {
         about_contact(c, who, type, data);
     } else if (slice_equal(type, unit_str("session.reset"))) {
-        c->healed++;
+        c->did.healed++;
     }
 }
 
@@ -435,7 +435,7 @@ void crowd_delete(struct crowd *c, struct crowd_person *who)
     sim_check(&c->sim, err == ERR_OK || err == ERR_UNKNOWN_MESSAGE || err == ERR_DISK_FULL,
               "message.delete: %s", err_name(err));
     if (err == ERR_OK) {
-        c->deleted++;
+        c->did.deleted++;
         who->deleted = who->awake = sim_now(&c->sim);
         who->starts = who->n->starts;
     }

@@ -107,6 +107,32 @@ struct crowd_person {
     uint8_t popped[CROWD_PARTS / 8];
 };
 
+/* How often what came to pass. Numbers of 64 bits alone, which are added up. */
+struct crowd_counts {
+    uint64_t said; /* acknowledged by message.send */
+    uint64_t refused;
+    uint64_t got;
+    uint64_t failed;  /* given up, and said so */
+    uint64_t excused; /* went with a home that went back */
+    uint64_t deleted;
+    uint64_t forgotten;       /* copies that did not open when something was */
+    uint64_t healed;          /* sessions that were replaced, each side counted */
+    uint64_t met[CROWD_WAYS]; /* pairs that began to meet, by each way; */
+    uint64_t met_again;       /* who added somebody again */
+    uint64_t restored;        /* from backups */
+    uint64_t stolen[CROWD_THEFTS];
+    uint64_t alarms;      /* that inviters heard, */
+    uint64_t warned;      /* and those who were invited */
+    uint64_t thief_words; /* messages of thieves who were contacts */
+    uint64_t popped;      /* bundles that strangers took, */
+    uint64_t parts;       /* one-time parts in them, */
+    uint64_t drained;     /* and so often there was none left */
+    uint64_t floods[CROWD_FLOODS];
+    uint64_t flooded;     /* all envelopes of strangers, */
+    uint64_t turned_away; /* and those for which there was no room */
+    uint64_t paid;        /* hashes for all that */
+};
+
 struct crowd_theft;
 struct crowd_flood;
 
@@ -117,35 +143,14 @@ struct crowd {
     struct sim_node **relays; /* owned */
     size_t relay_count;
     unsigned liars; /* lies that are being told: order is not sure meanwhile */
-    uint64_t said;  /* acknowledged by message.send */
-    uint64_t refused;
-    uint64_t got;
-    uint64_t failed;
-    uint64_t excused;
-    uint64_t deleted;
-    uint64_t forgotten;       /* copies that did not open when something was */
-    uint64_t healed;          /* sessions that were replaced, each side counted */
-    uint64_t met[CROWD_WAYS]; /* pairs that began to meet, by each way; */
-    uint64_t met_again;       /* who added somebody again */
-    uint64_t restored;        /* from backups */
-    struct sign_pk *dead;     /* queues of machines that were lost; owned */
+    struct crowd_counts did;
+    uint64_t asking;      /* requests that waited at one person, at most */
+    struct sign_pk *dead; /* queues of machines that were lost; owned */
     size_t dead_count;
     bool lied;                  /* some relay has lied */
     struct crowd_theft *thefts; /* of invitations; owned */
     size_t theft_count;
-    uint64_t stolen[CROWD_THEFTS];
-    uint64_t alarms;           /* that inviters heard, */
-    uint64_t warned;           /* and those who were invited */
-    uint64_t thief_words;      /* messages of thieves who were contacts */
     struct crowd_flood *flood; /* owned; NULL: none yet */
-    uint64_t popped;           /* bundles that strangers took, */
-    uint64_t parts;            /* one-time parts in them, */
-    uint64_t drained;          /* and so often there was none left */
-    uint64_t floods[CROWD_FLOODS];
-    uint64_t flooded;     /* all envelopes of strangers, */
-    uint64_t turned_away; /* and those for which there was no room */
-    uint64_t asking;      /* requests that waited at one person, at most */
-    uint64_t paid;        /* hashes for all that */
 };
 
 /* n nodes of which about a tenth are relays, and as many again both; each person has about

@@ -119,7 +119,7 @@ static struct relay_admission pay(struct crowd *c, const struct sim_node *relay,
     prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &what, 1);
     while (!stamp_mine(&goal, bits, STAMP_TRIES, &admission.stamp_nonce)) {
     }
-    c->paid += UINT64_C(1) << bits;
+    c->did.paid += UINT64_C(1) << bits;
     return admission;
 }
 
@@ -140,7 +140,7 @@ static void note_part(struct crowd *c, struct crowd_person *who, const struct si
     sim_check(&c->sim, !twice, "parts: node %u gave part %u of person %u to two strangers",
               (unsigned)relay->index, (unsigned)id, (unsigned)who->index);
     *byte |= (uint8_t)(1U << id % 8);
-    c->parts++;
+    c->did.parts++;
 }
 
 /* One pop, with what it costs; reply's slices lie in the flood's room. */
@@ -167,7 +167,7 @@ static bool pop(struct crowd *c, struct crowd_person *who, struct sim_node *rela
     if (reply->head.err != ERR_OK) {
         return false; /* the bundle is not there yet, or the relay has no room */
     }
-    c->popped++;
+    c->did.popped++;
     if (reply->has_part) {
         note_part(c, who, relay, reply->part.id);
     }
@@ -201,7 +201,7 @@ void flood_pop(struct crowd *c, struct crowd_person *who, uint32_t count)
     }
     flood_ready(c, who);
     while (count-- > 0 && pop(c, who, relay, &reply)) {
-        c->drained += !reply.has_part;
+        c->did.drained += !reply.has_part;
         if (!reply.has_part) {
             return;
         }
@@ -242,8 +242,8 @@ static enum err deposit(struct crowd *c, struct crowd_person *who, struct sim_no
         }
         bits = reply.stamp_bits;
     }
-    c->flooded += reply.head.err == ERR_OK;
-    c->turned_away += reply.head.err == ERR_QUEUE_FULL;
+    c->did.flooded += reply.head.err == ERR_OK;
+    c->did.turned_away += reply.head.err == ERR_QUEUE_FULL;
     return reply.head.err;
 }
 
@@ -293,7 +293,7 @@ void flood_deposit(struct crowd *c, struct crowd_person *who, enum flood_way way
     bool ready = way == FLOOD_NOISE || learn(c, who, relay);
     for (uint32_t i = 0; ready && i < count; i++) {
         ready = deposit(c, who, relay, envelope(c, who, way, &s, i)) == ERR_OK;
-        c->floods[way] += ready;
+        c->did.floods[way] += ready;
         arena_reset(&c->flood->h.scratch);
     }
     stranger_fini(&s);

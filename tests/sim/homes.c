@@ -86,7 +86,7 @@ void crowd_copy(struct crowd *c, struct crowd_person *who)
 
 static void excuse(struct crowd *c, struct crowd_mark *mark)
 {
-    c->excused += !mark->excused;
+    c->did.excused += !mark->excused;
     mark->excused = true;
 }
 
@@ -123,7 +123,7 @@ static void go_back(struct crowd *c, struct crowd_person *who, const struct crow
         struct crowd_mark *mark = &c->people[p->from].lanes[p->lane].marks[p->seq];
         excuse(c, mark);
         mark->got = false;
-        c->got--;
+        c->did.got--;
     }
     for (size_t i = 0; i < c->count; i++) {
         for (uint32_t k = 0; k < c->people[i].contacts; k++) {
@@ -233,6 +233,6 @@ void crowd_restore(struct crowd *c, struct crowd_person *who)
     who->n = restored(c, who);
     who->placed = 0;
     who->restores++;
-    c->restored++;
+    c->did.restored++;
     went_elsewhere(c, who);
 }

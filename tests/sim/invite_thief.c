@@ -99,7 +99,7 @@ void theft_begin(struct crowd *c, struct crowd_person *who, uint32_t from, enum 
     crowd_result(c, t->n, "id", t->id, sizeof t->id);
     crowd_use_relay(c, t->n, relay);
     meet_lanes(c, to, who, MEET_INVITED);
-    c->stolen[way]++;
+    c->did.stolen[way]++;
 }
 
 /* --- using --- */
@@ -214,7 +214,7 @@ static void heard(struct crowd *c, struct crowd_theft *t, bool thief, struct sli
     if (slice_equal(type, unit_str("invite.misused"))) {
         use->seen = true;
         t->alarms++;
-        c->alarms++;
+        c->did.alarms++;
     }
 }
 
@@ -237,7 +237,7 @@ void theft_heard(struct crowd *c, struct crowd_person *who, struct slice type, s
         }
         if (used && t->to == who->index && slice_equal(contact, unit_str(c->people[t->from].id))) {
             t->warned++;
-            c->warned++;
+            c->did.warned++;
             known = true;
         }
     }
@@ -253,7 +253,7 @@ bool theft_spoke(struct crowd *c, const struct crowd_person *who, struct slice c
             sim_check(&c->sim, t->accepted && !t->blocked,
                       "strangers: person %u got a message of a thief who is %s",
                       (unsigned)who->index, t->blocked ? "blocked" : "no contact");
-            c->thief_words++;
+            c->did.thief_words++;
             return true;
         }
     }

@@ -42,7 +42,7 @@ part() {
 export GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 
 part real 150000 --seed 1 --nodes 10 --hours 17 --profile calm --rate say=1000000
-part sim 1000000 --seed 1 --nodes 1000 --hours 1 --profile calm --rate say=1120000 --crypto sim
+part sim 1000000 --seed 1 --nodes 1000 --hours 1 --profile calm --rate say=1120000 --look 60 --crypto sim
 part seeds 0 --seeds "$seeds" ${SIM_FROM:+--seed "$SIM_FROM"} --hours 1
 part weeks 0 --seeds 4 --profile sleepy --nodes 20 --hours 1500 --look 600 --crypto sim
 part crowd 0 --seeds 2 --nodes 200 --hours 12 --crypto sim

@@ -42,7 +42,7 @@ void meet_lanes(struct crowd *c, struct crowd_person *a, struct crowd_person *b,
     bool by_id = way == MEET_ID || way == MEET_BOTH_ID;
     lane_add(c, a, b->index, by_id);
     lane_add(c, b, a->index, by_id);
-    c->met[way]++;
+    c->did.met[way]++;
 }
 
 struct crowd_lane *meet_lane(struct crowd *c, struct crowd_person *who, struct slice contact)
@@ -177,7 +177,7 @@ void meet_go_on(struct crowd *c)
             if (lane->again && !c->people[lane->to].n->asleep &&
                 ask(c, who, &c->people[lane->to], false)) {
                 lane->again = lane->by_id = false;
-                c->met_again++;
+                c->did.met_again++;
             }
         }
     }

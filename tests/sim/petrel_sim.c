@@ -345,34 +345,10 @@ static void report(const struct args *a, const struct run_outcome *failed)
 
 static void add(struct run_outcome *sum, const struct run_outcome *out)
 {
-    sum->said += out->said;
-    sum->got += out->got;
-    sum->lost += out->lost;
-    sum->excused += out->excused;
-    sum->refused += out->refused;
-    sum->deleted += out->deleted;
-    sum->forgotten += out->forgotten;
-    sum->healed += out->healed;
-    sum->met_again += out->met_again;
-    sum->restored += out->restored;
-    for (unsigned i = 0; i < MEET_WAY_COUNT; i++) {
-        sum->met[i] += out->met[i];
+    for (size_t i = 0; i < sizeof sum->did / sizeof(uint64_t); i++) {
+        ((uint64_t *)&sum->did)[i] += ((const uint64_t *)&out->did)[i];
     }
-    for (unsigned i = 0; i < THEFT_WAY_COUNT; i++) {
-        sum->stolen_invitations[i] += out->stolen_invitations[i];
-    }
-    sum->alarms += out->alarms;
-    sum->warned += out->warned;
-    sum->thief_words += out->thief_words;
-    for (unsigned i = 0; i < FLOOD_WAY_COUNT; i++) {
-        sum->floods[i] += out->floods[i];
-    }
-    sum->popped += out->popped;
-    sum->parts += out->parts;
-    sum->drained += out->drained;
-    sum->turned_away += out->turned_away;
     sum->asking = out->asking > sum->asking ? out->asking : sum->asking;
-    sum->paid += out->paid;
     sum->sealed += out->sealed;
     sum->begun += out->begun;
     sum->searched += out->searched;
@@ -418,32 +394,32 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
     printf("\n");
     printf("meetings:");
     for (unsigned i = 0; i < MEET_WAY_COUNT; i++) {
-        printf(" %s %" PRIu64, meet_way_name((enum meet_way)i), sum->met[i]);
+        printf(" %s %" PRIu64, meet_way_name((enum meet_way)i), sum->did.met[i]);
     }
-    printf(" again %" PRIu64 "; restored %" PRIu64 "\ninvitations stolen:", sum->met_again,
-           sum->restored);
+    printf(" again %" PRIu64 "; restored %" PRIu64 "\ninvitations stolen:", sum->did.met_again,
+           sum->did.restored);
     for (unsigned i = 0; i < THEFT_WAY_COUNT; i++) {
-        printf(" %s %" PRIu64, theft_way_name((enum theft_way)i), sum->stolen_invitations[i]);
+        printf(" %s %" PRIu64, theft_way_name((enum theft_way)i), sum->did.stolen[i]);
     }
     printf(", inviters told %" PRIu64 ", invited told %" PRIu64 ", thieves heard %" PRIu64 "\n",
-           sum->alarms, sum->warned, sum->thief_words);
-    printf("strangers: bundles %" PRIu64 " parts %" PRIu64 " none-left %" PRIu64, sum->popped,
-           sum->parts, sum->drained);
+           sum->did.alarms, sum->did.warned, sum->did.thief_words);
+    printf("strangers: bundles %" PRIu64 " parts %" PRIu64 " none-left %" PRIu64, sum->did.popped,
+           sum->did.parts, sum->did.drained);
     for (unsigned i = 0; i < FLOOD_WAY_COUNT; i++) {
-        printf(" %s %" PRIu64, flood_way_name((enum flood_way)i), sum->floods[i]);
+        printf(" %s %" PRIu64, flood_way_name((enum flood_way)i), sum->did.floods[i]);
     }
     printf(" turned-away %" PRIu64 "; at most %" PRIu64 " asked one person; %" PRIu64
            " million hashes paid\n",
-           sum->turned_away, sum->asking, sum->paid / 1000000);
+           sum->did.turned_away, sum->asking, sum->did.paid / 1000000);
     printf("messages: %" PRIu64 " acknowledged, %" PRIu64 " refused, %" PRIu64 " came, %" PRIu64
            " failed and said so, %" PRIu64 " went with a home that went back\n",
-           sum->said, sum->refused, sum->got, sum->lost, sum->excused);
+           sum->did.said, sum->did.refused, sum->did.got, sum->did.failed, sum->did.excused);
     printf("deleted: %" PRIu64 " messages, after which %" PRIu64 " copies did not open\n",
-           sum->deleted, sum->forgotten);
+           sum->did.deleted, sum->did.forgotten);
     printf("sessions: %" PRIu64 " replaced, %" PRIu64 " begun with a one-time prekey; %" PRIu64
            " copied, after which %" PRIu64 " envelopes opened, %" PRIu64 " did not, nor %" PRIu64
            " with X25519 broken\n",
-           sum->healed, sum->begun, sum->stolen, sum->read, sum->closed, sum->closed_broken);
+           sum->did.healed, sum->begun, sum->stolen, sum->read, sum->closed, sum->closed_broken);
     printf("watched: %" PRIu64 " seals, %" PRIu64 " MiB searched\n", sum->sealed,
            sum->searched >> 20);
     printf("memory: %" PRId64 " KiB of one node at most\n", sum->held >> 10);
@@ -451,7 +427,7 @@ static void print_sum(const struct args *a, const struct run_outcome *sum, uint6
            sum->bytes >> 20);
     printf("sim_runs %" PRIu64 "\n", runs);
     printf("sim_messages_per_s %" PRIu64 "\n",
-           sum->wall_ms > 0 ? sum->got * 1000 / sum->wall_ms : 0);
+           sum->wall_ms > 0 ? sum->did.got * 1000 / sum->wall_ms : 0);
     printf("sim_nodes %zu\n", a->run.nodes);
     printf("sim_faults %" PRIu64 "\n", sum->faults);
     printf("sim_failures %" PRIu64 "\n", failures);
@@ -466,8 +442,8 @@ static bool was_done(const char *what, uint64_t n)
     return n > 0;
 }
 
-/* Whether all that people and strangers may do in this profile was done, and of many faults and lies
- * each kind came to pass. */
+/* Whether all that people and strangers may do in this profile was done, and of many faults and
+ * lies each kind came to pass. */
 static bool all_done(const struct args *a, const struct run_outcome *sum)
 {
     const uint32_t *rate = a->run.profile.rate;
@@ -476,13 +452,13 @@ static bool all_done(const struct args *a, const struct run_outcome *sum)
         ok &= rate[i] == 0 || was_done(plan_kind_name((enum plan_kind)i), sum->done[i]);
     }
     for (unsigned i = 0; rate[PLAN_MEET] > 0 && i < MEET_WAY_COUNT; i++) {
-        ok &= was_done(meet_way_name((enum meet_way)i), sum->met[i]);
+        ok &= was_done(meet_way_name((enum meet_way)i), sum->did.met[i]);
     }
     for (unsigned i = 0; rate[PLAN_THIEF] > 0 && i < THEFT_WAY_COUNT; i++) {
-        ok &= was_done(theft_way_name((enum theft_way)i), sum->stolen_invitations[i]);
+        ok &= was_done(theft_way_name((enum theft_way)i), sum->did.stolen[i]);
     }
     for (unsigned i = 0; rate[PLAN_FLOOD] > 0 && i < FLOOD_WAY_COUNT; i++) {
-        ok &= was_done(flood_way_name((enum flood_way)i), sum->floods[i]);
+        ok &= was_done(flood_way_name((enum flood_way)i), sum->did.floods[i]);
     }
     for (unsigned i = 0; sum->done[PLAN_FAULT] >= ENOUGH * SIM_POINTS && i < SIM_POINTS; i++) {
         ok &= was_done(sim_point_name((enum sim_point)i), sum->struck[i]);
@@ -491,14 +467,14 @@ static bool all_done(const struct args *a, const struct run_outcome *sum)
          i++) {
         ok &= was_done(evil_kind_name((enum evil_kind)i), sum->lies[i]);
     }
-    ok &= rate[PLAN_RESTORE] == 0 || was_done("restored", sum->restored);
-    return ok && (rate[PLAN_POP] == 0 || was_done("none-left", sum->drained));
+    ok &= rate[PLAN_RESTORE] == 0 || was_done("restored", sum->did.restored);
+    return ok && (rate[PLAN_POP] == 0 || was_done("none-left", sum->did.drained));
 }
 
 int main(int argc, char **argv)
 {
     struct args a;
-    struct run_outcome sum = {.said = 0};
+    struct run_outcome sum = {.failed = false};
     struct run_outcome out;
     uint64_t runs = 0;
     int rc = args_read(&a, argc, argv);

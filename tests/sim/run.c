@@ -273,7 +273,7 @@ static void show_progress(const struct run *r, size_t done, size_t all)
 {
     if (r->options->progress) {
         fprintf(stderr, "\r%3zu %% %12llu messages %8llu starts ", all > 0 ? done * 100 / all : 100,
-                (unsigned long long)r->crowd.got,
+                (unsigned long long)r->crowd.did.got,
                 (unsigned long long)r->crowd.sim.nodes[0]->starts);
     }
 }
@@ -328,7 +328,7 @@ static bool may_heal(const struct run *r)
         back |= c->sim.nodes[i]->backs > 0;
     }
     uint64_t longest = r->options->profile.nap_ms; /* an acknowledgement is waited for this long */
-    return back || c->restored > 0 || c->lied || longest > DAY;
+    return back || c->did.restored > 0 || c->lied || longest > DAY;
 }
 
 static size_t unmet(const struct crowd *c)
@@ -376,9 +376,9 @@ static void come_to_rest(struct run *r)
     meet_check(c);
     flood_check(c);
     check_relays(c, true);
-    sim_check(sim, c->healed == 0 || may_heal(r),
+    sim_check(sim, c->did.healed == 0 || may_heal(r),
               "sessions: %llu were replaced, although nobody went back and nobody lied",
-              (unsigned long long)c->healed);
+              (unsigned long long)c->did.healed);
     for (size_t i = 0; i < c->relay_count; i++) {
         watch_store(&r->watch, c->relays[i]);
     }
@@ -389,6 +389,7 @@ static void come_to_rest(struct run *r)
     sim_check(sim, turns <= REST_TURNS * REST_HOURS * sim->count,
               "rest: %llu turns of %zu nodes in %d hours in which nothing was to be done",
               (unsigned long long)turns, sim->count, REST_HOURS);
+    watch_settle(&r->watch);
 }
 
 /* --- all of it --- */
@@ -412,28 +413,8 @@ static void fill_outcome(struct run *r)
 {
     const struct crowd *c = &r->crowd;
     struct run_outcome *out = r->out;
-    out->said = c->said;
-    out->got = c->got;
-    out->lost = c->failed;
-    out->excused = c->excused;
-    out->refused = c->refused;
-    out->deleted = c->deleted;
-    out->forgotten = c->forgotten;
-    out->healed = c->healed;
-    memcpy(out->met, c->met, sizeof out->met);
-    out->met_again = c->met_again;
-    out->restored = c->restored;
-    memcpy(out->stolen_invitations, c->stolen, sizeof out->stolen_invitations);
-    out->alarms = c->alarms;
-    out->warned = c->warned;
-    out->thief_words = c->thief_words;
-    memcpy(out->floods, c->floods, sizeof out->floods);
-    out->popped = c->popped;
-    out->parts = c->parts;
-    out->drained = c->drained;
-    out->turned_away = c->turned_away;
+    out->did = c->did;
     out->asking = c->asking;
-    out->paid = c->paid;
     out->sealed = r->watch.sealed;
     out->begun = r->watch.begun;
     out->searched = r->watch.searched;

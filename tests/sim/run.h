@@ -27,28 +27,8 @@ struct run_options {
 struct run_outcome {
     bool failed;
     char why[1024];
-    uint64_t said;
-    uint64_t got;
-    uint64_t lost; /* given up, and said so */
-    uint64_t excused;
-    uint64_t refused;
-    uint64_t deleted;
-    uint64_t forgotten;
-    uint64_t healed;
-    uint64_t met[MEET_WAY_COUNT];
-    uint64_t met_again;
-    uint64_t restored;
-    uint64_t stolen_invitations[THEFT_WAY_COUNT];
-    uint64_t alarms;
-    uint64_t warned;
-    uint64_t thief_words;
-    uint64_t floods[FLOOD_WAY_COUNT];
-    uint64_t popped;
-    uint64_t parts;
-    uint64_t drained;
-    uint64_t turned_away;
-    uint64_t asking; /* the most of all runs */
-    uint64_t paid;
+    struct crowd_counts did;
+    uint64_t asking; /* requests at one person, the most of all runs */
     uint64_t sealed;
     uint64_t begun;
     uint64_t searched;

@@ -445,6 +445,41 @@ START_TEST(a_relay_that_replays_has_keys_renewed_once_a_day)
 }
 END_TEST
 
+/* The relay does not hear that its reader has them. */
+static enum sim_fate lose_acks(void *ctx, struct sim *sim, const struct sim_node *from,
+                               const struct sim_node *to, uint8_t *bytes, size_t len)
+{
+    struct frame frame;
+    (void)sim, (void)to;
+    bool ack = from == ctx && frame_read(slice_of(bytes, len), &frame) == ERR_OK &&
+               frame.kind == FRAME_QUEUE_ACK;
+    return ack ? SIM_DROP : SIM_PASS;
+}
+
+/* By the relay's clock it was deposited after b had read it. */
+START_TEST(what_is_pushed_again_to_a_clock_that_is_behind_is_not_late)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(774, false, &a, &b);
+    talk(p, a, b, "one", HOUR);
+    sim_settle(&p->sim, HOUR);
+    sim_clock(&p->sim, b->n, -100 * 1000, 0);
+    sim_settle(&p->sim, HOUR);
+    p->sim.fate = lose_acks;
+    p->sim.fate_ctx = b->n;
+    people_say(p, a, b, "again ", 0);
+    sim_settle(&p->sim, 10000);
+    people_in_order(p, b, a, "again ", 1);
+    sim_cut(&p->sim, b->n);
+    p->sim.fate = NULL;
+    sim_settle(&p->sim, 3 * HOUR);
+    ck_assert_uint_eq(notes(p, a, b), 0);
+    talk(p, a, b, "two", HOUR);
+    people_free(p);
+}
+END_TEST
+
 /* Both begin anew while what they said before waits: each hears of the other's new session in its
  * own. */
 START_TEST(two_whose_notes_cross_keep_both_sessions)
@@ -787,6 +822,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, two_who_went_back_without_tokens_begin_anew_after_days);
     tcase_add_test(tc, who_went_back_with_the_others_relay_is_heard_in_silence);
     tcase_add_test(tc, a_relay_that_replays_has_keys_renewed_once_a_day);
+    tcase_add_test(tc, what_is_pushed_again_to_a_clock_that_is_behind_is_not_late);
     tcase_add_test(tc, two_whose_notes_cross_keep_both_sessions);
     tcase_add_test(tc, who_lost_one_time_keys_is_reached_without_one);
     tcase_add_test(tc, what_is_written_after_going_back_is_not_taken_for_what_was_before);

@@ -32,8 +32,17 @@ struct watch_needle {
     const char *what;
 };
 
+/* What was sealed, by whom. */
+struct watch_seal {
+    uint64_t name;
+    uint64_t what;
+    uint32_t node;
+    size_t len;
+};
+
 enum {
-    WATCH_HEAD = 8, /* bytes that are looked for first */
+    WATCH_WAIT = 32, /* seals that wait until the memory that they are compared with is there */
+    WATCH_HEAD = 8,  /* bytes that are looked for first */
     WATCH_SHORTEST = 2 * WATCH_HEAD - 1,
     WATCH_MAP = 1 << 18,
 };
@@ -48,6 +57,7 @@ struct watch_head {
 struct watch {
     struct sim *sim;
     struct watch_pairs seals;
+    struct watch_seal waiting[WATCH_WAIT]; /* the last ones, in a ring */
     struct watch_pairs parts;
     struct watch_needle *needles; /* owned */
     size_t needle_count;
@@ -62,6 +72,8 @@ struct watch {
 
 void watch_begin(struct watch *w, struct sim *sim);
 void watch_end(struct watch *w);
+/* Compares what waits, too. */
+void watch_settle(struct watch *w);
 /* Only who it concerns may see these bytes, 15 to 96 of them. what is for words of a failure. */
 void watch_needle(struct watch *w, struct slice bytes, const char *what);
 /* Who watches from now on, NULL: nobody; gives who did before. */

@@ -189,6 +189,7 @@ void stage_end(struct stage *s)
     }
     arena_fini(&sim->arena);
     if (s->watch.sim != NULL) {
+        watch_settle(&s->watch);
         watch_end(&s->watch);
     }
 }
