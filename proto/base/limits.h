@@ -98,7 +98,6 @@ enum {
     LIMIT_BODY_TOKENS = 4096,    /* encoded deposit tokens in a body */
     LIMIT_BODY_ROUTE = 512,      /* encoded queue in a body */
     LIMIT_HEALING_MS = 3600000,  /* a contact's sessions are replaced once in this time at most */
-    LIMIT_SILENCE_DAYS = 4,      /* and when nothing was heard for so long, and something waits */
     LIMIT_PREKEY_DAYS = 7,       /* a signed prekey is replaced after this */
     LIMIT_PREKEY_KEEP_DAYS = 37, /* and its secret kept this long after that */
 

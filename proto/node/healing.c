@@ -136,19 +136,15 @@ bool healing_asks(const struct peer_row *row)
     return row->begun > 0 && (row->heard >> (row->begun - 1) & 1) == 0;
 }
 
-bool healing_within(const struct peer_row *row, uint64_t now, uint64_t ms)
-{
-    return row->healed_ms != 0 && now >= row->healed_ms && now - row->healed_ms < ms;
-}
-
 enum err healing_begin(struct account *me, struct step *step, struct peer_row *row,
                        enum healing_why why, bool *begun)
 {
+    uint64_t now = step_now(step);
+    bool lately = why < HEALING_ASKED && row->healed_ms != 0 && now >= row->healed_ms &&
+                  now - row->healed_ms < LIMIT_HEALING_MS;
     struct work *work;
     *begun = false;
-    bool asked = why == HEALING_ASKED || why == HEALING_RESTORED;
-    bool lately = !asked && healing_within(row, step_now(step), LIMIT_HEALING_MS);
-    bool wanted = asked && row->who.state == CONTACT_ACCEPTED;
+    bool wanted = why >= HEALING_ASKED && row->who.state == CONTACT_ACCEPTED;
     bool talks = contact_row_may_talk(&row->who);
     bool none = row->sessions == 0 && !wanted;
     if ((!talks && why != HEALING_ASKED) || none || lately || row->leaving != 0) {
@@ -159,7 +155,7 @@ enum err healing_begin(struct account *me, struct step *step, struct peer_row *r
         return ERR_NO_MEMORY;
     }
     healing_heard(me, row); /* what was wanted is there */
-    row->healed_ms = step_now(step);
+    row->healed_ms = now;
     row->retired |= row->sessions;
     row->doubtful = 0;
     enum err err = contact_restart(me, step, work, row);
@@ -350,8 +346,6 @@ static const char *const WHY[][2] = {
     {"asked for here", "asked for by the other side"},
     {"this account was restored from a backup, as a new device",
      "they restored their account from a backup, as a new device"},
-    {"one of the two devices went back to an earlier state",
-     "one of the two devices went back to an earlier state"},
 };
 
 const char *healing_line(struct slice body, bool mine)

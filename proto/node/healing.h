@@ -19,19 +19,16 @@ enum healing_why {
     HEALING_UNACKED = 4,    /* they were there, and did not acknowledge ours, twice */
     HEALING_ASKED = 5,      /* somebody wants new keys */
     HEALING_RESTORED = 6,   /* a new device, made from a backup */
-    HEALING_SPENT = 7,      /* a token of theirs that we did not use was spent */
 };
 
 /* Gives all sessions with this contact up, to receive on alone, and begins a new one; what waits
  * for an acknowledgement is sealed anew. Nothing, and *begun is false, within LIMIT_HEALING_MS of
- * the last time unless a user asks for it, and before the two may talk: then what is asked for is
- * done without a line in the history. Puts row. */
+ * the last time unless it is asked for, and before the two may talk: then what is asked for is done
+ * without a line in the history. Puts row. */
 enum err healing_begin(struct account *me, struct step *step, struct peer_row *row,
                        enum healing_why why, bool *begun) PETREL_MUST_USE;
 /* Whether one that we began has no answer yet. */
 bool healing_asks(const struct peer_row *row);
-/* Whether one was begun within the last ms before now. */
-bool healing_within(const struct peer_row *row, uint64_t now, uint64_t ms);
 /* They began the session in this slot: whatever their reason, they do not send on others any more,
  * nor perhaps have them. One that we began and that has no answer yet stays: the two cross.
  * deposited_ms: when our relay took the envelope that began it. The caller puts row. */

@@ -200,24 +200,11 @@ static enum err whose_token(struct arrival *a, const struct queue_push *push)
     return ERR_OK;
 }
 
-static bool has_token(const struct arrival *a)
-{
-    return a->token_of != 0 && a->token_of == a->row.number;
-}
-
 /* It was deposited with a token of theirs that did not come back before. */
 static bool is_fresh(const struct arrival *a)
 {
-    return has_token(a) && (stock_holds(&a->row, a->counter) || a->counter > a->row.minted);
-}
-
-/* Its token came back before, and still the relay says that it was deposited later than all else of
- * theirs: a relay that went back takes a token twice. One that lies may have a new
- * session begun by that, once a day. */
-static bool is_late(const struct arrival *a)
-{
-    return has_token(a) && a->deposited_ms > a->row.newest_ms &&
-           !healing_within(&a->row, step_now(a->step), LIMIT_DAY_MS);
+    return a->token_of != 0 && a->token_of == a->row.number &&
+           (stock_holds(&a->row, a->counter) || a->counter > a->row.minted);
 }
 
 static enum err open_and_take(struct arrival *a)
@@ -232,9 +219,9 @@ static enum err open_and_take(struct arrival *a)
             err = owe_ack(a);
         }
     } else if (err == ERR_REPLAY && a->row.who.state != CONTACT_BLOCKED) {
-        err = used(a, is_fresh(a) || is_late(a));
-    } else if (err == ERR_DECRYPT && contact_row_may_talk(&a->row.who)) {
-        err = is_fresh(a) ? unreadable(a) : is_late(a) ? knock(a) : err;
+        err = used(a, is_fresh(a));
+    } else if (err == ERR_DECRYPT && is_fresh(a) && contact_row_may_talk(&a->row.who)) {
+        err = unreadable(a);
     }
     return err;
 }

@@ -8,7 +8,6 @@
 
 #include "base/secret.h"
 #include "node/core.h"
-#include "node/healing.h"
 #include "node/route.h"
 #include "node/stock.h"
 #include "relay/queue.h"
@@ -255,20 +254,13 @@ static enum err at_relay(struct account *me, struct step *step, struct work *wor
 }
 
 /* A token that we had not used was spent. Before their first answer it is the invitation's: then
- * somebody else used that. Later, either we went back and used it before that, or they did, and
- * gave the same one out twice. */
+ * somebody else used that. */
 static enum err token_spent(struct account *me, struct step *step, const struct work *work)
 {
     struct peer_row row;
-    bool begun;
     enum err err = peer_row_get(step, me->keys, work->peer, &row);
     if (err == ERR_OK && row.heard == 0) {
         err = contact_invite_alarm(me, step, &row.who, NULL);
-    } else if (err == ERR_OK) {
-        err = healing_begin(me, step, &row, HEALING_SPENT, &begun);
-        if (err == ERR_OK && !begun && !healing_asks(&row)) {
-            err = healing_later(me, step, &row);
-        }
     }
     secret_wipe(&row, sizeof row);
     return err;

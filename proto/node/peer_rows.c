@@ -51,7 +51,6 @@ static const struct field PEER_FIELDS[] = {
     FIELD(59, FIELD_LATER, peer_row, leaving, 0),
     FIELD(60, FIELD_LATER, peer_row, places_ms, 0),
     FIELD(61, FIELD_LATER, peer_row, unread_ms, 0),
-    FIELD(62, FIELD_LATER, peer_row, newest_ms, 0),
 };
 
 static const struct field OUTBOX_FIELDS[] = {

@@ -68,7 +68,6 @@ struct peer_row {
     uint64_t newcomer_ms;       /* which our relay took then, by its clock */
     uint64_t healed_ms;         /* when a session was replaced last; 0: never */
     uint64_t unread_ms;         /* since when another one is wanted and has to wait; 0: none is */
-    uint64_t newest_ms; /* when the relay took the newest of theirs, by its clock; 0: none yet */
 };
 
 enum outbox_state {

@@ -121,23 +121,6 @@ static enum err next_entry(struct account *me, struct step *step, struct work *w
     return err;
 }
 
-/* Whether nothing was heard since long before this entry was written. They may sleep; or both went
- * back, and neither reads what the other one writes. */
-static bool is_silent(const struct step *step, const struct peer_row *row,
-                      const struct outbox_row *entry)
-{
-    const uint64_t most = LIMIT_SILENCE_DAYS * LIMIT_DAY_MS;
-    return row->heard_ms != 0 && !healing_asks(row) && row->heard_count == entry->heard_count &&
-           step_since(step, row->heard_ms) >= most && step_since(step, entry->created) >= most;
-}
-
-/* How long a first envelope waits for its answer: the longer nothing was heard, the longer. */
-static uint64_t patience(const struct step *step, const struct peer_row *row)
-{
-    uint64_t silent = row->heard_ms != 0 ? step_since(step, row->heard_ms) : 0;
-    return silent / 2 > PUMP_AGAIN_MS ? silent / 2 : PUMP_AGAIN_MS;
-}
-
 /* Looks after one entry that has been at the relay, or has waited, for long. */
 static enum err look_at(struct account *me, struct step *step, struct work *work,
                         struct peer_row *row, uint64_t order, struct outbox_row *entry)
@@ -173,7 +156,7 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
         entry->token = slice_of(NULL, 0);
         entry->again++;
     }
-    if (entry->again > 1 || is_silent(step, row, entry)) {
+    if (entry->again > 1) {
         bool begun;
         err = healing_begin(me, step, row, HEALING_UNACKED, &begun);
         if (err != ERR_OK || begun) {
@@ -204,7 +187,7 @@ static enum err look(struct account *me, struct step *step, struct work *work, s
         arena_rewind(step->turn->arena, mark);
     }
     if (err == ERR_NOT_FOUND && row->first_sent != 0 &&
-        step_since(step, row->first_sent) >= patience(step, row)) {
+        step_since(step, row->first_sent) >= PUMP_AGAIN_MS) {
         work->lost = true; /* the queue that we know may be one that nobody reads any more */
         return contact_restart(me, step, work, row);
     }

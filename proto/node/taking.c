@@ -322,12 +322,6 @@ static void note_spoke(struct arrival *a)
     a->row.spoke_ms = then > a->row.spoke_ms ? then : a->row.spoke_ms;
 }
 
-/* What comes again was deposited no later than this. */
-static void note_deposit(const struct arrival *a, struct peer_row *row)
-{
-    row->newest_ms = a->deposited_ms > row->newest_ms ? a->deposited_ms : row->newest_ms;
-}
-
 /* Whatever came with it: the relay has taken the token, and so it will not be voided. */
 static enum err token_spent(struct arrival *a, struct peer_row *row)
 {
@@ -349,7 +343,6 @@ enum err arrival_token(struct arrival *a)
     if (err == ERR_OK && !(a->taken && a->token_of == a->row.number)) {
         err = peer_row_get(a->step, a->me->keys, a->token_of, &row);
         if (err == ERR_OK) {
-            note_deposit(a, &row);
             err = token_spent(a, &row);
         }
         if (err == ERR_OK) {
@@ -372,14 +365,15 @@ enum err arrival_take(struct arrival *a)
     if (a->stamped) {
         stock_was_empty(&a->row, step_now(step));
     }
-    a->row.first_sent = 0;
+    if (!healing_asks(&a->row) || a->row.begun == a->slot + 1) {
+        a->row.first_sent = 0; /* else it is no answer to what we began: that may not open there */
+    }
     a->row.heard_ms = step_now(a->step);
     a->row.heard_count++;
     if (!session_forked(a->s) && !is_given_up(a)) {
         healing_heard(a->me, &a->row);
     }
     note_spoke(a);
-    note_deposit(a, &a->row);
     enum err err = healing_answered(a->me, step, &a->row, a->slot);
     if (a->in.has_content && !a->in.duplicate) {
         healing_used(&a->row, a->slot, a->deposited_ms);

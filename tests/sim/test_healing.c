@@ -65,8 +65,7 @@ static void rolled_back(uint64_t seed, bool other_speaks)
     struct person *reader = other_speaks ? b : a;
     struct person *writer = other_speaks ? a : b;
     bool known = people_notes(p, b, a, "this device went back to an earlier state") == 1;
-    bool spent = people_notes(p, b, a, "one of the two devices went back to an earlier state") == 1;
-    ck_assert(known || spent ||
+    ck_assert(known ||
               (people_notes(p, reader, writer, "a message of theirs could not be read here") == 1 &&
                people_notes(p, writer, reader, "a message of ours could not be read there") == 1));
     ck_assert_uint_eq(people_events(p, a, "session.reset"), 1);
@@ -235,6 +234,12 @@ START_TEST(two_who_cannot_read_each_other_keep_their_tokens)
 }
 END_TEST
 
+static bool has_late(struct people *p, void *ctx)
+{
+    struct person **two = ctx;
+    return people_messages(p, two[0], two[1], NULL, "late 0") == 1;
+}
+
 static bool has_after(struct people *p, void *ctx)
 {
     struct person **two = ctx;
@@ -278,87 +283,31 @@ START_TEST(who_went_on_in_a_chain_of_before_is_heard_in_silence)
 }
 END_TEST
 
-static bool has_late(struct people *p, void *ctx)
-{
-    struct person **two = ctx;
-    return people_messages(p, two[0], two[1], NULL, "late 0") == 1;
-}
-
-/* All but n of the tokens that from has for to are lost. */
-static void keep_tokens(struct people *p, struct person *from, struct person *to, size_t n)
-{
-    struct token tokens[LIMIT_TOKEN_STOCK_MAX];
-    size_t had = people_tokens_take(p, from, to, tokens, LIMIT_TOKEN_STOCK_MAX);
-    ck_assert_uint_ge(had, n);
-    people_tokens_put(p, from, to, tokens, n);
-}
-
-/* Both go back, to different times, with so few tokens, all of which were used since. a writes, and
- * b reads it within ms; why: what a says then. */
-static void both_went_back(uint64_t seed, size_t tokens, uint64_t ms, const char *why)
+/* a begins a new session while b is away, and b comes back from a copy that is older than the
+ * signed prekey that it was begun with. What b says in the old one is no answer to it. */
+START_TEST(who_lacks_the_prekey_of_a_new_session_gets_another_one)
 {
     struct person *a;
     struct person *b;
-    struct people *p = people_two(seed, false, &a, &b);
+    struct people *p = people_two(776, false, &a, &b);
     struct person *two[] = {b, a};
     talk(p, a, b, "one", HOUR);
-    keep_tokens(p, a, b, tokens);
-    struct sim_copy of_a = sim_copy_of(a->n);
-    talk(p, a, b, "two", HOUR);
-    keep_tokens(p, b, a, tokens);
-    struct sim_copy of_b = sim_copy_of(b->n);
-    talk(p, a, b, "three", HOUR);
-    sim_settle(&p->sim, 2 * HOUR);
-    sim_roll_back(&p->sim, a->n, &of_a);
-    sim_roll_back(&p->sim, b->n, &of_b);
+    struct sim_copy copy = sim_copy_of(b->n);
+    sim_settle(&p->sim, 12 * (uint64_t)DAY);
+    sim_sleep(&p->sim, b->n);
+    ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
     people_say(p, a, b, "late ", 0);
-    ck_assert(people_until(p, has_late, two, ms));
-    people_quiet(p, HOUR);
-    ck_assert_uint_ge(people_notes(p, a, b, why), 1);
-    talk(p, a, b, "four", 10 * MINUTE);
-    sim_copy_free(&of_a);
-    sim_copy_free(&of_b);
-    people_free(p);
-}
-
-/* What comes with a stamp and opens with nothing may be anybody's: the relay's word that the tokens
- * are spent is what tells them. */
-START_TEST(two_who_went_back_with_spent_tokens_begin_anew)
-{
-    both_went_back(770, 2, HOUR, "one of the two devices went back to an earlier state");
-}
-END_TEST
-
-/* Nothing tells them, but that nothing is heard. */
-START_TEST(two_who_went_back_without_tokens_begin_anew_after_days)
-{
-    both_went_back(771, 0, 5 * (uint64_t)DAY, "messages were not acknowledged");
-}
-END_TEST
-
-/* a goes back together with the relay of b, as when the two are one machine, to before b had asked
- * for new keys: the relay takes tokens a second time, and b has no session for what comes. */
-START_TEST(who_went_back_with_the_others_relay_is_heard_in_silence)
-{
-    struct person *a;
-    struct person *b;
-    struct people *p = people_two(772, false, &a, &b);
-    struct person *two[] = {b, a};
-    talk(p, a, b, "one", HOUR);
-    struct sim_copy of_a = sim_copy_of(a->n);
-    struct sim_copy of_relay = sim_copy_of(p->relay);
+    sim_settle(&p->sim, HOUR);
+    sim_roll_back(&p->sim, b->n, &copy);
+    sim_wake(&p->sim, b->n);
+    people_say(p, b, a, "early ", 0);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_messages(p, b, a, NULL, "late 0"), 0);
+    ck_assert(people_until(p, has_late, two, 3 * (uint64_t)DAY));
+    people_quiet(p, 3 * (uint64_t)DAY);
+    people_in_order(p, a, b, "early ", 1);
     talk(p, a, b, "two", HOUR);
-    ck_assert_ok(people_call(p, people_as(b), "account.rekey", NULL));
-    talk(p, a, b, "three", HOUR);
-    sim_settle(&p->sim, 2 * (uint64_t)DAY);
-    sim_roll_back(&p->sim, p->relay, &of_relay);
-    sim_roll_back(&p->sim, a->n, &of_a);
-    people_say(p, a, b, "late ", 0);
-    ck_assert(people_until(p, has_late, two, 3 * (uint64_t)HOUR));
-    people_quiet(p, 2 * (uint64_t)DAY);
-    talk(p, a, b, "four", 10 * MINUTE);
-    sim_copy_free(&of_a);
-    sim_copy_free(&of_relay);
+    sim_copy_free(&copy);
     people_free(p);
 }
 END_TEST
@@ -407,7 +356,7 @@ static enum sim_fate replay(void *ctx, struct sim *sim, const struct sim_node *f
     return SIM_PASS;
 }
 
-START_TEST(a_relay_that_replays_has_keys_renewed_once_a_day)
+START_TEST(a_relay_that_replays_has_no_keys_renewed)
 {
     enum {
         DAYS = 5
@@ -432,50 +381,54 @@ START_TEST(a_relay_that_replays_has_keys_renewed_once_a_day)
     p->sim.fate = NULL;
     ck_assert_uint_ge(replayer.replayed, DAYS * 12);
     ck_assert_uint_eq(people_messages(p, b, a, NULL, "kept back 3"), 0);
+    people_say(p, b, a, "nothing for days ", 0); /* else the relay is believed that it has them */
     people_quiet(p, 3 * (uint64_t)DAY);
     for (unsigned i = 0; i < DAYS * 12; i++) { /* the relay's order */
         char text[32];
         (void)snprintf(text, sizeof text, "kept back %u", i);
         ck_assert_uint_eq(people_messages(p, b, a, NULL, text), 1);
     }
-    unsigned renewed = people_notes(p, b, a, "a message of theirs could not be read here");
-    ck_assert_uint_ge(renewed, 2);
-    ck_assert_uint_le(renewed, DAYS + 1);
+    ck_assert_uint_eq(people_notes(p, b, a, "a message of theirs could not be read here"), 0);
     people_free(p);
 }
 END_TEST
 
-/* The relay does not hear that its reader has them. */
-static enum sim_fate lose_acks(void *ctx, struct sim *sim, const struct sim_node *from,
-                               const struct sim_node *to, uint8_t *bytes, size_t len)
+/* All but two of the tokens that from has for to are lost. */
+static void keep_two_tokens(struct people *p, struct person *from, struct person *to)
 {
-    struct frame frame;
-    (void)sim, (void)to;
-    bool ack = from == ctx && frame_read(slice_of(bytes, len), &frame) == ERR_OK &&
-               frame.kind == FRAME_QUEUE_ACK;
-    return ack ? SIM_DROP : SIM_PASS;
+    struct token tokens[LIMIT_TOKEN_STOCK_MAX];
+    size_t had = people_tokens_take(p, from, to, tokens, LIMIT_TOKEN_STOCK_MAX);
+    ck_assert_uint_ge(had, 2);
+    people_tokens_put(p, from, to, tokens, 2);
 }
 
-/* By the relay's clock it was deposited after b had read it. */
-START_TEST(what_is_pushed_again_to_a_clock_that_is_behind_is_not_late)
+/* Both go back, to different times, with few tokens, all of which were used since: what comes with
+ * a stamp and opens with nothing may be anybody's, and nothing tells them. Whoever asks for new
+ * keys ends that, as operations.md says to do after a home was put back. Decision 0024. */
+START_TEST(two_who_went_back_with_spent_tokens_need_new_keys)
 {
     struct person *a;
     struct person *b;
-    struct people *p = people_two(774, false, &a, &b);
+    struct people *p = people_two(770, false, &a, &b);
+    struct person *two[] = {b, a};
     talk(p, a, b, "one", HOUR);
-    sim_settle(&p->sim, HOUR);
-    sim_clock(&p->sim, b->n, -100 * 1000, 0);
-    sim_settle(&p->sim, HOUR);
-    p->sim.fate = lose_acks;
-    p->sim.fate_ctx = b->n;
-    people_say(p, a, b, "again ", 0);
-    sim_settle(&p->sim, 10000);
-    people_in_order(p, b, a, "again ", 1);
-    sim_cut(&p->sim, b->n);
-    p->sim.fate = NULL;
-    sim_settle(&p->sim, 3 * HOUR);
-    ck_assert_uint_eq(notes(p, a, b), 0);
+    keep_two_tokens(p, a, b);
+    struct sim_copy of_a = sim_copy_of(a->n);
     talk(p, a, b, "two", HOUR);
+    keep_two_tokens(p, b, a);
+    struct sim_copy of_b = sim_copy_of(b->n);
+    talk(p, a, b, "three", HOUR);
+    sim_settle(&p->sim, 2 * HOUR);
+    sim_roll_back(&p->sim, a->n, &of_a);
+    sim_roll_back(&p->sim, b->n, &of_b);
+    people_say(p, a, b, "late ", 0);
+    sim_settle(&p->sim, 2 * (uint64_t)DAY);
+    ck_assert_ok(people_call(p, people_as(a), "account.rekey", NULL));
+    ck_assert(people_until(p, has_late, two, HOUR));
+    people_quiet(p, HOUR);
+    talk(p, a, b, "four", 10 * MINUTE);
+    sim_copy_free(&of_a);
+    sim_copy_free(&of_b);
     people_free(p);
 }
 END_TEST
@@ -818,11 +771,9 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, two_who_cannot_read_each_other_keep_their_tokens);
     tcase_add_test(tc, who_used_a_key_again_is_heard_in_silence);
     tcase_add_test(tc, who_went_on_in_a_chain_of_before_is_heard_in_silence);
-    tcase_add_test(tc, two_who_went_back_with_spent_tokens_begin_anew);
-    tcase_add_test(tc, two_who_went_back_without_tokens_begin_anew_after_days);
-    tcase_add_test(tc, who_went_back_with_the_others_relay_is_heard_in_silence);
-    tcase_add_test(tc, a_relay_that_replays_has_keys_renewed_once_a_day);
-    tcase_add_test(tc, what_is_pushed_again_to_a_clock_that_is_behind_is_not_late);
+    tcase_add_test(tc, who_lacks_the_prekey_of_a_new_session_gets_another_one);
+    tcase_add_test(tc, a_relay_that_replays_has_no_keys_renewed);
+    tcase_add_test(tc, two_who_went_back_with_spent_tokens_need_new_keys);
     tcase_add_test(tc, two_whose_notes_cross_keep_both_sessions);
     tcase_add_test(tc, who_lost_one_time_keys_is_reached_without_one);
     tcase_add_test(tc, what_is_written_after_going_back_is_not_taken_for_what_was_before);
