@@ -2,11 +2,30 @@
 #include "store/mem.h"
 
 #include <assert.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define MEM_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MEM_ASAN 1
+#endif
+#endif
+
+#ifdef MEM_ASAN
+#include <sanitizer/asan_interface.h>
+#define MEM_HIDE(p, len) ASAN_POISON_MEMORY_REGION((p), (len))
+#define MEM_SHOW(p, len) ASAN_UNPOISON_MEMORY_REGION((p), (len))
+#else
+#define MEM_HIDE(p, len) ((void)(p), (void)(len))
+#define MEM_SHOW(p, len) ((void)(p), (void)(len))
+#endif
+
 enum {
-    MEM_LEVELS = 17, /* of a skip list, 4 rows to 1: enough for 4^17 rows */
+    MEM_LEVELS = 17,     /* of a skip list, 4 rows to 1: enough for 4^17 rows */
+    MEM_LENT = 8 * 1024, /* usual size of a piece that copies are handed out of */
 };
 
 struct mem_value {
@@ -22,9 +41,20 @@ struct mem_node {
     struct mem_node *next[]; /* levels of them, and the key's bytes behind them */
 };
 
+/* Where a search has passed: links[i] is the link on level i that leads to the row that it was for,
+ * or to the first one behind; last is the row before that one, or NULL. */
+struct mem_path {
+    struct mem_node **links[MEM_LEVELS];
+    struct mem_node *last;
+};
+
 struct mem_table {
     struct mem_node *head[MEM_LEVELS];
     size_t count;
+    /* The row that was found last, and the way to it: what is read is often written next. NULL:
+     * none, or a row came or went since. */
+    struct mem_node *found;
+    struct mem_path path;
 };
 
 enum mem_undo_kind {
@@ -40,11 +70,12 @@ struct mem_undo {
     struct mem_value *value; /* REPLACED: the old one, owned */
 };
 
-/* A copy that was handed out in strict mode. */
+/* Copies that were handed out in strict mode. */
 struct mem_lent {
     struct mem_lent *next;
-    size_t len;
-    uint8_t b[];
+    size_t cap;
+    size_t used;
+    alignas(max_align_t) uint8_t b[];
 };
 
 struct store_mem {
@@ -78,13 +109,6 @@ static int key_cmp(const struct mem_node *n, struct slice key)
     return c != 0 ? c : (n->key_len > key.len) - (n->key_len < key.len);
 }
 
-/* Where a search has passed: links[i] is the link on level i that leads to the row that it was for,
- * or to the first one behind; last is the row before that one, or NULL. */
-struct mem_path {
-    struct mem_node **links[MEM_LEVELS];
-    struct mem_node *last;
-};
-
 /* To the first row with a key >= key (> key when after). */
 static void table_find(struct mem_table *t, struct slice key, bool after, struct mem_path *path)
 {
@@ -99,12 +123,15 @@ static void table_find(struct mem_table *t, struct slice key, bool after, struct
     }
 }
 
-/* The row with this key, or NULL. */
-static struct mem_node *table_get(struct mem_table *t, struct slice key, struct mem_path *path)
+/* The row with this key, or NULL; t->path leads to its place. */
+static struct mem_node *table_get(struct mem_table *t, struct slice key)
 {
-    table_find(t, key, false, path);
-    struct mem_node *n = *path->links[0];
-    return n != NULL && key_cmp(n, key) == 0 ? n : NULL;
+    if (t->found == NULL || key_cmp(t->found, key) != 0) {
+        table_find(t, key, false, &t->path);
+        struct mem_node *n = *t->path.links[0];
+        t->found = n != NULL && key_cmp(n, key) == 0 ? n : NULL;
+    }
+    return t->found;
 }
 
 /* path: of its key, which is not there. */
@@ -115,6 +142,7 @@ static void table_link(struct mem_table *t, struct mem_node *n, const struct mem
         *path->links[i] = n;
     }
     t->count++;
+    t->found = NULL;
 }
 
 /* path: of its key. */
@@ -125,6 +153,7 @@ static void table_unlink(struct mem_table *t, struct mem_node *n, const struct m
         *path->links[i] = n->next[i];
     }
     t->count--;
+    t->found = NULL;
 }
 
 static void node_free(struct mem_node *n)
@@ -200,12 +229,41 @@ static void undo_push(struct store_mem *m, struct mem_undo u)
 
 static void lent_free(struct store_mem *m)
 {
-    while (m->lent != NULL) {
+    while (m->lent != NULL && (m->lent->next != NULL || m->lent->cap > MEM_LENT)) {
         struct mem_lent *lent = m->lent;
         m->lent = lent->next;
-        memset(lent->b, 0xdd, lent->len);
+        MEM_SHOW(lent->b, lent->cap);
+        memset(lent->b, 0xdd, lent->used);
         free(lent);
     }
+    if (m->lent != NULL) { /* one stays for the next time */
+        MEM_SHOW(m->lent->b, m->lent->used);
+        memset(m->lent->b, 0xdd, m->lent->used);
+        MEM_HIDE(m->lent->b, m->lent->cap);
+        m->lent->used = 0;
+    }
+}
+
+/* len bytes of a piece that has room for them, or of a new one. */
+static uint8_t *lent_alloc(struct store_mem *m, size_t len)
+{
+    const size_t align = alignof(max_align_t);
+    size_t need = (len + align) / align * align; /* a byte behind it is nobody's */
+    struct mem_lent *lent = m->lent;
+    if (lent == NULL || need > lent->cap - lent->used) {
+        size_t cap = need > MEM_LENT ? need : MEM_LENT;
+        lent = malloc(sizeof *lent + cap);
+        if (lent == NULL) {
+            return NULL;
+        }
+        *lent = (struct mem_lent){.next = m->lent, .cap = cap};
+        MEM_HIDE(lent->b, cap);
+        m->lent = lent;
+    }
+    uint8_t *p = lent->b + lent->used;
+    lent->used += need;
+    MEM_SHOW(p, len);
+    return p;
 }
 
 /* Hands bytes out: in strict mode as a copy that dies with the next change. */
@@ -215,15 +273,14 @@ static enum err lend(struct store_mem *m, struct slice bytes, struct slice *out)
         *out = bytes;
         return ERR_OK;
     }
-    struct mem_lent *lent = malloc(sizeof *lent + bytes.len);
-    if (lent == NULL) {
+    uint8_t *p = lent_alloc(m, bytes.len);
+    if (p == NULL) {
         return ERR_NO_MEMORY;
     }
-    lent->len = bytes.len;
-    memcpy(lent->b, bytes.p, bytes.len);
-    lent->next = m->lent;
-    m->lent = lent;
-    *out = slice_of(lent->b, bytes.len);
+    if (bytes.len > 0) {
+        memcpy(p, bytes.p, bytes.len);
+    }
+    *out = slice_of(p, bytes.len);
     return ERR_OK;
 }
 
@@ -233,8 +290,7 @@ static enum err mem_get(void *ctx, enum store_table t, struct slice key, struct 
     if (m->crashed) {
         return ERR_IO;
     }
-    struct mem_path path;
-    struct mem_node *n = table_get(&m->tables[t], key, &path);
+    struct mem_node *n = table_get(&m->tables[t], key);
     return n != NULL ? lend(m, node_value(n), value) : ERR_NOT_FOUND;
 }
 
@@ -279,14 +335,13 @@ static enum err change_begin(struct store_mem *m)
 static enum err table_put(struct store_mem *m, enum store_table t, struct slice key,
                           struct slice value)
 {
-    struct mem_path path;
-    struct mem_node *n = table_get(&m->tables[t], key, &path);
+    struct mem_node *n = table_get(&m->tables[t], key);
     if (n == NULL) {
         n = node_new(m, key, value);
         if (n == NULL) {
             return ERR_NO_MEMORY;
         }
-        table_link(&m->tables[t], n, &path);
+        table_link(&m->tables[t], n, &m->tables[t].path);
         undo_push(m, (struct mem_undo){.kind = MEM_INSERTED, .table = t, .node = n});
         return ERR_OK;
     }
@@ -313,10 +368,9 @@ static enum err mem_put(void *ctx, enum store_table t, struct slice key, struct 
 static enum err mem_append(void *ctx, enum store_table t, struct slice key, struct slice value)
 {
     struct store_mem *m = ctx;
-    struct mem_path path;
     if (!m->crashed) {
-        table_find(&m->tables[t], key, false, &path);
-        if (*path.links[0] != NULL) {
+        (void)table_get(&m->tables[t], key);
+        if (*m->tables[t].path.links[0] != NULL) {
             return ERR_BUG;
         }
     }
@@ -330,10 +384,9 @@ static enum err mem_del(void *ctx, enum store_table t, struct slice key)
     if (err != ERR_OK) {
         return err;
     }
-    struct mem_path path;
-    struct mem_node *n = table_get(&m->tables[t], key, &path);
+    struct mem_node *n = table_get(&m->tables[t], key);
     if (n != NULL) {
-        table_unlink(&m->tables[t], n, &path);
+        table_unlink(&m->tables[t], n, &m->tables[t].path);
         undo_push(m, (struct mem_undo){.kind = MEM_DELETED, .table = t, .node = n});
     }
     lent_free(m);
@@ -382,6 +435,10 @@ void store_mem_free(struct store_mem *m)
         store_mem_abort(m);
     }
     lent_free(m);
+    if (m->lent != NULL) {
+        MEM_SHOW(m->lent->b, m->lent->cap);
+        free(m->lent);
+    }
     for (size_t t = 0; t < STORE_TABLE_COUNT; t++) {
         struct mem_node *n = m->tables[t].head[0];
         while (n != NULL) {
