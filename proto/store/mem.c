@@ -51,8 +51,8 @@ struct mem_path {
 struct mem_table {
     struct mem_node *head[MEM_LEVELS];
     size_t count;
-    /* The row that was found last, and the way to it: what is read is often written next. NULL:
-     * none, or a row came or went since. */
+    /* The row that was found last, and the way to it: what is read is often written next, and rows
+     * are often taken one after the other. NULL: none, or a row came or went since. */
     struct mem_node *found;
     struct mem_path path;
 };
@@ -123,15 +123,44 @@ static void table_find(struct mem_table *t, struct slice key, bool after, struct
     }
 }
 
+/* From the row that was found last to the one behind it, or NULL. */
+static struct mem_node *table_next(struct mem_table *t)
+{
+    struct mem_node *n = t->found;
+    t->path.last = n;
+    for (size_t i = 0; i < n->levels; i++) {
+        t->path.links[i] = &n->next[i];
+    }
+    t->found = n->next[0];
+    return t->found;
+}
+
 /* The row with this key, or NULL; t->path leads to its place. */
 static struct mem_node *table_get(struct mem_table *t, struct slice key)
 {
-    if (t->found == NULL || key_cmp(t->found, key) != 0) {
+    int c = t->found != NULL ? key_cmp(t->found, key) : 1;
+    if (c < 0 && t->found->next[0] != NULL) {
+        c = key_cmp(t->found->next[0], key) == 0 && table_next(t) != NULL ? 0 : 1;
+    }
+    if (c != 0) {
         table_find(t, key, false, &t->path);
         struct mem_node *n = *t->path.links[0];
         t->found = n != NULL && key_cmp(n, key) == 0 ? n : NULL;
     }
     return t->found;
+}
+
+static struct mem_node *table_seek(struct mem_table *t, enum store_seek how, struct slice key)
+{
+    if (t->found != NULL && key_cmp(t->found, key) == 0) {
+        if (how == STORE_GT) {
+            return table_next(t);
+        }
+        return how == STORE_LT ? t->path.last : t->found;
+    }
+    table_find(t, key, how == STORE_GT || how == STORE_LE, &t->path);
+    t->found = *t->path.links[0];
+    return how == STORE_GE || how == STORE_GT ? t->found : t->path.last;
 }
 
 /* path: of its key, which is not there. */
@@ -301,9 +330,7 @@ static enum err mem_seek(void *ctx, enum store_table t, enum store_seek how, str
     if (m->crashed) {
         return ERR_IO;
     }
-    struct mem_path path;
-    table_find(&m->tables[t], key, how == STORE_GT || how == STORE_LE, &path);
-    struct mem_node *n = how == STORE_GE || how == STORE_GT ? *path.links[0] : path.last;
+    struct mem_node *n = table_seek(&m->tables[t], how, key);
     if (n == NULL) {
         return ERR_NOT_FOUND;
     }

@@ -41,8 +41,10 @@ static void went_elsewhere(struct crowd *c, struct crowd_person *who)
 
 void crowd_move(struct crowd *c, struct crowd_person *who, uint32_t relay)
 {
-    if (!who->n->asleep && relay != who->relay && !c->relays[relay]->asleep) {
-        crowd_use_relay(c, who->n, c->relays[relay]);
+    struct sim_node *to = c->relays[relay];
+    bool awake = !who->n->asleep && !to->asleep;
+    if (awake && relay != who->relay && !who->n->full && !to->full) {
+        crowd_use_relay(c, who->n, to);
         who->relay = relay;
         went_elsewhere(c, who);
     }

@@ -374,6 +374,30 @@ static void load(struct sim *sim, struct sim_node *n)
     wake_when_due(sim, n);
 }
 
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* What a node draws: a key of 32 bytes for each of millions of rows is to cost nothing. */
+static void node_random(void *ctx, uint8_t *out, size_t len)
+{
+    struct unit_env *u = ctx;
+    while (len > 0) {
+        uint64_t z = mix(u->seed + mix(++u->counter * UINT64_C(0x9e3779b97f4a7c15)));
+        uint8_t bytes[8];
+        for (unsigned i = 0; i < sizeof bytes; i++) {
+            bytes[i] = (uint8_t)(z >> 8 * i);
+        }
+        size_t n = len < sizeof bytes ? len : sizeof bytes;
+        memcpy(out, bytes, n);
+        out += n;
+        len -= n;
+    }
+}
+
 struct sim_node *sim_add(struct sim *sim, bool relay)
 {
     struct sim_node *n = calloc(1, sizeof *n);
@@ -391,6 +415,7 @@ struct sim_node *sim_add(struct sim *sim, bool relay)
     }
     sim->nodes[sim->count++] = n;
     unit_env_init(&n->random, 0, 0);
+    n->random.env.random = node_random;
     env_random(&sim->random.env, &n->random.seed, sizeof n->random.seed);
     n->clock = (struct sim_clock){.since = sim_now(sim), .showed = sim_now(sim)};
     n->disk.point = SIM_POINTS;
