@@ -624,7 +624,8 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
     struct step step = {.turn = turn, .outs = outs};
     node->mining_budget = LIMIT_STAMP_SLICE;
     bool back = setback_look(node, step_now(&step));
-    enum err err = expire_links(node, &step);
+    bool due = back || node->deadline <= step_now(&step);
+    enum err err = due ? expire_links(node, &step) : ERR_OK;
     if (err == ERR_OK && node->relay != NULL &&
         (back || relay_host_deadline(node->relay) <= step_now(&step))) {
         err = relay_host_tick(node->relay, turn);

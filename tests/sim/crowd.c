@@ -393,6 +393,7 @@ static void take_event(struct crowd *c, struct crowd_person *who, struct slice e
 void crowd_look(struct crowd *c, struct crowd_person *who)
 {
     uint32_t count;
+    uint64_t last; /* event that there is */
     who->n->news = 0;
     do {
         uint8_t bytes[64];
@@ -408,8 +409,12 @@ void crowd_look(struct crowd *c, struct crowd_person *who)
             pack_skip(&r, 6);
             take_event(c, who, slice_of(r.p + start, r.pos - start));
         }
+        (void)pack_read_str(&r, 32);
+        (void)pack_read_uint(&r, UINT64_MAX); /* the first that there is */
+        (void)pack_read_str(&r, 32);
+        last = pack_read_uint(&r, UINT64_MAX);
         sim_check(&c->sim, r.err == ERR_OK, "events that cannot be read");
-    } while (count > 0);
+    } while (count > 0 && who->cursor < last);
 }
 
 void crowd_look_all(struct crowd *c)

@@ -23,7 +23,7 @@ part() {
     [[ " $parts " == *" $name "* ]] || return 0
     printf '== %s: petrel-sim %s\n' "$name" "$*"
     if out=$("$program" "$@"); then
-        tail -n 16 <<<"$out"
+        tail -n 18 <<<"$out"
     else
         printf '%s\n' "$out"
         failed+=("$name")
