@@ -40,8 +40,9 @@ MAY_USE = {
 PURE_C = {"assert.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h",
           "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "stdnoreturn.h", "string.h"}
 # stdio.h is there for snprintf; FORBIDDEN_CALLS keeps the rest of it out.
-# What one folder may include beside its kind: the marks of the constant-time tests.
-EXTRA = {("proto/crypto", "valgrind/memcheck.h")}
+# What one folder may include beside its kind: the marks of the constant-time tests, and of memory that
+# was taken back.
+EXTRA = {("proto/crypto", "valgrind/memcheck.h"), ("proto/store", "sanitizer/asan_interface.h")}
 PROTO_LIBRARIES = re.compile(r"^(sodium|sodium/.+|msgpack|msgpack/.+)\.h$")
 TERMINAL = re.compile(r"^(readline/|ncurses|curses|qrencode|jansson|termios|langinfo|wchar|locale)")
 HOST_ONLY = re.compile(r"^(uv|lmdb|ini|systemd/|seccomp|linux/|miniupnpc|natpmp)")
