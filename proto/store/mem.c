@@ -41,8 +41,8 @@ struct mem_node {
     struct mem_node *next[]; /* levels of them, and the key's bytes behind them */
 };
 
-/* Where a search has passed: links[i] is the link on level i that leads to the row that it was for,
- * or to the first one behind; last is the row before that one, or NULL. */
+/* The way to a row: links[i] is the link on level i that leads to it, or to the first one behind;
+ * last is the row before it, or NULL. */
 struct mem_path {
     struct mem_node **links[MEM_LEVELS];
     struct mem_node *last;
@@ -109,18 +109,19 @@ static int key_cmp(const struct mem_node *n, struct slice key)
     return c != 0 ? c : (n->key_len > key.len) - (n->key_len < key.len);
 }
 
-/* To the first row with a key >= key (> key when after). */
-static void table_find(struct mem_table *t, struct slice key, bool after, struct mem_path *path)
+/* t->path leads to the first row with a key >= key (> key when after). */
+static void table_find(struct mem_table *t, struct slice key, bool after)
 {
     struct mem_node **links = t->head;
-    path->last = NULL;
+    t->path.last = NULL;
     for (unsigned i = MEM_LEVELS; i-- > 0;) {
         while (links[i] != NULL && key_cmp(links[i], key) < (after ? 1 : 0)) {
-            path->last = links[i];
+            t->path.last = links[i];
             links = links[i]->next;
         }
-        path->links[i] = &links[i];
+        t->path.links[i] = &links[i];
     }
+    t->found = *t->path.links[0];
 }
 
 /* From the row that was found last to the one behind it, or NULL. */
@@ -135,51 +136,53 @@ static struct mem_node *table_next(struct mem_table *t)
     return t->found;
 }
 
+static bool has_key(const struct mem_node *n, struct slice key)
+{
+    return n != NULL && key_cmp(n, key) == 0;
+}
+
 /* The row with this key, or NULL; t->path leads to its place. */
 static struct mem_node *table_get(struct mem_table *t, struct slice key)
 {
-    int c = t->found != NULL ? key_cmp(t->found, key) : 1;
-    if (c < 0 && t->found->next[0] != NULL) {
-        c = key_cmp(t->found->next[0], key) == 0 && table_next(t) != NULL ? 0 : 1;
+    if (has_key(t->found, key)) {
+        return t->found;
     }
-    if (c != 0) {
-        table_find(t, key, false, &t->path);
-        struct mem_node *n = *t->path.links[0];
-        t->found = n != NULL && key_cmp(n, key) == 0 ? n : NULL;
+    if (t->found != NULL && has_key(t->found->next[0], key)) {
+        return table_next(t);
     }
-    return t->found;
+    table_find(t, key, false);
+    return has_key(t->found, key) ? t->found : NULL;
 }
 
 static struct mem_node *table_seek(struct mem_table *t, enum store_seek how, struct slice key)
 {
-    if (t->found != NULL && key_cmp(t->found, key) == 0) {
+    if (has_key(t->found, key)) {
         if (how == STORE_GT) {
             return table_next(t);
         }
         return how == STORE_LT ? t->path.last : t->found;
     }
-    table_find(t, key, how == STORE_GT || how == STORE_LE, &t->path);
-    t->found = *t->path.links[0];
+    table_find(t, key, how == STORE_GT || how == STORE_LE);
     return how == STORE_GE || how == STORE_GT ? t->found : t->path.last;
 }
 
-/* path: of its key, which is not there. */
-static void table_link(struct mem_table *t, struct mem_node *n, const struct mem_path *path)
+/* t->path: of its key, which is not there. */
+static void table_link(struct mem_table *t, struct mem_node *n)
 {
     for (size_t i = 0; i < n->levels; i++) {
-        n->next[i] = *path->links[i];
-        *path->links[i] = n;
+        n->next[i] = *t->path.links[i];
+        *t->path.links[i] = n;
     }
     t->count++;
     t->found = NULL;
 }
 
-/* path: of its key. */
-static void table_unlink(struct mem_table *t, struct mem_node *n, const struct mem_path *path)
+/* t->path: of its key. */
+static void table_unlink(struct mem_table *t, struct mem_node *n)
 {
     for (size_t i = 0; i < n->levels; i++) {
-        assert(*path->links[i] == n);
-        *path->links[i] = n->next[i];
+        assert(*t->path.links[i] == n);
+        *t->path.links[i] = n->next[i];
     }
     t->count--;
     t->found = NULL;
@@ -368,7 +371,7 @@ static enum err table_put(struct store_mem *m, enum store_table t, struct slice 
         if (n == NULL) {
             return ERR_NO_MEMORY;
         }
-        table_link(&m->tables[t], n, &m->tables[t].path);
+        table_link(&m->tables[t], n);
         undo_push(m, (struct mem_undo){.kind = MEM_INSERTED, .table = t, .node = n});
         return ERR_OK;
     }
@@ -413,7 +416,7 @@ static enum err mem_del(void *ctx, enum store_table t, struct slice key)
     }
     struct mem_node *n = table_get(&m->tables[t], key);
     if (n != NULL) {
-        table_unlink(&m->tables[t], n, &m->tables[t].path);
+        table_unlink(&m->tables[t], n);
         undo_push(m, (struct mem_undo){.kind = MEM_DELETED, .table = t, .node = n});
     }
     lent_free(m);
@@ -487,18 +490,17 @@ struct store_mem *store_mem_clone(const struct store_mem *m)
     }
     copy->strict = m->strict;
     for (size_t t = 0; t < STORE_TABLE_COUNT; t++) {
-        struct mem_path end;
-        table_find(&copy->tables[t], slice_of(NULL, 0), false, &end);
+        struct mem_table *to = &copy->tables[t];
+        table_find(to, slice_of(NULL, 0), false);
         for (const struct mem_node *n = m->tables[t].head[0]; n != NULL; n = n->next[0]) {
             struct mem_node *row = node_new(copy, node_key(n), node_value(n));
             if (row == NULL) {
                 store_mem_free(copy);
                 return NULL;
             }
-            table_link(&copy->tables[t], row, &end);
-            for (size_t i = 0; i < row->levels; i++) {
-                end.links[i] = &row->next[i];
-            }
+            table_link(to, row);
+            to->found = row;
+            (void)table_next(to);
         }
     }
     return copy;
@@ -538,11 +540,10 @@ void store_mem_abort(struct store_mem *m)
     while (m->undo_len > 0) {
         struct mem_undo *u = &m->undo[--m->undo_len];
         struct mem_table *t = &m->tables[u->table];
-        struct mem_path path;
         switch (u->kind) {
         case MEM_INSERTED:
-            table_find(t, node_key(u->node), false, &path);
-            table_unlink(t, u->node, &path);
+            table_find(t, node_key(u->node), false);
+            table_unlink(t, u->node);
             node_free(u->node);
             break;
         case MEM_REPLACED:
@@ -550,8 +551,8 @@ void store_mem_abort(struct store_mem *m)
             u->node->value = u->value;
             break;
         case MEM_DELETED:
-            table_find(t, node_key(u->node), false, &path);
-            table_link(t, u->node, &path);
+            table_find(t, node_key(u->node), false);
+            table_link(t, u->node);
             break;
         }
     }
