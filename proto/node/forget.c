@@ -243,7 +243,7 @@ enum err forget_rooted(struct account *me, struct step *step, const struct node_
         return step_root_keep(step, me->number, seal_root(me->keys));
     }
     if (err == ERR_OK) {
-        err = seal_reroot(me->keys, step->turn, &f->cycle, root->r, root->generation);
+        err = seal_reroot(me->keys, step->turn, root->r, root->generation);
     }
     f->cycle = (struct seal_set){{0}};
     return err == ERR_OK ? step_root_keep(step, me->number, root->generation) : err;

@@ -9,6 +9,8 @@
 
 enum {
     SEAL_GENERATION = 1, /* of new bucket keys, of the node's key, and of the first root */
+    PACK_ENTRY = 4 + SEAL_KEY,
+    PACK_BYTES = SEAL_PACK * PACK_ENTRY,
 };
 
 static_assert((int)SEAL_KEY == (int)PRIM_KEY, "bucket keys are AEAD keys");
@@ -77,30 +79,57 @@ static struct store_key name_place(const struct seal_keys *keys)
     return k;
 }
 
-/* Wraps one 32-byte key under the root and puts it. */
-static enum err wrap_put(const struct seal_keys *keys, struct turn *turn, struct slice key,
-                         uint8_t bucket, const uint8_t secret[static SEAL_KEY])
+/* Where the keys of a bucket and its neighbours lie together. No key has generation 0. */
+static struct store_key pack_place(const struct seal_keys *keys, uint8_t bucket)
 {
-    uint8_t row[SEAL_OVERHEAD + SEAL_KEY];
+    return bucket_place(keys, (uint8_t)(bucket / SEAL_PACK * SEAL_PACK), 0);
+}
+
+/* Wraps a key, or a pack of them, under the root and puts it. */
+static enum err wrap_put(const struct seal_keys *keys, struct turn *turn, struct slice key,
+                         uint8_t bucket, struct slice secret)
+{
+    uint8_t row[SEAL_OVERHEAD + PACK_BYTES];
+    assert(secret.len <= PACK_BYTES);
     struct seal_place at;
     struct seal_key root = {.generation = keys->root, .key = keys->wrap};
     struct slice place = seal_place_of(&at, STORE_BUCKET, key);
-    seal_row_write(row, turn->env, bucket, &root, place, slice_of(secret, SEAL_KEY));
+    seal_row_write(row, turn->env, bucket, &root, place, secret);
     secret_wipe(&root, sizeof root);
-    return store_put(turn->store, STORE_BUCKET, key, slice_of(row, sizeof row));
+    return store_put(turn->store, STORE_BUCKET, key, slice_of(row, SEAL_OVERHEAD + secret.len));
 }
 
-/* Unwraps a row of STORE_BUCKET. */
+/* Unwraps a row of STORE_BUCKET that holds len bytes. */
 static enum err wrap_open(const struct seal_keys *keys, struct slice key, struct slice row,
-                          uint8_t secret[static SEAL_KEY])
+                          uint8_t *secret, size_t len)
 {
     struct seal_place at;
     struct seal_header h;
     enum err err = seal_row_header(row, &h);
-    if (err != ERR_OK || row.len != SEAL_OVERHEAD + SEAL_KEY) {
+    if (err != ERR_OK || row.len != SEAL_OVERHEAD + len) {
         return ERR_CORRUPT;
     }
     return seal_row_read(secret, &keys->wrap, seal_place_of(&at, STORE_BUCKET, key), row);
+}
+
+/* Wraps the newest key of every bucket, and the name key; what is not loaded is lost. */
+static enum err wrap_all(const struct seal_keys *keys, struct turn *turn)
+{
+    uint8_t pack[PACK_BYTES];
+    struct store_key k = name_place(keys);
+    enum err err = wrap_put(keys, turn, store_key_slice(&k), 0, slice_of(keys->name, SEAL_KEY));
+    for (unsigned first = 0; first < SEAL_BUCKETS && err == ERR_OK; first += SEAL_PACK) {
+        struct writer w = writer_of(pack, sizeof pack);
+        for (unsigned b = first; b < first + SEAL_PACK; b++) {
+            assert(keys->buckets[b].generation > 0);
+            writer_u32(&w, keys->buckets[b].generation);
+            writer_bytes(&w, keys->buckets[b].key.b, SEAL_KEY);
+        }
+        k = pack_place(keys, (uint8_t)first);
+        err = wrap_put(keys, turn, store_key_slice(&k), (uint8_t)first, writer_done(&w));
+    }
+    secret_wipe(pack, sizeof pack);
+    return err;
 }
 
 static struct seal_keys *keys_new(uint32_t account)
@@ -155,18 +184,14 @@ uint32_t seal_keys_account(const struct seal_keys *keys)
 enum err seal_keys_create(struct seal_keys *keys, struct turn *turn)
 {
     assert(keys->account > 0);
-    uint8_t secret[SEAL_KEY];
-    struct store_key k = name_place(keys);
     keys->root = SEAL_GENERATION;
-    env_random(turn->env, secret, sizeof secret);
-    enum err err = wrap_put(keys, turn, store_key_slice(&k), 0, secret);
-    for (unsigned b = 0; b < SEAL_BUCKETS && err == ERR_OK; b++) {
-        env_random(turn->env, secret, sizeof secret);
-        k = bucket_place(keys, (uint8_t)b, SEAL_GENERATION);
-        err = wrap_put(keys, turn, store_key_slice(&k), (uint8_t)b, secret);
+    env_random(turn->env, keys->name, sizeof keys->name);
+    for (unsigned b = 0; b < SEAL_BUCKETS; b++) {
+        keys->buckets[b].generation = SEAL_GENERATION;
+        env_random(turn->env, keys->buckets[b].key.b, SEAL_KEY);
     }
-    secret_wipe(secret, sizeof secret);
-    return err == ERR_OK ? seal_keys_load(keys, turn) : err;
+    keys->named = true;
+    return wrap_all(keys, turn);
 }
 
 static enum err root_of_row(struct slice row, uint32_t *generation)
@@ -188,7 +213,7 @@ enum err seal_keys_load(struct seal_keys *keys, struct turn *turn)
     struct slice row;
     enum err err = store_get(turn->store, STORE_BUCKET, store_key_slice(&k), &row);
     if (err == ERR_OK) {
-        err = wrap_open(keys, store_key_slice(&k), row, keys->name);
+        err = wrap_open(keys, store_key_slice(&k), row, keys->name, SEAL_KEY);
     }
     if (err == ERR_OK) {
         err = root_of_row(row, &keys->root);
@@ -218,6 +243,60 @@ static enum err must_exist(enum err err)
     return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
 
+/* The key of this bucket that lies in its pack. ERR_NOT_FOUND: there is no pack. ERR_CORRUPT,
+ * LOCAL. */
+static enum err pack_find(const struct seal_keys *keys, struct turn *turn, uint8_t bucket,
+                          struct seal_key *out)
+{
+    uint8_t pack[PACK_BYTES];
+    struct store_key k = pack_place(keys, bucket);
+    struct slice row;
+    enum err err = store_get(turn->store, STORE_BUCKET, store_key_slice(&k), &row);
+    if (err == ERR_OK) {
+        err = wrap_open(keys, store_key_slice(&k), row, pack, sizeof pack);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct reader r = reader_of(slice_of(pack + bucket % SEAL_PACK * PACK_ENTRY, PACK_ENTRY));
+    uint32_t generation = reader_u32(&r);
+    CT_PUBLIC(&generation, sizeof generation); /* stands open in the rows */
+    if (generation > 0) {
+        out->generation = generation;
+        reader_copy(&r, out->key.b, SEAL_KEY);
+    }
+    secret_wipe(pack, sizeof pack);
+    return generation > 0 ? ERR_OK : ERR_CORRUPT;
+}
+
+/* The key of this bucket that lies by itself, if there is one the newest. ERR_NOT_FOUND. */
+static enum err single_newest(const struct seal_keys *keys, struct turn *turn, uint8_t bucket,
+                              struct seal_key *out)
+{
+    struct store_key last = bucket_place(keys, bucket, UINT32_MAX);
+    struct slice prefix = slice_of(last.b, last.len - 4);
+    struct store_row row;
+    enum err err = store_seek_prefix(turn->store, STORE_BUCKET, STORE_LE, store_key_slice(&last),
+                                     prefix, &row);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct reader r = reader_of(row.key);
+    (void)reader_bytes(&r, prefix.len);
+    uint32_t generation = reader_u32(&r);
+    if (reader_end(&r) != ERR_OK) {
+        return ERR_CORRUPT;
+    }
+    if (generation == 0) { /* a pack */
+        return ERR_NOT_FOUND;
+    }
+    err = wrap_open(keys, row.key, row.value, out->key.b, SEAL_KEY);
+    if (err == ERR_OK) {
+        out->generation = generation;
+    }
+    return err;
+}
+
 /* Unwraps the newest key of bucket, unless that was done before. */
 static enum err bucket_load(struct seal_keys *keys, struct turn *turn, uint8_t bucket)
 {
@@ -230,25 +309,8 @@ static enum err bucket_load(struct seal_keys *keys, struct turn *turn, uint8_t b
     if (err != ERR_OK) {
         return err;
     }
-    struct store_key last = bucket_place(keys, bucket, UINT32_MAX);
-    struct slice prefix = slice_of(last.b, last.len - 4);
-    struct store_row row;
-    err = must_exist(store_seek_prefix(turn->store, STORE_BUCKET, STORE_LE, store_key_slice(&last),
-                                       prefix, &row));
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct reader r = reader_of(row.key);
-    (void)reader_bytes(&r, prefix.len);
-    uint32_t generation = reader_u32(&r);
-    if (reader_end(&r) != ERR_OK || generation == 0) {
-        return ERR_CORRUPT;
-    }
-    err = wrap_open(keys, row.key, row.value, k->key.b);
-    if (err == ERR_OK) {
-        k->generation = generation;
-    }
-    return err;
+    err = single_newest(keys, turn, bucket, k);
+    return err == ERR_NOT_FOUND ? must_exist(pack_find(keys, turn, bucket, k)) : err;
 }
 
 enum err seal_key_newest(struct seal_keys *keys, struct turn *turn, uint8_t bucket,
@@ -276,8 +338,20 @@ enum err seal_key_find(struct seal_keys *keys, struct turn *turn, struct seal_he
     }
     struct store_key k = bucket_place(keys, h.bucket, h.generation);
     struct slice row;
-    err = must_exist(store_get(turn->store, STORE_BUCKET, store_key_slice(&k), &row));
-    return err == ERR_OK ? wrap_open(keys, store_key_slice(&k), row, out->b) : err;
+    err = store_get(turn->store, STORE_BUCKET, store_key_slice(&k), &row);
+    if (err != ERR_NOT_FOUND) {
+        return err == ERR_OK ? wrap_open(keys, store_key_slice(&k), row, out->b, SEAL_KEY) : err;
+    }
+    struct seal_key packed;
+    err = must_exist(pack_find(keys, turn, h.bucket, &packed));
+    if (err == ERR_OK && packed.generation != h.generation) {
+        err = ERR_CORRUPT;
+    }
+    if (err == ERR_OK) {
+        *out = packed.key;
+    }
+    secret_wipe(&packed, sizeof packed);
+    return err;
 }
 
 uint8_t seal_message_bucket(struct seal_keys *keys, uint32_t conversation, uint32_t group)
@@ -321,13 +395,13 @@ enum err seal_renew(struct seal_keys *keys, struct turn *turn, uint8_t bucket)
     k->generation++;
     env_random(turn->env, k->key.b, sizeof k->key.b);
     struct store_key at = bucket_place(keys, bucket, k->generation);
-    return wrap_put(keys, turn, store_key_slice(&at), bucket, k->key.b);
+    return wrap_put(keys, turn, store_key_slice(&at), bucket, slice_of(k->key.b, SEAL_KEY));
 }
 
-/* The row of a bucket's key above that of (bucket, generation), of any bucket. What has no key of
- * that form is passed over. */
-static enum err next_key(struct seal_keys *keys, struct turn *turn, unsigned *bucket,
-                         uint32_t *generation)
+/* The next key that lies by itself above (bucket, generation), of any bucket. What is not in that
+ * form is passed over. */
+static enum err next_single(struct seal_keys *keys, struct turn *turn, unsigned *bucket,
+                            uint32_t *generation)
 {
     struct store_key k = bucket_place(keys, (uint8_t)*bucket, *generation);
     for (;;) {
@@ -355,28 +429,34 @@ enum err seal_renewing(struct seal_keys *keys, struct turn *turn, struct seal_se
     unsigned before = SEAL_BUCKETS;
     uint32_t generation = 0;
     memset(set, 0, sizeof *set);
-    enum err err = next_key(keys, turn, &bucket, &generation);
+    enum err err = next_single(keys, turn, &bucket, &generation);
     while (err == ERR_OK) {
-        if (bucket == before) {
+        struct store_key k = pack_place(keys, (uint8_t)bucket);
+        struct slice row;
+        err = store_get(turn->store, STORE_BUCKET, store_key_slice(&k), &row);
+        if (err != ERR_OK && err != ERR_NOT_FOUND) {
+            return err;
+        }
+        if (err == ERR_OK || bucket == before) {
             seal_set_add(set, (uint8_t)bucket);
         }
         before = bucket;
-        err = next_key(keys, turn, &bucket, &generation);
+        err = next_single(keys, turn, &bucket, &generation);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-/* Deletes every key of this bucket but the newest. */
-static enum err drop_old(struct seal_keys *keys, struct turn *turn, uint8_t bucket)
+/* Deletes every key that lies by itself. */
+static enum err drop_singles(struct seal_keys *keys, struct turn *turn)
 {
-    unsigned at = bucket;
+    unsigned bucket = 0;
     uint32_t generation = 0;
-    enum err err = next_key(keys, turn, &at, &generation);
-    while (err == ERR_OK && at == bucket && generation != keys->buckets[bucket].generation) {
-        struct store_key k = bucket_place(keys, bucket, generation);
+    enum err err = next_single(keys, turn, &bucket, &generation);
+    while (err == ERR_OK) {
+        struct store_key k = bucket_place(keys, (uint8_t)bucket, generation);
         err = store_del(turn->store, STORE_BUCKET, store_key_slice(&k));
         if (err == ERR_OK) {
-            err = next_key(keys, turn, &at, &generation);
+            err = next_single(keys, turn, &bucket, &generation);
         }
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;
@@ -391,25 +471,17 @@ enum err seal_whole(struct seal_keys *keys, struct turn *turn)
     return err;
 }
 
-enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const struct seal_set *renewed,
-                     const uint8_t root[static SEAL_KEY], uint32_t generation)
+enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const uint8_t root[static SEAL_KEY],
+                     uint32_t generation)
 {
     enum err err = seal_whole(keys, turn);
-    for (unsigned b = 0; b < SEAL_BUCKETS && err == ERR_OK; b++) {
-        if (seal_set_has(renewed, (uint8_t)b) && b != SEAL_BUCKET_ACCOUNT) {
-            err = drop_old(keys, turn, (uint8_t)b);
-        }
+    if (err == ERR_OK) {
+        err = drop_singles(keys, turn);
     }
     if (err != ERR_OK) {
         return err;
     }
     wrap_under(keys, root);
     keys->root = generation;
-    struct store_key k = name_place(keys);
-    err = wrap_put(keys, turn, store_key_slice(&k), 0, keys->name);
-    for (unsigned b = 0; b < SEAL_BUCKETS && err == ERR_OK; b++) {
-        k = bucket_place(keys, (uint8_t)b, keys->buckets[b].generation);
-        err = wrap_put(keys, turn, store_key_slice(&k), (uint8_t)b, keys->buckets[b].key.b);
-    }
-    return err;
+    return wrap_all(keys, turn);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * seal_keys: the keys that rows are sealed under: one of the node, or 256 bucket keys and a name
- * key of an account, which lie in STORE_BUCKET, each wrapped under the root R of the account's
- * erase file (store/erase.h), and are unwrapped on first use. docs/protocol/08-at-rest.md, 8.3
- * and 8.10. Thread use: an object belongs to one thread; a worker makes its own from R.
+ * key of an account, which lie in STORE_BUCKET, wrapped under the root R of the account's erase
+ * file (store/erase.h), and are unwrapped on first use. docs/protocol/08-at-rest.md, 8.3 and 8.10.
+ * Thread use: an object belongs to one thread; a worker makes its own from R.
  */
 #ifndef PETREL_STORE_SEAL_KEYS_H
 #define PETREL_STORE_SEAL_KEYS_H
@@ -14,8 +14,10 @@ enum {
     SEAL_OVERHEAD = 1 + 1 + 4 + 24 + 16,
     SEAL_KEY = 32,
     SEAL_BUCKETS = 256,
-    SEAL_BUCKET_SESSION = 0,  /* 0-14: ratchets, prekeys, the outbox */
-    SEAL_BUCKET_ACCOUNT = 15, /* what is not named here; never renewed */
+    SEAL_PACK = 16,                               /* buckets whose keys lie in one row */
+    SEAL_KEY_ROWS = 1 + SEAL_BUCKETS / SEAL_PACK, /* of an account in which nothing is renewed */
+    SEAL_BUCKET_SESSION = 0,                      /* 0-14: ratchets, prekeys, the outbox */
+    SEAL_BUCKET_ACCOUNT = 15,                     /* what is not named here; never renewed */
     SEAL_BUCKET_MESSAGE = 16, /* 16-255: messages, by conversation and group; evidence */
     SEAL_NAME = 16,           /* a keyed hash that stands for a name in a key */
 };
@@ -72,11 +74,11 @@ enum err seal_renewing(struct seal_keys *keys, struct turn *turn,
                        struct seal_set *set) PETREL_MUST_USE;
 /* Whether the newest key of every bucket can be unwrapped. ERR_CORRUPT: not so. LOCAL. */
 enum err seal_whole(struct seal_keys *keys, struct turn *turn) PETREL_MUST_USE;
-/* Drops every key but the newest of each bucket in renewed, which are those that seal_renewing
- * gives, and wraps the newest of all under another root. No row may be left under a dropped one; of
- * bucket SEAL_BUCKET_ACCOUNT, which is never renewed, none is dropped. */
-enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const struct seal_set *renewed,
-                     const uint8_t root[static SEAL_KEY], uint32_t generation) PETREL_MUST_USE;
+/* Drops every key but the newest of each bucket, and wraps these under another root. No row may be
+ * left under a dropped one. ERR_CORRUPT: a newest key cannot be unwrapped, and nothing was done.
+ * LOCAL. */
+enum err seal_reroot(struct seal_keys *keys, struct turn *turn, const uint8_t root[static SEAL_KEY],
+                     uint32_t generation) PETREL_MUST_USE;
 /* The generation of the root that wraps the account's keys; of loaded keys. */
 uint32_t seal_root(const struct seal_keys *keys);
 /* The same from the store, without a root. ERR_NOT_FOUND: there is no such account. ERR_CORRUPT,

@@ -4,12 +4,12 @@
  * it (PASSPHRASE; when that is empty, the key file there) finds in any files, at any offset: pages
  * of a database that are free or are not, records of a log, what is left of either.
  *
- * In three passes over all files: roots, in the form of a slot (docs/protocol/08-at-rest.md,
+ * In passes over all files: roots, in the form of a slot (docs/protocol/08-at-rest.md,
  * section 8.4), under the account's secret; bucket keys, in the form of a row of table `bucket`,
- * under any of these roots; rows, in a node of an LMDB page or a change in the log, under any of
- * these keys. Prints each once and in hex, as it stands and as it is opened: root GENERATION SEALED
- * ROOT key BUCKET GENERATION ROOT SEALED KEY     ROOT: generation of the one that wraps it row
- * BUCKET GENERATION TABLE PLAIN     as often as it is there
+ * of one or of a pack, under any of these roots; rows, in a node of an LMDB page or a change in the
+ * log, under any of these keys. Prints each once and in hex, as it stands and as it is opened: root
+ * GENERATION SEALED ROOT key BUCKET GENERATION ROOT SEALED KEY     ROOT: generation of the one that
+ * wraps it row BUCKET GENERATION TABLE PLAIN     as often as it is there
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,6 +35,8 @@ enum {
     NODE_OVERFLOW = 1, /* flag: the number of a page is in the value's place */
     SLOT = 8 + PRIM_AEAD_NONCE + SEAL_KEY + PRIM_AEAD_TAG,
     WRAPPED = SEAL_OVERHEAD + SEAL_KEY,
+    PACKED = 4 + SEAL_KEY, /* one key of a pack */
+    PACK = SEAL_OVERHEAD + SEAL_PACK * PACKED,
     LOG_PUT = 1, /* kind of a change */
 };
 
@@ -155,30 +157,58 @@ static bool looks_sealed(const uint8_t *p, size_t len, struct seal_header *h)
     return seal_row_header(slice_of(p, len), h) == ERR_OK && h->generation <= GENERATIONS;
 }
 
+/* Opens a row of table `bucket` under any root; NULL: none does. */
+static const struct root *unwrap(const struct carver *c, uint8_t bucket, uint32_t generation,
+                                 struct slice row, uint8_t *out)
+{
+    struct seal_place place;
+    struct store_key k = store_key_new();
+    store_key_u32(&k, c->account);
+    store_key_u8(&k, bucket);
+    store_key_u32(&k, generation);
+    struct slice where = seal_place_of(&place, STORE_BUCKET, store_key_slice(&k));
+    for (size_t i = 0; i < c->root_count; i++) {
+        if (seal_row_read(out, &c->roots[i].wrap, where, row) == ERR_OK) {
+            return &c->roots[i];
+        }
+    }
+    return NULL;
+}
+
+static void carve_pack(struct carver *c, struct slice bytes, size_t at)
+{
+    struct seal_header h;
+    uint8_t pack[SEAL_PACK * PACKED];
+    const uint8_t *p = bytes.p + at;
+    if (bytes.len - at < PACK || !looks_sealed(p, PACK, &h)) {
+        return;
+    }
+    const struct root *root = unwrap(c, h.bucket, 0, slice_of(p, PACK), pack);
+    for (size_t i = 0; root != NULL && i < SEAL_PACK; i++) {
+        const uint8_t *entry = pack + i * PACKED;
+        struct bucket_key found = {.bucket = (uint8_t)(h.bucket + i), .root = root->generation};
+        memcpy(found.key.b, entry + 4, SEAL_KEY);
+        key_add(c, &found, (uint32_t)number(entry, 4), p + SEAL_ROW_HEADER + i * PACKED + 4);
+    }
+}
+
 /* Of which generation a wrapped key is says only the key of its row, which stands elsewhere. */
 static void carve_key(struct carver *c, struct slice bytes, size_t at)
 {
     struct seal_header h;
-    struct seal_place place;
     struct bucket_key found;
     const uint8_t *p = bytes.p + at;
     if (bytes.len - at < WRAPPED || !looks_sealed(p, WRAPPED, &h)) {
         return;
     }
     for (uint32_t generation = 1; generation <= GENERATIONS; generation++) {
-        struct store_key k = store_key_new();
-        store_key_u32(&k, c->account);
-        store_key_u8(&k, h.bucket);
-        store_key_u32(&k, generation);
-        struct slice where = seal_place_of(&place, STORE_BUCKET, store_key_slice(&k));
-        for (size_t i = 0; i < c->root_count; i++) {
-            if (seal_row_read(found.key.b, &c->roots[i].wrap, where, slice_of(p, WRAPPED)) ==
-                ERR_OK) {
-                found.bucket = h.bucket;
-                found.root = c->roots[i].generation;
-                key_add(c, &found, generation, p + SEAL_ROW_HEADER);
-                return;
-            }
+        const struct root *root =
+            unwrap(c, h.bucket, generation, slice_of(p, WRAPPED), found.key.b);
+        if (root != NULL) {
+            found.bucket = h.bucket;
+            found.root = root->generation;
+            key_add(c, &found, generation, p + SEAL_ROW_HEADER);
+            return;
         }
     }
 }
@@ -319,7 +349,7 @@ static void unlock(struct carver *c, const char *home, const char *passphrase)
 int main(int argc, char **argv)
 {
     static struct carver c;
-    static carve *const passes[] = {carve_root, carve_key, carve_row};
+    static carve *const passes[] = {carve_root, carve_pack, carve_key, carve_row};
     if (argc < 5) {
         fprintf(stderr, "usage: e2e_carve HOME ACCOUNT PASSPHRASE FILE...\n");
         return 2;

@@ -79,6 +79,9 @@ def account_rows():
     wrap = blake2b(32, "petrel/1 bucket wrap", key=root)
     bucket_where = struct.pack(">IBI", account, bucket, generation)
     name_where = struct.pack(">I", account)
+    pack_where = struct.pack(">IBI", account, 0, 0)
+    pack = b"".join(struct.pack(">I", 1) + (bucket_key if b == bucket else fill(b, 32))
+                    for b in range(16))
     where, plain, nonce = bytes.fromhex("000000010000000700000001"), b"a ratchet state", fill(3, 24)
     day = blake2b(16, "petrel/1 message bucket", struct.pack(">II", 7, 20000), key=name_key)
     return {
@@ -86,6 +89,8 @@ def account_rows():
         "bucket_key_at": bucket_where.hex(),
         "bucket_key_row": row(wrap, "bucket", bucket_where, bucket, 1, fill(1, 24),
                               bucket_key).hex(),
+        "pack_at": pack_where.hex(),
+        "pack_row": row(wrap, "bucket", pack_where, 0, 1, fill(6, 24), pack).hex(),
         "name_key_at": name_where.hex(),
         "name_key_row": row(wrap, "bucket", name_where, 0, 1, fill(2, 24), name_key).hex(),
         "table": "session", "at": where.hex(), "nonce": nonce.hex(), "plain": plain.hex(),

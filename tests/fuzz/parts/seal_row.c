@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * seal_row: a sealed row and a wrapped key as a damaged disk may give them back. Input: which
- * u8 | bytes; which & 1: under the node's key, & 2: as the bucket key, & 4: as the name key.
+ * u8 | bytes; which & 1: under the node's key, & 2: as a bucket key by itself, & 4: as the name
+ * key, & 8: as a pack of bucket keys.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -46,6 +47,8 @@ static void run(struct turn *turn, struct seal_keys *account, struct seal_keys *
         damaged_key(turn, account, slice_of("\0\0\0\1\3\0\0\0\1", 9), bytes);
     } else if ((data[0] & 4) != 0) {
         damaged_key(turn, account, slice_of("\0\0\0\1", 4), bytes);
+    } else if ((data[0] & 8) != 0) {
+        damaged_key(turn, account, slice_of("\0\0\0\1\0\0\0\0\0", 9), bytes);
     } else if (seal_open(keys, turn, STORE_SESSION, slice_of("k", 1), bytes, &plain) == ERR_OK) {
         assert(plain.len + SEAL_OVERHEAD == bytes.len);
     }

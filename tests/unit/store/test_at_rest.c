@@ -93,11 +93,16 @@ static void check_row(struct fixture *f, struct seal_keys *keys, enum store_tabl
     vectors_free(want);
 }
 
+/* The bucket's key in its pack, and by itself. */
 START_TEST(rows_and_names_of_an_account)
 {
     struct fixture f;
     setup(&f, "account");
-    put_row(&f, "bucket_key_at", "bucket_key_row");
+    if (_i == 0) {
+        put_row(&f, "pack_at", "pack_row");
+    } else {
+        put_row(&f, "bucket_key_at", "bucket_key_row");
+    }
     put_row(&f, "name_key_at", "name_key_row");
     struct slice root = vectors_hex(f.v, "root");
     struct seal_keys *keys = seal_keys_new_account((uint32_t)number(&f, "account"), root.p);
@@ -160,7 +165,7 @@ END_TEST
 
 static void add(TCase *tc)
 {
-    tcase_add_test(tc, rows_and_names_of_an_account);
+    tcase_add_loop_test(tc, rows_and_names_of_an_account, 0, 2);
     tcase_add_test(tc, rows_and_names_of_the_node);
     tcase_add_test(tc, the_erase_file);
 }

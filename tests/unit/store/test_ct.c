@@ -139,7 +139,7 @@ START_TEST(the_keys_of_an_account_and_their_renewal)
     ck_assert_ok(seal_keys_load(keys, &f.turn));
     ck_assert_ok(seal_whole(keys, &f.turn));
     ct_fill(root, sizeof root, 2);
-    ck_assert_ok(seal_reroot(keys, &f.turn, &set, root, 2));
+    ck_assert_ok(seal_reroot(keys, &f.turn, root, 2));
     put_and_get(&f, keys, bucket, STORE_SESSION);
     seal_keys_free(keys);
 

@@ -51,7 +51,7 @@ START_TEST(what_is_sealed_opens_again_also_with_fresh_keys)
     struct fixture f;
     struct slice plain;
     setup(&f);
-    ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_BUCKETS + 1);
+    ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_KEY_ROWS);
     for (unsigned b = 0; b < SEAL_BUCKETS; b += 15) {
         uint8_t key = (uint8_t)b;
         ck_assert_ok(seal_put(f.keys, &f.turn, table_of(b), slice_of(&key, 1), (uint8_t)b,
@@ -165,43 +165,59 @@ START_TEST(another_root_and_another_account_open_nothing)
 }
 END_TEST
 
+/* Where the key of a bucket lies by itself; generation 0: a pack, by its first bucket. */
+static struct store_key key_place(uint8_t bucket, uint32_t generation)
+{
+    struct store_key k = store_key_new();
+    store_key_u32(&k, 1);
+    store_key_u8(&k, bucket);
+    store_key_u32(&k, generation);
+    return k;
+}
+
 START_TEST(a_swapped_bucket_key_is_noticed)
 {
     struct fixture f;
     struct slice row;
     struct slice plain;
-    uint8_t copy[SEAL_OVERHEAD + SEAL_KEY];
+    uint8_t copy[SEAL_OVERHEAD + SEAL_PACK * (4 + SEAL_KEY)];
     setup(&f);
     ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("a"), 3, unit_str("hello")));
-    struct slice key3 = slice_of("\0\0\0\1\3\0\0\0\1", 9);
-    struct slice key4 = slice_of("\0\0\0\1\4\0\0\0\1", 9);
-    ck_assert_ok(store_get(&f.store, STORE_BUCKET, key4, &row));
+    struct store_key first = key_place(0, 0);
+    struct store_key second = key_place(16, 0);
+    ck_assert_ok(store_get(&f.store, STORE_BUCKET, store_key_slice(&second), &row));
     ck_assert_uint_eq(row.len, sizeof copy);
     memcpy(copy, row.p, sizeof copy);
-    ck_assert_ok(store_put(&f.store, STORE_BUCKET, key3, slice_of(copy, sizeof copy)));
+    ck_assert_ok(
+        store_put(&f.store, STORE_BUCKET, store_key_slice(&first), slice_of(copy, sizeof copy)));
     struct seal_keys *fresh = seal_keys_new_account(1, f.root);
     ck_assert_err(seal_get(fresh, &f.turn, STORE_SESSION, unit_str("a"), &plain), ERR_CORRUPT);
-    ck_assert_ok(store_del(&f.store, STORE_BUCKET, key3));
+    ck_assert_err(seal_whole(fresh, &f.turn), ERR_CORRUPT);
+    ck_assert_ok(store_del(&f.store, STORE_BUCKET, store_key_slice(&first)));
     ck_assert_err(seal_get(fresh, &f.turn, STORE_SESSION, unit_str("a"), &plain), ERR_CORRUPT);
+    ck_assert_err(seal_whole(fresh, &f.turn), ERR_CORRUPT);
     seal_keys_free(fresh);
     teardown(&f);
 }
 END_TEST
 
-/* Wraps a key of ones as generation 2 of bucket 3, by the words of docs/protocol/08-at-rest.md. */
-static void put_second_generation(struct fixture *f)
+/* Wraps a key as that of a bucket alone, by the words of docs/protocol/08-at-rest.md. fill: each
+ * byte of it. */
+static void put_single(struct fixture *f, uint8_t bucket, uint32_t generation, uint8_t fill)
 {
-    static const char where[] = "bucket\0\0\0\0\1\3\0\0\0\2"; /* table | 0x00 | key */
     struct aead_key wrap;
     uint8_t secret[SEAL_KEY];
-    uint8_t row[SEAL_OVERHEAD + SEAL_KEY] = {1, 3, 0, 0, 0, 1};
-    memset(secret, 1, sizeof secret);
-    memset(row + 6, 9, 24);
+    uint8_t row[SEAL_OVERHEAD + SEAL_KEY] = {1, bucket, 0, 0, 0, 1};
+    uint8_t where[32] = "bucket"; /* table | 0x00 | key */
+    struct store_key k = key_place(bucket, generation);
+    memcpy(where + 7, k.b, k.len);
+    memset(secret, fill, sizeof secret);
+    memset(row + 6, fill, 24);
     prim_blake2b(wrap.b, 32, slice_of(f->root, SEAL_KEY), "petrel/1 bucket wrap", NULL, 0);
-    prim_aead_seal(row + 30, &wrap, row + 6, slice_of(where, sizeof where - 1),
+    prim_aead_seal(row + 30, &wrap, row + 6, slice_of(where, 7 + k.len),
                    slice_of(secret, sizeof secret));
-    ck_assert_ok(store_put(&f->store, STORE_BUCKET, slice_of(where + 7, sizeof where - 8),
-                           slice_of(row, sizeof row)));
+    ck_assert_ok(
+        store_put(&f->store, STORE_BUCKET, store_key_slice(&k), slice_of(row, sizeof row)));
 }
 
 START_TEST(new_rows_take_the_newest_generation_and_older_rows_still_open)
@@ -211,7 +227,7 @@ START_TEST(new_rows_take_the_newest_generation_and_older_rows_still_open)
     struct slice plain;
     setup(&f);
     ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("old"), 3, unit_str("1")));
-    put_second_generation(&f);
+    put_single(&f, 3, 2, 1);
     struct seal_keys *fresh = seal_keys_new_account(1, f.root);
     ck_assert_ok(seal_put(fresh, &f.turn, STORE_SESSION, unit_str("new"), 3, unit_str("2")));
     ck_assert_ok(store_get(&f.store, STORE_SESSION, unit_str("new"), &row));
@@ -301,7 +317,7 @@ START_TEST(a_crash_while_keys_are_made_leaves_none)
     arena_init(&arena, 1 << 20);
     struct turn turn = {.env = &env.env, .store = &store, .arena = &arena};
     struct seal_keys *keys = seal_keys_new_account(1, root);
-    store_mem_crash_at(mem, 100);
+    store_mem_crash_at(mem, SEAL_KEY_ROWS / 2);
     store_mem_begin(mem, &store);
     ck_assert_err(seal_keys_create(keys, &turn), ERR_IO);
     store_mem_abort(mem);
@@ -384,6 +400,58 @@ START_TEST(a_renewed_bucket_opens_its_old_rows_until_they_are_sealed_again)
 }
 END_TEST
 
+/* As programs before schema 5 kept them: each key in a row of its own. */
+static void keep_singly(struct fixture *f)
+{
+    for (unsigned b = 0; b < SEAL_BUCKETS; b++) {
+        if (b % SEAL_PACK == 0) {
+            struct store_key pack = key_place((uint8_t)b, 0);
+            ck_assert_ok(store_del(&f->store, STORE_BUCKET, store_key_slice(&pack)));
+        }
+        put_single(f, (uint8_t)b, 1, (uint8_t)b);
+    }
+    ck_assert_uint_eq(store_mem_count(f->mem, STORE_BUCKET), SEAL_BUCKETS + 1);
+    seal_keys_free(f->keys);
+    f->keys = seal_keys_new_account(1, f->root);
+}
+
+START_TEST(keys_that_lie_singly_are_read_renewed_and_packed_with_the_next_root)
+{
+    struct fixture f;
+    struct seal_set set;
+    struct slice plain;
+    uint8_t next[SEAL_KEY];
+    setup(&f);
+    keep_singly(&f);
+    memset(next, 0x22, sizeof next);
+    for (unsigned b = 0; b < SEAL_BUCKETS; b++) {
+        uint8_t key = (uint8_t)b;
+        ck_assert_ok(seal_put(f.keys, &f.turn, table_of(b), slice_of(&key, 1), (uint8_t)b,
+                              slice_of(&key, 1)));
+    }
+    ck_assert_ok(seal_renewing(f.keys, &f.turn, &set));
+    ck_assert(seal_set_empty(&set));
+    ck_assert_ok(seal_renew(f.keys, &f.turn, 32));
+    ck_assert_ok(seal_renewing(f.keys, &f.turn, &set));
+    ck_assert(seal_set_has(&set, 32));
+    seal_set_remove(&set, 32);
+    ck_assert(seal_set_empty(&set));
+    struct slice at = slice_of("\x20", 1);
+    ck_assert_ok(seal_get(f.keys, &f.turn, STORE_OUTBOX, at, &plain)); /* under the older one */
+    ck_assert_ok(seal_again(f.keys, &f.turn, STORE_OUTBOX, at, copy_of(&f, STORE_OUTBOX, at)));
+    ck_assert_ok(seal_reroot(f.keys, &f.turn, next, 2));
+    ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_KEY_ROWS);
+    struct seal_keys *fresh = seal_keys_new_account(1, next);
+    for (unsigned b = 0; b < SEAL_BUCKETS; b++) {
+        uint8_t key = (uint8_t)b;
+        ck_assert_ok(seal_get(fresh, &f.turn, table_of(b), slice_of(&key, 1), &plain));
+        ck_assert(slice_equal(plain, slice_of(&key, 1)));
+    }
+    seal_keys_free(fresh);
+    teardown(&f);
+}
+END_TEST
+
 START_TEST(under_another_root_what_was_deleted_opens_no_more)
 {
     struct fixture f;
@@ -395,16 +463,14 @@ START_TEST(under_another_root_what_was_deleted_opens_no_more)
     ck_assert_ok(seal_put(f.keys, &f.turn, STORE_MESSAGE, unit_str("a"), 99, unit_str("stays")));
     ck_assert_ok(seal_put(f.keys, &f.turn, STORE_MESSAGE, unit_str("b"), 99, unit_str("goes")));
     struct slice gone = copy_of(&f, STORE_MESSAGE, unit_str("b"));
-    struct slice key = slice_of("\0\0\0\1\x63\0\0\0\1", 9);
-    struct slice wrapped = copy_of(&f, STORE_BUCKET, key);
+    struct store_key pack = key_place(99 / SEAL_PACK * SEAL_PACK, 0);
+    struct slice wrapped = copy_of(&f, STORE_BUCKET, store_key_slice(&pack));
     ck_assert_ok(seal_del(f.keys, &f.turn, STORE_MESSAGE, unit_str("b")));
     ck_assert_ok(seal_renew(f.keys, &f.turn, 99));
     ck_assert_ok(seal_again(f.keys, &f.turn, STORE_MESSAGE, unit_str("a"),
                             copy_of(&f, STORE_MESSAGE, unit_str("a"))));
-    struct seal_set renewed;
-    ck_assert_ok(seal_renewing(f.keys, &f.turn, &renewed));
-    ck_assert_ok(seal_reroot(f.keys, &f.turn, &renewed, next, 2));
-    ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_BUCKETS + 1);
+    ck_assert_ok(seal_reroot(f.keys, &f.turn, next, 2));
+    ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_KEY_ROWS);
     ck_assert_uint_eq(seal_root(f.keys), 2);
     ck_assert_ok(seal_root_named(&f.store, 1, &generation));
     ck_assert_uint_eq(generation, 2);
@@ -412,12 +478,15 @@ START_TEST(under_another_root_what_was_deleted_opens_no_more)
 
     /* All that is there, and what was there: the row, and the key that it was sealed under. */
     ck_assert_ok(store_put(&f.store, STORE_MESSAGE, unit_str("b"), gone));
-    ck_assert_ok(store_put(&f.store, STORE_BUCKET, key, wrapped));
-    struct seal_keys *fresh = seal_keys_new_account(1, next);
-    ck_assert_ok(seal_get(fresh, &f.turn, STORE_MESSAGE, unit_str("a"), &plain));
-    ck_assert(slice_equal(plain, unit_str("stays")));
-    ck_assert_err(seal_get(fresh, &f.turn, STORE_MESSAGE, unit_str("b"), &plain), ERR_CORRUPT);
-    seal_keys_free(fresh);
+    for (int copied = 0; copied < 2; copied++) {
+        struct seal_keys *fresh = seal_keys_new_account(1, next);
+        enum err err = seal_get(fresh, &f.turn, STORE_MESSAGE, unit_str("a"), &plain);
+        ck_assert_err(err, copied ? ERR_CORRUPT : ERR_OK);
+        ck_assert(copied || slice_equal(plain, unit_str("stays")));
+        ck_assert_err(seal_get(fresh, &f.turn, STORE_MESSAGE, unit_str("b"), &plain), ERR_CORRUPT);
+        seal_keys_free(fresh);
+        ck_assert_ok(store_put(&f.store, STORE_BUCKET, store_key_slice(&pack), wrapped));
+    }
     struct seal_keys *former = seal_keys_new_account(1, f.root);
     ck_assert_err(seal_keys_load(former, &f.turn), ERR_CORRUPT);
     seal_keys_free(former);
@@ -440,6 +509,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_crash_while_keys_are_made_leaves_none);
     tcase_add_test(tc, deleting_touches_and_so_does_replacing_a_secret);
     tcase_add_test(tc, a_renewed_bucket_opens_its_old_rows_until_they_are_sealed_again);
+    tcase_add_test(tc, keys_that_lie_singly_are_read_renewed_and_packed_with_the_next_root);
     tcase_add_test(tc, under_another_root_what_was_deleted_opens_no_more);
 }
 
