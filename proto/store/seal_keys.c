@@ -112,16 +112,32 @@ static enum err wrap_open(const struct seal_keys *keys, struct slice key, struct
     return seal_row_read(secret, &keys->wrap, seal_place_of(&at, STORE_BUCKET, key), row);
 }
 
-/* Wraps the newest key of every bucket, and the name key; what is not loaded is lost. */
+/* Wraps the newest key of a bucket by itself. */
+static enum err wrap_single(const struct seal_keys *keys, struct turn *turn, uint8_t bucket)
+{
+    const struct seal_key *key = &keys->buckets[bucket];
+    struct store_key k = bucket_place(keys, bucket, key->generation);
+    return wrap_put(keys, turn, store_key_slice(&k), bucket, slice_of(key->key.b, SEAL_KEY));
+}
+
+/* Wraps the newest key of every bucket, and the name key; what is not loaded is lost. The identity
+ * depends on no row that is larger than it has to be: the key of its bucket lies by itself. */
 static enum err wrap_all(const struct seal_keys *keys, struct turn *turn)
 {
     uint8_t pack[PACK_BYTES];
     struct store_key k = name_place(keys);
     enum err err = wrap_put(keys, turn, store_key_slice(&k), 0, slice_of(keys->name, SEAL_KEY));
+    if (err == ERR_OK) {
+        err = wrap_single(keys, turn, SEAL_BUCKET_ACCOUNT);
+    }
     for (unsigned first = 0; first < SEAL_BUCKETS && err == ERR_OK; first += SEAL_PACK) {
         struct writer w = writer_of(pack, sizeof pack);
         for (unsigned b = first; b < first + SEAL_PACK; b++) {
             assert(keys->buckets[b].generation > 0);
+            if (b == SEAL_BUCKET_ACCOUNT) {
+                writer_zeros(&w, PACK_ENTRY);
+                continue;
+            }
             writer_u32(&w, keys->buckets[b].generation);
             writer_bytes(&w, keys->buckets[b].key.b, SEAL_KEY);
         }
@@ -394,12 +410,11 @@ enum err seal_renew(struct seal_keys *keys, struct turn *turn, uint8_t bucket)
     }
     k->generation++;
     env_random(turn->env, k->key.b, sizeof k->key.b);
-    struct store_key at = bucket_place(keys, bucket, k->generation);
-    return wrap_put(keys, turn, store_key_slice(&at), bucket, slice_of(k->key.b, SEAL_KEY));
+    return wrap_single(keys, turn, bucket);
 }
 
-/* The next key that lies by itself above (bucket, generation), of any bucket. What is not in that
- * form is passed over. */
+/* The next key that lies by itself above (bucket, generation), of any bucket but that which is
+ * never renewed. What is not in that form is passed over. */
 static enum err next_single(struct seal_keys *keys, struct turn *turn, unsigned *bucket,
                             uint32_t *generation)
 {
@@ -415,7 +430,7 @@ static enum err next_single(struct seal_keys *keys, struct turn *turn, unsigned 
         (void)reader_u32(&r);
         *bucket = reader_u8(&r);
         *generation = reader_u32(&r);
-        if (reader_end(&r) == ERR_OK && *generation > 0) {
+        if (reader_end(&r) == ERR_OK && *generation > 0 && *bucket != SEAL_BUCKET_ACCOUNT) {
             return ERR_OK;
         }
         k = store_key_new();
@@ -446,7 +461,7 @@ enum err seal_renewing(struct seal_keys *keys, struct turn *turn, struct seal_se
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-/* Deletes every key that lies by itself. */
+/* Deletes every key that lies by itself and not for ever. */
 static enum err drop_singles(struct seal_keys *keys, struct turn *turn)
 {
     unsigned bucket = 0;

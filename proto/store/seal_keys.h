@@ -14,10 +14,12 @@ enum {
     SEAL_OVERHEAD = 1 + 1 + 4 + 24 + 16,
     SEAL_KEY = 32,
     SEAL_BUCKETS = 256,
-    SEAL_PACK = 16,                               /* buckets whose keys lie in one row */
-    SEAL_KEY_ROWS = 1 + SEAL_BUCKETS / SEAL_PACK, /* of an account in which nothing is renewed */
-    SEAL_BUCKET_SESSION = 0,                      /* 0-14: ratchets, prekeys, the outbox */
-    SEAL_BUCKET_ACCOUNT = 15,                     /* what is not named here; never renewed */
+    SEAL_PACK = 16, /* buckets whose keys lie in one row */
+    /* Rows of an account whose keys are packed and in which nothing is renewed: the name key, the
+     * key of SEAL_BUCKET_ACCOUNT, packs. */
+    SEAL_KEY_ROWS = 2 + SEAL_BUCKETS / SEAL_PACK,
+    SEAL_BUCKET_SESSION = 0,  /* 0-14: ratchets, prekeys, the outbox */
+    SEAL_BUCKET_ACCOUNT = 15, /* what is not named here; never renewed */
     SEAL_BUCKET_MESSAGE = 16, /* 16-255: messages, by conversation and group; evidence */
     SEAL_NAME = 16,           /* a keyed hash that stands for a name in a key */
 };

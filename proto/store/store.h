@@ -29,7 +29,7 @@ enum {
 #define STORE_TABLES(X)                                                                            \
     X(META, "meta")               /* schema, writer, node ID, counters */                          \
     X(ACCOUNT, "account")         /* account | what u8: identity; relays; touched buckets */       \
-    X(BUCKET, "bucket")           /* account | bucket u8 | generation u32; account: name key */    \
+    X(BUCKET, "bucket")           /* account | bucket u8 | generation u32, 0: 16 keys; account */  \
     X(CONTACT, "contact")         /* account | number u32 */                                       \
     X(CONTACT_ID, "contact_id")   /* account | hash of an ID: number of the contact */             \
     X(PEER, "peer")               /* account | number u32: a device of a contact */                \

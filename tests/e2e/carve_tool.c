@@ -145,7 +145,7 @@ static void key_add(struct carver *c, const struct bucket_key *k, uint32_t gener
     }
     c->keys[c->key_count++] = *k;
     printf("key %u %lu %llu ", k->bucket, (unsigned long)generation, (unsigned long long)k->root);
-    print_hex(sealed, SEAL_KEY + PRIM_AEAD_TAG);
+    print_hex(sealed, SEAL_KEY);
     printf(" ");
     print_hex(k->key.b, SEAL_KEY);
     printf("\n");
@@ -186,6 +186,9 @@ static void carve_pack(struct carver *c, struct slice bytes, size_t at)
     const struct root *root = unwrap(c, h.bucket, 0, slice_of(p, PACK), pack);
     for (size_t i = 0; root != NULL && i < SEAL_PACK; i++) {
         const uint8_t *entry = pack + i * PACKED;
+        if (number(entry, 4) == 0) {
+            continue; /* it lies by itself */
+        }
         struct bucket_key found = {.bucket = (uint8_t)(h.bucket + i), .root = root->generation};
         memcpy(found.key.b, entry + 4, SEAL_KEY);
         key_add(c, &found, (uint32_t)number(entry, 4), p + SEAL_ROW_HEADER + i * PACKED + 4);

@@ -18,8 +18,10 @@ sys.path.insert(0, str(HERE))
 from lib.control import Control  # noqa: E402
 from lib.homes import histories, pipe_with, tables  # noqa: E402
 from lib.people import PATIENCE  # noqa: E402
+from lib.thief import quiet  # noqa: E402
 from lib.world import main  # noqa: E402
 
+KEY_ROWS = 18  # name key, that of bucket 15, 16 packs
 NEVER_KEPT = ("lock", "lock.mdb", "ballast", "control.sock")
 
 
@@ -104,9 +106,16 @@ def it_goes_on_from_there(w):
     home.meet(eve)
     home.delivered(home.send(eve, "from an old home"))
     w.checks.same("what she reads", eve.texts(home.id), ["from an old home"])
+    quiet(home.home)  # its keys are under another root by then
+    there = histories(home)
     w.checks.same("SIGTERM", home.terminate(timeout=PATIENCE), 0)
     rows = tables(pathlib.Path(w.options.tools) / "e2e_store", home.home / "db")
     w.checks.true("messages were added", rows["message"] > expected["tables"]["message"])
+    w.checks.same("rows of keys", (expected["tables"]["bucket"], rows["bucket"]), (257, KEY_ROWS))
+    with pipe_with(expected["passphrase"].encode() + b"\n") as fd:
+        home.start(arguments=["--passphrase-fd", str(fd)], pass_fds=[fd])
+    w.checks.same("what they open", histories(home), there)
+    w.checks.same("SIGTERM again", home.terminate(timeout=PATIENCE), 0)
 
 
 STORIES = [the_folder_is_small_and_clean, what_was_there_is_there, it_goes_on_from_there]

@@ -234,7 +234,7 @@ def a_change_while_a_root_is_being_taken_is_what_the_next_one_is_sealed_under(w)
     alice.create(passphrase=FIRST)
     alice.terminate()
     alice.environment = {**preloaded(pathlib.Path(w.options.tools) / "libe2e_slow_turn.so"),
-                         "PETREL_SLOW_US": "180000"}  # 17 rows: three seconds
+                         "PETREL_SLOW_US": "180000"}  # 18 rows: three seconds
     alice.start()
     w.checks.same("the first", unlock(alice, FIRST), True)
     generation = max(slots(alice.home))

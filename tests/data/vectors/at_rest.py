@@ -81,7 +81,7 @@ def account_rows():
     name_where = struct.pack(">I", account)
     pack_where = struct.pack(">IBI", account, 0, 0)
     pack = b"".join(struct.pack(">I", 1) + (bucket_key if b == bucket else fill(b, 32))
-                    for b in range(16))
+                    for b in range(15)) + bytes(36)
     where, plain, nonce = bytes.fromhex("000000010000000700000001"), b"a ratchet state", fill(3, 24)
     day = blake2b(16, "petrel/1 message bucket", struct.pack(">II", 7, 20000), key=name_key)
     return {

@@ -415,6 +415,77 @@ static void keep_singly(struct fixture *f)
     f->keys = seal_keys_new_account(1, f->root);
 }
 
+/* A pack is damaged: that costs its buckets, and not the account's. */
+START_TEST(the_key_of_the_account_depends_on_no_other)
+{
+    struct fixture f;
+    struct slice plain;
+    setup(&f);
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_CONTACT, unit_str("a"), SEAL_BUCKET_ACCOUNT,
+                          unit_str("identity")));
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_SESSION, unit_str("b"), 14, unit_str("ratchet")));
+    ck_assert_ok(seal_put(f.keys, &f.turn, STORE_MESSAGE, unit_str("c"), 16, unit_str("text")));
+    struct store_key pack = key_place(0, 0);
+    struct slice row = copy_of(&f, STORE_BUCKET, store_key_slice(&pack));
+    uint8_t bytes[1024];
+    memcpy(bytes, row.p, row.len);
+    bytes[100] ^= 1;
+    ck_assert_ok(
+        store_put(&f.store, STORE_BUCKET, store_key_slice(&pack), slice_of(bytes, row.len)));
+    struct seal_keys *fresh = seal_keys_new_account(1, f.root);
+    ck_assert_ok(seal_get(fresh, &f.turn, STORE_CONTACT, unit_str("a"), &plain));
+    ck_assert_err(seal_get(fresh, &f.turn, STORE_SESSION, unit_str("b"), &plain), ERR_CORRUPT);
+    ck_assert_ok(seal_get(fresh, &f.turn, STORE_MESSAGE, unit_str("c"), &plain));
+    ck_assert_err(seal_whole(fresh, &f.turn), ERR_CORRUPT);
+    seal_keys_free(fresh);
+    teardown(&f);
+}
+END_TEST
+
+/* Wraps a pack whose keys are ones, each of generation 1 but one. */
+static void put_pack(struct fixture *f, uint8_t first, uint8_t odd, uint8_t generation)
+{
+    struct aead_key wrap;
+    uint8_t plain[SEAL_PACK * (4 + SEAL_KEY)];
+    uint8_t row[SEAL_OVERHEAD + sizeof plain] = {1, first, 0, 0, 0, 1};
+    uint8_t where[32] = "bucket";
+    struct store_key k = key_place(first, 0);
+    memcpy(where + 7, k.b, k.len);
+    struct writer w = writer_of(plain, sizeof plain);
+    for (unsigned i = 0; i < SEAL_PACK; i++) {
+        writer_u32(&w, first + i == odd ? generation : 1);
+        memset(writer_reserve(&w, SEAL_KEY), 1, SEAL_KEY);
+    }
+    prim_blake2b(wrap.b, 32, slice_of(f->root, SEAL_KEY), "petrel/1 bucket wrap", NULL, 0);
+    prim_aead_seal(row + 30, &wrap, row + 6, slice_of(where, 7 + k.len), writer_done(&w));
+    ck_assert_ok(
+        store_put(&f->store, STORE_BUCKET, store_key_slice(&k), slice_of(row, sizeof row)));
+}
+
+START_TEST(a_pack_without_a_key_is_corrupt_for_its_bucket)
+{
+    struct fixture f;
+    struct slice plain;
+    setup(&f);
+    put_pack(&f, 16, 20, 0);
+    struct seal_keys *fresh = seal_keys_new_account(1, f.root);
+    ck_assert_ok(seal_put(fresh, &f.turn, STORE_MESSAGE, unit_str("a"), 19, unit_str("1")));
+    ck_assert_ok(seal_get(fresh, &f.turn, STORE_MESSAGE, unit_str("a"), &plain));
+    ck_assert_err(seal_put(fresh, &f.turn, STORE_MESSAGE, unit_str("b"), 20, unit_str("1")),
+                  ERR_CORRUPT);
+    ck_assert_err(seal_renew(fresh, &f.turn, 20), ERR_CORRUPT);
+    ck_assert_err(seal_whole(fresh, &f.turn), ERR_CORRUPT);
+    put_pack(&f, 16, 20, 3);
+    ck_assert_ok(seal_put(fresh, &f.turn, STORE_MESSAGE, unit_str("b"), 20, unit_str("1")));
+    put_pack(&f, 16, 20, 2); /* of a generation that the row does not name */
+    struct seal_keys *other = seal_keys_new_account(1, f.root);
+    ck_assert_err(seal_get(other, &f.turn, STORE_MESSAGE, unit_str("b"), &plain), ERR_CORRUPT);
+    seal_keys_free(other);
+    seal_keys_free(fresh);
+    teardown(&f);
+}
+END_TEST
+
 START_TEST(keys_that_lie_singly_are_read_renewed_and_packed_with_the_next_root)
 {
     struct fixture f;
@@ -437,6 +508,8 @@ START_TEST(keys_that_lie_singly_are_read_renewed_and_packed_with_the_next_root)
     seal_set_remove(&set, 32);
     ck_assert(seal_set_empty(&set));
     struct slice at = slice_of("\x20", 1);
+    seal_keys_free(f.keys);
+    f.keys = seal_keys_new_account(1, f.root);
     ck_assert_ok(seal_get(f.keys, &f.turn, STORE_OUTBOX, at, &plain)); /* under the older one */
     ck_assert_ok(seal_again(f.keys, &f.turn, STORE_OUTBOX, at, copy_of(&f, STORE_OUTBOX, at)));
     ck_assert_ok(seal_reroot(f.keys, &f.turn, next, 2));
@@ -465,10 +538,13 @@ START_TEST(under_another_root_what_was_deleted_opens_no_more)
     struct slice gone = copy_of(&f, STORE_MESSAGE, unit_str("b"));
     struct store_key pack = key_place(99 / SEAL_PACK * SEAL_PACK, 0);
     struct slice wrapped = copy_of(&f, STORE_BUCKET, store_key_slice(&pack));
+    struct store_key single = key_place(99, 2);
     ck_assert_ok(seal_del(f.keys, &f.turn, STORE_MESSAGE, unit_str("b")));
     ck_assert_ok(seal_renew(f.keys, &f.turn, 99));
     ck_assert_ok(seal_again(f.keys, &f.turn, STORE_MESSAGE, unit_str("a"),
                             copy_of(&f, STORE_MESSAGE, unit_str("a"))));
+    struct slice second = copy_of(&f, STORE_BUCKET, store_key_slice(&single));
+    struct slice under_second = copy_of(&f, STORE_MESSAGE, unit_str("a"));
     ck_assert_ok(seal_reroot(f.keys, &f.turn, next, 2));
     ck_assert_uint_eq(store_mem_count(f.mem, STORE_BUCKET), SEAL_KEY_ROWS);
     ck_assert_uint_eq(seal_root(f.keys), 2);
@@ -478,6 +554,7 @@ START_TEST(under_another_root_what_was_deleted_opens_no_more)
 
     /* All that is there, and what was there: the row, and the key that it was sealed under. */
     ck_assert_ok(store_put(&f.store, STORE_MESSAGE, unit_str("b"), gone));
+    struct slice good = copy_of(&f, STORE_BUCKET, store_key_slice(&pack));
     for (int copied = 0; copied < 2; copied++) {
         struct seal_keys *fresh = seal_keys_new_account(1, next);
         enum err err = seal_get(fresh, &f.turn, STORE_MESSAGE, unit_str("a"), &plain);
@@ -490,6 +567,17 @@ START_TEST(under_another_root_what_was_deleted_opens_no_more)
     struct seal_keys *former = seal_keys_new_account(1, f.root);
     ck_assert_err(seal_keys_load(former, &f.turn), ERR_CORRUPT);
     seal_keys_free(former);
+
+    /* With the keys in memory, and a key that lay by itself under the root of before. */
+    ck_assert_ok(store_put(&f.store, STORE_BUCKET, store_key_slice(&pack), good));
+    memset(next, 0x33, sizeof next);
+    ck_assert_ok(seal_renew(f.keys, &f.turn, 99));
+    ck_assert_ok(seal_again(f.keys, &f.turn, STORE_MESSAGE, unit_str("a"), under_second));
+    ck_assert_ok(seal_reroot(f.keys, &f.turn, next, 3));
+    ck_assert_ok(seal_get(f.keys, &f.turn, STORE_MESSAGE, unit_str("a"), &plain));
+    ck_assert_ok(store_put(&f.store, STORE_BUCKET, store_key_slice(&single), second));
+    ck_assert_ok(store_put(&f.store, STORE_MESSAGE, unit_str("b"), under_second));
+    ck_assert_err(seal_get(f.keys, &f.turn, STORE_MESSAGE, unit_str("b"), &plain), ERR_CORRUPT);
     teardown(&f);
 }
 END_TEST
@@ -509,6 +597,8 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_crash_while_keys_are_made_leaves_none);
     tcase_add_test(tc, deleting_touches_and_so_does_replacing_a_secret);
     tcase_add_test(tc, a_renewed_bucket_opens_its_old_rows_until_they_are_sealed_again);
+    tcase_add_test(tc, the_key_of_the_account_depends_on_no_other);
+    tcase_add_test(tc, a_pack_without_a_key_is_corrupt_for_its_bucket);
     tcase_add_test(tc, keys_that_lie_singly_are_read_renewed_and_packed_with_the_next_root);
     tcase_add_test(tc, under_another_root_what_was_deleted_opens_no_more);
 }
