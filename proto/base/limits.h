@@ -110,6 +110,7 @@ enum {
     LIMIT_RELAY_ENTRY = 124,  /* one of them, encoded */
     LIMIT_HOST = 64,          /* a relay's host name or address, text */
     LIMIT_INVITE_DAYS = 7,    /* an invitation's life */
+    LIMIT_INVITE_LATE = 1,    /* days that who made it adds, since clocks differ */
     LIMIT_LINK_MINUTES = 15,  /* a link code's */
     LIMIT_CONTACTS = 65536,   /* per account */
     LIMIT_ACCOUNTS = 16,      /* identities of a node */

@@ -88,6 +88,8 @@ static const struct field OF_CONTACT[] = {
     FIELD(23, FIELD_LATER, contact_record, peer, 0),
     FIELD(24, FIELD_SLICE, contact_record, row.device, sizeof(struct sign_pk)),
     FIELD(25, FIELD_SLICE, contact_record, row.bundle, LIMIT_BODY_ROUTE),
+    FIELD(26, FIELD_LATER, contact_record, row.who.invite_until, 0),
+    FIELD(27, FIELD_LATER, contact_record, row.who.alarmed, 0),
 };
 /* One more device of a contact. */
 static const struct field OF_PEER[] = {

@@ -102,18 +102,6 @@ enum err call_device_invite(struct call *c)
     return err;
 }
 
-/* Puts the request that a new contact gets first. */
-static enum err ask(struct call *c, const struct contact_row *row)
-{
-    struct content content = {
-        .type = CONTENT_REQUEST, .sent_ms = step_now(c->step), .text = row->text};
-    env_random(c->step->turn->env, content.id, sizeof content.id);
-    struct writer w = step_writer(c->step, CONTENT_OVERHEAD + row->text.len);
-    uint64_t order;
-    enum err err = content_encode(&w, &content);
-    return err == ERR_OK ? outbox_add(c->me, c->step, row, writer_done(&w), false, &order) : err;
-}
-
 /* What contact.add was given: an ID alone, or an invitation with two tokens. */
 struct link {
     struct contact_row who;
@@ -142,6 +130,7 @@ static enum err read_link(struct call *c, struct slice text, struct link *link)
         who->relay = invite.relay;
         who->record = invite.record;
         who->invite = arena_copy(arena, slice_of(invite.secret, sizeof invite.secret));
+        who->invite_until = invite.expires_ms;
         link->pop_token = arena_copy(arena, slice_of(invite.pop_token, sizeof invite.pop_token));
         link->deposit_token =
             arena_copy(arena, slice_of(invite.deposit_token, sizeof invite.deposit_token));
@@ -238,6 +227,7 @@ static enum err invited_again(struct call *c, struct contact_row *who, const str
         return contact_restart(c->me, c->step, work, &row);
     }
     who->invite = link->who.invite;
+    who->invite_until = link->who.invite_until;
     who->alarmed = 0;
     err = contact_row_put(c->step, c->me->keys, who);
     row.who = *who;
@@ -265,7 +255,8 @@ static enum err add_known(struct call *c, struct contact_row *who, const struct 
     case CONTACT_RESOLVING:
     case CONTACT_REQUESTED:
     case CONTACT_ACCEPTED:
-        err = link->who.has_record ? invited_again(c, who, link) : ERR_OK;
+        err = contact_ask_again(c->me, c->step, who);
+        err = err == ERR_OK && link->who.has_record ? invited_again(c, who, link) : err;
         break;
     }
     return err == ERR_OK ? contact_result(c, who) : err;
@@ -314,7 +305,7 @@ static enum err add_new(struct call *c, struct link *link)
         err = token_row_add(step, keys, row.number, link->deposit_token);
     }
     if (err == ERR_OK) {
-        err = ask(c, who);
+        err = contact_ask(c->me, step, who);
     }
     return err == ERR_OK ? contact_result(c, who) : err;
 }

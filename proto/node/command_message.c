@@ -47,6 +47,9 @@ enum err call_message_send(struct call *c)
     uint64_t order = 0;
     err = content_encode(&w, &content);
     if (err == ERR_OK) {
+        err = contact_ask_again(c->me, c->step, &row);
+    }
+    if (err == ERR_OK) {
         err = outbox_add(c->me, c->step, &row, writer_done(&w), true, &order);
     }
     char hex[2 * CONTENT_ID + 1];

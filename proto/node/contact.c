@@ -70,21 +70,96 @@ enum err contact_event(struct account *me, struct step *step, const struct conta
     return event_commit(step, me->keys, &event);
 }
 
+/* id: NULL: a random one. */
 static enum err say(struct account *me, struct step *step, const struct contact_row *who,
-                    struct content *content)
+                    struct content *content, const uint8_t *id)
 {
     content->sent_ms = step_now(step);
-    env_random(step->turn->env, content->id, sizeof content->id);
-    struct writer w = step_writer(step, CONTENT_OVERHEAD);
+    if (id != NULL) {
+        memcpy(content->id, id, sizeof content->id);
+    } else {
+        env_random(step->turn->env, content->id, sizeof content->id);
+    }
+    struct writer w = step_writer(step, CONTENT_OVERHEAD + content->text.len);
     uint64_t order;
     enum err err = content_encode(&w, content);
     return err == ERR_OK ? outbox_add(me, step, who, writer_done(&w), false, &order) : err;
 }
 
+/* Every request to this contact is the same one: who has it hears of it once. */
+enum err contact_ask(struct account *me, struct step *step, const struct contact_row *who)
+{
+    uint8_t created[sizeof(uint64_t)];
+    uint8_t id[CONTENT_ID];
+    struct writer w = writer_of(created, sizeof created);
+    writer_u64(&w, who->created);
+    const struct slice parts[] = {slice_of(me->id.b, sizeof me->id.b),
+                                  slice_of(who->id.b, sizeof who->id.b), writer_done(&w)};
+    prim_blake2b(id, sizeof id, slice_of(NULL, 0), "petrel/1 request id", parts, 3);
+    return say(me, step, who, &(struct content){.type = CONTENT_REQUEST, .text = who->text}, id);
+}
+
+/* Whether a request to this device waits, or is at its relay and was not answered. */
+static enum err is_asked(struct account *me, struct step *step, uint32_t peer, bool *asked)
+{
+    struct outbox_row entry;
+    uint64_t order = 0;
+    enum err err = ERR_OK;
+    *asked = false;
+    while (err == ERR_OK && !*asked && order < OUTBOX_ACKS) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, me->keys, peer, &order, &entry);
+        *asked = err == ERR_OK && outbox_is_request(&entry);
+        order++;
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* Nothing more is sent on a session that names this invitation. */
+static enum err invite_over(struct account *me, struct step *step, struct contact_row *who)
+{
+    who->invite = slice_of(NULL, 0);
+    who->invite_until = 0;
+    who->alarmed = 0;
+    enum err err = contact_row_put(step, me->keys, who);
+    for (unsigned i = 0; err == ERR_OK; i++) {
+        struct peer_row row;
+        err = peer_row_of(step, me->keys, who, i, &row);
+        struct work *work = err == ERR_OK ? work_get(me, row.number) : NULL;
+        if (err == ERR_OK) {
+            err = work != NULL ? contact_restart(me, step, work, &row) : ERR_NO_MEMORY;
+        }
+        secret_wipe(&row, sizeof row);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+enum err contact_ask_again(struct account *me, struct step *step, struct contact_row *who)
+{
+    bool asked = false;
+    struct reader peers = reader_of(who->peers);
+    enum err err = ERR_OK;
+    if (who->state != CONTACT_RESOLVING && who->state != CONTACT_REQUESTED) {
+        return ERR_OK;
+    }
+    while (err == ERR_OK && !asked && reader_left(&peers) > 0) {
+        err = is_asked(me, step, reader_u32(&peers), &asked);
+    }
+    if (err != ERR_OK || asked) {
+        return err;
+    }
+    if (who->invite.len > 0 &&
+        contact_row_invite_until(who) + LIMIT_INVITE_LATE * LIMIT_DAY_MS <= step_now(step)) {
+        err = invite_over(me, step, who);
+    }
+    return err == ERR_OK ? contact_ask(me, step, who) : err;
+}
+
 /* "You are a contact": the answer to a request, and a word that says nothing to one. */
 static enum err say_accepted(struct account *me, struct step *step, const struct contact_row *who)
 {
-    return say(me, step, who, &(struct content){.type = CONTENT_ACCEPT});
+    return say(me, step, who, &(struct content){.type = CONTENT_ACCEPT}, NULL);
 }
 
 /* The same, and that somebody else used the invitation by which they asked. */
@@ -92,7 +167,7 @@ static enum err say_misused(struct account *me, struct step *step, const struct 
 {
     struct content content = {.type = CONTENT_INVITE_USED};
     memcpy(content.invite, row->misused.p, sizeof content.invite);
-    return say(me, step, row, &content);
+    return say(me, step, row, &content, NULL);
 }
 
 enum err contact_word(struct step *step, struct slice *word)

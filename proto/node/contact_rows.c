@@ -31,6 +31,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(53, FIELD_SLICE, contact_row, peers, 2 * sizeof(uint32_t) * LIMIT_DEVICES),
     FIELD(54, FIELD_LATER, contact_row, read, 0),
     FIELD(55, FIELD_LATER, contact_row, changed_ms, 0),
+    FIELD(56, FIELD_LATER, contact_row, invite_until, 0),
 };
 
 static const struct field MESSAGE_FIELDS[] = {
@@ -62,14 +63,22 @@ static struct store_key contact_id_key(struct seal_keys *keys, const struct sign
     return k;
 }
 
-bool contact_row_may_talk(const struct contact_row *row)
+uint64_t contact_row_invite_until(const struct contact_row *row)
+{
+    return row->invite_until != 0 ? row->invite_until
+                                  : row->created + LIMIT_INVITE_DAYS * LIMIT_DAY_MS;
+}
+
+bool contact_row_may_talk(const struct contact_row *row, uint64_t now)
 {
     switch (row->state) {
     case CONTACT_ACCEPTED:
         return true;
     case CONTACT_RESOLVING:
     case CONTACT_REQUESTED:
-        return row->invite.len > 0; /* who invited us accepts by that */
+        /* Who invited us accepts by that, unless it comes too late or somebody else used it. What
+         * came behind a mere request would be dropped there. */
+        return row->invite.len > 0 && row->alarmed == 0 && now < contact_row_invite_until(row);
     case CONTACT_INCOMING:
     case CONTACT_BLOCKED:
         return false;

@@ -39,6 +39,7 @@ struct contact_row {
     uint64_t list_version;  /* of the device list that their descriptor names; 0: none was read */
     struct slice list_hash; /* and its hash */
     struct slice invite;    /* secret s of their invitation, or empty */
+    uint64_t invite_until;  /* and when it expires, Unix ms; 0: a row of before there was this */
     bool invited;           /* they came by an invitation of ours */
     struct slice misused;   /* id of one of ours that they and somebody else used, or empty */
     uint64_t alarmed;       /* 1: clients were told that somebody else used theirs, invite */
@@ -74,8 +75,10 @@ enum err contact_row_put(struct step *step, struct seal_keys *keys,
 /* The row, and what finds it by its ID. */
 enum err contact_row_del(struct step *step, struct seal_keys *keys,
                          const struct contact_row *row) PETREL_MUST_USE;
-/* Whether the two may exchange messages now. */
-bool contact_row_may_talk(const struct contact_row *row);
+/* When their invitation, by which we asked, expires. */
+uint64_t contact_row_invite_until(const struct contact_row *row);
+/* Whether the two may exchange messages now, Unix ms. */
+bool contact_row_may_talk(const struct contact_row *row, uint64_t now);
 /* The number of the contact with this ID. */
 enum err contact_row_find(struct step *step, struct seal_keys *keys, const struct sign_pk *id,
                           uint32_t *number) PETREL_MUST_USE;

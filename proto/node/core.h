@@ -242,6 +242,13 @@ uint64_t forget_deadline(const struct account *me);
 /* Tells clients of an event that is about one contact and nothing else; trouble: ERR_OK, or why. */
 enum err contact_event(struct account *me, struct step *step, const struct contact_row *row,
                        const char *type, enum err trouble) PETREL_MUST_USE;
+/* Puts the request that a new contact gets first. */
+enum err contact_ask(struct account *me, struct step *step,
+                     const struct contact_row *who) PETREL_MUST_USE;
+/* The same, when it was given up unanswered and the user adds or writes again; else nothing. An
+ * invitation that nobody would honour any more is forgotten then. Puts who when it changed. */
+enum err contact_ask_again(struct account *me, struct step *step,
+                           struct contact_row *who) PETREL_MUST_USE;
 /* Tells clients what is wrong with this contact, and goes on. */
 enum err contact_alarm(struct account *me, struct step *step, const struct contact_row *row,
                        enum err trouble) PETREL_MUST_USE;
@@ -432,6 +439,10 @@ enum err outbox_add_peer(struct account *me, struct step *step, struct peer_row 
 /* An entry of a device that is gone: for this one, unless it has it. */
 enum err outbox_inherit(struct account *me, struct step *step, uint32_t peer, uint64_t order,
                         const struct outbox_row *entry) PETREL_MUST_USE;
+bool outbox_is_request(const struct outbox_row *entry);
+/* A request is as old as what was written behind it last: puts it so. */
+enum err outbox_prolong(struct account *me, struct step *step, uint32_t peer, uint64_t order,
+                        struct outbox_row *entry) PETREL_MUST_USE;
 /* Takes an entry out for good, and all that is in its envelope. Its message has failed, unless the
  * relay has it: then it may still arrive, and does not when its time is over. */
 enum err outbox_give_up(struct account *me, struct step *step, const struct peer_row *row,

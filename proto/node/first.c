@@ -253,6 +253,14 @@ static enum err newcomer_read(struct arrival *a, const struct pair_self *self,
     return err;
 }
 
+/* Whether it came while the invitation was good, by the clock of our relay: we may have slept. */
+static bool in_time(const struct arrival *a, const struct newcomer *n)
+{
+    uint64_t now = step_now(a->step);
+    uint64_t came = a->deposited_ms < now ? a->deposited_ms : now;
+    return came < n->invite.expires + LIMIT_INVITE_LATE * LIMIT_DAY_MS;
+}
+
 /* Accepts the session and opens the body, which proves who sent it. */
 static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
                                 const struct pair_prekeys *prekeys, const struct newcomer *n)
@@ -269,7 +277,7 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
         err = session_open(a->s, env, arena, a->envelope, &a->in);
     }
     if (err == ERR_OK) {
-        bool welcome = n->invited && !n->invite.used && step_now(a->step) < n->invite.expires;
+        bool welcome = n->invited && !n->invite.used && in_time(a, n);
         err = sender_for(a, &n->intro.id, welcome, n->invited ? n->invite.contact : 0, n->list,
                          entry);
     }
@@ -328,7 +336,13 @@ static enum err link_use(struct arrival *a, struct newcomer *n)
  * alarm. */
 static enum err invite_use(struct arrival *a, struct newcomer *n)
 {
-    bool open = step_now(a->step) < n->invite.expires;
+    bool open = in_time(a, n);
+    if (n->invite.used && open && n->invite.device == 0 && n->invite.contact == a->row.who.number &&
+        a->row.who.state == CONTACT_INCOMING) {
+        a->row.who.invited = true; /* they used it in time too, by a queue that we read later */
+        a->who_changed = true;
+        return ERR_OK;
+    }
     if (n->invite.used) {
         return invite_misuse(a, n);
     }

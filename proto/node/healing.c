@@ -145,7 +145,7 @@ enum err healing_begin(struct account *me, struct step *step, struct peer_row *r
     struct work *work;
     *begun = false;
     bool wanted = why >= HEALING_ASKED && row->who.state == CONTACT_ACCEPTED;
-    bool talks = contact_row_may_talk(&row->who);
+    bool talks = contact_row_may_talk(&row->who, now);
     bool none = row->sessions == 0 && !wanted;
     if ((!talks && why != HEALING_ASKED) || none || lately || row->leaving != 0) {
         return ERR_OK;
@@ -165,7 +165,7 @@ enum err healing_begin(struct account *me, struct step *step, struct peer_row *r
 
 enum err healing_later(struct account *me, struct step *step, struct peer_row *row)
 {
-    if (!contact_row_may_talk(&row->who) || row->leaving != 0) {
+    if (!contact_row_may_talk(&row->who, step_now(step)) || row->leaving != 0) {
         return ERR_OK; /* nothing that they do has an answer */
     }
     struct work *work = work_get(me, row->number);

@@ -169,7 +169,8 @@ static enum err unreadable(struct arrival *a)
  * the two who went back each may find the other's so. */
 static enum err used(struct arrival *a, bool deposited)
 {
-    return deposited && contact_row_may_talk(&a->row.who) ? knock(a) : owe_ack(a);
+    return deposited && contact_row_may_talk(&a->row.who, step_now(a->step)) ? knock(a)
+                                                                             : owe_ack(a);
 }
 
 /* Notes which contact its token was minted for. A stamp says that somebody had no token left only
@@ -220,7 +221,8 @@ static enum err open_and_take(struct arrival *a)
         }
     } else if (err == ERR_REPLAY && a->row.who.state != CONTACT_BLOCKED) {
         err = used(a, is_fresh(a));
-    } else if (err == ERR_DECRYPT && is_fresh(a) && contact_row_may_talk(&a->row.who)) {
+    } else if (err == ERR_DECRYPT && is_fresh(a) &&
+               contact_row_may_talk(&a->row.who, step_now(a->step))) {
         err = unreadable(a);
     }
     return err;

@@ -311,6 +311,36 @@ enum err outbox_acked(struct account *me, struct step *step, const struct peer_r
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+bool outbox_is_request(const struct outbox_row *entry)
+{
+    struct content content;
+    return !entry->ack_only && content_decode(entry->content, &content) == ERR_OK &&
+           content.type == CONTENT_REQUEST;
+}
+
+enum err outbox_prolong(struct account *me, struct step *step, uint32_t peer, uint64_t order,
+                        struct outbox_row *entry)
+{
+    struct outbox_row next;
+    uint64_t at = order + 1;
+    uint64_t last = entry->created;
+    enum err err = ERR_OK;
+    while (err == ERR_OK) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        err = outbox_row_next(step, me->keys, peer, &at, &next);
+        if (err == ERR_OK && next.created > last && !next.ack_only) {
+            last = next.created;
+        }
+        at++;
+        arena_rewind(step->turn->arena, mark);
+    }
+    if (err != ERR_NOT_FOUND || last == entry->created) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    entry->created = last;
+    return outbox_row_put(step, me->keys, peer, order, entry);
+}
+
 /* --- giving up --- */
 
 /* The entry will not be sent again: its session must not wait for its acknowledgement. */
@@ -340,14 +370,19 @@ static enum err forget(struct account *me, struct step *step, const struct peer_
     return err == ERR_OK ? session_row_put(step, me->keys, row->number, (uint8_t)slot, saved) : err;
 }
 
-/* A request leaves no message that could have failed. */
+/* A request leaves no message that could have failed. It is over with the last device that was
+ * asked. */
 static enum err request_over(struct account *me, struct step *step, const struct peer_row *row,
-                             const struct outbox_row *entry)
+                             uint64_t order, const struct outbox_row *entry)
 {
-    struct content content;
-    bool request = !entry->ack_only && content_decode(entry->content, &content) == ERR_OK &&
-                   content.type == CONTENT_REQUEST;
-    return request ? contact_alarm(me, step, &row->who, ERR_EXPIRED) : ERR_OK;
+    bool comes = false;
+    bool asks = row->who.state == CONTACT_RESOLVING || row->who.state == CONTACT_REQUESTED;
+    enum err err = asks && outbox_is_request(entry) ? to_come(me, step, &row->who, order, &comes)
+                                                    : ERR_NOT_FOUND;
+    if (err == ERR_OK && !comes) {
+        err = contact_alarm(me, step, &row->who, ERR_EXPIRED);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 /* Takes the row out. failed: its message has failed. */
@@ -376,7 +411,7 @@ enum err outbox_give_up(struct account *me, struct step *step, const struct peer
         err = take_out(me, step, row, order, failed, why);
     }
     if (err == ERR_OK && why == ERR_EXPIRED) {
-        err = request_over(me, step, row, entry);
+        err = request_over(me, step, row, order, entry);
     }
     while (err == ERR_OK && !entry->ack_only) {
         struct arena_mark mark = arena_mark(step->turn->arena);

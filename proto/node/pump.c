@@ -55,10 +55,10 @@ void pump_link_closed(struct account *me, struct step *step, const struct node_l
 }
 
 /* Whether content may leave now: talk only among contacts, control content always. */
-static bool may_leave(const struct peer_row *row, const struct outbox_row *entry)
+static bool may_leave(const struct peer_row *row, const struct outbox_row *entry, uint64_t now)
 {
     struct content content;
-    return contact_row_may_talk(&row->who) ||
+    return contact_row_may_talk(&row->who, now) ||
            (content_decode(entry->content, &content) == ERR_OK && content.type >= CONTENT_REQUEST);
 }
 
@@ -103,22 +103,35 @@ static enum err make_acks(struct account *me, struct step *step, struct work *wo
     return err == ERR_OK && row->unread_ms == 0 ? owed_row_del(step, me->keys, row->number) : err;
 }
 
-/* The entry to send next: an ack-only body first, then the oldest that is not at the relay. */
+/* The entry to send next: an ack-only body first, then the oldest that is not at the relay and may
+ * leave. */
 static enum err next_entry(struct account *me, struct step *step, struct work *work,
-                           uint64_t *order, struct outbox_row *entry)
+                           const struct peer_row *row, uint64_t *order, struct outbox_row *entry)
 {
+    bool held = false;
     *order = OUTBOX_ACKS;
     enum err err = outbox_row_next(step, me->keys, work->peer, order, entry);
     if (err != ERR_NOT_FOUND) {
         return err;
     }
     *order = work->head;
-    err = outbox_row_next(step, me->keys, work->peer, order, entry);
-    while (err == ERR_OK && (entry->state == OUTBOX_AT_RELAY || entry->lead != 0)) {
-        work->head = ++*order;
+    for (;;) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
         err = outbox_row_next(step, me->keys, work->peer, order, entry);
+        bool over = err == ERR_OK && (entry->state == OUTBOX_AT_RELAY || entry->lead != 0);
+        if (err != ERR_OK || (!over && may_leave(row, entry, step_now(step)))) {
+            return err;
+        }
+        arena_rewind(step->turn->arena, mark);
+        held = held || !over;
+        ++*order;
+        work->head = held ? work->head : *order;
     }
-    return err;
+}
+
+static bool is_over(struct step *step, const struct outbox_row *entry)
+{
+    return step_since(step, entry->created) >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS;
 }
 
 /* Looks after one entry that has been at the relay, or has waited, for long. */
@@ -128,7 +141,13 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
     if (entry->lead != 0) {
         return ERR_OK; /* goes with its lead */
     }
-    if (step_since(step, entry->created) >= LIMIT_OUTBOX_DAYS * LIMIT_DAY_MS) {
+    if (is_over(step, entry) && outbox_is_request(entry)) {
+        enum err err = outbox_prolong(me, step, row->number, order, entry);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    if (is_over(step, entry)) {
         work_resume(work); /* a session that was full may go on */
         row->told = 0;     /* it may have been what told them of our queue */
         enum err err = peer_row_put(step, me->keys, row);
@@ -233,11 +252,11 @@ static enum err progress(struct account *me, struct step *step, struct work *wor
     }
     if (err == ERR_OK && work->due <= now && !work->in_flight) {
         work->due = UINT64_MAX;
-        err = next_entry(me, step, work, &order, &entry);
+        err = next_entry(me, step, work, &row, &order, &entry);
         if (err == ERR_OK) {
             err = finding_progress(me, step, work, &row, &ready);
         }
-        if (err == ERR_OK && ready && (entry.ack_only || may_leave(&row, &entry))) {
+        if (err == ERR_OK && ready) {
             err = outbox_send(me, step, work, &row, order, &entry);
         }
     }

@@ -188,7 +188,8 @@ enum err invite_row_open(struct step *step, struct seal_keys *keys, bool *open)
         at = store_key_new();
         store_key_bytes(&at, found.key.p, found.key.len);
         err = row_get(step, keys, &INVITE_ROW, &at, &row);
-        *open = err == ERR_OK && !row.used && row.expires > step_now(step);
+        *open = err == ERR_OK && !row.used &&
+                row.expires + LIMIT_INVITE_LATE * LIMIT_DAY_MS > step_now(step);
         secret_wipe(&row, sizeof row);
         arena_rewind(step->turn->arena, mark);
         if (err == ERR_OK) {

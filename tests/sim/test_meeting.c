@@ -237,7 +237,8 @@ START_TEST(an_expired_invitation_is_refused_by_who_was_invited)
 }
 END_TEST
 
-START_TEST(an_invitation_that_expires_on_its_way_becomes_a_request)
+/* It came to their relay in time. */
+START_TEST(an_invitation_that_was_used_in_time_is_good_however_long_its_maker_sleeps)
 {
     struct people *p = people_new(33, 2);
     struct person *a = &p->person[0];
@@ -247,11 +248,129 @@ START_TEST(an_invitation_that_expires_on_its_way_becomes_a_request)
     sim_settle(&p->sim, 6 * (uint64_t)DAY);
     sim_sleep(&p->sim, a->n);
     people_add(p, b, link);
-    sim_settle(&p->sim, 2 * (uint64_t)HOUR);
-    p->sim.random.env.now_ms += 2 * (uint64_t)DAY;
+    people_say(p, b, a, "b ", 0);
+    sim_settle(&p->sim, 3 * (uint64_t)DAY);
+    people_say(p, b, a, "b ", 1); /* waits: it is not good any more, and there is no answer */
+    sim_settle(&p->sim, 4 * (uint64_t)DAY);
     sim_wake(&p->sim, a->n);
-    people_wait_state(p, a, b, "incoming");
+    people_wait_state(p, a, b, "accepted");
+    people_wait_state(p, b, a, "accepted");
+    people_quiet(p, 2 * HOUR);
+    people_in_order(p, a, b, "b ", 2);
+    ck_assert_uint_eq(people_events(p, a, "request.received"), 0);
     people_free(p);
+}
+END_TEST
+
+/* What was written meanwhile comes in its order when the request is accepted, and no later. */
+START_TEST(an_invitation_that_expires_before_it_is_used_becomes_a_request)
+{
+    struct people *p = people_new(34, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    char link[INVITE_TEXT];
+    people_invite(p, a, link);
+    sim_settle(&p->sim, 6 * (uint64_t)DAY);
+    sim_sleep(&p->sim, p->relay);
+    people_add(p, b, link);
+    people_say(p, b, a, "b ", 0);
+    people_say(p, b, a, "b ", 1);
+    sim_settle(&p->sim, 4 * (uint64_t)DAY);
+    sim_wake(&p->sim, p->relay);
+    people_wait_state(p, a, b, "incoming");
+    sim_settle(&p->sim, HOUR);
+    people_say(p, b, a, "b ", 2);
+    sim_settle(&p->sim, HOUR);
+    ck_assert_uint_eq(people_messages(p, a, b, NULL, NULL), 0);
+    ck_assert_ok(people_call(p, a->n, "request.accept", "contact", b->id, NULL));
+    people_wait_state(p, b, a, "accepted");
+    people_say(p, b, a, "b ", 3);
+    people_quiet(p, 2 * HOUR);
+    people_in_order(p, a, b, "b ", 4);
+    people_free(p);
+}
+END_TEST
+
+/* b uses an invitation of a, whose relay is off before the request is there. */
+static struct people *asked_in_vain(uint64_t seed)
+{
+    struct people *p = people_new_apart(seed, 2);
+    char link[INVITE_TEXT];
+    people_invite(p, &p->person[0], link);
+    sim_sleep(&p->sim, p->person[0].relay);
+    people_add(p, &p->person[1], link);
+    return p;
+}
+
+/* a's relay is there again, and a says yes. */
+static void heard_at_last(struct people *p, unsigned messages)
+{
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    sim_wake(&p->sim, a->relay);
+    people_wait_state(p, a, b, "incoming");
+    ck_assert_ok(people_call(p, a->n, "request.accept", "contact", b->id, NULL));
+    people_wait_state(p, b, a, "accepted");
+    people_quiet(p, 2 * HOUR);
+    people_in_order(p, a, b, "b ", messages);
+    people_free(p);
+}
+
+START_TEST(a_request_lives_as_long_as_something_is_written_behind_it)
+{
+    struct people *p = asked_in_vain(41);
+    sim_settle(&p->sim, 25 * (uint64_t)DAY);
+    people_say(p, &p->person[1], &p->person[0], "b ", 0);
+    sim_settle(&p->sim, 10 * (uint64_t)DAY);
+    ck_assert_uint_eq(people_events(p, &p->person[1], "contact.failed"), 0);
+    heard_at_last(p, 1);
+}
+END_TEST
+
+START_TEST(who_writes_after_a_request_was_given_up_asks_anew)
+{
+    struct people *p = asked_in_vain(42);
+    struct person *b = &p->person[1];
+    sim_settle(&p->sim, 31 * (uint64_t)DAY);
+    ck_assert_uint_eq(people_events(p, b, "contact.failed"), 1);
+    ck_assert_uint_eq(people_outbox(p, b), 0);
+    if (_i == 0) {
+        people_say(p, b, &p->person[0], "b ", 0);
+        people_say(p, b, &p->person[0], "b ", 1);
+        ck_assert_uint_eq(people_outbox(p, b), 3);
+    } else {
+        people_add(p, b, p->person[0].id);
+        people_add(p, b, p->person[0].id);
+        ck_assert_uint_eq(people_outbox(p, b), 1);
+    }
+    heard_at_last(p, _i == 0 ? 2 : 0);
+}
+END_TEST
+
+static void lose_first(void *ctx, struct turn *turn)
+{
+    (void)ctx;
+    struct store_row row;
+    ck_assert_ok(store_seek(turn->store, STORE_OUTBOX, STORE_GE, slice_of(NULL, 0), &row));
+    struct store_key k = store_key_new();
+    store_key_bytes(&k, row.key.p, row.key.len);
+    ck_assert_ok(store_del(turn->store, STORE_OUTBOX, store_key_slice(&k)));
+}
+
+/* As a program before this one left it: messages wait, and the request is gone. The new one stands
+ * behind them and goes first. */
+START_TEST(a_request_that_is_missing_is_made_anew_behind_what_waits)
+{
+    struct people *p = asked_in_vain(43);
+    struct person *b = &p->person[1];
+    sim_settle(&p->sim, 8 * (uint64_t)DAY);
+    people_say(p, b, &p->person[0], "b ", 0);
+    sim_turn(&p->sim, b->n, lose_first, NULL);
+    sim_restart(&p->sim, b->n);
+    ck_assert_uint_eq(people_outbox(p, b), 1);
+    people_say(p, b, &p->person[0], "b ", 1);
+    ck_assert_uint_eq(people_outbox(p, b), 3);
+    heard_at_last(p, 2);
 }
 END_TEST
 
@@ -351,7 +470,11 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_was_blocked_by_mistake_hears_of_a_misused_invitation_later);
     tcase_add_test(tc, a_thief_of_an_invitation_who_pays_a_stamp_raises_the_alarm);
     tcase_add_test(tc, an_expired_invitation_is_refused_by_who_was_invited);
-    tcase_add_test(tc, an_invitation_that_expires_on_its_way_becomes_a_request);
+    tcase_add_test(tc, an_invitation_that_was_used_in_time_is_good_however_long_its_maker_sleeps);
+    tcase_add_test(tc, an_invitation_that_expires_before_it_is_used_becomes_a_request);
+    tcase_add_test(tc, a_request_lives_as_long_as_something_is_written_behind_it);
+    tcase_add_loop_test(tc, who_writes_after_a_request_was_given_up_asks_anew, 0, 2);
+    tcase_add_test(tc, a_request_that_is_missing_is_made_anew_behind_what_waits);
     tcase_add_test(tc, who_does_not_answer_for_days_is_asked_again_and_nothing_is_lost);
     tcase_add_test(tc, many_can_be_asked_at_once);
     tcase_add_test(tc, one_does_not_ask_oneself_nor_nonsense);

@@ -540,7 +540,7 @@ START_TEST(a_used_or_late_invitation_is_no_way_around_the_limit_of_requests)
     stranger_init(&h, &s);
     use_invite(&s, used);
     stranger_fini(&s);
-    h.unit.env.now_ms += LIMIT_INVITE_DAYS * LIMIT_DAY_MS;
+    h.unit.env.now_ms += (LIMIT_INVITE_DAYS + LIMIT_INVITE_LATE) * LIMIT_DAY_MS;
     hostile_requests(&h, LIMIT_REQUESTS);
     stranger_init(&h, &s);
     use_invite(&s, used);
