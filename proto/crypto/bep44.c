@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/bencode.h"
 #include "base/pack.h"
 #include "crypto/blind.h"
 
@@ -11,43 +12,22 @@ enum {
     ITEM_FIELDS = 16, /* of a map, unknown ones included */
 };
 
-/* A number in decimal digits. */
-static void put_decimal(struct writer *w, uint64_t n)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    writer_bytes(w, digits + at, sizeof digits - at);
-}
-
-static void put_text(struct writer *w, const char *s)
-{
-    writer_bytes(w, s, strlen(s));
-}
-
 void bep44_buffer_write(struct writer *w, struct slice salt, uint64_t seq, struct slice bencoded)
 {
     if (salt.len > 0) {
-        put_text(w, "4:salt");
-        put_decimal(w, salt.len);
-        put_text(w, ":");
-        writer_slice(w, salt);
+        bencode_text(w, "salt");
+        bencode_string(w, salt);
     }
-    put_text(w, "3:seqi");
-    put_decimal(w, seq);
-    put_text(w, "e1:v");
+    bencode_text(w, "seq");
+    bencode_int(w, (int64_t)seq);
+    bencode_text(w, "v");
     writer_slice(w, bencoded);
 }
 
 void bep44_item_buffer(struct writer *w, uint64_t seq, const uint8_t value[static LIMIT_DESCRIPTOR])
 {
     bep44_buffer_write(w, slice_of(NULL, 0), seq, slice_of(NULL, 0));
-    put_decimal(w, LIMIT_DESCRIPTOR);
-    put_text(w, ":");
-    writer_bytes(w, value, LIMIT_DESCRIPTOR);
+    bencode_string(w, slice_of(value, LIMIT_DESCRIPTOR));
 }
 
 enum err bep44_item_verify(const struct bep44_item *item)
