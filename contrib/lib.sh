@@ -15,11 +15,13 @@ readonly exit_skip=77 # cannot run here, and nothing was tried
 # Compilers, build tools, the libraries that petreld and petrelctl link, and what CMake looks for to
 # configure the tests.
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config
-    libsodium-dev libmsgpack-dev libuv1-dev liblmdb-dev libxxhash-dev libinih-dev libseccomp-dev
+    libsodium-dev libmsgpack-dev libmd-dev libuv1-dev liblmdb-dev libxxhash-dev libinih-dev libseccomp-dev
     libjansson-dev check libsubunit-dev python3 patch)
 # What the tests of `quick` run: systemd for what systemd-analyze says of the units, spin for the
-# models; the last three make networks of hosts for e2e.hosts.
-packages_quick=(binutils clang-format shellcheck mandoc systemd spin iproute2 nftables util-linux)
+# models; iproute2, nftables and util-linux make networks of hosts for e2e.hosts; libtorrent has
+# nodes of peers.dht.
+packages_quick=(binutils clang-format shellcheck mandoc systemd spin iproute2 nftables util-linux
+    python3-libtorrent)
 # For the second implementations in tests/peers. A Node.js that was installed in another way, often
 # one package with npm in it, is as good.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then

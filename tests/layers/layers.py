@@ -13,7 +13,7 @@ import pathlib
 import re
 import sys
 
-ROOMS = ("base", "crypto", "link", "pair", "store", "relay", "content", "control", "node")
+ROOMS = ("base", "crypto", "link", "pair", "store", "relay", "dht", "content", "control", "node")
 PROTO = tuple("proto/" + room for room in ROOMS)
 SIBLING = ("proto/base", "proto/crypto", "proto/store")
 
@@ -25,6 +25,7 @@ MAY_USE = {
     "proto/link": SIBLING,
     "proto/pair": SIBLING,
     "proto/relay": SIBLING,
+    "proto/dht": SIBLING,
     "proto/content": SIBLING,
     "proto/control": ("proto/base",),
     "proto/node": PROTO,
@@ -42,7 +43,8 @@ PURE_C = {"assert.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h", "stdarg
 # stdio.h is there for snprintf; FORBIDDEN_CALLS keeps the rest of it out.
 # What one folder may include beside its kind: the marks of the constant-time tests, and of memory that
 # was taken back.
-EXTRA = {("proto/crypto", "valgrind/memcheck.h"), ("proto/store", "sanitizer/asan_interface.h")}
+EXTRA = {("proto/crypto", "valgrind/memcheck.h"), ("proto/store", "sanitizer/asan_interface.h"),
+         ("proto/dht", "sha1.h")}
 PROTO_LIBRARIES = re.compile(r"^(sodium|sodium/.+|msgpack|msgpack/.+)\.h$")
 TERMINAL = re.compile(r"^(readline/|ncurses|curses|qrencode|jansson|termios|langinfo|wchar|locale)")
 HOST_ONLY = re.compile(r"^(uv|lmdb|ini|systemd/|seccomp|linux/|miniupnpc|natpmp)")

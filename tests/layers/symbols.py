@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Reads the symbols of libpetrel_proto.a: no mutable global, and nothing of the outside but memory,
-strings, libsodium's pure functions and msgpack's packer.
+strings, libsodium's pure functions, libmd's SHA-1 and msgpack's packer.
 
 usage: symbols.py NM LIBRARY
        symbols.py NM --selftest CC   compiles wrong lines and expects a refusal of each
@@ -26,7 +26,7 @@ PURE = frozenset("""
     sodium_bin2hex sodium_compare sodium_free sodium_hex2bin sodium_increment sodium_init
     sodium_is_zero
     sodium_malloc sodium_memcmp sodium_memzero sodium_mlock sodium_munlock sodium_pad
-    sodium_stackzero sodium_sub sodium_unpad
+    sodium_stackzero sodium_sub sodium_unpad SHA1Final SHA1Init SHA1Update
 """.split())
 CRYPTO = re.compile(r"^_?crypto_\w+$")
 DRAWS_RANDOMNESS = re.compile(

@@ -1,0 +1,748 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dht/dht.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dht/core.h"
+
+static const struct dht_address NOWHERE = {.port = 0};
+
+/* --- outputs --- */
+
+struct dht_output *dht_out(struct dht *dht, enum dht_output_kind kind)
+{
+    /* The network loses datagrams, too; a result must not get lost. */
+    if (kind == DHT_OUT_DATAGRAM && dht->out_count >= DHT_OUT) {
+        return NULL;
+    }
+    struct dht_pending *p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        return NULL;
+    }
+    p->out.kind = kind;
+    *dht->out_last = p;
+    dht->out_last = &p->next;
+    dht->out_count++;
+    return &p->out;
+}
+
+bool dht_next_output(struct dht *dht, struct dht_output *out)
+{
+    struct dht_pending *p = dht->out_first;
+    if (p == NULL) {
+        return false;
+    }
+    dht->out_first = p->next;
+    if (dht->out_first == NULL) {
+        dht->out_last = &dht->out_first;
+    }
+    dht->out_count--;
+    *out = p->out;
+    free(p);
+    return true;
+}
+
+bool dht_send(struct dht *dht, const struct dht_address *to, const struct krpc *m)
+{
+    struct dht_output *out = dht_out(dht, DHT_OUT_DATAGRAM);
+    if (out == NULL) {
+        return false;
+    }
+    struct writer w = writer_of(out->bytes, sizeof out->bytes);
+    krpc_write(&w, m);
+    assert(w.err == ERR_OK); /* who asks for more looked before */
+    out->to = *to;
+    out->len = w.len;
+    return true;
+}
+
+/* --- queries --- */
+
+/* Sends a query and remembers it. about: all but transaction and ID. false: there is no room. */
+static bool ask(struct dht *dht, const struct env *env, const struct dht_contact *to, bool has_id,
+                const struct krpc *about, enum dht_query_for what, uint64_t operation)
+{
+    struct krpc m = *about;
+    struct dht_query *q = NULL;
+    for (unsigned i = 0; i < DHT_QUERIES && dht->query_count < DHT_QUERIES && q == NULL; i++) {
+        q = dht->queries[i].transaction == 0 ? &dht->queries[i] : NULL;
+    }
+    if (q == NULL) {
+        return false;
+    }
+    uint32_t transaction;
+    env_random(env, &transaction, sizeof transaction); /* who cannot see the query cannot answer */
+    transaction += transaction == 0;
+    m.kind = KRPC_QUERY;
+    m.transaction = slice_of(&transaction, sizeof transaction);
+    m.id = dht->id[dht_family(&to->address)];
+    m.has_id = true;
+    m.read_only = dht->config.read_only;
+    if (!dht_send(dht, &to->address, &m)) {
+        return false;
+    }
+    *q = (struct dht_query){.transaction = transaction,
+                            .what = what,
+                            .operation = operation,
+                            .sent_ms = env->now_ms,
+                            .has_id = has_id,
+                            .to = *to};
+    dht->query_count++;
+    return true;
+}
+
+static struct dht_query *query_find(struct dht *dht, const struct dht_address *from,
+                                    struct slice transaction)
+{
+    for (unsigned i = 0; i < DHT_QUERIES; i++) {
+        struct dht_query *q = &dht->queries[i];
+        if (q->transaction != 0 && transaction.len == sizeof q->transaction &&
+            memcmp(transaction.p, &q->transaction, sizeof q->transaction) == 0 &&
+            dht_address_equal(&q->to.address, from)) {
+            return q;
+        }
+    }
+    return NULL;
+}
+
+static void query_over(struct dht *dht, struct dht_query *q)
+{
+    q->transaction = 0;
+    dht->query_count--;
+}
+
+static void want_both(const struct dht *dht, struct krpc *m)
+{
+    m->want4 = dht->config.families[0] && dht->config.families[1];
+    m->want6 = m->want4;
+}
+
+static bool ping(struct dht *dht, const struct env *env, const struct dht_contact *to, bool has_id)
+{
+    struct krpc m = {.method = KRPC_FIND_NODE, .has_target = true};
+    m.target = dht->id[dht_family(&to->address)];
+    want_both(dht, &m);
+    return ask(dht, env, to, has_id, &m, DHT_FOR_PING, 0);
+}
+
+/* --- operations --- */
+
+static struct dht_operation *operation_find(const struct dht *dht, uint64_t number)
+{
+    struct dht_operation *op = dht->operations;
+    while (op != NULL && op->number != number) {
+        op = op->next;
+    }
+    return op;
+}
+
+static void operation_free(struct dht_operation *op)
+{
+    free(op->legs[0]);
+    free(op->legs[1]);
+    free(op);
+}
+
+static void operation_drop(struct dht *dht, struct dht_operation *op)
+{
+    struct dht_operation **at = &dht->operations;
+    while (*at != op) {
+        at = &(*at)->next;
+    }
+    *at = op->next;
+    dht->operation_count--;
+    operation_free(op);
+}
+
+/* Looks up target in each family. NULL: too many, or out of memory. */
+static struct dht_operation *operation_new(struct dht *dht, const struct env *env,
+                                           enum dht_operation_kind kind,
+                                           const struct dht_id *target)
+{
+    struct dht_operation *op = dht->operation_count < DHT_OPERATIONS ? calloc(1, sizeof *op) : NULL;
+    if (op == NULL) {
+        return NULL;
+    }
+    op->kind = kind;
+    op->begun_ms = env->now_ms;
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        struct dht_contact near[DHT_SEEDS];
+        unsigned n = dht->config.families[f] ? dht_table_nearest(&dht->tables[f], target, true,
+                                                                 env->now_ms, near, DHT_SEEDS)
+                                             : 0;
+        if (n == 0) {
+            continue;
+        }
+        op->legs[f] = calloc(1, sizeof *op->legs[f]);
+        if (op->legs[f] == NULL) {
+            operation_free(op);
+            return NULL;
+        }
+        dht_search_init(op->legs[f], target, &dht->id[f]);
+        for (unsigned i = 0; i < n; i++) {
+            dht_search_seed(op->legs[f], &near[i]);
+        }
+    }
+    op->number = ++dht->next_operation;
+    op->next = dht->operations;
+    dht->operations = op;
+    dht->operation_count++;
+    return op;
+}
+
+/* Asks whom its lookups want to be asked now. */
+static void operation_ask(struct dht *dht, const struct env *env, struct dht_operation *op)
+{
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        struct dht_search *s = op->legs[f];
+        struct dht_candidate *c;
+        while (s != NULL && !op->putting && (c = dht_search_next(s)) != NULL) {
+            struct krpc m = {.method = op->kind == DHT_OP_NODES ? KRPC_FIND_NODE : KRPC_GET,
+                             .has_target = true,
+                             .target = s->target};
+            want_both(dht, &m);
+            if (!ask(dht, env, &c->contact, true, &m, DHT_FOR_LOOKUP, op->number)) {
+                return; /* when there is room again: the next tick */
+            }
+            dht_search_sent(s, c, env->now_ms);
+            op->report.queries++;
+        }
+    }
+}
+
+static void operation_over(struct dht *dht, const struct env *env, struct dht_operation *op)
+{
+    struct dht_output *out = op->own ? NULL : dht_out(dht, DHT_OUT_DONE);
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        if (op->legs[f] != NULL) {
+            unsigned hops = dht_search_hops(op->legs[f]);
+            op->report.hops = hops > op->report.hops ? hops : op->report.hops;
+            op->report.answers += op->legs[f]->answers;
+        }
+    }
+    op->report.took_ms = env->now_ms > op->begun_ms ? env->now_ms - op->begun_ms : 0;
+    if (out != NULL) {
+        out->operation = op->number;
+        out->report = op->report;
+    }
+    operation_drop(dht, op);
+}
+
+/* The lookup is at its end: stores at the nearest. */
+static void operation_put(struct dht *dht, const struct env *env, struct dht_operation *op)
+{
+    op->putting = true;
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        struct dht_candidate *near[DHT_CLOSEST];
+        unsigned n = op->legs[f] != NULL ? dht_search_closest(op->legs[f], near, DHT_CLOSEST) : 0;
+        for (unsigned i = 0; i < n; i++) {
+            struct krpc m = {.method = KRPC_PUT,
+                             .token = slice_of(near[i]->token, near[i]->token_len),
+                             .has_cas = op->has_cas,
+                             .cas = op->cas};
+            dht_item_write(&m, &op->item, true);
+            if (ask(dht, env, &near[i]->contact, true, &m, DHT_FOR_PUT, op->number)) {
+                op->puts++;
+                op->report.queries++;
+            }
+        }
+    }
+}
+
+/* Does what is to be done next. */
+static void operation_go_on(struct dht *dht, const struct env *env, struct dht_operation *op)
+{
+    operation_ask(dht, env, op);
+    for (unsigned f = 0; f < DHT_FAMILIES && !op->putting; f++) {
+        if (op->legs[f] != NULL && !dht_search_done(op->legs[f])) {
+            return;
+        }
+    }
+    if (op->kind == DHT_OP_PUT && !op->putting) {
+        operation_put(dht, env, op);
+    }
+    if (op->puts == 0) {
+        operation_over(dht, env, op);
+    }
+}
+
+/* --- what comes back --- */
+
+/* A value in the reply to a get. */
+static void operation_value(struct dht *dht, struct dht_operation *op, const struct krpc *m,
+                            const struct dht_search *s)
+{
+    struct dht_item item;
+    if (op->kind != DHT_OP_GET || m->value.len == 0 ||
+        dht_item_read(m, slice_of(op->salt, op->salt_len), &s->target, &item) != 0 ||
+        (op->found && (!item.is_mutable || item.seq <= op->item.seq))) {
+        return;
+    }
+    op->found = true;
+    op->item = item;
+    struct dht_output *out = dht_out(dht, DHT_OUT_ITEM);
+    if (out != NULL) {
+        out->operation = op->number;
+        out->item = item;
+    }
+}
+
+static void looked_up(struct dht *dht, const struct env *env, struct dht_operation *op,
+                      const struct dht_address *from, const struct krpc *m)
+{
+    struct dht_search *s = op->legs[dht_family(from)];
+    struct dht_candidate *c = s != NULL ? dht_search_find(s, from) : NULL;
+    if (c == NULL) {
+        return;
+    }
+    if (m->kind == KRPC_ERROR) {
+        dht_search_fail(c);
+    } else {
+        dht_search_answer(s, c, &m->id, m->token);
+        operation_value(dht, op, m, s);
+        struct dht_candidate who = *c; /* those that are learnt move it */
+        for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+            if (op->legs[f] != NULL) {
+                dht_search_learn(op->legs[f], &who, f == 0 ? m->nodes : m->nodes6, f == 1);
+            }
+        }
+    }
+    operation_go_on(dht, env, op);
+}
+
+static void stored(struct dht *dht, const struct env *env, struct dht_operation *op,
+                   const struct krpc *m)
+{
+    op->puts--;
+    if (m != NULL && m->kind == KRPC_REPLY) {
+        op->report.stored++;
+    } else {
+        op->report.refused++;
+        op->report.code = m != NULL ? (int32_t)m->code : op->report.code;
+    }
+    operation_go_on(dht, env, op);
+}
+
+/* --- our own address (BEP 42) --- */
+
+/* Another address: another ID, and all who are known find their places anew. */
+static void moved(struct dht *dht, const struct env *env, unsigned f)
+{
+    struct dht_table old = dht->tables[f];
+    struct dht_id id = dht_id_for(env, &dht->external[f]);
+    if (dht_id_fits(&dht->id[f], &dht->external[f]) ||
+        dht_table_init(&dht->tables[f], &id, f == 1, env->now_ms) != ERR_OK) {
+        dht->tables[f] = old;
+        return;
+    }
+    dht->id[f] = id;
+    dht->join_wait[f] = dht->join_ms[f] = 0;
+    for (unsigned b = 0; b < old.count; b++) {
+        for (unsigned i = 0; i < old.buckets[b].count; i++) {
+            const struct dht_node *n = &old.buckets[b].nodes[i];
+            bool good = n->answered_ms != 0 && n->failures == 0;
+            dht_table_heard(&dht->tables[f], &n->contact, good, n->heard_ms);
+        }
+    }
+    dht_table_fini(&old);
+}
+
+/* One host more says what our address is. The first is believed; another address counts when most
+ * of those say so who were asked last, each of which has one word. */
+static void vote(struct dht *dht, const struct env *env, const struct dht_address *by,
+                 struct slice said)
+{
+    unsigned f = dht_family(by);
+    struct dht_vote *votes = dht->votes[f];
+    unsigned *count = &dht->vote_count[f];
+    struct reader r = reader_of(said);
+    if (said.len != (by->v6 ? DHT_COMPACT6 : DHT_COMPACT4)) {
+        return;
+    }
+    struct dht_vote v = {.by = *by, .ours = dht_address_read(&r, by->v6)};
+    if (!dht_address_valid(&v.ours)) {
+        return;
+    }
+    unsigned at = 0;
+    while (at < *count && !(dht_address_local(by) ? dht_address_equal(&votes[at].by, by)
+                                                  : dht_address_same_host(&votes[at].by, by))) {
+        at++;
+    }
+    if (at == DHT_VOTES) { /* the oldest goes */
+        at = DHT_VOTES - 1;
+        memmove(votes, votes + 1, at * sizeof votes[0]);
+    } else if (at == *count) {
+        ++*count;
+    }
+    votes[at] = v;
+    unsigned same = 0;
+    for (unsigned i = 0; i < *count; i++) {
+        same += dht_address_same_host(&votes[i].ours, &v.ours);
+    }
+    bool known = dht->external[f].port != 0;
+    if ((!known || (same >= 3 && 2 * same > *count)) &&
+        !dht_address_equal(&dht->external[f], &v.ours)) {
+        bool another = !dht_address_same_host(&dht->external[f], &v.ours);
+        dht->external[f] = v.ours;
+        if (another) {
+            moved(dht, env, f);
+        }
+    }
+}
+
+/* --- datagrams --- */
+
+static void answered(struct dht *dht, const struct env *env, const struct dht_address *from,
+                     const struct krpc *m)
+{
+    struct dht_query *q = query_find(dht, from, m->transaction);
+    if (q == NULL) {
+        return; /* not asked, or too late */
+    }
+    struct dht_query was = *q;
+    query_over(dht, q);
+    if (m->kind == KRPC_REPLY) {
+        struct dht_contact c = {.id = m->id, .address = *from};
+        if (was.has_id && !dht_id_equal(&was.to.id, &m->id)) {
+            dht_table_failed(&dht->tables[dht_family(from)], &was.to);
+        }
+        dht_table_heard(&dht->tables[dht_family(from)], &c, true, env->now_ms);
+        vote(dht, env, from, m->ip);
+        dht->alone = false;
+    }
+    struct dht_operation *op = was.operation != 0 ? operation_find(dht, was.operation) : NULL;
+    if (op != NULL && was.what == DHT_FOR_LOOKUP) {
+        looked_up(dht, env, op, from, m);
+    } else if (op != NULL && was.what == DHT_FOR_PUT) {
+        stored(dht, env, op, m);
+    }
+}
+
+void dht_datagram(struct dht *dht, const struct env *env, const struct dht_address *from,
+                  struct slice bytes)
+{
+    struct krpc m;
+    if (!krpc_looks(bytes) || !dht_address_valid(from) || !dht->config.families[dht_family(from)]) {
+        return;
+    }
+    enum err err = krpc_read(bytes, &m);
+    if (err != ERR_OK) {
+        dht_serve_malformed(dht, env, from, &m, bytes.len);
+        return;
+    }
+    if (m.kind != KRPC_QUERY) {
+        answered(dht, env, from, &m);
+        return;
+    }
+    if (!m.read_only) {
+        struct dht_contact c = {.id = m.id, .address = *from};
+        dht_table_heard(&dht->tables[dht_family(from)], &c, false, env->now_ms);
+    }
+    dht_serve(dht, env, from, &m, bytes.len);
+}
+
+/* --- time --- */
+
+/* What was not answered in time. */
+static void give_up(struct dht *dht, const struct env *env)
+{
+    for (unsigned i = 0; i < DHT_QUERIES && dht->query_count > 0; i++) {
+        struct dht_query *q = &dht->queries[i];
+        if (q->transaction == 0 || env->now_ms < q->sent_ms ||
+            env->now_ms - q->sent_ms < DHT_TIMEOUT_MS) {
+            continue;
+        }
+        struct dht_query was = *q;
+        query_over(dht, q);
+        if (was.has_id) {
+            dht_table_failed(&dht->tables[dht_family(&was.to.address)], &was.to);
+        }
+        struct dht_operation *op = was.operation != 0 ? operation_find(dht, was.operation) : NULL;
+        if (op != NULL && was.what == DHT_FOR_PUT) {
+            stored(dht, env, op, NULL);
+        }
+    }
+}
+
+static void operations_tick(struct dht *dht, const struct env *env)
+{
+    struct dht_operation *next;
+    for (struct dht_operation *op = dht->operations; op != NULL; op = next) {
+        next = op->next;
+        for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+            if (op->legs[f] != NULL) {
+                dht_search_tick(op->legs[f], env->now_ms);
+            }
+        }
+        operation_go_on(dht, env, op);
+    }
+}
+
+static void look_around(struct dht *dht, const struct env *env, const struct dht_id *target)
+{
+    struct dht_operation *op = operation_new(dht, env, DHT_OP_NODES, target);
+    if (op != NULL) {
+        op->own = true;
+        operation_go_on(dht, env, op);
+    }
+}
+
+/* Keeps a table fresh; joins when somebody is known. */
+static void tend(struct dht *dht, const struct env *env, unsigned f)
+{
+    struct dht_contact who;
+    struct dht_id target;
+    unsigned good;
+    if (dht_table_ping(&dht->tables[f], env->now_ms, &who)) {
+        (void)ping(dht, env, &who, true);
+    }
+    (void)dht_table_size(&dht->tables[f], env->now_ms, &good);
+    if (good == 0) {
+        return;
+    }
+    if (dht->join_ms[f] <= env->now_ms) {
+        uint64_t wait = dht->join_wait[f] == 0 ? (uint64_t)DHT_JOIN_MS : 2 * dht->join_wait[f];
+        dht->join_wait[f] = wait < DHT_GOOD_MS ? wait : (uint64_t)DHT_GOOD_MS;
+        dht->join_ms[f] = env->now_ms + dht->join_wait[f];
+        look_around(dht, env, &dht->id[f]);
+    } else if (dht_table_refresh(&dht->tables[f], env, &target)) {
+        look_around(dht, env, &target);
+    }
+}
+
+static bool is_alone(const struct dht *dht, const struct env *env)
+{
+    unsigned good = 0;
+    unsigned all = 0;
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        unsigned of_family;
+        (void)dht_table_size(&dht->tables[f], env->now_ms, &of_family);
+        good += of_family;
+        all += dht->config.families[f];
+    }
+    return good == 0 && all > 0;
+}
+
+static void begin_again(struct dht *dht, const struct env *env)
+{
+    dht->boot_wait =
+        2 * dht->boot_wait < DHT_BOOT_MAX_MS ? 2 * dht->boot_wait : (uint64_t)DHT_BOOT_MAX_MS;
+    dht->boot_ms = env->now_ms + dht->boot_wait;
+    for (unsigned i = 0; i < dht->boot_count; i++) {
+        struct dht_contact c = {.address = dht->boot[i]};
+        (void)ping(dht, env, &c, false);
+    }
+}
+
+void dht_tick(struct dht *dht, const struct env *env)
+{
+    give_up(dht, env);
+    operations_tick(dht, env);
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        if (dht->config.families[f]) {
+            tend(dht, env, f);
+        }
+    }
+    dht->alone = is_alone(dht, env);
+    if (dht->boot_count > 0 && dht->boot_ms <= env->now_ms && dht->alone) {
+        begin_again(dht, env);
+    }
+    if (dht->expire_ms <= env->now_ms) {
+        dht->expire_ms = dht_items_expire(dht->items, env->now_ms);
+    }
+}
+
+uint64_t dht_deadline(const struct dht *dht)
+{
+    uint64_t first = dht->expire_ms;
+    for (unsigned i = 0, n = dht->query_count; i < DHT_QUERIES && n > 0; i++) {
+        const struct dht_query *q = &dht->queries[i];
+        if (q->transaction != 0) {
+            n--;
+            first = q->sent_ms + DHT_TIMEOUT_MS < first ? q->sent_ms + DHT_TIMEOUT_MS : first;
+        }
+    }
+    for (const struct dht_operation *op = dht->operations; op != NULL; op = op->next) {
+        for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+            uint64_t due =
+                op->legs[f] != NULL && !op->putting ? dht_search_deadline(op->legs[f]) : UINT64_MAX;
+            first = due < first ? due : first;
+        }
+    }
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        if (!dht->config.families[f]) {
+            continue;
+        }
+        uint64_t due = dht_table_deadline(&dht->tables[f]);
+        first = due < first ? due : first;
+        if (!dht->alone && dht->join_ms[f] < first) {
+            first = dht->join_ms[f];
+        }
+    }
+    if (dht->boot_count > 0 && dht->alone && dht->boot_ms < first) {
+        first = dht->boot_ms;
+    }
+    return first;
+}
+
+/* --- from outside --- */
+
+struct dht *dht_new(const struct dht_config *config, const struct env *env)
+{
+    struct dht *dht = calloc(1, sizeof *dht);
+    if (dht == NULL) {
+        return NULL;
+    }
+    dht->config = *config;
+    dht->out_last = &dht->out_first;
+    dht->expire_ms = UINT64_MAX;
+    dht->alone = true;
+    dht_guard_init(&dht->guard, env);
+    dht->items = dht_items_new();
+    bool good = dht->items != NULL;
+    for (unsigned f = 0; f < DHT_FAMILIES && good; f++) {
+        dht->external[f] = NOWHERE;
+        dht->external[f].v6 = f == 1;
+        env_random(env, dht->id[f].b, DHT_ID);
+        good = dht_table_init(&dht->tables[f], &dht->id[f], f == 1, env->now_ms) == ERR_OK;
+    }
+    if (!good) {
+        dht_free(dht);
+        return NULL;
+    }
+    return dht;
+}
+
+void dht_free(struct dht *dht)
+{
+    struct dht_output out;
+    if (dht == NULL) {
+        return;
+    }
+    while (dht->operations != NULL) {
+        operation_drop(dht, dht->operations);
+    }
+    while (dht_next_output(dht, &out)) {
+        /* nobody wants it any more */
+    }
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        dht_table_fini(&dht->tables[f]);
+    }
+    dht_items_free(dht->items);
+    dht_guard_fini(&dht->guard);
+    free(dht);
+}
+
+void dht_bootstrap(struct dht *dht, const struct env *env, const struct dht_address *node)
+{
+    struct dht_contact c = {.address = *node};
+    if (!dht_address_valid(node) || !dht->config.families[dht_family(node)]) {
+        return;
+    }
+    if (dht->boot_count < DHT_BOOT) {
+        dht->boot[dht->boot_count++] = *node;
+    }
+    dht->boot_wait = DHT_BOOT_MS;
+    dht->boot_ms = env->now_ms + DHT_BOOT_MS;
+    (void)ping(dht, env, &c, false);
+}
+
+uint64_t dht_get_mutable(struct dht *dht, const struct env *env, const struct sign_pk *key,
+                         struct slice salt)
+{
+    struct dht_id target = dht_target_mutable(key, salt);
+    struct dht_operation *op =
+        salt.len <= KRPC_SALT ? operation_new(dht, env, DHT_OP_GET, &target) : NULL;
+    if (op == NULL) {
+        return 0;
+    }
+    op->salt_len = (uint8_t)salt.len;
+    if (salt.len > 0) {
+        memcpy(op->salt, salt.p, salt.len);
+    }
+    uint64_t number = op->number;
+    operation_go_on(dht, env, op);
+    return number;
+}
+
+uint64_t dht_get_immutable(struct dht *dht, const struct env *env, const struct dht_id *target)
+{
+    struct dht_operation *op = operation_new(dht, env, DHT_OP_GET, target);
+    uint64_t number = op != NULL ? op->number : 0;
+    if (op != NULL) {
+        operation_go_on(dht, env, op);
+    }
+    return number;
+}
+
+uint64_t dht_put(struct dht *dht, const struct env *env, const struct dht_item *item, bool has_cas,
+                 int64_t cas)
+{
+    struct dht_id target = dht_item_target(item);
+    struct dht_operation *op = operation_new(dht, env, DHT_OP_PUT, &target);
+    if (op == NULL) {
+        return 0;
+    }
+    op->item = *item;
+    op->has_cas = has_cas;
+    op->cas = cas;
+    uint64_t number = op->number;
+    operation_go_on(dht, env, op);
+    return number;
+}
+
+void dht_cancel(struct dht *dht, uint64_t operation)
+{
+    struct dht_operation *op = operation_find(dht, operation);
+    if (op != NULL && !op->own) {
+        operation_drop(dht, op);
+    }
+}
+
+void dht_status(const struct dht *dht, const struct env *env, struct dht_status *out)
+{
+    *out = (struct dht_status){.items = dht_items_count(dht->items),
+                               .operations = dht->operation_count};
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        out->nodes[f] = dht_table_size(&dht->tables[f], env->now_ms, &out->good[f]);
+        out->external[f] = dht->external[f];
+        out->id[f] = dht->id[f];
+    }
+}
+
+void dht_save(const struct dht *dht, struct writer *w)
+{
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        uint8_t *count = writer_reserve(w, sizeof(uint16_t));
+        size_t begun = w->len;
+        dht_table_save(&dht->tables[f], w);
+        if (w->err == ERR_OK && count != NULL) {
+            size_t n = (w->len - begun) / (f == 1 ? (size_t)DHT_NODE6 : (size_t)DHT_NODE4);
+            count[0] = (uint8_t)(n >> 8);
+            count[1] = (uint8_t)n;
+        }
+    }
+}
+
+enum err dht_restore(struct dht *dht, const struct env *env, struct slice saved)
+{
+    for (unsigned pass = 0; pass < 2; pass++) { /* first it is only looked at */
+        struct reader r = reader_of(saved);
+        for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+            uint16_t n = reader_u16(&r);
+            for (uint16_t i = 0; i < n && r.err == ERR_OK; i++) {
+                struct dht_contact c = dht_contact_read(&r, f == 1);
+                if (pass == 1 && dht->config.families[f]) {
+                    dht_table_heard(&dht->tables[f], &c, false, env->now_ms);
+                }
+            }
+        }
+        enum err err = reader_end(&r);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}

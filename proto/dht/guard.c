@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dht/guard.h"
+
+#include <string.h>
+
+#include "base/secret.h"
+
+void dht_guard_init(struct dht_guard *g, const struct env *env)
+{
+    memset(g, 0, sizeof *g);
+    env_random(env, g->place_key, sizeof g->place_key);
+    env_random(env, g->token_keys, sizeof g->token_keys);
+    g->turned_ms = env->now_ms;
+}
+
+void dht_guard_fini(struct dht_guard *g)
+{
+    secret_wipe(g, sizeof *g);
+}
+
+/* A host by its address; a local one with its port, since there many nodes share one address. An
+ * IPv6 host is its /64. */
+static struct slice host_bytes(const struct dht_address *a, uint8_t out[static DHT_IPV6 + 2])
+{
+    size_t len = a->v6 ? DHT_IPV6 / 2 : DHT_IPV4;
+    memcpy(out, a->ip, len);
+    if (dht_address_local(a)) {
+        len = dht_ip_len(a);
+        memcpy(out, a->ip, len);
+        out[len++] = (uint8_t)(a->port >> 8);
+        out[len++] = (uint8_t)a->port;
+    }
+    return slice_of(out, len);
+}
+
+enum {
+    UNIT = 1000, /* a thousandth of an answer, or byte, comes back each millisecond */
+};
+
+static uint32_t refill(uint32_t left, uint64_t most, uint64_t each_s, uint64_t ms)
+{
+    uint64_t more = ms < 60 * 1000 ? each_s * ms : most * UNIT;
+    return (uint32_t)(left + more < most * UNIT ? left + more : most * UNIT);
+}
+
+static struct dht_guard_host *host_of(struct dht_guard *g, const struct dht_address *a,
+                                      uint64_t now)
+{
+    uint8_t bytes[DHT_IPV6 + 2];
+    uint8_t hash[16];
+    struct slice host = host_bytes(a, bytes);
+    prim_blake2b(hash, sizeof hash, slice_of(g->place_key, PRIM_KEY), "petrel/1 dht host", &host,
+                 1);
+    struct reader r = reader_of(slice_of(hash, sizeof hash));
+    struct dht_guard_host *h = &g->hosts[reader_u32(&r) % DHT_GUARD_HOSTS];
+    if (!h->used) {
+        *h = (struct dht_guard_host){.used = true,
+                                     .last_ms = now,
+                                     .answers = DHT_GUARD_ANSWERS * UNIT,
+                                     .bytes = DHT_GUARD_BYTES * UNIT};
+    }
+    uint64_t ms = now > h->last_ms ? now - h->last_ms : 0;
+    h->answers = refill(h->answers, DHT_GUARD_ANSWERS, DHT_GUARD_ANSWERS_S, ms);
+    h->bytes = refill(h->bytes, DHT_GUARD_BYTES, DHT_GUARD_BYTES_S, ms);
+    h->last_ms = now;
+    return h;
+}
+
+bool dht_guard_question(struct dht_guard *g, const struct dht_address *from, uint64_t now)
+{
+    struct dht_guard_host *h = host_of(g, from, now);
+    if (h->answers < UNIT) {
+        return false;
+    }
+    h->answers -= UNIT;
+    return true;
+}
+
+bool dht_guard_answer(struct dht_guard *g, const struct dht_address *to, size_t question,
+                      size_t answer, uint64_t now)
+{
+    struct dht_guard_host *h = host_of(g, to, now);
+    bool shown = h->shown_ms != 0 && now >= h->shown_ms && now - h->shown_ms < 2 * DHT_TOKEN_MS;
+    size_t beyond = answer > 2 * question ? answer - 2 * question : 0;
+    if (shown || beyond == 0) {
+        return true;
+    }
+    if (beyond * UNIT > h->bytes) {
+        return false;
+    }
+    h->bytes -= (uint32_t)beyond * UNIT;
+    return true;
+}
+
+/* --- tokens --- */
+
+static void turn(struct dht_guard *g, const struct env *env)
+{
+    uint64_t ms = env->now_ms > g->turned_ms ? env->now_ms - g->turned_ms : 0;
+    if (ms < DHT_TOKEN_MS && env->now_ms >= g->turned_ms) {
+        return;
+    }
+    memcpy(g->token_keys[1], g->token_keys[0], PRIM_KEY);
+    env_random(env, g->token_keys[0], PRIM_KEY);
+    if (ms >= 2 * (uint64_t)DHT_TOKEN_MS) {
+        env_random(env, g->token_keys[1], PRIM_KEY);
+    }
+    g->turned_ms = env->now_ms;
+}
+
+/* BEP 5: of the address alone; the port may be another behind a NAT. */
+static void token_of(const uint8_t key[static PRIM_KEY], const struct dht_address *host,
+                     uint8_t out[static 16])
+{
+    struct slice ip = slice_of(host->ip, dht_ip_len(host));
+    prim_blake2b(out, 16, slice_of(key, PRIM_KEY), "petrel/1 dht token", &ip, 1);
+}
+
+void dht_guard_token(struct dht_guard *g, const struct env *env, const struct dht_address *host,
+                     uint8_t token[static DHT_TOKEN])
+{
+    uint8_t hash[16];
+    turn(g, env);
+    token_of(g->token_keys[0], host, hash);
+    memcpy(token, hash, DHT_TOKEN);
+}
+
+bool dht_guard_token_good(struct dht_guard *g, const struct env *env,
+                          const struct dht_address *host, struct slice token)
+{
+    bool good = false;
+    turn(g, env);
+    for (unsigned i = 0; i < 2 && token.len == DHT_TOKEN; i++) {
+        uint8_t hash[16];
+        token_of(g->token_keys[i], host, hash);
+        good |= prim_equal(hash, token.p, DHT_TOKEN);
+    }
+    if (good) {
+        host_of(g, host, env->now_ms)->shown_ms = env->now_ms;
+    }
+    return good;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dht/items.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct stored {
+    struct dht_id target;
+    struct dht_address by;
+    uint64_t put_ms;
+    struct dht_item item;
+};
+
+struct peer {
+    struct dht_id hash;
+    struct dht_address address;
+    uint64_t put_ms;
+};
+
+struct dht_items {
+    size_t count;
+    struct {
+        struct stored *p;
+    } stored[DHT_ITEMS]; /* by target, ascending; owned */
+    size_t peer_count;
+    struct peer peers[DHT_PEERS];
+};
+
+struct dht_items *dht_items_new(void)
+{
+    return calloc(1, sizeof(struct dht_items));
+}
+
+void dht_items_free(struct dht_items *items)
+{
+    for (size_t i = 0; items != NULL && i < items->count; i++) {
+        free(items->stored[i].p);
+    }
+    free(items);
+}
+
+/* Where the first one is that is not below target. */
+static size_t place_of(const struct dht_items *items, const struct dht_id *target)
+{
+    size_t low = 0;
+    size_t high = items->count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        assert(items->stored[mid].p != NULL);
+        if (memcmp(items->stored[mid].p->target.b, target->b, DHT_ID) < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static struct stored *find(const struct dht_items *items, const struct dht_id *target, size_t *at)
+{
+    *at = place_of(items, target);
+    return *at < items->count && dht_id_equal(&items->stored[*at].p->target, target)
+               ? items->stored[*at].p
+               : NULL;
+}
+
+static bool is_over(uint64_t put_ms, uint64_t lives, uint64_t now)
+{
+    return now > put_ms && now - put_ms >= lives;
+}
+
+static void remove_at(struct dht_items *items, size_t at)
+{
+    free(items->stored[at].p);
+    items->count--;
+    memmove(&items->stored[at], &items->stored[at + 1],
+            (items->count - at) * sizeof items->stored[0]);
+}
+
+const struct dht_item *dht_items_get(struct dht_items *items, const struct dht_id *target,
+                                     uint64_t now)
+{
+    size_t at;
+    struct stored *s = find(items, target, &at);
+    return s != NULL && !is_over(s->put_ms, DHT_ITEM_MS, now) ? &s->item : NULL;
+}
+
+/* The one that was put longest ago, by anybody or by one host; *count: how many there are. */
+static size_t oldest(const struct dht_items *items, const struct dht_address *by, size_t *count)
+{
+    size_t found = items->count;
+    *count = 0;
+    for (size_t i = 0; i < items->count; i++) {
+        assert(items->stored[i].p != NULL);
+        if (by != NULL && !dht_address_same_host(&items->stored[i].p->by, by)) {
+            continue;
+        }
+        ++*count;
+        if (found == items->count || items->stored[i].p->put_ms < items->stored[found].p->put_ms) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+int dht_items_put(struct dht_items *items, const struct dht_item *item, bool has_cas, int64_t cas,
+                  const struct dht_address *by, uint64_t now)
+{
+    struct dht_id target = dht_item_target(item);
+    size_t at;
+    struct stored *s = find(items, &target, &at);
+    if (s != NULL && is_over(s->put_ms, DHT_ITEM_MS, now)) {
+        remove_at(items, at);
+        s = NULL;
+    }
+    if (s != NULL) {
+        int code = dht_item_replaces(item, &s->item, has_cas, cas);
+        if (code == 0) {
+            s->item = *item;
+            s->put_ms = now;
+            s->by = *by;
+        }
+        return code;
+    }
+    size_t count;
+    size_t first = oldest(items, dht_address_local(by) ? NULL : by, &count);
+    if (!dht_address_local(by) && count >= DHT_ITEMS_HOST) {
+        remove_at(items, first); /* its own oldest */
+    } else if (items->count == DHT_ITEMS) {
+        remove_at(items, oldest(items, NULL, &count));
+    }
+    s = malloc(sizeof *s);
+    if (s == NULL) {
+        return KRPC_SERVER;
+    }
+    *s = (struct stored){.target = target, .by = *by, .put_ms = now, .item = *item};
+    at = place_of(items, &target);
+    memmove(&items->stored[at + 1], &items->stored[at],
+            (items->count - at) * sizeof items->stored[0]);
+    items->stored[at].p = s;
+    items->count++;
+    return 0;
+}
+
+size_t dht_items_count(const struct dht_items *items)
+{
+    return items->count;
+}
+
+void dht_items_announce(struct dht_items *items, const struct dht_id *hash,
+                        const struct dht_address *peer, uint64_t now)
+{
+    size_t oldest_at = 0;
+    size_t of_hash = 0;
+    struct peer *place = NULL;
+    for (size_t i = 0; i < items->peer_count; i++) {
+        struct peer *p = &items->peers[i];
+        bool same = dht_id_equal(&p->hash, hash);
+        of_hash += same;
+        if (same && dht_address_equal(&p->address, peer)) {
+            p->put_ms = now;
+            return;
+        }
+        if (p->put_ms < items->peers[oldest_at].put_ms) {
+            oldest_at = i;
+        }
+        place = place == NULL && same ? p : place;
+    }
+    if (of_hash < DHT_PEERS_HASH) {
+        place = items->peer_count < DHT_PEERS ? &items->peers[items->peer_count++]
+                                              : &items->peers[oldest_at];
+    }
+    *place = (struct peer){.hash = *hash, .address = *peer, .put_ms = now};
+}
+
+void dht_items_peers(const struct dht_items *items, const struct dht_id *hash, bool v6,
+                     uint64_t now, struct writer *w, unsigned max)
+{
+    for (size_t i = 0; i < items->peer_count && max > 0; i++) {
+        const struct peer *p = &items->peers[i];
+        if (p->address.v6 == v6 && dht_id_equal(&p->hash, hash) &&
+            !is_over(p->put_ms, DHT_PEER_MS, now)) {
+            dht_address_write(w, &p->address);
+            max--;
+        }
+    }
+}
+
+uint64_t dht_items_expire(struct dht_items *items, uint64_t now)
+{
+    uint64_t next = UINT64_MAX;
+    for (size_t i = items->count; i-- > 0;) {
+        if (is_over(items->stored[i].p->put_ms, DHT_ITEM_MS, now)) {
+            remove_at(items, i);
+        } else if (items->stored[i].p->put_ms + DHT_ITEM_MS < next) {
+            next = items->stored[i].p->put_ms + DHT_ITEM_MS;
+        }
+    }
+    for (size_t i = items->peer_count; i-- > 0;) {
+        if (is_over(items->peers[i].put_ms, DHT_PEER_MS, now)) {
+            items->peers[i] = items->peers[--items->peer_count];
+        } else if (items->peers[i].put_ms + DHT_PEER_MS < next) {
+            next = items->peers[i].put_ms + DHT_PEER_MS;
+        }
+    }
+    return next;
+}

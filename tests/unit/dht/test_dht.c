@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dht/dht.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/dht_items.h"
+#include "lib/unit.h"
+
+enum {
+    NODES = 6,
+    NOW = 1000000,
+};
+
+/* Some nodes, at 20.0.i.1; what they send arrives at once, in its order. */
+struct net {
+    struct unit_env u;
+    struct dht *dht[NODES];
+    unsigned count;
+    struct dht_output last[2]; /* item and report of the last operation */
+    bool found, done;
+    struct dht_output to_nobody; /* the last datagram to an address where no node is */
+    unsigned to_nobody_count;
+};
+
+static struct dht_address at(unsigned i)
+{
+    return (struct dht_address){.ip = {20, 0, (uint8_t)i, 1}, .port = 6881};
+}
+
+static void deliver(struct net *n)
+{
+    struct dht_output out;
+    bool any = true;
+    while (any) {
+        any = false;
+        for (unsigned i = 0; i < n->count; i++) {
+            while (n->dht[i] != NULL && dht_next_output(n->dht[i], &out)) {
+                struct dht_address from = at(i);
+                any = true;
+                if (out.kind == DHT_OUT_ITEM) {
+                    n->last[0] = out;
+                    n->found = true;
+                } else if (out.kind == DHT_OUT_DONE) {
+                    n->last[1] = out;
+                    n->done = true;
+                } else if (out.to.ip[2] < n->count &&
+                           dht_address_equal(&out.to,
+                                             &(struct dht_address){.ip = {20, 0, out.to.ip[2], 1},
+                                                                   .port = 6881}) &&
+                           n->dht[out.to.ip[2]] != NULL) {
+                    dht_datagram(n->dht[out.to.ip[2]], &n->u.env, &from,
+                                 slice_of(out.bytes, out.len));
+                } else {
+                    n->to_nobody = out;
+                    n->to_nobody_count++;
+                }
+            }
+        }
+    }
+}
+
+static void pass(struct net *n, uint64_t ms)
+{
+    for (uint64_t end = n->u.env.now_ms + ms; n->u.env.now_ms < end; n->u.env.now_ms += 500) {
+        for (unsigned i = 0; i < n->count; i++) {
+            if (n->dht[i] != NULL && dht_deadline(n->dht[i]) <= n->u.env.now_ms) {
+                dht_tick(n->dht[i], &n->u.env);
+            }
+        }
+        deliver(n);
+    }
+}
+
+static void add_node(struct net *n, bool read_only)
+{
+    struct dht_config config = {.read_only = read_only, .families = {true, false}};
+    struct dht_address first = at(0);
+    n->dht[n->count] = dht_new(&config, &n->u.env);
+    ck_assert_ptr_nonnull(n->dht[n->count]);
+    if (n->count > 0) {
+        dht_bootstrap(n->dht[n->count], &n->u.env, &first);
+    }
+    n->count++;
+    deliver(n);
+}
+
+static struct net *net_new(unsigned count)
+{
+    struct net *n = calloc(1, sizeof *n);
+    ck_assert_ptr_nonnull(n);
+    unit_env_init(&n->u, 5, NOW);
+    for (unsigned i = 0; i < count; i++) {
+        add_node(n, false);
+    }
+    if (count > 1) { /* the first one hears from the second who it is */
+        struct dht_address second = at(1);
+        dht_bootstrap(n->dht[0], &n->u.env, &second);
+    }
+    pass(n, 60000);
+    return n;
+}
+
+static void net_free(struct net *n)
+{
+    for (unsigned i = 0; i < n->count; i++) {
+        dht_free(n->dht[i]);
+    }
+    free(n);
+}
+
+/* A question from a stranger, at an address where no node is; gives what is answered. */
+static struct krpc asked_len(struct net *n, const char *text, size_t len)
+{
+    struct dht_address stranger = {.ip = {30, 1, 1, 1}, .port = 1000};
+    struct krpc m = {.kind = KRPC_QUERY};
+    n->to_nobody_count = 0;
+    dht_datagram(n->dht[0], &n->u.env, &stranger, slice_of(text, len));
+    deliver(n);
+    for (unsigned i = 0; i < n->to_nobody_count; i++) {
+        ck_assert_ok(krpc_read(slice_of(n->to_nobody.bytes, n->to_nobody.len), &m));
+    }
+    return m;
+}
+
+static struct krpc asked(struct net *n, const char *text)
+{
+    return asked_len(n, text, strlen(text));
+}
+
+#define ID     "abcdefghij0123456789"
+#define TARGET "mnopqrstuvwxyz123456"
+
+static struct dht_item mutable_item(uint8_t k, int64_t seq, const char *value)
+{
+    uint8_t seed[DHT_SEED] = {k};
+    return dht_item_signed(seed, slice_of(NULL, 0), seq, unit_str(value));
+}
+
+static struct dht_report put(struct net *n, unsigned i, const struct dht_item *item, bool has_cas,
+                             int64_t cas)
+{
+    n->done = false;
+    ck_assert_uint_ne(dht_put(n->dht[i], &n->u.env, item, has_cas, cas), 0);
+    deliver(n);
+    pass(n, n->done ? 500 : 30000);
+    ck_assert(n->done);
+    return n->last[1].report;
+}
+
+static bool get(struct net *n, unsigned i, const struct dht_item *item)
+{
+    n->done = n->found = false;
+    ck_assert_uint_ne(dht_get_mutable(n->dht[i], &n->u.env, &item->key, slice_of(NULL, 0)), 0);
+    deliver(n);
+    pass(n, n->done ? 500 : 30000);
+    ck_assert(n->done);
+    return n->found;
+}
+
+START_TEST(nodes_find_each_other_and_keep_each_others_items)
+{
+    struct net *n = net_new(NODES);
+    struct dht_item item = mutable_item(1, 1, "5:first");
+    struct dht_item newer = mutable_item(1, 2, "6:second");
+    struct dht_status status;
+    for (unsigned i = 0; i < NODES; i++) {
+        dht_status(n->dht[i], &n->u.env, &status);
+        ck_assert_uint_eq(status.good[0], NODES - 1);
+        struct dht_address own = at(i);
+        ck_assert(dht_address_equal(&status.external[0], &own));
+        ck_assert(dht_id_fits(&status.id[0], &own)); /* BEP 42 */
+    }
+    ck_assert(!get(n, 3, &item));
+    struct dht_report report = put(n, 1, &item, false, 0);
+    ck_assert_uint_eq(report.stored, NODES - 1);
+    ck_assert_uint_eq(report.refused, 0);
+    ck_assert(get(n, 4, &item));
+    ck_assert_int_eq(n->last[0].item.seq, 1);
+    report = put(n, 2, &newer, false, 0);
+    ck_assert_uint_eq(report.stored, NODES - 1);
+    ck_assert(get(n, 4, &item));
+    ck_assert_int_eq(n->last[0].item.seq, 2);
+    report = put(n, 1, &item, false, 0);
+    ck_assert_uint_ge(report.refused, NODES - 2);
+    ck_assert_int_eq(report.code, KRPC_SEQ_LESS);
+    struct dht_item third = mutable_item(1, 3, "5:third");
+    report = put(n, 1, &third, true, 1);
+    ck_assert_int_eq(report.code, KRPC_CAS_MISMATCH);
+    pass(n, 3 * 60 * 60 * 1000); /* nobody put it again */
+    ck_assert(!get(n, 4, &item));
+    net_free(n);
+}
+END_TEST
+
+START_TEST(an_immutable_item_is_found_by_its_hash)
+{
+    struct net *n = net_new(NODES);
+    struct dht_item item = {.value_len = 7};
+    memcpy(item.value, "5:hello", 7);
+    struct dht_report report = put(n, 1, &item, false, 0);
+    ck_assert_uint_eq(report.stored, NODES - 1);
+    struct dht_id target = dht_item_target(&item);
+    n->found = false;
+    ck_assert_uint_ne(dht_get_immutable(n->dht[2], &n->u.env, &target), 0);
+    deliver(n);
+    ck_assert(n->found);
+    ck_assert(!n->last[0].item.is_mutable);
+    ck_assert_mem_eq(n->last[0].item.value, item.value, item.value_len);
+    net_free(n);
+}
+END_TEST
+
+START_TEST(who_only_reads_answers_nobody_and_is_in_no_table)
+{
+    struct net *n = net_new(3);
+    struct dht_item item = mutable_item(1, 1, "5:first");
+    struct dht_status status;
+    add_node(n, true);
+    pass(n, 60000);
+    dht_status(n->dht[3], &n->u.env, &status);
+    ck_assert_uint_eq(status.good[0], 3);
+    for (unsigned i = 0; i < 3; i++) {
+        dht_status(n->dht[i], &n->u.env, &status);
+        ck_assert_uint_eq(status.nodes[0], 2);
+    }
+    ck_assert_uint_eq(put(n, 3, &item, false, 0).stored, 3);
+    ck_assert(get(n, 3, &item));
+    net_free(n);
+}
+END_TEST
+
+START_TEST(questions_are_answered_by_the_book)
+{
+    struct net *n = net_new(NODES);
+    struct krpc m = asked(n, "d1:ad2:id20:" ID "e1:q4:ping1:t2:aa1:y1:qe");
+    ck_assert_int_eq(m.kind, KRPC_REPLY);
+    ck_assert(slice_equal(m.transaction, unit_str("aa")));
+    ck_assert(slice_equal(m.ip, slice_of("\x1e\1\1\1\3\xe8", 6)));
+    m = asked(n, "d1:ad2:id20:" ID "6:target20:" TARGET "e1:q9:find_node1:t2:aa1:y1:qe");
+    ck_assert_uint_eq(m.nodes.len, (NODES - 1) * DHT_NODE4);
+    ck_assert_uint_eq(m.token.len, 0);
+    m = asked(n, "d1:ad2:id20:" ID "9:info_hash20:" TARGET "e1:q9:get_peers1:t2:aa1:y1:qe");
+    ck_assert_uint_gt(m.token.len, 0);
+    ck_assert(!m.has_peers);
+    m = asked(n, "d1:ad2:id20:" ID "6:target20:" TARGET "e1:q3:get1:t2:aa1:y1:qe");
+    ck_assert_uint_gt(m.token.len, 0);
+    ck_assert_uint_eq(m.nodes.len, (NODES - 1) * DHT_NODE4);
+    /* An unknown question that has a target is one for nodes; without one it is unknown. */
+    m = asked(n, "d1:ad2:id20:" ID "6:target20:" TARGET "e1:q4:vote1:t2:aa1:y1:qe");
+    ck_assert_uint_eq(m.nodes.len, (NODES - 1) * DHT_NODE4);
+    m = asked(n, "d1:ad2:id20:" ID "e1:q4:vote1:t2:aa1:y1:qe");
+    ck_assert_int_eq(m.code, KRPC_METHOD_UNKNOWN);
+    m = asked(n, "d1:ad2:id20:" ID "e1:q3:get1:t2:aa1:y1:qe");
+    ck_assert_int_eq(m.code, KRPC_PROTOCOL);
+    m = asked(n, "d1:ad2:id20:" ID "5:token4:abcd1:v5:helloe1:q3:put1:t2:aa1:y1:qe");
+    ck_assert_int_eq(m.code, KRPC_PROTOCOL);
+    m = asked(n, "d1:ad2:id20:" ID "1:xi01eee1:q4:ping1:t2:aa1:y1:qe");
+    ck_assert_int_eq(m.kind, KRPC_QUERY); /* so broken that nothing can be said */
+    net_free(n);
+}
+END_TEST
+
+START_TEST(peers_are_announced_with_a_token_and_found)
+{
+    struct net *n = net_new(2);
+    struct krpc m =
+        asked(n, "d1:ad2:id20:" ID "9:info_hash20:" TARGET "e1:q9:get_peers1:t2:aa1:y1:qe");
+    char text[512];
+    ck_assert_uint_eq(m.token.len, 8);
+    size_t len = 0;
+    static const char head[] = "d1:ad2:id20:" ID "9:info_hash20:" TARGET "4:porti77e5:token8:";
+    static const char tail[] = "e1:q13:announce_peer1:t2:aa1:y1:qe";
+    memcpy(text, head, sizeof head - 1);
+    len += sizeof head - 1;
+    memcpy(text + len, m.token.p, 8);
+    len += 8;
+    memcpy(text + len, tail, sizeof tail - 1);
+    len += sizeof tail - 1;
+    m = asked_len(n, text, len);
+    ck_assert_int_eq(m.kind, KRPC_REPLY);
+    m = asked(n, "d1:ad2:id20:" ID "9:info_hash20:" TARGET "e1:q9:get_peers1:t2:aa1:y1:qe");
+    ck_assert(m.has_peers);
+    net_free(n);
+}
+END_TEST
+
+/* Who did not see the question cannot answer it, and nobody answers twice. */
+START_TEST(an_answer_that_was_not_asked_for_changes_nothing)
+{
+    struct net *n = net_new(1);
+    struct dht_address victim = {.ip = {30, 1, 1, 1}, .port = 1000};
+    struct dht_address other = {.ip = {30, 1, 1, 2}, .port = 1000};
+    struct dht_status status;
+    uint8_t bytes[KRPC_DATAGRAM];
+    dht_bootstrap(n->dht[0], &n->u.env, &victim);
+    deliver(n);
+    struct krpc q;
+    ck_assert_ok(krpc_read(slice_of(n->to_nobody.bytes, n->to_nobody.len), &q));
+    struct krpc m = {.kind = KRPC_REPLY, .has_id = true, .method = KRPC_UNKNOWN};
+    m.id = dht_id_for(&n->u.env, &victim);
+    for (unsigned k = 0; k < 4; k++) {
+        uint8_t wrong[4];
+        memcpy(wrong, q.transaction.p, sizeof wrong);
+        wrong[0] ^= k == 0;
+        m.transaction = slice_of(wrong, sizeof wrong);
+        struct writer w = writer_of(bytes, sizeof bytes);
+        krpc_write(&w, &m);
+        dht_datagram(n->dht[0], &n->u.env, k == 1 ? &other : &victim, writer_done(&w));
+        dht_status(n->dht[0], &n->u.env, &status);
+        ck_assert_uint_eq(status.good[0], k >= 2);
+    }
+    net_free(n);
+}
+END_TEST
+
+START_TEST(a_table_is_saved_and_asked_again)
+{
+    struct net *n = net_new(NODES);
+    uint8_t bytes[8192];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct dht_status status;
+    dht_save(n->dht[2], &w);
+    struct slice saved = writer_done(&w);
+    ck_assert_uint_eq(saved.len, 2 + (NODES - 1) * DHT_NODE4 + 2);
+    struct dht_config config = {.families = {true, false}};
+    dht_free(n->dht[2]);
+    n->dht[2] = dht_new(&config, &n->u.env);
+    ck_assert_err(dht_restore(n->dht[2], &n->u.env, slice_of(saved.p, saved.len - 1)),
+                  ERR_MALFORMED);
+    dht_status(n->dht[2], &n->u.env, &status);
+    ck_assert_uint_eq(status.nodes[0], 0);
+    ck_assert_ok(dht_restore(n->dht[2], &n->u.env, saved));
+    pass(n, 30000);
+    dht_status(n->dht[2], &n->u.env, &status);
+    ck_assert_uint_eq(status.good[0], NODES - 1);
+    net_free(n);
+}
+END_TEST
+
+/* Nobody is there: it asks again, and ends what was begun. */
+START_TEST(without_anybody_everything_ends)
+{
+    struct net *n = net_new(1);
+    struct dht_item item = mutable_item(1, 1, "5:first");
+    struct dht_address nobody = {.ip = {30, 1, 1, 1}, .port = 1000};
+    ck_assert(!get(n, 0, &item));
+    ck_assert_uint_eq(put(n, 0, &item, false, 0).stored, 0);
+    dht_bootstrap(n->dht[0], &n->u.env, &nobody);
+    pass(n, 10 * 60000);
+    ck_assert_uint_ge(n->to_nobody_count, 12);
+    ck_assert_uint_le(n->to_nobody_count, 16);
+    net_free(n);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_add_test(tc, nodes_find_each_other_and_keep_each_others_items);
+    tcase_add_test(tc, an_immutable_item_is_found_by_its_hash);
+    tcase_add_test(tc, who_only_reads_answers_nobody_and_is_in_no_table);
+    tcase_add_test(tc, questions_are_answered_by_the_book);
+    tcase_add_test(tc, peers_are_announced_with_a_token_and_found);
+    tcase_add_test(tc, an_answer_that_was_not_asked_for_changes_nothing);
+    tcase_add_test(tc, a_table_is_saved_and_asked_again);
+    tcase_add_test(tc, without_anybody_everything_ends);
+}
+
+int main(void)
+{
+    return unit_main("dht/dht", add_tests);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dht/items.h"
+
+#include <string.h>
+
+#include "lib/dht_items.h"
+#include "lib/unit.h"
+
+enum {
+    NOW = 1000000,
+};
+
+/* A mutable item of key number n. */
+static struct dht_item mutable_item(uint8_t n, int64_t seq, const char *value, const char *salt)
+{
+    uint8_t seed[DHT_SEED] = {n};
+    return dht_item_signed(seed, unit_str(salt), seq, unit_str(value));
+}
+
+static struct dht_address host(uint8_t n)
+{
+    return (struct dht_address){.ip = {20, 1, 2, n}, .port = 6881};
+}
+
+START_TEST(what_is_put_is_read_back_from_its_place)
+{
+    struct dht_item item = mutable_item(1, 5, "3:abc", "salty");
+    struct dht_item back;
+    struct krpc m = {.kind = KRPC_QUERY};
+    struct dht_id target = dht_item_target(&item);
+    dht_item_write(&m, &item, true);
+    ck_assert_int_eq(dht_item_read(&m, m.salt, NULL, &back), 0);
+    ck_assert_mem_eq(&back, &item, sizeof item);
+    ck_assert_int_eq(dht_item_read(&m, m.salt, &target, &back), 0);
+    ck_assert_int_eq(dht_item_read(&m, unit_str("other"), &target, &back), KRPC_PROTOCOL);
+    ck_assert_int_eq(dht_item_read(&m, unit_str(""), NULL, &back), KRPC_BAD_SIGNATURE);
+    m.signature[5] ^= 1;
+    ck_assert_int_eq(dht_item_read(&m, m.salt, NULL, &back), KRPC_BAD_SIGNATURE);
+    m.has_signature = false;
+    ck_assert_int_eq(dht_item_read(&m, m.salt, NULL, &back), KRPC_PROTOCOL);
+}
+END_TEST
+
+START_TEST(sizes_have_the_codes_of_bep_44)
+{
+    static uint8_t value[KRPC_VALUE + 1] = "997:";
+    struct krpc m = {.value = slice_of(value, KRPC_VALUE)};
+    struct dht_item item;
+    ck_assert_int_eq(dht_item_read(&m, m.salt, NULL, &item), 0);
+    m.value = slice_of(value, KRPC_VALUE + 1);
+    ck_assert_int_eq(dht_item_read(&m, m.salt, NULL, &item), KRPC_VALUE_TOO_BIG);
+    m.value = slice_of(NULL, 0);
+    ck_assert_int_eq(dht_item_read(&m, m.salt, NULL, &item), KRPC_PROTOCOL);
+    m = (struct krpc){
+        .value = unit_str("1:x"), .has_key = true, .has_seq = true, .has_signature = true};
+    ck_assert_int_eq(dht_item_read(&m, slice_of(value, KRPC_SALT + 1), NULL, &item),
+                     KRPC_SALT_TOO_BIG);
+    m.seq = -1;
+    ck_assert_int_eq(dht_item_read(&m, m.salt, NULL, &item), KRPC_PROTOCOL);
+}
+END_TEST
+
+START_TEST(a_newer_one_replaces_and_an_older_one_does_not)
+{
+    struct dht_items *items = dht_items_new();
+    struct dht_address by = host(1);
+    struct dht_item first = mutable_item(1, 5, "3:abc", "");
+    struct dht_item same = first;
+    struct dht_item other = mutable_item(1, 5, "3:xyz", "");
+    struct dht_item older = mutable_item(1, 4, "3:old", "");
+    struct dht_item newer = mutable_item(1, 6, "3:new", "");
+    struct dht_id target = dht_item_target(&first);
+    ck_assert_int_eq(dht_items_put(items, &first, false, 0, &by, NOW), 0);
+    ck_assert_int_eq(dht_items_put(items, &same, false, 0, &by, NOW), 0);
+    ck_assert_int_eq(dht_items_put(items, &other, false, 0, &by, NOW), KRPC_SEQ_LESS);
+    ck_assert_int_eq(dht_items_put(items, &older, false, 0, &by, NOW), KRPC_SEQ_LESS);
+    ck_assert_int_eq(dht_items_put(items, &newer, true, 4, &by, NOW), KRPC_CAS_MISMATCH);
+    ck_assert_int_eq(dht_items_get(items, &target, NOW)->seq, 5);
+    ck_assert_int_eq(dht_items_put(items, &newer, true, 5, &by, NOW), 0);
+    ck_assert_int_eq(dht_items_get(items, &target, NOW)->seq, 6);
+    ck_assert_uint_eq(dht_items_count(items), 1);
+    dht_items_free(items);
+}
+END_TEST
+
+START_TEST(what_is_not_put_again_is_forgotten_after_two_hours)
+{
+    struct dht_items *items = dht_items_new();
+    struct dht_address by = host(1);
+    struct dht_item a = mutable_item(1, 5, "3:abc", "");
+    struct dht_item b = mutable_item(2, 5, "3:abc", "");
+    struct dht_id of_a = dht_item_target(&a);
+    struct dht_id of_b = dht_item_target(&b);
+    ck_assert_int_eq(dht_items_put(items, &a, false, 0, &by, NOW), 0);
+    ck_assert_int_eq(dht_items_put(items, &b, false, 0, &by, NOW), 0);
+    ck_assert_int_eq(dht_items_put(items, &b, false, 0, &by, NOW + DHT_ITEM_MS / 2), 0);
+    ck_assert_uint_eq(dht_items_expire(items, NOW), NOW + DHT_ITEM_MS);
+    ck_assert_ptr_nonnull(dht_items_get(items, &of_a, NOW + DHT_ITEM_MS - 1));
+    ck_assert_ptr_null(dht_items_get(items, &of_a, NOW + DHT_ITEM_MS));
+    ck_assert_uint_eq(dht_items_expire(items, NOW + DHT_ITEM_MS), NOW + DHT_ITEM_MS * 3 / 2);
+    ck_assert_uint_eq(dht_items_count(items), 1);
+    ck_assert_ptr_nonnull(dht_items_get(items, &of_b, NOW + DHT_ITEM_MS));
+    ck_assert_uint_eq(dht_items_expire(items, NOW + 2 * (uint64_t)DHT_ITEM_MS), UINT64_MAX);
+    dht_items_free(items);
+}
+END_TEST
+
+/* An immutable item of a number. */
+static struct dht_item numbered(unsigned n)
+{
+    struct dht_item item = {.value_len = 5};
+    memcpy(item.value, "3:", 2);
+    item.value[2] = (uint8_t)(n >> 16);
+    item.value[3] = (uint8_t)(n >> 8);
+    item.value[4] = (uint8_t)n;
+    return item;
+}
+
+START_TEST(one_host_crowds_out_nobody_but_itself)
+{
+    struct dht_items *items = dht_items_new();
+    struct dht_address by = host(1);
+    struct dht_address flood = host(2);
+    struct dht_item first = numbered(1 << 20);
+    struct dht_id target = dht_item_target(&first);
+    ck_assert_int_eq(dht_items_put(items, &first, false, 0, &by, NOW), 0);
+    for (unsigned i = 0; i < 2 * DHT_ITEMS_HOST; i++) {
+        struct dht_item item = numbered(i);
+        flood.port = (uint16_t)(1 + i);
+        ck_assert_int_eq(dht_items_put(items, &item, false, 0, &flood, NOW + i), 0);
+    }
+    ck_assert_uint_eq(dht_items_count(items), 1 + DHT_ITEMS_HOST);
+    ck_assert_ptr_nonnull(dht_items_get(items, &target, NOW));
+    /* Many hosts together: what was put longest ago goes. */
+    for (unsigned i = 0; i < DHT_ITEMS; i++) {
+        struct dht_item item = numbered(1 << 21 | i);
+        struct dht_address many = host((uint8_t)(3 + i / DHT_ITEMS_HOST));
+        ck_assert_int_eq(dht_items_put(items, &item, false, 0, &many, NOW + 10000 + i), 0);
+        ck_assert_uint_le(dht_items_count(items), DHT_ITEMS);
+    }
+    ck_assert_ptr_null(dht_items_get(items, &target, NOW + 10000));
+    dht_items_free(items);
+}
+END_TEST
+
+START_TEST(peers_are_given_by_family_and_forgotten)
+{
+    struct dht_items *items = dht_items_new();
+    struct dht_id hash = {{7}};
+    struct dht_id other = {{8}};
+    uint8_t bytes[4096];
+    for (unsigned i = 0; i < 3 * DHT_PEERS_HASH; i++) {
+        struct dht_address a = host((uint8_t)i);
+        a.port = (uint16_t)(i + 1);
+        dht_items_announce(items, &hash, &a, NOW);
+    }
+    struct dht_address six = {.v6 = true, .ip = {0x20, 1}, .port = 1};
+    dht_items_announce(items, &other, &six, NOW);
+    struct writer w = writer_of(bytes, sizeof bytes);
+    dht_items_peers(items, &hash, false, NOW, &w, 1000);
+    ck_assert_uint_eq(w.len, DHT_PEERS_HASH * DHT_COMPACT4);
+    w = writer_of(bytes, sizeof bytes);
+    dht_items_peers(items, &hash, false, NOW, &w, 3);
+    dht_items_peers(items, &hash, true, NOW, &w, 3);
+    ck_assert_uint_eq(w.len, 3 * DHT_COMPACT4);
+    w = writer_of(bytes, sizeof bytes);
+    dht_items_peers(items, &other, true, NOW, &w, 3);
+    ck_assert_uint_eq(w.len, DHT_COMPACT6);
+    w = writer_of(bytes, sizeof bytes);
+    dht_items_peers(items, &hash, false, NOW + DHT_PEER_MS, &w, 3);
+    ck_assert_uint_eq(w.len, 0);
+    ck_assert_uint_eq(dht_items_expire(items, NOW + DHT_PEER_MS), UINT64_MAX);
+    dht_items_free(items);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_add_test(tc, what_is_put_is_read_back_from_its_place);
+    tcase_add_test(tc, sizes_have_the_codes_of_bep_44);
+    tcase_add_test(tc, a_newer_one_replaces_and_an_older_one_does_not);
+    tcase_add_test(tc, what_is_not_put_again_is_forgotten_after_two_hours);
+    tcase_add_test(tc, one_host_crowds_out_nobody_but_itself);
+    tcase_add_test(tc, peers_are_given_by_family_and_forgotten);
+}
+
+int main(void)
+{
+    return unit_main("dht/items", add_tests);
+}
