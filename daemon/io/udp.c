@@ -101,7 +101,7 @@ void udp_flush(struct udp *udp)
     if (due == UINT64_MAX) {
         (void)uv_timer_stop(&udp->timer);
     } else {
-        (void)uv_timer_start(&udp->timer, on_timer, due > now ? due - now : 0, 0);
+        (void)uv_timer_start(&udp->timer, on_timer, due > now ? due - now : 1, 0);
     }
 }
 
@@ -219,7 +219,12 @@ enum err udp_listen(struct udp *udp, const char *host, uint16_t port, uint16_t *
                                 .families = {udp->open[0], udp->open[1]}};
     clock_read(udp);
     udp->dht = dht_new(&config, &udp->env);
-    return udp->dht != NULL ? ERR_OK : ERR_NO_MEMORY;
+    if (udp->dht == NULL) {
+        close_one(udp, 0);
+        close_one(udp, 1);
+        return ERR_NO_MEMORY;
+    }
+    return ERR_OK;
 }
 
 void udp_bootstrap(struct udp *udp, const struct sockaddr *address)

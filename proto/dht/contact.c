@@ -35,12 +35,13 @@ unsigned dht_id_common(const struct dht_id *a, const struct dht_id *b)
 
 bool dht_address_same_host(const struct dht_address *a, const struct dht_address *b)
 {
-    return a->v6 == b->v6 && memcmp(a->ip, b->ip, dht_ip_len(a)) == 0;
+    size_t len = a->v6 && !dht_address_local(a) ? (size_t)DHT_IPV6 / 2 : dht_ip_len(a);
+    return a->v6 == b->v6 && memcmp(a->ip, b->ip, len) == 0;
 }
 
 bool dht_address_equal(const struct dht_address *a, const struct dht_address *b)
 {
-    return a->port == b->port && dht_address_same_host(a, b);
+    return a->port == b->port && a->v6 == b->v6 && memcmp(a->ip, b->ip, dht_ip_len(a)) == 0;
 }
 
 bool dht_address_valid(const struct dht_address *a)

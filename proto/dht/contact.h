@@ -50,7 +50,7 @@ static inline size_t dht_ip_len(const struct dht_address *a)
     return a->v6 ? DHT_IPV6 : DHT_IPV4;
 }
 bool dht_address_equal(const struct dht_address *a, const struct dht_address *b);
-/* Whether a and b differ in nothing but the port. */
+/* Whether a and b are of one host: the same address, or, where it is not local, the same /64. */
 bool dht_address_same_host(const struct dht_address *a, const struct dht_address *b);
 /* Whether nodes may be there: a port, and no multicast, unspecified or mapped address. */
 bool dht_address_valid(const struct dht_address *a);

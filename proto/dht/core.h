@@ -47,7 +47,8 @@ struct dht_operation {
     bool own; /* of ours: nobody hears of its end */
     bool putting;
     bool has_cas;
-    bool found; /* item is one that was found */
+    bool found;         /* item is one that was found */
+    bool wants_mutable; /* of a get */
     uint64_t begun_ms;
     int64_t cas;
     uint8_t salt[KRPC_SALT];
@@ -87,7 +88,7 @@ struct dht {
     unsigned boot_count;
     uint64_t boot_ms;                 /* when they are asked next, */
     uint64_t boot_wait;               /* and how long after that again */
-    bool alone;                       /* nobody good was known when looked at last */
+    bool alone[DHT_FAMILIES];         /* nobody good was known when looked at last */
     uint64_t expire_ms;               /* when something kept for others is over */
     uint64_t join_ms[DHT_FAMILIES];   /* when our own neighbourhood is looked up next, */
     uint64_t join_wait[DHT_FAMILIES]; /* and how long after that again; 0: not yet */

@@ -277,6 +277,7 @@ static void operation_value(struct dht *dht, struct dht_operation *op, const str
     struct dht_item item;
     if (op->kind != DHT_OP_GET || m->value.len == 0 ||
         dht_item_read(m, slice_of(op->salt, op->salt_len), &s->target, &item) != 0 ||
+        item.is_mutable != op->wants_mutable ||
         (op->found && (!item.is_mutable || item.seq <= op->item.seq))) {
         return;
     }
@@ -362,7 +363,7 @@ static void vote(struct dht *dht, const struct env *env, const struct dht_addres
         return;
     }
     struct dht_vote v = {.by = *by, .ours = dht_address_read(&r, by->v6)};
-    if (!dht_address_valid(&v.ours)) {
+    if (!dht_address_valid(&v.ours) || (dht_address_local(&v.ours) && !dht_address_local(by))) {
         return;
     }
     unsigned at = 0;
@@ -410,7 +411,10 @@ static void answered(struct dht *dht, const struct env *env, const struct dht_ad
         }
         dht_table_heard(&dht->tables[dht_family(from)], &c, true, env->now_ms);
         vote(dht, env, from, m->ip);
-        dht->alone = false;
+        if (dht->alone[dht_family(from)]) { /* again, or at last, somebody is there */
+            dht->alone[dht_family(from)] = false;
+            dht->join_wait[dht_family(from)] = dht->join_ms[dht_family(from)] = 0;
+        }
     }
     struct dht_operation *op = was.operation != 0 ? operation_find(dht, was.operation) : NULL;
     if (op != NULL && was.what == DHT_FOR_LOOKUP) {
@@ -512,17 +516,17 @@ static void tend(struct dht *dht, const struct env *env, unsigned f)
     }
 }
 
-static bool is_alone(const struct dht *dht, const struct env *env)
+/* Whether nobody good is known in any family that there is; notes it for each. */
+static bool is_alone(struct dht *dht, const struct env *env)
 {
-    unsigned good = 0;
-    unsigned all = 0;
+    bool all = true;
     for (unsigned f = 0; f < DHT_FAMILIES; f++) {
-        unsigned of_family;
-        (void)dht_table_size(&dht->tables[f], env->now_ms, &of_family);
-        good += of_family;
-        all += dht->config.families[f];
+        unsigned good;
+        (void)dht_table_size(&dht->tables[f], env->now_ms, &good);
+        dht->alone[f] = good == 0;
+        all = all && good == 0;
     }
-    return good == 0 && all > 0;
+    return all;
 }
 
 static void begin_again(struct dht *dht, const struct env *env)
@@ -545,8 +549,8 @@ void dht_tick(struct dht *dht, const struct env *env)
             tend(dht, env, f);
         }
     }
-    dht->alone = is_alone(dht, env);
-    if (dht->boot_count > 0 && dht->boot_ms <= env->now_ms && dht->alone) {
+    bool alone = is_alone(dht, env);
+    if (dht->boot_count > 0 && dht->boot_ms <= env->now_ms && alone) {
         begin_again(dht, env);
     }
     if (dht->expire_ms <= env->now_ms) {
@@ -575,13 +579,14 @@ uint64_t dht_deadline(const struct dht *dht)
         if (!dht->config.families[f]) {
             continue;
         }
-        uint64_t due = dht_table_deadline(&dht->tables[f]);
+        /* Who knows nobody looks nobody up. */
+        uint64_t due = dht_table_deadline(&dht->tables[f], !dht->alone[f]);
         first = due < first ? due : first;
-        if (!dht->alone && dht->join_ms[f] < first) {
+        if (!dht->alone[f] && dht->join_ms[f] < first) {
             first = dht->join_ms[f];
         }
     }
-    if (dht->boot_count > 0 && dht->alone && dht->boot_ms < first) {
+    if (dht->boot_count > 0 && dht->alone[0] && dht->alone[1] && dht->boot_ms < first) {
         first = dht->boot_ms;
     }
     return first;
@@ -598,7 +603,7 @@ struct dht *dht_new(const struct dht_config *config, const struct env *env)
     dht->config = *config;
     dht->out_last = &dht->out_first;
     dht->expire_ms = UINT64_MAX;
-    dht->alone = true;
+    dht->alone[0] = dht->alone[1] = true;
     dht_guard_init(&dht->guard, env);
     dht->items = dht_items_new();
     bool good = dht->items != NULL;
@@ -658,6 +663,7 @@ uint64_t dht_get_mutable(struct dht *dht, const struct env *env, const struct si
     if (op == NULL) {
         return 0;
     }
+    op->wants_mutable = true;
     op->salt_len = (uint8_t)salt.len;
     if (salt.len > 0) {
         memcpy(op->salt, salt.p, salt.len);

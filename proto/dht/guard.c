@@ -105,7 +105,7 @@ static void turn(struct dht_guard *g, const struct env *env)
     if (ms >= 2 * (uint64_t)DHT_TOKEN_MS) {
         env_random(env, g->token_keys[1], PRIM_KEY);
     }
-    g->turned_ms = env->now_ms;
+    g->turned_ms = ms < 2 * (uint64_t)DHT_TOKEN_MS ? g->turned_ms + DHT_TOKEN_MS : env->now_ms;
 }
 
 /* BEP 5: of the address alone; the port may be another behind a NAT. */

@@ -108,6 +108,9 @@ void dht_item_write(struct krpc *m, const struct dht_item *item, bool with_salt)
 
 int dht_item_replaces(const struct dht_item *a, const struct dht_item *b, bool has_cas, int64_t cas)
 {
+    if (a->is_mutable != b->is_mutable) {
+        return KRPC_PROTOCOL; /* a key that is a value, too */
+    }
     if (!a->is_mutable) {
         return 0; /* the same value: it is announced again */
     }

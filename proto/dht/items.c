@@ -124,10 +124,11 @@ int dht_items_put(struct dht_items *items, const struct dht_item *item, bool has
         return code;
     }
     size_t count;
-    size_t first = oldest(items, dht_address_local(by) ? NULL : by, &count);
+    (void)oldest(items, by, &count);
     if (!dht_address_local(by) && count >= DHT_ITEMS_HOST) {
-        remove_at(items, first); /* its own oldest */
-    } else if (items->count == DHT_ITEMS) {
+        return KRPC_SERVER; /* it may have taken over what others put first */
+    }
+    if (items->count == DHT_ITEMS) {
         remove_at(items, oldest(items, NULL, &count));
     }
     s = malloc(sizeof *s);

@@ -12,10 +12,10 @@
 
 enum {
     DHT_ITEMS = 4096,                 /* in all */
-    DHT_ITEMS_HOST = 256,             /* put by one host that is not local */
+    DHT_ITEMS_HOST = 256,             /* put last by one host that is not local */
     DHT_ITEM_MS = 2 * 60 * 60 * 1000, /* BEP 44: put again every hour, forgotten after two */
     DHT_PEERS = 2048,                 /* in all */
-    DHT_PEERS_HASH = 64,              /* of one info-hash; that a reply has at most */
+    DHT_PEERS_HASH = 64,              /* of one info-hash */
     DHT_PEER_MS = 30 * 60 * 1000,
 };
 

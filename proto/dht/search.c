@@ -162,10 +162,12 @@ void dht_search_learn(struct dht_search *s, const struct dht_candidate *from, st
 {
     struct reader r = reader_of(nodes);
     uint8_t path = from->path;
+    bool local = dht_address_local(&from->contact.address);
     uint8_t hops = from->hops < UINT8_MAX ? (uint8_t)(from->hops + 1) : UINT8_MAX;
     for (unsigned i = 0; i < LEARNT_MAX && reader_left(&r) > 0; i++) {
         struct dht_contact c = dht_contact_read(&r, v6);
-        if (r.err == ERR_OK) {
+        /* Nobody elsewhere says who is beside us. */
+        if (r.err == ERR_OK && (local || !dht_address_local(&c.address))) {
             add(s, &c, path, hops); /* moves candidates: from is not looked at again */
         }
     }

@@ -284,12 +284,12 @@ bool dht_table_refresh(struct dht_table *t, const struct env *env, struct dht_id
     return false;
 }
 
-uint64_t dht_table_deadline(const struct dht_table *t)
+uint64_t dht_table_deadline(const struct dht_table *t, bool refresh)
 {
     uint64_t first = UINT64_MAX;
     for (unsigned b = 0; b < t->count; b++) {
         const struct dht_bucket *bucket = &t->buckets[b];
-        uint64_t due = bucket->changed_ms + DHT_GOOD_MS;
+        uint64_t due = refresh ? bucket->changed_ms + DHT_GOOD_MS : UINT64_MAX;
         first = due < first ? due : first;
         for (unsigned i = 0; i < bucket->count; i++) {
             due = ping_due(bucket, &bucket->nodes[i]);

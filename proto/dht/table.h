@@ -22,11 +22,11 @@
 enum {
     DHT_BUCKET = 8, /* K of BEP 5 */
     DHT_RESERVE = 4,
-    DHT_FAILURES = 2,                   /* queries in a row without an answer: bad */
-    DHT_BUCKETS = 8 * DHT_ID,           /* at most */
-    DHT_GOOD_MS = 15 * 60 * 1000,       /* BEP 5 */
-    DHT_PING_AGAIN_MS = 10 * 1000,      /* one node is pinged once in this time at most */
-    DHT_SAVED = DHT_BUCKETS * DHT_NODE6 /* bytes of a saved table, at most */
+    DHT_FAILURES = 2,              /* queries in a row without an answer: bad */
+    DHT_BUCKETS = 8 * DHT_ID,      /* at most */
+    DHT_GOOD_MS = 15 * 60 * 1000,  /* BEP 5 */
+    DHT_PING_AGAIN_MS = 10 * 1000, /* one node is pinged once in this time at most */
+    DHT_SAVED = DHT_BUCKETS * DHT_BUCKET * DHT_NODE6 /* bytes of a saved table, at most */
 };
 
 struct dht_node {
@@ -66,7 +66,7 @@ void dht_table_heard(struct dht_table *t, const struct dht_contact *c, bool answ
 void dht_table_failed(struct dht_table *t, const struct dht_contact *c);
 
 /* The good nodes nearest to target, nearest first; gives their number, at most max. With any, also
- * those that are questionable and did not fail. */
+ * those that are questionable or unproven, and did not fail. */
 unsigned dht_table_nearest(const struct dht_table *t, const struct dht_id *target, bool any,
                            uint64_t now, struct dht_contact *out, unsigned max);
 /* Nodes in buckets, and how many of them are good. */
@@ -78,8 +78,8 @@ bool dht_table_ping(struct dht_table *t, uint64_t now, struct dht_contact *out);
 /* A target in a bucket in which nothing changed for 15 minutes (BEP 5), to be looked up now. It
  * counts as changed. */
 bool dht_table_refresh(struct dht_table *t, const struct env *env, struct dht_id *target);
-/* When one of the two has something to say, at the earliest. */
-uint64_t dht_table_deadline(const struct dht_table *t);
+/* When dht_table_ping, or with refresh either of the two, has something to say, at the earliest. */
+uint64_t dht_table_deadline(const struct dht_table *t, bool refresh);
 
 /* Good and questionable nodes, compact, the nearest buckets first; reads none of another family. */
 void dht_table_save(const struct dht_table *t, struct writer *w);

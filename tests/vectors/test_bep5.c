@@ -22,9 +22,10 @@ static struct slice peers_of(const struct krpc *m, struct slice bytes, uint8_t o
 {
     struct writer w = writer_of(out, 64);
     if (m->has_peers) {
-        const char *text = strstr((const char *)bytes.p, "6:valuesl");
-        struct reader r =
-            reader_of(slice_of(text + 8, bytes.len - (size_t)(text + 8 - (const char *)bytes.p)));
+        static const char key[] = "6:values";
+        const uint8_t *at = memmem(bytes.p, bytes.len, key, sizeof key - 1);
+        struct reader r = reader_of(bytes);
+        (void)reader_bytes(&r, (size_t)(at - bytes.p) + sizeof key - 1);
         bencode_list_begin(&r);
         while (bencode_list_next(&r)) {
             writer_slice(&w, bencode_read_string(&r, DHT_COMPACT4));
