@@ -86,23 +86,26 @@ struct dht_candidate *dht_search_find(struct dht_search *s, const struct dht_add
 
 /* --- whom to ask --- */
 
-/* The nearest ones of a path, or of all (DHT_PATHS), have to answer: the first of them that was not
- * asked yet. *open: one of them was asked and has not answered. */
-static struct dht_candidate *unasked(struct dht_search *s, unsigned path, unsigned width,
-                                     bool *open)
+/* The nearest ones of a path, or of all (DHT_PATHS), have to answer: *first is the nearest of them
+ * that was not asked yet; false: all were. *open: one of them was asked and has not answered. */
+static bool unasked(const struct dht_search *s, unsigned path, unsigned *first, bool *open)
 {
-    struct dht_candidate *first = NULL;
+    unsigned width = path == DHT_PATHS ? (unsigned)DHT_CLOSEST : (unsigned)DHT_PATH_WIDTH;
+    bool found = false;
     *open = false;
     for (unsigned i = 0; i < s->count && width > 0; i++) {
-        struct dht_candidate *c = &s->candidates[i];
+        const struct dht_candidate *c = &s->candidates[i];
         if ((path != DHT_PATHS && c->path != path) || c->state == DHT_FAILED) {
             continue;
         }
-        first = first == NULL && c->state == DHT_NEW ? c : first;
+        if (!found && c->state == DHT_NEW) {
+            *first = i;
+            found = true;
+        }
         *open |= c->state == DHT_ASKED || c->state == DHT_SLOW;
         width--;
     }
-    return first;
+    return found;
 }
 
 static unsigned under_way(const struct dht_search *s, unsigned path)
@@ -116,18 +119,16 @@ static unsigned under_way(const struct dht_search *s, unsigned path)
 
 struct dht_candidate *dht_search_next(struct dht_search *s)
 {
-    bool open;
     if (s->queries >= DHT_QUERIES_MAX) {
         return NULL;
     }
-    struct dht_candidate *c = unasked(s, DHT_PATHS, DHT_CLOSEST, &open);
-    if (c != NULL && under_way(s, c->path) < DHT_PATH_ALPHA) {
-        return c;
-    }
-    for (unsigned path = 0; path < DHT_PATHS; path++) {
-        c = unasked(s, path, DHT_PATH_WIDTH, &open);
-        if (c != NULL && under_way(s, path) < DHT_PATH_ALPHA) {
-            return c;
+    for (unsigned k = 0; k <= DHT_PATHS; k++) {
+        unsigned at;
+        bool open;
+        /* First the nearest of all, then those of each path. */
+        bool found = unasked(s, k == 0 ? (unsigned)DHT_PATHS : k - 1, &at, &open);
+        if (found && under_way(s, s->candidates[at].path) < DHT_PATH_ALPHA) {
+            return &s->candidates[at];
         }
     }
     return NULL;
@@ -211,16 +212,10 @@ bool dht_search_done(const struct dht_search *s)
 {
     bool more = s->queries < DHT_QUERIES_MAX;
     for (unsigned path = 0; path <= DHT_PATHS; path++) {
-        unsigned width = path == DHT_PATHS ? (unsigned)DHT_CLOSEST : (unsigned)DHT_PATH_WIDTH;
-        for (unsigned i = 0; i < s->count && width > 0; i++) {
-            const struct dht_candidate *c = &s->candidates[i];
-            if ((path != DHT_PATHS && c->path != path) || c->state == DHT_FAILED) {
-                continue;
-            }
-            if ((c->state == DHT_NEW && more) || c->state == DHT_ASKED || c->state == DHT_SLOW) {
-                return false;
-            }
-            width--;
+        unsigned next;
+        bool open;
+        if ((unasked(s, path, &next, &open) && more) || open) {
+            return false;
         }
     }
     return true;

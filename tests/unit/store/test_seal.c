@@ -201,23 +201,29 @@ START_TEST(a_swapped_bucket_key_is_noticed)
 }
 END_TEST
 
-/* Wraps a key as that of a bucket alone, by the words of docs/protocol/08-at-rest.md. fill: each
- * byte of it. */
-static void put_single(struct fixture *f, uint8_t bucket, uint32_t generation, uint8_t fill)
+/* Wraps a key of a bucket, or a pack of them (generation 0), under the root and puts it, by the
+ * words of docs/protocol/08-at-rest.md. nonce: each byte of it. */
+static void put_wrapped(struct fixture *f, uint8_t bucket, uint32_t generation, uint8_t nonce,
+                        struct slice plain)
 {
     struct aead_key wrap;
-    uint8_t secret[SEAL_KEY];
-    uint8_t row[SEAL_OVERHEAD + SEAL_KEY] = {1, bucket, 0, 0, 0, 1};
+    uint8_t row[1024] = {1, bucket, 0, 0, 0, 1};
     uint8_t where[32] = "bucket"; /* table | 0x00 | key */
     struct store_key k = key_place(bucket, generation);
     memcpy(where + 7, k.b, k.len);
-    memset(secret, fill, sizeof secret);
-    memset(row + 6, fill, 24);
+    memset(row + 6, nonce, 24);
     prim_blake2b(wrap.b, 32, slice_of(f->root, SEAL_KEY), "petrel/1 bucket wrap", NULL, 0);
-    prim_aead_seal(row + 30, &wrap, row + 6, slice_of(where, 7 + k.len),
-                   slice_of(secret, sizeof secret));
-    ck_assert_ok(
-        store_put(&f->store, STORE_BUCKET, store_key_slice(&k), slice_of(row, sizeof row)));
+    prim_aead_seal(row + 30, &wrap, row + 6, slice_of(where, 7 + k.len), plain);
+    ck_assert_ok(store_put(&f->store, STORE_BUCKET, store_key_slice(&k),
+                           slice_of(row, SEAL_OVERHEAD + plain.len)));
+}
+
+/* The key of a bucket alone. fill: each byte of it. */
+static void put_single(struct fixture *f, uint8_t bucket, uint32_t generation, uint8_t fill)
+{
+    uint8_t secret[SEAL_KEY];
+    memset(secret, fill, sizeof secret);
+    put_wrapped(f, bucket, generation, fill, slice_of(secret, sizeof secret));
 }
 
 START_TEST(new_rows_take_the_newest_generation_and_older_rows_still_open)
@@ -442,24 +448,16 @@ START_TEST(the_key_of_the_account_depends_on_no_other)
 }
 END_TEST
 
-/* Wraps a pack whose keys are ones, each of generation 1 but one. */
+/* A pack whose keys are ones, each of generation 1 but one. */
 static void put_pack(struct fixture *f, uint8_t first, uint8_t odd, uint8_t generation)
 {
-    struct aead_key wrap;
     uint8_t plain[SEAL_PACK * (4 + SEAL_KEY)];
-    uint8_t row[SEAL_OVERHEAD + sizeof plain] = {1, first, 0, 0, 0, 1};
-    uint8_t where[32] = "bucket";
-    struct store_key k = key_place(first, 0);
-    memcpy(where + 7, k.b, k.len);
     struct writer w = writer_of(plain, sizeof plain);
     for (unsigned i = 0; i < SEAL_PACK; i++) {
         writer_u32(&w, first + i == odd ? generation : 1);
         memset(writer_reserve(&w, SEAL_KEY), 1, SEAL_KEY);
     }
-    prim_blake2b(wrap.b, 32, slice_of(f->root, SEAL_KEY), "petrel/1 bucket wrap", NULL, 0);
-    prim_aead_seal(row + 30, &wrap, row + 6, slice_of(where, 7 + k.len), writer_done(&w));
-    ck_assert_ok(
-        store_put(&f->store, STORE_BUCKET, store_key_slice(&k), slice_of(row, sizeof row)));
+    put_wrapped(f, first, 0, 0, writer_done(&w));
 }
 
 START_TEST(a_pack_without_a_key_is_corrupt_for_its_bucket)
