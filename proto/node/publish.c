@@ -276,8 +276,9 @@ static enum err drop_all(struct home_step *h)
 static enum err rotate(struct home_step *h)
 {
     struct prekey_secret secret;
-    if (h->row.spk_id == 0 || h->row.record_seq != h->account.list_version) {
-        return ERR_OK; /* a bundle is on its way already */
+    bool on_its_way = h->row.record_seq != h->account.list_version;
+    if (h->row.spk_id == 0 || (on_its_way && h->row.rekey == 0)) {
+        return ERR_OK;
     }
     enum err err = prekeys_get(h->step, h->me->keys, PREKEY_SIGNED, h->row.spk_id, &secret);
     uint64_t made = err == ERR_OK ? secret.created_ms : 0;

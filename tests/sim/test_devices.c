@@ -389,6 +389,49 @@ static enum sim_fate first_are_late(void *ctx, struct sim *sim, const struct sim
     return SIM_LATE;
 }
 
+struct puts {
+    const struct sim_node *n;
+    unsigned count;
+};
+
+/* Of what this node publishes everything but the first is late. */
+static enum sim_fate later_puts_are_late(void *ctx, struct sim *sim, const struct sim_node *from,
+                                         const struct sim_node *to, uint8_t *bytes, size_t len)
+{
+    struct puts *puts = ctx;
+    struct frame frame;
+    (void)to;
+    if (from != puts->n || frame_read(slice_of(bytes, len), &frame) != ERR_OK ||
+        frame.kind != FRAME_RECORD_PUT || puts->count++ == 0) {
+        return SIM_PASS;
+    }
+    sim->late_ms = HOUR;
+    return SIM_LATE;
+}
+
+/* Nobody may begin a session with prekeys that go at once. */
+START_TEST(the_first_bundle_of_a_linked_device_lasts)
+{
+    struct scene s = scene(17, 1);
+    struct person *a2 = s.more[0];
+    char code[PEOPLE_CODE];
+    struct puts puts = {.n = a2->n};
+    sim_settle(&s.p->sim, HOUR);
+    s.p->sim.fate = later_puts_are_late;
+    s.p->sim.fate_ctx = &puts;
+    people_link_code(s.p, s.a, code);
+    ck_assert_ok(people_call(s.p, people_as(a2), "device.link", "link", code, NULL));
+    sim_settle(&s.p->sim, 30 * MINUTE);
+    ck_assert_uint_ge(puts.count, 2); /* the second: one-time parts */
+    people_say(s.p, s.b, s.a, "b ", 0);
+    sim_settle(&s.p->sim, 10 * MINUTE);
+    ck_assert_uint_eq(people_number(s.p, s.b, s.a, "devices"), 2);
+    snprintf(a2->id, sizeof a2->id, "%s", s.a->id);
+    people_in_order(s.p, a2, s.b, "b ", 1);
+    people_free(s.p);
+}
+END_TEST
+
 START_TEST(what_a_linked_device_says_of_its_queues_may_come_in_the_wrong_order)
 {
     struct scene s = scene(11, 3);
@@ -568,6 +611,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, another_code_is_taken_when_one_led_to_nothing);
     tcase_add_test(tc, a_linked_device_moves_to_another_relay);
     tcase_add_test(tc, a_linked_device_moves_there_and_back_while_the_first_one_sleeps);
+    tcase_add_test(tc, the_first_bundle_of_a_linked_device_lasts);
     tcase_add_test(tc, what_a_linked_device_says_of_its_queues_may_come_in_the_wrong_order);
     tcase_add_test(tc, crashes_at_any_moment_of_joining_lose_nothing);
 }
