@@ -140,7 +140,7 @@ enum err contact_ask_again(struct account *me, struct step *step, struct contact
     bool asked = false;
     struct reader peers = reader_of(who->peers);
     enum err err = ERR_OK;
-    if (who->state != CONTACT_RESOLVING && who->state != CONTACT_REQUESTED) {
+    if (!contact_row_asks(who)) {
         return ERR_OK;
     }
     while (err == ERR_OK && !asked && reader_left(&peers) > 0) {

@@ -69,6 +69,11 @@ uint64_t contact_row_invite_until(const struct contact_row *row)
                                   : row->created + LIMIT_INVITE_DAYS * LIMIT_DAY_MS;
 }
 
+bool contact_row_asks(const struct contact_row *row)
+{
+    return row->state == CONTACT_RESOLVING || row->state == CONTACT_REQUESTED;
+}
+
 bool contact_row_may_talk(const struct contact_row *row, uint64_t now)
 {
     switch (row->state) {

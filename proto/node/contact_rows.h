@@ -77,6 +77,8 @@ enum err contact_row_del(struct step *step, struct seal_keys *keys,
                          const struct contact_row *row) PETREL_MUST_USE;
 /* When their invitation, by which we asked, expires. */
 uint64_t contact_row_invite_until(const struct contact_row *row);
+/* Whether we asked to be their contact and heard no answer yet. */
+bool contact_row_asks(const struct contact_row *row);
 /* Whether the two may exchange messages now, Unix ms. */
 bool contact_row_may_talk(const struct contact_row *row, uint64_t now);
 /* The number of the contact with this ID. */

@@ -70,7 +70,7 @@ enum err mirror_read(struct account *me, struct step *step, const struct contact
 
 enum err mirror_contact(struct account *me, struct step *step, const struct contact_row *who)
 {
-    if (me->self == 0 || who->state == CONTACT_RESOLVING || who->state == CONTACT_REQUESTED) {
+    if (me->self == 0 || contact_row_asks(who)) {
         return ERR_OK;
     }
     struct writer w =

@@ -376,9 +376,9 @@ static enum err request_over(struct account *me, struct step *step, const struct
                              uint64_t order, const struct outbox_row *entry)
 {
     bool comes = false;
-    bool asks = row->who.state == CONTACT_RESOLVING || row->who.state == CONTACT_REQUESTED;
-    enum err err = asks && outbox_is_request(entry) ? to_come(me, step, &row->who, order, &comes)
-                                                    : ERR_NOT_FOUND;
+    enum err err = contact_row_asks(&row->who) && outbox_is_request(entry)
+                       ? to_come(me, step, &row->who, order, &comes)
+                       : ERR_NOT_FOUND;
     if (err == ERR_OK && !comes) {
         err = contact_alarm(me, step, &row->who, ERR_EXPIRED);
     }

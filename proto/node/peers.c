@@ -255,8 +255,7 @@ static enum err meet(struct account *me, struct step *step, struct contact_row *
     enum err err = ERR_OK;
     bool self = contact_is_self(me, who);
     account.certificate = slice_of(NULL, 0);
-    bool invited =
-        who->invite.len > 0 && (who->state == CONTACT_RESOLVING || who->state == CONTACT_REQUESTED);
+    bool invited = who->invite.len > 0 && contact_row_asks(who);
     if (!invited && !contact_row_may_talk(who, step_now(step))) {
         return meet_one(me, step, who, list);
     }
