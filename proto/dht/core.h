@@ -11,16 +11,19 @@
 #include "dht/types.h"
 
 enum {
-    DHT_VOTES = 16,              /* words of others about our address that are remembered */
-    DHT_BOOT = 16,               /* nodes to begin with */
-    DHT_BOOT_MS = 2 * 1000,      /* while nobody is known: from one try to the next, then twice, */
-    DHT_BOOT_MAX_MS = 60 * 1000, /* up to this */
+    DHT_VOTES = 16,               /* words of others about our address that are remembered */
+    DHT_BOOT = 16,                /* nodes to begin with */
+    DHT_BOOT_MS = 2 * 1000,       /* while nobody is known: from one try to the next, then twice, */
+    DHT_BOOT_MAX_MS = 60 * 1000,  /* up to this, or, when one family is known, DHT_GOOD_MS */
+    DHT_AGAIN_MS = 100,           /* after a query that there was no room for */
+    DHT_MOVED_MS = 5 * 60 * 1000, /* our address changes no oftener */
     DHT_JOIN_MS = 5 * 1000, /* from the first look at our neighbourhood to the second; then twice */
 };
 
 /* What a query without an answer was for. */
 enum dht_query_for {
-    DHT_FOR_PING,   /* of the table, or to begin with */
+    DHT_FOR_PING,   /* of the table */
+    DHT_FOR_BOOT,   /* to begin with */
     DHT_FOR_LOOKUP, /* of an operation */
     DHT_FOR_PUT,    /* likewise */
 };
@@ -44,7 +47,6 @@ struct dht_operation {
     struct dht_operation *next;
     uint64_t number;
     enum dht_operation_kind kind;
-    bool own; /* of ours: nobody hears of its end */
     bool putting;
     bool has_cas;
     bool found;         /* item is one that was found */
@@ -56,6 +58,7 @@ struct dht_operation {
     struct dht_item item; /* to put; or the newest found */
     unsigned puts;        /* without an answer */
     struct dht_report report;
+    struct dht_pending *done;              /* what says that it is over; NULL: one of ours */
     struct dht_search *legs[DHT_FAMILIES]; /* NULL: nobody was known there */
 };
 
@@ -84,11 +87,12 @@ struct dht {
     struct dht_operation *operations;
     struct dht_vote votes[DHT_FAMILIES][DHT_VOTES];
     unsigned vote_count[DHT_FAMILIES];
+    uint64_t moved_ms[DHT_FAMILIES]; /* when most of them changed our address last; 0: never */
     struct dht_address boot[DHT_BOOT];
     unsigned boot_count;
     uint64_t boot_ms;                 /* when they are asked next, */
     uint64_t boot_wait;               /* and how long after that again */
-    bool alone[DHT_FAMILIES];         /* nobody good was known when looked at last */
+    uint64_t again_ms;                /* when what there was no room for is tried again */
     uint64_t expire_ms;               /* when something kept for others is over */
     uint64_t join_ms[DHT_FAMILIES];   /* when our own neighbourhood is looked up next, */
     uint64_t join_wait[DHT_FAMILIES]; /* and how long after that again; 0: not yet */

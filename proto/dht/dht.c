@@ -11,6 +11,13 @@ static const struct dht_address NOWHERE = {.port = 0};
 
 /* --- outputs --- */
 
+static void append(struct dht *dht, struct dht_pending *p)
+{
+    *dht->out_last = p;
+    dht->out_last = &p->next;
+    dht->out_count++;
+}
+
 struct dht_output *dht_out(struct dht *dht, enum dht_output_kind kind)
 {
     /* The network loses datagrams, too; a result must not get lost. */
@@ -22,9 +29,7 @@ struct dht_output *dht_out(struct dht *dht, enum dht_output_kind kind)
         return NULL;
     }
     p->out.kind = kind;
-    *dht->out_last = p;
-    dht->out_last = &p->next;
-    dht->out_count++;
+    append(dht, p);
     return &p->out;
 }
 
@@ -60,7 +65,8 @@ bool dht_send(struct dht *dht, const struct dht_address *to, const struct krpc *
 
 /* --- queries --- */
 
-/* Sends a query and remembers it. about: all but transaction and ID. false: there is no room. */
+/* Sends a query and remembers it. about: all but transaction and ID. false: there is no room; who
+ * has to get through tries again at again_ms. */
 static bool ask(struct dht *dht, const struct env *env, const struct dht_contact *to, bool has_id,
                 const struct krpc *about, enum dht_query_for what, uint64_t operation)
 {
@@ -69,7 +75,8 @@ static bool ask(struct dht *dht, const struct env *env, const struct dht_contact
     for (unsigned i = 0; i < DHT_QUERIES && dht->query_count < DHT_QUERIES && q == NULL; i++) {
         q = dht->queries[i].transaction == 0 ? &dht->queries[i] : NULL;
     }
-    if (q == NULL) {
+    if (q == NULL || dht->out_count >= DHT_OUT) {
+        dht->again_ms = env->now_ms + DHT_AGAIN_MS;
         return false;
     }
     uint32_t transaction;
@@ -113,18 +120,40 @@ static void query_over(struct dht *dht, struct dht_query *q)
     dht->query_count--;
 }
 
+/* Nodes of both families are asked for while of one of them nobody is known: each has its own
+ * lookups (BEP 32). */
 static void want_both(const struct dht *dht, struct krpc *m)
 {
-    m->want4 = dht->config.families[0] && dht->config.families[1];
+    m->want4 = dht->config.families[0] && dht->config.families[1] &&
+               (dht->tables[0].alone || dht->tables[1].alone);
     m->want6 = m->want4;
 }
 
-static bool ping(struct dht *dht, const struct env *env, const struct dht_contact *to, bool has_id)
+/* Pings by asking for our neighbours. */
+static void ping(struct dht *dht, const struct env *env, const struct dht_contact *to,
+                 enum dht_query_for what)
 {
     struct krpc m = {.method = KRPC_FIND_NODE, .has_target = true};
     m.target = dht->id[dht_family(&to->address)];
     want_both(dht, &m);
-    return ask(dht, env, to, has_id, &m, DHT_FOR_PING, 0);
+    (void)ask(dht, env, to, what != DHT_FOR_BOOT, &m, what, 0);
+}
+
+/* While we are alone, whom an answer names is asked in turn: the one that gave it may be nobody for
+ * a table, as its ID does not fit its address, or know only of the other family. */
+static void take_named(struct dht *dht, const struct env *env, const struct dht_address *from,
+                       const struct krpc *m)
+{
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        struct reader r = reader_of(f == 0 ? m->nodes : m->nodes6);
+        for (unsigned i = 0; i < DHT_SEEDS && reader_left(&r) > 0; i++) {
+            struct dht_contact c = dht_contact_read(&r, f == 1);
+            bool may = dht_address_local(from) || !dht_address_local(&c.address);
+            if (r.err == ERR_OK && may && dht->config.families[f] && dht->tables[f].alone) {
+                dht_table_heard(&dht->tables[f], &c, false, env->now_ms);
+            }
+        }
+    }
 }
 
 /* --- operations --- */
@@ -142,6 +171,7 @@ static void operation_free(struct dht_operation *op)
 {
     free(op->legs[0]);
     free(op->legs[1]);
+    free(op->done);
     free(op);
 }
 
@@ -163,6 +193,11 @@ static struct dht_operation *operation_new(struct dht *dht, const struct env *en
 {
     struct dht_operation *op = dht->operation_count < DHT_OPERATIONS ? calloc(1, sizeof *op) : NULL;
     if (op == NULL) {
+        return NULL;
+    }
+    op->done = kind != DHT_OP_NODES ? calloc(1, sizeof *op->done) : NULL;
+    if (op->done == NULL && kind != DHT_OP_NODES) {
+        operation_free(op);
         return NULL;
     }
     op->kind = kind;
@@ -214,7 +249,6 @@ static void operation_ask(struct dht *dht, const struct env *env, struct dht_ope
 
 static void operation_over(struct dht *dht, const struct env *env, struct dht_operation *op)
 {
-    struct dht_output *out = op->own ? NULL : dht_out(dht, DHT_OUT_DONE);
     for (unsigned f = 0; f < DHT_FAMILIES; f++) {
         if (op->legs[f] != NULL) {
             unsigned hops = dht_search_hops(op->legs[f]);
@@ -223,32 +257,41 @@ static void operation_over(struct dht *dht, const struct env *env, struct dht_op
         }
     }
     op->report.took_ms = env->now_ms > op->begun_ms ? env->now_ms - op->begun_ms : 0;
-    if (out != NULL) {
-        out->operation = op->number;
-        out->report = op->report;
+    if (op->done != NULL) {
+        op->done->out.kind = DHT_OUT_DONE;
+        op->done->out.operation = op->number;
+        op->done->out.report = op->report;
+        append(dht, op->done);
+        op->done = NULL;
     }
     operation_drop(dht, op);
 }
 
-/* The lookup is at its end: stores at the nearest. */
-static void operation_put(struct dht *dht, const struct env *env, struct dht_operation *op)
+/* The lookup is at its end: stores at the nearest. false: there is no room for all of it now. */
+static bool operation_put(struct dht *dht, const struct env *env, struct dht_operation *op)
 {
     op->putting = true;
     for (unsigned f = 0; f < DHT_FAMILIES; f++) {
-        struct dht_candidate *near[DHT_CLOSEST];
-        unsigned n = op->legs[f] != NULL ? dht_search_closest(op->legs[f], near, DHT_CLOSEST) : 0;
+        struct dht_candidate *near[DHT_HOLDERS];
+        unsigned n = op->legs[f] != NULL ? dht_search_holders(op->legs[f], near) : 0;
         for (unsigned i = 0; i < n; i++) {
             struct krpc m = {.method = KRPC_PUT,
                              .token = slice_of(near[i]->token, near[i]->token_len),
                              .has_cas = op->has_cas,
                              .cas = op->cas};
             dht_item_write(&m, &op->item, true);
-            if (ask(dht, env, &near[i]->contact, true, &m, DHT_FOR_PUT, op->number)) {
-                op->puts++;
-                op->report.queries++;
+            if (near[i]->put) {
+                continue;
             }
+            if (!ask(dht, env, &near[i]->contact, true, &m, DHT_FOR_PUT, op->number)) {
+                return false;
+            }
+            near[i]->put = true;
+            op->puts++;
+            op->report.queries++;
         }
     }
+    return true;
 }
 
 /* Does what is to be done next. */
@@ -260,10 +303,8 @@ static void operation_go_on(struct dht *dht, const struct env *env, struct dht_o
             return;
         }
     }
-    if (op->kind == DHT_OP_PUT && !op->putting) {
-        operation_put(dht, env, op);
-    }
-    if (op->puts == 0) {
+    bool all = op->kind != DHT_OP_PUT || operation_put(dht, env, op);
+    if (all && op->puts == 0) {
         operation_over(dht, env, op);
     }
 }
@@ -291,20 +332,20 @@ static void operation_value(struct dht *dht, struct dht_operation *op, const str
 }
 
 static void looked_up(struct dht *dht, const struct env *env, struct dht_operation *op,
-                      const struct dht_address *from, const struct krpc *m)
+                      const struct dht_contact *asked, const struct krpc *m)
 {
-    struct dht_search *s = op->legs[dht_family(from)];
-    struct dht_candidate *c = s != NULL ? dht_search_find(s, from) : NULL;
+    struct dht_search *s = op->legs[dht_family(&asked->address)];
+    struct dht_candidate *c = s != NULL ? dht_search_find(s, asked) : NULL;
     if (c == NULL) {
         return;
     }
     if (m->kind == KRPC_ERROR) {
         dht_search_fail(c);
     } else {
-        dht_search_answer(s, c, &m->id, m->token);
-        operation_value(dht, op, m, s);
-        struct dht_candidate who = *c; /* those that are learnt move it */
-        for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        operation_value(dht, op, m, s); /* whoever it comes from: it is signed */
+        c = dht_search_answer(s, c, &m->id, m->token);
+        struct dht_candidate who = c != NULL ? *c : (struct dht_candidate){.path = 0};
+        for (unsigned f = 0; f < DHT_FAMILIES && c != NULL; f++) {
             if (op->legs[f] != NULL) {
                 dht_search_learn(op->legs[f], &who, f == 0 ? m->nodes : m->nodes6, f == 1);
             }
@@ -339,6 +380,7 @@ static void moved(struct dht *dht, const struct env *env, unsigned f)
         return;
     }
     dht->id[f] = id;
+    dht->tables[f].alone = old.alone;
     dht->join_wait[f] = dht->join_ms[f] = 0;
     for (unsigned b = 0; b < old.count; b++) {
         for (unsigned i = 0; i < old.buckets[b].count; i++) {
@@ -350,16 +392,20 @@ static void moved(struct dht *dht, const struct env *env, unsigned f)
     dht_table_fini(&old);
 }
 
-/* One host more says what our address is. The first is believed; another address counts when most
- * of those say so who were asked last, each of which has one word. */
-static void vote(struct dht *dht, const struct env *env, const struct dht_address *by,
+/* One node more says what our address is. The first is believed; another address counts when most
+ * of those say so who were asked last, each of which has one word. Only nodes of our table have
+ * one then, of which there is one for each host. */
+static void vote(struct dht *dht, const struct env *env, const struct dht_contact *who,
                  struct slice said)
 {
+    const struct dht_address *by = &who->address;
     unsigned f = dht_family(by);
     struct dht_vote *votes = dht->votes[f];
     unsigned *count = &dht->vote_count[f];
+    bool known = dht->external[f].port != 0;
     struct reader r = reader_of(said);
-    if (said.len != (by->v6 ? DHT_COMPACT6 : DHT_COMPACT4)) {
+    if (said.len != (by->v6 ? DHT_COMPACT6 : DHT_COMPACT4) ||
+        (known && !dht_table_is_good(&dht->tables[f], who, env->now_ms))) {
         return;
     }
     struct dht_vote v = {.by = *by, .ours = dht_address_read(&r, by->v6)};
@@ -382,14 +428,16 @@ static void vote(struct dht *dht, const struct env *env, const struct dht_addres
     for (unsigned i = 0; i < *count; i++) {
         same += dht_address_same_host(&votes[i].ours, &v.ours);
     }
-    bool known = dht->external[f].port != 0;
-    if ((!known || (same >= 3 && 2 * same > *count)) &&
-        !dht_address_equal(&dht->external[f], &v.ours)) {
-        bool another = !dht_address_same_host(&dht->external[f], &v.ours);
-        dht->external[f] = v.ours;
-        if (another) {
-            moved(dht, env, f);
-        }
+    bool another = !dht_address_same_host(&dht->external[f], &v.ours);
+    bool lately = dht->moved_ms[f] != 0 && env->now_ms - dht->moved_ms[f] < DHT_MOVED_MS;
+    if (known && (same < 3 || 2 * same <= *count || (another && lately))) {
+        return;
+    }
+    dht->external[f] = v.ours;
+    if (another) {
+        dht->moved_ms[f] = known ? env->now_ms : 0;
+        *count = 0; /* what they said before is over */
+        moved(dht, env, f);
     }
 }
 
@@ -403,22 +451,27 @@ static void answered(struct dht *dht, const struct env *env, const struct dht_ad
         return; /* not asked, or too late */
     }
     struct dht_query was = *q;
+    struct dht_table *t = &dht->tables[dht_family(from)];
+    struct dht_contact c = {.id = m->id, .address = *from};
     query_over(dht, q);
+    if (was.has_id &&
+        (m->kind == KRPC_REPLY ? !dht_id_equal(&was.to.id, &m->id) : was.what == DHT_FOR_PING)) {
+        dht_table_failed(t, &was.to); /* another one, or one that is of no use */
+    }
     if (m->kind == KRPC_REPLY) {
-        struct dht_contact c = {.id = m->id, .address = *from};
-        if (was.has_id && !dht_id_equal(&was.to.id, &m->id)) {
-            dht_table_failed(&dht->tables[dht_family(from)], &was.to);
+        dht_table_heard(t, &c, true, env->now_ms);
+        vote(dht, env, &c, m->ip);
+        if (was.what == DHT_FOR_PING || was.what == DHT_FOR_BOOT) {
+            take_named(dht, env, from, m);
         }
-        dht_table_heard(&dht->tables[dht_family(from)], &c, true, env->now_ms);
-        vote(dht, env, from, m->ip);
-        if (dht->alone[dht_family(from)]) { /* again, or at last, somebody is there */
-            dht->alone[dht_family(from)] = false;
+        if (t->alone && dht_table_is_good(t, &c, env->now_ms)) { /* again, or at last */
+            t->alone = false;
             dht->join_wait[dht_family(from)] = dht->join_ms[dht_family(from)] = 0;
         }
     }
     struct dht_operation *op = was.operation != 0 ? operation_find(dht, was.operation) : NULL;
     if (op != NULL && was.what == DHT_FOR_LOOKUP) {
-        looked_up(dht, env, op, from, m);
+        looked_up(dht, env, op, &was.to, m);
     } else if (op != NULL && was.what == DHT_FOR_PUT) {
         stored(dht, env, op, m);
     }
@@ -488,7 +541,6 @@ static void look_around(struct dht *dht, const struct env *env, const struct dht
 {
     struct dht_operation *op = operation_new(dht, env, DHT_OP_NODES, target);
     if (op != NULL) {
-        op->own = true;
         operation_go_on(dht, env, op);
     }
 }
@@ -500,7 +552,7 @@ static void tend(struct dht *dht, const struct env *env, unsigned f)
     struct dht_id target;
     unsigned good;
     if (dht_table_ping(&dht->tables[f], env->now_ms, &who)) {
-        (void)ping(dht, env, &who, true);
+        ping(dht, env, &who, DHT_FOR_PING);
     }
     (void)dht_table_size(&dht->tables[f], env->now_ms, &good);
     if (good == 0) {
@@ -516,32 +568,39 @@ static void tend(struct dht *dht, const struct env *env, unsigned f)
     }
 }
 
-/* Whether nobody good is known in any family that there is; notes it for each. */
-static bool is_alone(struct dht *dht, const struct env *env)
+/* In how many of the families that there are nobody good is known; notes it for each. */
+static unsigned count_alone(struct dht *dht, const struct env *env)
 {
-    bool all = true;
+    unsigned count = 0;
     for (unsigned f = 0; f < DHT_FAMILIES; f++) {
         unsigned good;
         (void)dht_table_size(&dht->tables[f], env->now_ms, &good);
-        dht->alone[f] = good == 0;
-        all = all && good == 0;
+        dht->tables[f].alone = good == 0;
+        count += dht->config.families[f] && good == 0;
     }
-    return all;
+    return count;
 }
 
-static void begin_again(struct dht *dht, const struct env *env)
+static unsigned families(const struct dht *dht)
 {
-    dht->boot_wait =
-        2 * dht->boot_wait < DHT_BOOT_MAX_MS ? 2 * dht->boot_wait : (uint64_t)DHT_BOOT_MAX_MS;
+    return (dht->config.families[0] ? 1U : 0U) + (dht->config.families[1] ? 1U : 0U);
+}
+
+/* Asks those that we begin with. There may be a socket for a family, and no way to anybody. */
+static void begin_again(struct dht *dht, const struct env *env, bool all)
+{
+    uint64_t most = all ? (uint64_t)DHT_BOOT_MAX_MS : (uint64_t)DHT_GOOD_MS;
+    dht->boot_wait = 2 * dht->boot_wait < most ? 2 * dht->boot_wait : most;
     dht->boot_ms = env->now_ms + dht->boot_wait;
     for (unsigned i = 0; i < dht->boot_count; i++) {
         struct dht_contact c = {.address = dht->boot[i]};
-        (void)ping(dht, env, &c, false);
+        ping(dht, env, &c, DHT_FOR_BOOT);
     }
 }
 
 void dht_tick(struct dht *dht, const struct env *env)
 {
+    dht->again_ms = UINT64_MAX;
     give_up(dht, env);
     operations_tick(dht, env);
     for (unsigned f = 0; f < DHT_FAMILIES; f++) {
@@ -549,9 +608,9 @@ void dht_tick(struct dht *dht, const struct env *env)
             tend(dht, env, f);
         }
     }
-    bool alone = is_alone(dht, env);
-    if (dht->boot_count > 0 && dht->boot_ms <= env->now_ms && alone) {
-        begin_again(dht, env);
+    unsigned alone = count_alone(dht, env);
+    if (dht->boot_count > 0 && dht->boot_ms <= env->now_ms && alone > 0) {
+        begin_again(dht, env, alone == families(dht));
     }
     if (dht->expire_ms <= env->now_ms) {
         dht->expire_ms = dht_items_expire(dht->items, env->now_ms);
@@ -560,7 +619,8 @@ void dht_tick(struct dht *dht, const struct env *env)
 
 uint64_t dht_deadline(const struct dht *dht)
 {
-    uint64_t first = dht->expire_ms;
+    uint64_t first = dht->expire_ms < dht->again_ms ? dht->expire_ms : dht->again_ms;
+    bool alone = false;
     for (unsigned i = 0, n = dht->query_count; i < DHT_QUERIES && n > 0; i++) {
         const struct dht_query *q = &dht->queries[i];
         if (q->transaction != 0) {
@@ -580,16 +640,14 @@ uint64_t dht_deadline(const struct dht *dht)
             continue;
         }
         /* Who knows nobody looks nobody up. */
-        uint64_t due = dht_table_deadline(&dht->tables[f], !dht->alone[f]);
+        uint64_t due = dht_table_deadline(&dht->tables[f], !dht->tables[f].alone);
         first = due < first ? due : first;
-        if (!dht->alone[f] && dht->join_ms[f] < first) {
+        if (!dht->tables[f].alone && dht->join_ms[f] < first) {
             first = dht->join_ms[f];
         }
+        alone = alone || dht->tables[f].alone;
     }
-    if (dht->boot_count > 0 && dht->alone[0] && dht->alone[1] && dht->boot_ms < first) {
-        first = dht->boot_ms;
-    }
-    return first;
+    return dht->boot_count > 0 && alone && dht->boot_ms < first ? dht->boot_ms : first;
 }
 
 /* --- from outside --- */
@@ -602,8 +660,7 @@ struct dht *dht_new(const struct dht_config *config, const struct env *env)
     }
     dht->config = *config;
     dht->out_last = &dht->out_first;
-    dht->expire_ms = UINT64_MAX;
-    dht->alone[0] = dht->alone[1] = true;
+    dht->expire_ms = dht->again_ms = UINT64_MAX;
     dht_guard_init(&dht->guard, env);
     dht->items = dht_items_new();
     bool good = dht->items != NULL;
@@ -612,6 +669,7 @@ struct dht *dht_new(const struct dht_config *config, const struct env *env)
         dht->external[f].v6 = f == 1;
         env_random(env, dht->id[f].b, DHT_ID);
         good = dht_table_init(&dht->tables[f], &dht->id[f], f == 1, env->now_ms) == ERR_OK;
+        dht->tables[f].alone = true;
     }
     if (!good) {
         dht_free(dht);
@@ -651,7 +709,7 @@ void dht_bootstrap(struct dht *dht, const struct env *env, const struct dht_addr
     }
     dht->boot_wait = DHT_BOOT_MS;
     dht->boot_ms = env->now_ms + DHT_BOOT_MS;
-    (void)ping(dht, env, &c, false);
+    ping(dht, env, &c, DHT_FOR_BOOT);
 }
 
 uint64_t dht_get_mutable(struct dht *dht, const struct env *env, const struct sign_pk *key,
@@ -702,7 +760,7 @@ uint64_t dht_put(struct dht *dht, const struct env *env, const struct dht_item *
 void dht_cancel(struct dht *dht, uint64_t operation)
 {
     struct dht_operation *op = operation_find(dht, operation);
-    if (op != NULL && !op->own) {
+    if (op != NULL && op->done != NULL) {
         operation_drop(dht, op);
     }
 }

@@ -33,11 +33,11 @@ static void begin(struct dht *dht, struct answer *a, const struct dht_address *t
     a->m.ip = writer_done(&w); /* BEP 42 */
 }
 
-/* Whether it fits a datagram as it is. */
-static bool fits(const struct krpc *m, size_t *len)
+/* Whether it fits a datagram of at most so many bytes as it is. */
+static bool fits(const struct krpc *m, size_t most, size_t *len)
 {
     uint8_t bytes[KRPC_DATAGRAM];
-    struct writer w = writer_of(bytes, sizeof bytes);
+    struct writer w = writer_of(bytes, most);
     krpc_write(&w, m);
     *len = w.len;
     return w.err == ERR_OK;
@@ -48,11 +48,14 @@ static void finish(struct dht *dht, const struct env *env, struct answer *a,
                    const struct dht_address *to, size_t question)
 {
     size_t len;
-    while (!fits(&a->m, &len)) {
+    size_t most = to->v6 ? KRPC_DATAGRAM6 : KRPC_DATAGRAM;
+    while (!fits(&a->m, most, &len)) {
         if (a->m.nodes6.len > 0) {
             a->m.nodes6.len -= DHT_NODE6;
         } else if (a->m.nodes.len > 0) {
             a->m.nodes.len -= DHT_NODE4;
+        } else if (most < KRPC_DATAGRAM) {
+            most = KRPC_DATAGRAM; /* the largest items */
         } else {
             return; /* nothing of ours is so large */
         }

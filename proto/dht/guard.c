@@ -43,8 +43,9 @@ static uint32_t refill(uint32_t left, uint64_t most, uint64_t each_s, uint64_t m
     return (uint32_t)(left + more < most * UNIT ? left + more : most * UNIT);
 }
 
+/* *tag: of this host, whoever shares its place. */
 static struct dht_guard_host *host_of(struct dht_guard *g, const struct dht_address *a,
-                                      uint64_t now)
+                                      uint64_t now, uint64_t *tag)
 {
     uint8_t bytes[DHT_IPV6 + 2];
     uint8_t hash[16];
@@ -53,6 +54,7 @@ static struct dht_guard_host *host_of(struct dht_guard *g, const struct dht_addr
                  1);
     struct reader r = reader_of(slice_of(hash, sizeof hash));
     struct dht_guard_host *h = &g->hosts[reader_u32(&r) % DHT_GUARD_HOSTS];
+    *tag = reader_u64(&r);
     if (!h->used) {
         *h = (struct dht_guard_host){.used = true,
                                      .last_ms = now,
@@ -68,7 +70,8 @@ static struct dht_guard_host *host_of(struct dht_guard *g, const struct dht_addr
 
 bool dht_guard_question(struct dht_guard *g, const struct dht_address *from, uint64_t now)
 {
-    struct dht_guard_host *h = host_of(g, from, now);
+    uint64_t tag;
+    struct dht_guard_host *h = host_of(g, from, now, &tag);
     if (h->answers < UNIT) {
         return false;
     }
@@ -79,8 +82,10 @@ bool dht_guard_question(struct dht_guard *g, const struct dht_address *from, uin
 bool dht_guard_answer(struct dht_guard *g, const struct dht_address *to, size_t question,
                       size_t answer, uint64_t now)
 {
-    struct dht_guard_host *h = host_of(g, to, now);
-    bool shown = h->shown_ms != 0 && now >= h->shown_ms && now - h->shown_ms < 2 * DHT_TOKEN_MS;
+    uint64_t tag;
+    struct dht_guard_host *h = host_of(g, to, now, &tag);
+    bool shown = h->shown_ms != 0 && h->shown_by == tag && now >= h->shown_ms &&
+                 now - h->shown_ms < 2 * DHT_TOKEN_MS;
     size_t beyond = answer > 2 * question ? answer - 2 * question : 0;
     if (shown || beyond == 0) {
         return true;
@@ -136,7 +141,10 @@ bool dht_guard_token_good(struct dht_guard *g, const struct env *env,
         good |= prim_equal(hash, token.p, DHT_TOKEN);
     }
     if (good) {
-        host_of(g, host, env->now_ms)->shown_ms = env->now_ms;
+        uint64_t tag;
+        struct dht_guard_host *h = host_of(g, host, env->now_ms, &tag);
+        h->shown_ms = env->now_ms;
+        h->shown_by = tag;
     }
     return good;
 }

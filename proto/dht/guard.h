@@ -22,7 +22,8 @@ enum {
 
 struct dht_guard_host {
     uint64_t last_ms;
-    uint64_t shown_ms; /* when it gave a good token last; 0: never */
+    uint64_t shown_ms; /* when a host gave a good token last; 0: never; */
+    uint64_t shown_by; /* which, of those that share this place */
     uint32_t answers;  /* left, thousandths */
     uint32_t bytes;    /* left, thousandths */
     bool used;

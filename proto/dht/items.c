@@ -152,25 +152,26 @@ size_t dht_items_count(const struct dht_items *items)
 void dht_items_announce(struct dht_items *items, const struct dht_id *hash,
                         const struct dht_address *peer, uint64_t now)
 {
-    size_t oldest_at = 0;
     size_t of_hash = 0;
-    struct peer *place = NULL;
+    struct peer *oldest = items->peers; /* of all, */
+    struct peer *oldest_of = NULL;      /* of this hash, */
+    struct peer *place = NULL;          /* and of this host there */
     for (size_t i = 0; i < items->peer_count; i++) {
         struct peer *p = &items->peers[i];
-        bool same = dht_id_equal(&p->hash, hash);
-        of_hash += same;
-        if (same && dht_address_equal(&p->address, peer)) {
-            p->put_ms = now;
-            return;
+        oldest = p->put_ms < oldest->put_ms ? p : oldest;
+        if (!dht_id_equal(&p->hash, hash)) {
+            continue;
         }
-        if (p->put_ms < items->peers[oldest_at].put_ms) {
-            oldest_at = i;
-        }
-        place = place == NULL && same ? p : place;
+        of_hash++;
+        oldest_of = oldest_of == NULL || p->put_ms < oldest_of->put_ms ? p : oldest_of;
+        bool same = dht_address_local(peer) ? dht_address_equal(&p->address, peer)
+                                            : dht_address_same_host(&p->address, peer);
+        place = same ? p : place;
     }
-    if (of_hash < DHT_PEERS_HASH) {
-        place = items->peer_count < DHT_PEERS ? &items->peers[items->peer_count++]
-                                              : &items->peers[oldest_at];
+    if (place == NULL && of_hash >= DHT_PEERS_HASH) {
+        place = oldest_of;
+    } else if (place == NULL) {
+        place = items->peer_count < DHT_PEERS ? &items->peers[items->peer_count++] : oldest;
     }
     *place = (struct peer){.hash = *hash, .address = *peer, .put_ms = now};
 }

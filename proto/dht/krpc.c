@@ -51,7 +51,7 @@ static struct slice read_records(struct reader *r, size_t size)
 static uint16_t read_port(struct reader *r)
 {
     int64_t port = bencode_read_int(r);
-    if (port < 1 || port > UINT16_MAX) {
+    if (port < 0 || port > UINT16_MAX) { /* 0: by who gives implied_port */
         reader_fail(r, ERR_MALFORMED);
         return 0;
     }

@@ -10,7 +10,8 @@
 #include "dht/contact.h"
 
 enum {
-    KRPC_DATAGRAM = 1400,    /* we send no larger one, */
+    KRPC_DATAGRAM = 1400,  /* we send no larger one, */
+    KRPC_DATAGRAM6 = 1232, /* in IPv6, which is not taken apart on its way (RFC 8200, section 5) */
     KRPC_DATAGRAM_IN = 4096, /* and read none */
     KRPC_TRANSACTION = 32,   /* longest transaction ID that is answered */
     KRPC_TOKEN = 64,         /* longest token that is kept and given back */

@@ -11,40 +11,75 @@ void dht_search_init(struct dht_search *s, const struct dht_id *target, const st
 {
     s->target = *target;
     s->own = *own;
-    s->count = s->queries = s->answers = s->seeds = 0;
+    s->count = s->answers = s->seeds = 0;
+    memset(s->of_path, 0, sizeof s->of_path);
+    memset(s->queries, 0, sizeof s->queries);
 }
 
 /* --- candidates --- */
 
-/* Whether somebody with this address, or this ID, is a candidate. */
-static bool is_known(const struct dht_search *s, const struct dht_contact *c)
+static bool same_contact(const struct dht_contact *a, const struct dht_contact *b)
+{
+    return dht_address_equal(&a->address, &b->address) && dht_id_equal(&a->id, &b->id);
+}
+
+/* Whether the two cannot both be right, or are the same: an address, a host, or an ID. */
+static bool clash(const struct dht_contact *a, const struct dht_contact *b)
+{
+    return dht_address_equal(&a->address, &b->address) || dht_id_equal(&a->id, &b->id) ||
+           (!dht_address_local(&a->address) && dht_address_same_host(&a->address, &b->address));
+}
+
+/* Whether c cannot become a candidate of this path: because of one of the same path, or of what is
+ * proven: who answered, and who was asked and is exactly this. */
+static bool is_known(const struct dht_search *s, const struct dht_contact *c, unsigned path)
 {
     for (unsigned i = 0; i < s->count; i++) {
-        const struct dht_contact *known = &s->candidates[i].contact;
-        if (dht_address_equal(&known->address, &c->address) || dht_id_equal(&known->id, &c->id) ||
-            (!dht_address_local(&c->address) &&
-             dht_address_same_host(&known->address, &c->address))) {
+        const struct dht_candidate *k = &s->candidates[i];
+        if (clash(&k->contact, c) && (k->path == path || k->state == DHT_ANSWERED ||
+                                      (k->state != DHT_NEW && same_contact(&k->contact, c)))) {
             return true;
         }
     }
     return false;
 }
 
-/* Makes room among as many as there may be: the farthest that was not asked goes. */
-static bool make_room(struct dht_search *s, const struct dht_contact *c)
+static void take_out(struct dht_search *s, unsigned at)
 {
-    if (s->count < DHT_CANDIDATES) {
+    s->of_path[s->candidates[at].path]--;
+    s->count--;
+    memmove(&s->candidates[at], &s->candidates[at + 1], (s->count - at) * sizeof s->candidates[0]);
+}
+
+/* Puts it where its distance says; gives where. */
+static struct dht_candidate *put_in(struct dht_search *s, const struct dht_candidate *c)
+{
+    unsigned at = s->count;
+    while (at > 0 &&
+           dht_id_nearer(&s->target, &c->contact.id, &s->candidates[at - 1].contact.id) < 0) {
+        at--;
+    }
+    memmove(&s->candidates[at + 1], &s->candidates[at], (s->count - at) * sizeof s->candidates[0]);
+    s->candidates[at] = *c;
+    s->of_path[c->path]++;
+    s->count++;
+    return &s->candidates[at];
+}
+
+/* Makes room among as many as a path may have: its farthest that was not asked goes. */
+static bool make_room(struct dht_search *s, const struct dht_contact *c, unsigned path)
+{
+    if (s->of_path[path] < DHT_PATH_CANDIDATES) {
         return true;
     }
     for (unsigned i = s->count; i-- > 0;) {
-        struct dht_candidate *far = &s->candidates[i];
-        if (far->state == DHT_NEW) {
-            if (dht_id_nearer(&s->target, &c->id, &far->contact.id) >= 0) {
-                return false;
+        const struct dht_candidate *far = &s->candidates[i];
+        if (far->path == path && far->state == DHT_NEW) {
+            bool nearer = dht_id_nearer(&s->target, &c->id, &far->contact.id) < 0;
+            if (nearer) {
+                take_out(s, i);
             }
-            memmove(far, far + 1, (s->count - i - 1) * sizeof *far);
-            s->count--;
-            return true;
+            return nearer;
         }
     }
     return false;
@@ -52,17 +87,11 @@ static bool make_room(struct dht_search *s, const struct dht_contact *c)
 
 static void add(struct dht_search *s, const struct dht_contact *c, uint8_t path, uint8_t hops)
 {
-    if (!dht_address_valid(&c->address) || !dht_id_fits(&c->id, &c->address) ||
-        dht_id_equal(&c->id, &s->own) || is_known(s, c) || !make_room(s, c)) {
-        return;
+    const struct dht_candidate fresh = {.contact = *c, .path = path, .hops = hops};
+    if (dht_address_valid(&c->address) && dht_id_fits(&c->id, &c->address) &&
+        !dht_id_equal(&c->id, &s->own) && !is_known(s, c, path) && make_room(s, c, path)) {
+        (void)put_in(s, &fresh);
     }
-    unsigned at = s->count;
-    while (at > 0 && dht_id_nearer(&s->target, &c->id, &s->candidates[at - 1].contact.id) < 0) {
-        at--;
-    }
-    memmove(&s->candidates[at + 1], &s->candidates[at], (s->count - at) * sizeof s->candidates[0]);
-    s->candidates[at] = (struct dht_candidate){.contact = *c, .path = path, .hops = hops};
-    s->count++;
 }
 
 void dht_search_seed(struct dht_search *s, const struct dht_contact *c)
@@ -72,12 +101,11 @@ void dht_search_seed(struct dht_search *s, const struct dht_contact *c)
     s->seeds += s->count > before;
 }
 
-struct dht_candidate *dht_search_find(struct dht_search *s, const struct dht_address *from)
+struct dht_candidate *dht_search_find(struct dht_search *s, const struct dht_contact *asked)
 {
     for (unsigned i = 0; i < s->count; i++) {
         struct dht_candidate *c = &s->candidates[i];
-        if ((c->state == DHT_ASKED || c->state == DHT_SLOW) &&
-            dht_address_equal(&c->contact.address, from)) {
+        if ((c->state == DHT_ASKED || c->state == DHT_SLOW) && same_contact(&c->contact, asked)) {
             return c;
         }
     }
@@ -95,7 +123,9 @@ static bool unasked(const struct dht_search *s, unsigned path, unsigned *first, 
     *open = false;
     for (unsigned i = 0; i < s->count && width > 0; i++) {
         const struct dht_candidate *c = &s->candidates[i];
-        if ((path != DHT_PATHS && c->path != path) || c->state == DHT_FAILED) {
+        bool over = c->state == DHT_FAILED ||
+                    (c->state == DHT_NEW && s->queries[c->path] >= DHT_PATH_QUERIES);
+        if ((path != DHT_PATHS && c->path != path) || over) {
             continue;
         }
         if (!found && c->state == DHT_NEW) {
@@ -119,9 +149,6 @@ static unsigned under_way(const struct dht_search *s, unsigned path)
 
 struct dht_candidate *dht_search_next(struct dht_search *s)
 {
-    if (s->queries >= DHT_QUERIES_MAX) {
-        return NULL;
-    }
     for (unsigned k = 0; k <= DHT_PATHS; k++) {
         unsigned at;
         bool open;
@@ -138,24 +165,45 @@ void dht_search_sent(struct dht_search *s, struct dht_candidate *c, uint64_t now
 {
     c->state = DHT_ASKED;
     c->asked_ms = now;
-    s->queries++;
+    s->queries[c->path]++;
+    for (unsigned i = 0; i < s->count; i++) {
+        struct dht_candidate *other = &s->candidates[i];
+        if (other != c && same_contact(&other->contact, &c->contact)) {
+            other->state = DHT_FAILED; /* it is this path's now */
+        }
+    }
 }
 
 /* --- what comes back --- */
 
-void dht_search_answer(struct dht_search *s, struct dht_candidate *c, const struct dht_id *id,
-                       struct slice token)
+struct dht_candidate *dht_search_answer(struct dht_search *s, struct dht_candidate *c,
+                                        const struct dht_id *id, struct slice token)
 {
-    if (!dht_id_equal(&c->contact.id, id)) {
-        c->state = DHT_FAILED; /* it is not who it was said to be, and where it is nobody asked */
-        return;
+    struct dht_candidate who = *c;
+    bool fits = dht_id_fits(id, &c->contact.address) && !dht_id_equal(id, &s->own);
+    who.contact.id = *id;
+    for (unsigned i = 0; i < s->count; i++) {
+        struct dht_candidate *other = &s->candidates[i];
+        if (other == c || !clash(&other->contact, &who.contact)) {
+            continue;
+        }
+        fits = fits && other->state != DHT_ANSWERED;
+        if (fits && other->state == DHT_NEW) {
+            other->state = DHT_FAILED; /* who was asked shows by itself who it is */
+        }
     }
-    c->state = DHT_ANSWERED;
-    c->token_len = token.len <= KRPC_TOKEN ? (uint8_t)token.len : 0;
-    if (c->token_len > 0) {
-        memcpy(c->token, token.p, c->token_len);
+    if (!fits) {
+        c->state = DHT_FAILED;
+        return NULL;
+    }
+    who.state = DHT_ANSWERED;
+    who.token_len = token.len <= KRPC_TOKEN ? (uint8_t)token.len : 0;
+    if (who.token_len > 0) {
+        memcpy(who.token, token.p, who.token_len);
     }
     s->answers++;
+    take_out(s, (unsigned)(c - s->candidates));
+    return put_in(s, &who);
 }
 
 void dht_search_learn(struct dht_search *s, const struct dht_candidate *from, struct slice nodes,
@@ -210,24 +258,29 @@ uint64_t dht_search_deadline(const struct dht_search *s)
 
 bool dht_search_done(const struct dht_search *s)
 {
-    bool more = s->queries < DHT_QUERIES_MAX;
     for (unsigned path = 0; path <= DHT_PATHS; path++) {
         unsigned next;
         bool open;
-        if ((unasked(s, path, &next, &open) && more) || open) {
+        if (unasked(s, path, &next, &open) || open) {
             return false;
         }
     }
     return true;
 }
 
-unsigned dht_search_closest(struct dht_search *s, struct dht_candidate **out, unsigned max)
+unsigned dht_search_holders(struct dht_search *s, struct dht_candidate *out[static DHT_HOLDERS])
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < s->count && count < max; i++) {
+    unsigned of_path[DHT_PATHS] = {0};
+    unsigned all = 0;
+    for (unsigned i = 0; i < s->count; i++) {
         struct dht_candidate *c = &s->candidates[i];
         if (c->state == DHT_ANSWERED && c->token_len > 0) {
-            out[count++] = c;
+            bool near = all++ < DHT_CLOSEST;
+            bool first = of_path[c->path]++ < DHT_PATH_WIDTH;
+            if (near || first) {
+                out[count++] = c;
+            }
         }
     }
     return count;

@@ -3,15 +3,16 @@
  * search: one iterative lookup in the DHT (BEP 5): asks nodes ever nearer to a target, until the
  * DHT_CLOSEST nearest that there are have answered. docs/protocol/11-dht.md, section 5.
  *
- * It goes along DHT_PATHS disjoint paths (S/Kademlia, section 4.4): who was learnt of on one is
- * asked on that one only, and every path goes to its end. So somebody who lies about who is near
- * can mislead the path that they are on, and no other. Whoever's ID does not fit their address (BEP
- * 42) is no candidate: else anybody could be nearest to everything.
+ * It goes along DHT_PATHS disjoint paths (S/Kademlia, section 4.4): every node is asked on one of
+ * them only, each has its share of queries and of candidates, and goes to its end. So somebody who
+ * lies about who is near can mislead the path that they are on, and no other: that a node was named
+ * with another port or ID, or was named and not asked, keeps nobody from naming it on another path;
+ * only that it was asked does. Whoever's ID does not fit their address (BEP 42) is no candidate:
+ * else anybody could be nearest to everything.
  *
  *   candidate: NEW --asked--> ASKED --answer--> ANSWERED
- *                               |--1 s--> SLOW (asks no more of the parallelism) --answer-->
- * ANSWERED
- *                               +--5 s--> FAILED
+ *                               |--1 s--> SLOW (asks no more of the parallelism) --> ANSWERED
+ *                               +--5 s, or it is asked elsewhere--> FAILED
  *
  * Owns nothing but its own memory. Sends nothing: dht_search_next says whom to ask.
  */
@@ -21,12 +22,14 @@
 #include "dht/krpc.h"
 
 enum {
-    DHT_CLOSEST = 8,       /* nodes that hold an item (BEP 44) */
-    DHT_PATHS = 3,         /* disjoint */
-    DHT_PATH_WIDTH = 3,    /* nearest of a path that have to answer before it ends */
-    DHT_PATH_ALPHA = 2,    /* queries under way on one path */
-    DHT_CANDIDATES = 160,  /* of one search; the farthest go */
-    DHT_QUERIES_MAX = 120, /* of one search, then it ends with what it has */
+    DHT_CLOSEST = 8,          /* nodes that hold an item (BEP 44) */
+    DHT_PATHS = 3,            /* disjoint */
+    DHT_PATH_WIDTH = 3,       /* nearest of a path that have to answer before it ends */
+    DHT_PATH_ALPHA = 2,       /* queries under way on one path */
+    DHT_PATH_CANDIDATES = 54, /* of one path; the farthest go */
+    DHT_PATH_QUERIES = 40,    /* of one path, then it ends with what it has */
+    DHT_CANDIDATES = DHT_PATHS * DHT_PATH_CANDIDATES,
+    DHT_HOLDERS = DHT_CLOSEST + DHT_PATHS * DHT_PATH_WIDTH, /* of an item, at most */
     DHT_SLOW_MS = 1000,    /* without an answer: another one may be asked meanwhile */
     DHT_TIMEOUT_MS = 5000, /* likewise: it does not answer */
 };
@@ -44,6 +47,7 @@ struct dht_candidate {
     enum dht_candidate_state state;
     uint8_t path;
     uint8_t hops; /* 1: from our own table */
+    bool put;     /* the caller's: it was sent the item */
     uint64_t asked_ms;
     uint8_t token_len; /* 0: it gave none */
     uint8_t token[KRPC_TOKEN];
@@ -53,7 +57,8 @@ struct dht_search {
     struct dht_id target;
     struct dht_id own; /* is no candidate */
     unsigned count;
-    unsigned queries; /* sent so far */
+    unsigned of_path[DHT_PATHS]; /* of them */
+    unsigned queries[DHT_PATHS]; /* sent so far */
     unsigned answers;
     unsigned seeds;                                  /* given so far */
     struct dht_candidate candidates[DHT_CANDIDATES]; /* nearest first */
@@ -66,12 +71,15 @@ void dht_search_seed(struct dht_search *s, const struct dht_contact *c);
 /* Whom to ask next: NULL: nobody now. The caller sends and calls dht_search_sent. */
 struct dht_candidate *dht_search_next(struct dht_search *s);
 void dht_search_sent(struct dht_search *s, struct dht_candidate *c, uint64_t now);
-/* The candidate at this address that was asked; NULL: there is none. */
-struct dht_candidate *dht_search_find(struct dht_search *s, const struct dht_address *from);
-/* It answered, with an ID of its own, perhaps another than it was known by. nodes: compact, of the
- * family v6, the 16 first are looked at. */
-void dht_search_answer(struct dht_search *s, struct dht_candidate *c, const struct dht_id *id,
-                       struct slice token);
+/* The candidate that was asked as this; NULL: there is none, or its time is over. */
+struct dht_candidate *dht_search_find(struct dht_search *s, const struct dht_contact *asked);
+/* It answered. id: its own, perhaps another than it was known by: then it is who it says, if its
+ * address allows that. Gives where it is now; NULL: it does not count, as its ID does not fit, or
+ * as the same host answered before. */
+struct dht_candidate *dht_search_answer(struct dht_search *s, struct dht_candidate *c,
+                                        const struct dht_id *id, struct slice token);
+/* What one that answered named: compact, of the family v6; the 16 first are looked at. from: a copy
+ * of it, since who is learnt of moves the others. */
 void dht_search_learn(struct dht_search *s, const struct dht_candidate *from, struct slice nodes,
                       bool v6);
 /* It refused, or is gone. */
@@ -82,8 +90,10 @@ void dht_search_tick(struct dht_search *s, uint64_t now);
 uint64_t dht_search_deadline(const struct dht_search *s);
 /* Whether there is nobody to ask any more and nobody to wait for. */
 bool dht_search_done(const struct dht_search *s);
-/* The nearest that answered and gave a token, nearest first; their number, at most max. */
-unsigned dht_search_closest(struct dht_search *s, struct dht_candidate **out, unsigned max);
+/* Who is to hold an item: of those that answered and gave a token the DHT_CLOSEST nearest, and the
+ * DHT_PATH_WIDTH nearest of each path, so that a path of liars that is nearest does not have it
+ * alone. Nearest first; gives their number. */
+unsigned dht_search_holders(struct dht_search *s, struct dht_candidate *out[static DHT_HOLDERS]);
 /* Hops to the nearest one that answered; 0: none did. */
 unsigned dht_search_hops(const struct dht_search *s);
 

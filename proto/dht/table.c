@@ -37,9 +37,14 @@ static uint64_t since(uint64_t then, uint64_t now)
     return now > then ? now - then : 0;
 }
 
+static bool is_proven(const struct dht_node *n)
+{
+    return n->answered_ms != 0;
+}
+
 static bool is_good(const struct dht_node *n, uint64_t now)
 {
-    return n->answered_ms != 0 && n->failures == 0 && since(n->heard_ms, now) < DHT_GOOD_MS;
+    return is_proven(n) && n->failures == 0 && since(n->heard_ms, now) < DHT_GOOD_MS;
 }
 
 static bool is_bad(const struct dht_node *n)
@@ -57,22 +62,12 @@ static struct dht_node *find(struct dht_node *nodes, unsigned count, const struc
     return NULL;
 }
 
-/* Whether another node of this host is there. One host that speaks as many nodes is no better than
+/* Whether it is another node of the same host. One host that speaks as many nodes is no better than
  * one: it would own the neighbourhood. */
-static bool host_known(const struct dht_table *t, const struct dht_contact *c)
+static bool same_host(const struct dht_node *n, const struct dht_contact *c)
 {
-    if (dht_address_local(&c->address)) {
-        return false;
-    }
-    for (unsigned b = 0; b < t->count; b++) {
-        const struct dht_bucket *bucket = &t->buckets[b];
-        for (unsigned i = 0; i < bucket->count; i++) {
-            if (dht_address_same_host(&bucket->nodes[i].contact.address, &c->address)) {
-                return true;
-            }
-        }
-    }
-    return false;
+    return !dht_address_local(&c->address) && !dht_id_equal(&n->contact.id, &c->id) &&
+           dht_address_same_host(&n->contact.address, &c->address);
 }
 
 /* --- taking in --- */
@@ -111,31 +106,102 @@ static enum err split(struct dht_table *t)
     return ERR_OK;
 }
 
-/* A place in a full bucket that is better filled with who is new. */
-static struct dht_node *worst(struct dht_bucket *b)
+/* A place in a full bucket that is better filled with n: that of a bad one, or of one that never
+ * answered. */
+static struct dht_node *worst(struct dht_bucket *b, const struct dht_node *n)
 {
     struct dht_node *found = NULL;
     for (unsigned i = 0; i < b->count; i++) {
-        struct dht_node *n = &b->nodes[i];
-        if (is_bad(n) && (found == NULL || n->failures > found->failures)) {
-            found = n;
+        struct dht_node *there = &b->nodes[i];
+        if (is_bad(there) && (found == NULL || there->failures > found->failures)) {
+            found = there;
         }
+    }
+    for (unsigned i = 0; i < b->count && found == NULL && is_proven(n); i++) {
+        found = is_proven(&b->nodes[i]) ? NULL : &b->nodes[i];
     }
     return found;
 }
 
+static void reserve_drop(struct dht_bucket *b, unsigned at)
+{
+    b->waiting--;
+    memmove(&b->reserve[at], &b->reserve[at + 1], (b->waiting - at) * sizeof b->reserve[0]);
+}
+
+/* The oldest of the reserve that is proven, or not. */
+static bool oldest(const struct dht_bucket *b, bool proven, unsigned *at)
+{
+    for (*at = 0; *at < b->waiting; ++*at) {
+        if (is_proven(&b->reserve[*at]) == proven) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void wait_for_place(struct dht_bucket *b, const struct dht_node *n)
 {
+    unsigned at;
     struct dht_node *there = find(b->reserve, b->waiting, &n->contact);
     if (there != NULL) {
-        *there = *n;
+        bool moved = !dht_address_equal(&there->contact.address, &n->contact.address);
+        if (!moved || is_proven(n) || !is_proven(there)) {
+            *there = *n;
+        }
         return;
     }
-    if (b->waiting == DHT_RESERVE) {
-        memmove(b->reserve, b->reserve + 1, (DHT_RESERVE - 1) * sizeof b->reserve[0]);
-        b->waiting--;
+    if (b->waiting == DHT_RESERVE &&
+        (oldest(b, false, &at) || (is_proven(n) && oldest(b, true, &at)))) {
+        reserve_drop(b, at);
     }
-    b->reserve[b->waiting++] = *n;
+    if (b->waiting < DHT_RESERVE) {
+        b->reserve[b->waiting++] = *n;
+    }
+}
+
+/* Takes the node in place i of a bucket out, for the newest that waits and is proven, else the
+ * newest. */
+static void replace(struct dht_bucket *b, unsigned i)
+{
+    unsigned at = b->waiting;
+    while (at > 0 && !is_proven(&b->reserve[at - 1])) {
+        at--;
+    }
+    at = at > 0 ? at : b->waiting;
+    if (at > 0) {
+        b->nodes[i] = b->reserve[at - 1];
+        reserve_drop(b, at - 1);
+    } else {
+        b->nodes[i] = b->nodes[--b->count];
+    }
+}
+
+/* Whether there is no other node of its host; one that never answered goes for one that did. */
+static bool host_free(struct dht_table *t, const struct dht_contact *c, bool answered)
+{
+    for (unsigned k = 0; k < t->count; k++) {
+        struct dht_bucket *b = &t->buckets[k];
+        for (unsigned i = b->waiting; i-- > 0;) {
+            bool same = same_host(&b->reserve[i], c);
+            if (same && (!answered || is_proven(&b->reserve[i]))) {
+                return false;
+            }
+            if (same) {
+                reserve_drop(b, i);
+            }
+        }
+        for (unsigned i = b->count; i-- > 0;) {
+            bool same = same_host(&b->nodes[i], c);
+            if (same && (!answered || is_proven(&b->nodes[i]))) {
+                return false;
+            }
+            if (same) {
+                replace(b, i);
+            }
+        }
+    }
+    return true;
 }
 
 void dht_table_heard(struct dht_table *t, const struct dht_contact *c, bool answered, uint64_t now)
@@ -146,15 +212,16 @@ void dht_table_heard(struct dht_table *t, const struct dht_contact *c, bool answ
     }
     struct dht_bucket *b = &t->buckets[index_of(t, &c->id)];
     struct dht_node *known = find(b->nodes, b->count, c);
-    if (known != NULL) {
-        /* The same ID from elsewhere: it has moved only if the one that we know is gone. */
-        if (dht_address_equal(&known->contact.address, &c->address)) {
-            renew(known, answered, now);
-            b->changed_ms = answered ? now : b->changed_ms;
-        }
+    bool same = known != NULL && dht_address_equal(&known->contact.address, &c->address);
+    if (known != NULL && !same && (!answered || is_proven(known)) && !is_bad(known)) {
+        return; /* the same ID from elsewhere: it has moved only if the one that we know is gone */
+    }
+    if (known != NULL && same) {
+        renew(known, answered, now);
+        b->changed_ms = answered ? now : b->changed_ms;
         return;
     }
-    if (host_known(t, c)) {
+    if (!host_free(t, c, answered)) {
         return;
     }
     struct dht_node n = {.contact = *c};
@@ -165,7 +232,10 @@ void dht_table_heard(struct dht_table *t, const struct dht_contact *c, bool answ
         }
         b = &t->buckets[index_of(t, &c->id)];
     }
-    struct dht_node *place = b->count < DHT_BUCKET ? &b->nodes[b->count] : worst(b);
+    known = find(b->nodes, b->count, c);
+    struct dht_node *place = known != NULL           ? known
+                             : b->count < DHT_BUCKET ? &b->nodes[b->count]
+                                                     : worst(b, &n);
     if (place == NULL) {
         wait_for_place(b, &n);
         return;
@@ -183,30 +253,34 @@ void dht_table_failed(struct dht_table *t, const struct dht_contact *c)
         return;
     }
     n->failures = (uint8_t)(n->failures + (n->failures < UINT8_MAX));
-    if (!is_bad(n)) {
-        return;
-    }
-    if (b->waiting > 0) {
-        *n = b->reserve[--b->waiting]; /* the newest */
-    } else {
-        *n = b->nodes[--b->count];
+    if (is_bad(n) && (b->waiting > 0 || !is_proven(n))) {
+        replace(b, (unsigned)(n - b->nodes));
     }
 }
 
 /* --- asking --- */
 
+/* How much it is worth to ask it: 0 good, 1 questionable, 2 unproven, 3 failed. */
+static unsigned rank(const struct dht_node *n, uint64_t now)
+{
+    return is_good(n, now) ? 0 : n->failures > 0 ? 3 : is_proven(n) ? 1 : 2;
+}
+
 unsigned dht_table_nearest(const struct dht_table *t, const struct dht_id *target, bool any,
                            uint64_t now, struct dht_contact *out, unsigned max)
 {
     unsigned count = 0;
-    for (unsigned b = 0; b < t->count; b++) {
-        for (unsigned i = 0; i < t->buckets[b].count; i++) {
-            const struct dht_node *n = &t->buckets[b].nodes[i];
-            if (!is_good(n, now) && !(any && n->failures == 0)) {
+    unsigned last = any ? (t->alone ? 3 : 2) : 0;
+    for (unsigned r = 0; r <= last; r++) {
+        unsigned first = count; /* of this rank */
+        for (unsigned k = 0; k < t->count * DHT_BUCKET; k++) {
+            const struct dht_bucket *b = &t->buckets[k / DHT_BUCKET];
+            const struct dht_node *n = &b->nodes[k % DHT_BUCKET];
+            if (k % DHT_BUCKET >= b->count || rank(n, now) != r) {
                 continue;
             }
             unsigned at = count;
-            while (at > 0 && dht_id_nearer(target, &n->contact.id, &out[at - 1].id) < 0) {
+            while (at > first && dht_id_nearer(target, &n->contact.id, &out[at - 1].id) < 0) {
                 at--;
             }
             if (at == max) {
@@ -218,6 +292,13 @@ unsigned dht_table_nearest(const struct dht_table *t, const struct dht_id *targe
         }
     }
     return count;
+}
+
+bool dht_table_is_good(const struct dht_table *t, const struct dht_contact *c, uint64_t now)
+{
+    struct dht_bucket *b = &t->buckets[index_of(t, &c->id)];
+    const struct dht_node *n = find(b->nodes, b->count, c);
+    return n != NULL && dht_address_equal(&n->contact.address, &c->address) && is_good(n, now);
 }
 
 unsigned dht_table_size(const struct dht_table *t, uint64_t now, unsigned *good)
@@ -234,15 +315,21 @@ unsigned dht_table_size(const struct dht_table *t, uint64_t now, unsigned *good)
 }
 
 /* When this node is to be pinged; UINT64_MAX: there is no need. */
-static uint64_t ping_due(const struct dht_bucket *b, const struct dht_node *n)
+static uint64_t ping_due(const struct dht_table *t, const struct dht_bucket *b,
+                         const struct dht_node *n)
 {
     uint64_t due = UINT64_MAX;
-    if (n->answered_ms == 0 || n->failures > 0) {
+    uint64_t wait = DHT_PING_AGAIN_MS;
+    if (!is_proven(n) || n->failures > 0) {
         due = 0;
-    } else if (b->waiting > 0) {
+    } else if (b->waiting > 0 || t->alone) {
         due = n->heard_ms + DHT_GOOD_MS;
     }
-    uint64_t again = n->pinged_ms == 0 ? 0 : n->pinged_ms + DHT_PING_AGAIN_MS;
+    for (unsigned i = 1; i < n->failures && wait < DHT_GOOD_MS; i++) {
+        wait *= 2;
+    }
+    wait = wait < DHT_GOOD_MS ? wait : (uint64_t)DHT_GOOD_MS;
+    uint64_t again = n->pinged_ms == 0 ? 0 : n->pinged_ms + wait;
     return due > again ? due : again;
 }
 
@@ -251,7 +338,7 @@ bool dht_table_ping(struct dht_table *t, uint64_t now, struct dht_contact *out)
     for (unsigned b = t->count; b-- > 0;) { /* our neighbours first */
         for (unsigned i = 0; i < t->buckets[b].count; i++) {
             struct dht_node *n = &t->buckets[b].nodes[i];
-            if (ping_due(&t->buckets[b], n) <= now) {
+            if (ping_due(t, &t->buckets[b], n) <= now) {
                 n->pinged_ms = now;
                 *out = n->contact;
                 return true;
@@ -292,7 +379,7 @@ uint64_t dht_table_deadline(const struct dht_table *t, bool refresh)
         uint64_t due = refresh ? bucket->changed_ms + DHT_GOOD_MS : UINT64_MAX;
         first = due < first ? due : first;
         for (unsigned i = 0; i < bucket->count; i++) {
-            due = ping_due(bucket, &bucket->nodes[i]);
+            due = ping_due(t, bucket, &bucket->nodes[i]);
             first = due < first ? due : first;
         }
     }
@@ -304,7 +391,7 @@ void dht_table_save(const struct dht_table *t, struct writer *w)
     for (unsigned b = t->count; b-- > 0;) {
         for (unsigned i = 0; i < t->buckets[b].count; i++) {
             const struct dht_node *n = &t->buckets[b].nodes[i];
-            if (n->answered_ms != 0 && n->failures == 0) {
+            if (is_proven(n) && (n->failures == 0 || t->alone)) {
                 dht_contact_write(w, &n->contact);
             }
         }

@@ -6,11 +6,15 @@
  *
  * A bucket holds DHT_BUCKET nodes whose IDs begin like those of its range; the last one, in which
  * our own ID lies, is split when it is full. What a full bucket has no place for waits in its
- * reserve, the newest DHT_RESERVE of them, and takes the place of one that turns bad.
+ * reserve, the newest DHT_RESERVE of them, and takes the place of one that turns bad. Anybody can
+ * have nodes ask us that are not there, so who answered goes before who did not, everywhere.
  *
  *   unproven --answers--> good --15 minutes without a word--> questionable --answers--> good
  *      |                                                          |
- *      +--------------- does not answer DHT_FAILURES times -------+--> bad: out
+ *      +--------------- does not answer DHT_FAILURES times -------+--> bad
+ *
+ * A bad one that never answered goes. Of the others somebody else takes the place; while nobody
+ * wants it they stay, and are asked ever less often: after an outage they may be all that there is.
  *
  * Owns its buckets. Never sends: dht_table_ping and dht_table_refresh say what is to be asked.
  */
@@ -25,7 +29,8 @@ enum {
     DHT_FAILURES = 2,              /* queries in a row without an answer: bad */
     DHT_BUCKETS = 8 * DHT_ID,      /* at most */
     DHT_GOOD_MS = 15 * 60 * 1000,  /* BEP 5 */
-    DHT_PING_AGAIN_MS = 10 * 1000, /* one node is pinged once in this time at most */
+    DHT_PING_AGAIN_MS = 10 * 1000, /* one node is pinged once in this time at most, and with each
+                                      failure half as often, down to once in DHT_GOOD_MS */
     DHT_SAVED = DHT_BUCKETS * DHT_BUCKET * DHT_NODE6 /* bytes of a saved table, at most */
 };
 
@@ -48,6 +53,8 @@ struct dht_bucket {
 struct dht_table {
     struct dht_id own;
     bool v6;
+    bool
+        alone; /* nobody good was known when the owner looked last: all that there are, are asked */
     struct dht_bucket
         *buckets; /* bucket i: IDs with i bits like ours; the last: at least so many */
     unsigned count;
@@ -59,21 +66,24 @@ enum err dht_table_init(struct dht_table *t, const struct dht_id *own, bool v6,
 void dht_table_fini(struct dht_table *t);
 
 /* A node was heard from: it asked us, or answered. It is taken in, renewed, or waits. What BEP 42
- * does not allow, our own ID, a second node of one host that is not local, and whom there is no
- * memory for, is passed over. */
+ * does not allow, our own ID, a second node of one host that is not local (unless it answered, and
+ * the other never did), and whom there is no memory for, is passed over. */
 void dht_table_heard(struct dht_table *t, const struct dht_contact *c, bool answered, uint64_t now);
 /* It did not answer. */
 void dht_table_failed(struct dht_table *t, const struct dht_contact *c);
 
-/* The good nodes nearest to target, nearest first; gives their number, at most max. With any, also
- * those that are questionable or unproven, and did not fail. */
+/* The good nodes nearest to target, nearest first; gives their number, at most max. With any,
+ * behind them those that are questionable, and then those that are unproven, and did not fail;
+ * alone, also those that did. */
 unsigned dht_table_nearest(const struct dht_table *t, const struct dht_id *target, bool any,
                            uint64_t now, struct dht_contact *out, unsigned max);
+/* Whether this node is in the table, and good. */
+bool dht_table_is_good(const struct dht_table *t, const struct dht_contact *c, uint64_t now);
 /* Nodes in buckets, and how many of them are good. */
 unsigned dht_table_size(const struct dht_table *t, uint64_t now, unsigned *good);
 
-/* One node that is to be pinged now, because it never answered, or is questionable where somebody
- * waits for its place. It counts as pinged. */
+/* One node that is to be pinged now, because it never answered, or did not last, or is questionable
+ * where somebody waits for its place, or nobody is good. It counts as pinged. */
 bool dht_table_ping(struct dht_table *t, uint64_t now, struct dht_contact *out);
 /* A target in a bucket in which nothing changed for 15 minutes (BEP 5), to be looked up now. It
  * counts as changed. */

@@ -260,11 +260,27 @@ static void replace(struct dht_net *net)
 
 /* --- lies --- */
 
-/* What a liar says who is near: other liars, under IDs nearer than anybody's. */
+/* An honest one, under its own ID, where it is not. */
+static struct dht_contact misplaced(struct dht_net *net)
+{
+    struct dht_status status;
+    uint32_t i = dht_net_honest(net);
+    dht_status(net->hosts[i].dht, &net->random.env, &status);
+    struct dht_contact c = {.id = status.id[0], .address = net->hosts[i].address};
+    c.address.port++;
+    return c;
+}
+
+/* What a liar says who is near: other liars, under IDs nearer than anybody's, and honest ones in
+ * the wrong place. */
 static size_t false_nodes(struct dht_net *net, const struct dht_id *target, uint8_t *out)
 {
     struct writer w = writer_of(out, 8 * DHT_NODE4);
-    for (unsigned k = 0; k < 8; k++) {
+    for (unsigned k = 0; k < 4; k++) {
+        struct dht_contact honest = misplaced(net);
+        dht_contact_write(&w, &honest);
+    }
+    for (unsigned k = 0; k < 4; k++) {
         struct dht_contact c = {.id = *target};
         uint32_t i = dht_net_below(net, net->options.nodes);
         while (!net->hosts[i].liar) {
@@ -432,7 +448,7 @@ struct dht *dht_net_node(struct dht_net *net, uint32_t i)
 uint32_t dht_net_honest(struct dht_net *net)
 {
     uint32_t i = dht_net_below(net, net->options.nodes);
-    while (net->hosts[i].liar) {
+    while (net->hosts[i].liar || net->hosts[i].dht == NULL) {
         i = (i + 1) % net->options.nodes;
     }
     return i;

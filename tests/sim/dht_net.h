@@ -5,7 +5,8 @@
  * some that lie. docs/testing.md.
  *
  * A liar answers whatever it is asked with other liars, in the names of nodes that would be nearest
- * to the target; it takes every item and has none, or an old one.
+ * to the target, and with honest nodes where they are not; it takes every item and has none, or an
+ * old one.
  */
 #ifndef PETREL_TESTS_SIM_DHT_NET_H
 #define PETREL_TESTS_SIM_DHT_NET_H

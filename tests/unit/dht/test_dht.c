@@ -354,6 +354,170 @@ START_TEST(without_anybody_everything_ends)
 }
 END_TEST
 
+/* A host whose ID does not fit its address is in no table; whom it names is asked all the same. */
+START_TEST(who_is_begun_with_may_have_any_id)
+{
+    struct net *n = net_new(3);
+    struct dht_config config = {.families = {true, false}};
+    struct dht_address router = {.ip = {30, 1, 1, 1}, .port = 6881};
+    struct dht_status status;
+    uint8_t nodes[2 * DHT_NODE4];
+    uint8_t bytes[KRPC_DATAGRAM];
+    struct writer w = writer_of(nodes, sizeof nodes);
+    for (unsigned i = 0; i < 2; i++) {
+        dht_status(n->dht[i], &n->u.env, &status);
+        struct dht_contact c = {.id = status.id[0], .address = at(i)};
+        dht_contact_write(&w, &c);
+    }
+    n->dht[3] = dht_new(&config, &n->u.env);
+    n->count = 4;
+    n->to_nobody_count = 0;
+    dht_bootstrap(n->dht[3], &n->u.env, &router);
+    deliver(n);
+    ck_assert_uint_eq(n->to_nobody_count, 1);
+    struct krpc q;
+    ck_assert_ok(krpc_read(slice_of(n->to_nobody.bytes, n->to_nobody.len), &q));
+    struct krpc m = {.kind = KRPC_REPLY, .has_id = true, .method = KRPC_UNKNOWN};
+    memset(m.id.b, 0xab, sizeof m.id.b);
+    m.transaction = q.transaction;
+    m.nodes = writer_done(&w);
+    w = writer_of(bytes, sizeof bytes);
+    krpc_write(&w, &m);
+    dht_datagram(n->dht[3], &n->u.env, &router, writer_done(&w));
+    pass(n, 30000);
+    dht_status(n->dht[3], &n->u.env, &status);
+    ck_assert_uint_eq(status.good[0], 3);
+    net_free(n);
+}
+END_TEST
+
+/* BEP 5: with implied_port the port of the datagram counts, and the other one says nothing. */
+START_TEST(an_implied_port_is_that_of_the_datagram)
+{
+    struct net *n = net_new(2);
+    struct krpc m =
+        asked(n, "d1:ad2:id20:" ID "9:info_hash20:" TARGET "e1:q9:get_peers1:t2:aa1:y1:qe");
+    uint8_t bytes[512];
+    uint8_t token[8];
+    ck_assert_uint_eq(m.token.len, sizeof token);
+    memcpy(token, m.token.p, sizeof token);
+    for (unsigned k = 0; k < 2; k++) {
+        struct krpc q = {.kind = KRPC_QUERY,
+                         .method = KRPC_ANNOUNCE_PEER,
+                         .has_id = true,
+                         .has_target = true,
+                         .transaction = slice_of("aa", 2),
+                         .token = slice_of(token, sizeof token),
+                         .has_port = true,
+                         .implied_port = k == 1};
+        memcpy(q.id.b, ID, DHT_ID);
+        memcpy(q.target.b, TARGET, DHT_ID);
+        struct writer w = writer_of(bytes, sizeof bytes);
+        krpc_write(&w, &q);
+        struct krpc reply = asked_len(n, (const char *)bytes, w.len);
+        ck_assert_int_eq(reply.kind, k == 1 ? KRPC_REPLY : KRPC_ERROR);
+    }
+    net_free(n);
+}
+END_TEST
+
+/* What dht_deadline promises comes true: a tick or two, and it lies ahead again. */
+static void settled(struct net *n, unsigned i)
+{
+    for (unsigned ticks = 0; dht_deadline(n->dht[i]) <= n->u.env.now_ms; ticks++) {
+        ck_assert_uint_lt(ticks, 64);
+        dht_tick(n->dht[i], &n->u.env);
+        deliver(n);
+    }
+}
+
+START_TEST(it_wakes_up_for_something_and_not_for_ever)
+{
+    struct net *n = net_new(NODES - 1);
+    struct dht_config config = {.families = {true, true}};
+    struct dht_address nobody = {.ip = {30, 1, 1, 1}, .port = 1000};
+    struct dht_address six = {.v6 = true, .ip = {0x20, 1, 0xd, 0xb8, 1}, .port = 1000};
+    struct dht_address first = at(0);
+    struct dht_item item = mutable_item(1, 1, "5:first");
+    dht_free(n->dht[4]);
+    n->count = NODES;
+    n->dht[4] = dht_new(&config, &n->u.env); /* knows the others, and nobody in IPv6 */
+    n->dht[5] = dht_new(&config, &n->u.env); /* alone */
+    dht_bootstrap(n->dht[4], &n->u.env, &first);
+    dht_bootstrap(n->dht[4], &n->u.env, &six);
+    dht_bootstrap(n->dht[5], &n->u.env, &nobody);
+    dht_bootstrap(n->dht[5], &n->u.env, &six);
+    unsigned woken = 0;
+    uint64_t end = n->u.env.now_ms + 20 * 60 * 1000;
+    while (n->u.env.now_ms < end) {
+        uint64_t next = end;
+        for (unsigned i = 0; i < n->count; i++) {
+            settled(n, i);
+            next = dht_deadline(n->dht[i]) < next ? dht_deadline(n->dht[i]) : next;
+        }
+        n->u.env.now_ms = next;
+        woken++;
+    }
+    ck_assert_uint_lt(woken, 1500);
+    struct dht_status status;
+    dht_status(n->dht[4], &n->u.env, &status);
+    ck_assert_uint_eq(status.good[0], NODES - 2);
+    ck_assert(!get(n, 5, &item));
+    /* The network is gone for hours, and then there again. */
+    struct dht *rest[4];
+    memcpy(rest, n->dht, sizeof rest);
+    memset(n->dht, 0, sizeof rest);
+    for (uint64_t back = n->u.env.now_ms + 3 * 3600 * 1000; n->u.env.now_ms < back;) {
+        settled(n, 4);
+        uint64_t next = dht_deadline(n->dht[4]);
+        n->u.env.now_ms = next < back ? next : back;
+    }
+    dht_status(n->dht[4], &n->u.env, &status);
+    ck_assert_uint_eq(status.good[0], 0);
+    memcpy(n->dht, rest, sizeof rest);
+    pass(n, 20 * 60 * 1000);
+    dht_status(n->dht[4], &n->u.env, &status);
+    ck_assert_uint_eq(status.good[0], NODES - 2);
+    net_free(n);
+}
+END_TEST
+
+enum {
+    PUTS = 60, /* more than there is room for queries of theirs, */
+    EACH = 10, /* when so many datagrams leave in 100 ms: no more than others answer */
+};
+
+START_TEST(puts_wait_for_room)
+{
+    struct net *n = net_new(NODES);
+    struct dht_output out;
+    unsigned ended = 0;
+    for (unsigned k = 0; k < PUTS; k++) {
+        struct dht_item item = mutable_item((uint8_t)(k + 1), 1, "5:first");
+        ck_assert_uint_ne(dht_put(n->dht[1], &n->u.env, &item, false, 0), 0);
+    }
+    for (uint64_t end = n->u.env.now_ms + 120000; n->u.env.now_ms < end; n->u.env.now_ms += 100) {
+        for (unsigned i = 0; i < n->count; i++) {
+            struct dht_address from = at(i);
+            for (unsigned k = 0; k < EACH && dht_next_output(n->dht[i], &out); k++) {
+                if (out.kind == DHT_OUT_DATAGRAM) {
+                    dht_datagram(n->dht[out.to.ip[2]], &n->u.env, &from,
+                                 slice_of(out.bytes, out.len));
+                } else if (out.kind == DHT_OUT_DONE) {
+                    ck_assert_uint_eq(out.report.stored, NODES - 1);
+                    ended++;
+                }
+            }
+            if (dht_deadline(n->dht[i]) <= n->u.env.now_ms) {
+                dht_tick(n->dht[i], &n->u.env);
+            }
+        }
+    }
+    ck_assert_uint_eq(ended, PUTS);
+    net_free(n);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_test(tc, nodes_find_each_other_and_keep_each_others_items);
@@ -364,6 +528,10 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, an_answer_that_was_not_asked_for_changes_nothing);
     tcase_add_test(tc, a_table_is_saved_and_asked_again);
     tcase_add_test(tc, without_anybody_everything_ends);
+    tcase_add_test(tc, who_is_begun_with_may_have_any_id);
+    tcase_add_test(tc, an_implied_port_is_that_of_the_datagram);
+    tcase_add_test(tc, it_wakes_up_for_something_and_not_for_ever);
+    tcase_add_test(tc, puts_wait_for_room);
 }
 
 int main(void)

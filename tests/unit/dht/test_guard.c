@@ -81,6 +81,14 @@ START_TEST(who_shows_no_token_gets_little_more_than_was_asked_with)
     ck_assert_uint_le(sent, 2 * asked + DHT_GUARD_BYTES + 600 * DHT_GUARD_BYTES_S);
     dht_guard_token(&g, &u.env, &a, token);
     ck_assert(dht_guard_token_good(&g, &u.env, &a, slice_of(token, sizeof token)));
+    for (unsigned i = 0; i < 10 * DHT_GUARD_HOSTS; i++) { /* also those that share its place */
+        struct dht_address b = {.ip = {21, (uint8_t)(i >> 8), (uint8_t)i, 9}, .port = 1};
+        unsigned large = 0;
+        while (large < 100 && dht_guard_answer(&g, &b, 100, 1300, u.env.now_ms)) {
+            large++;
+        }
+        ck_assert_uint_le(large, DHT_GUARD_BYTES / 1000);
+    }
     for (unsigned i = 0; i < 100; i++) {
         ck_assert(dht_guard_answer(&g, &a, 100, 1300, u.env.now_ms));
     }

@@ -155,9 +155,18 @@ START_TEST(peers_are_given_by_family_and_forgotten)
         a.port = (uint16_t)(i + 1);
         dht_items_announce(items, &hash, &a, NOW);
     }
+    struct dht_address one = host(1); /* one of a host: */
+    for (unsigned i = 0; i < 10; i++) {
+        one.port = (uint16_t)(1000 + i);
+        dht_items_announce(items, &(struct dht_id){{9}}, &one, NOW);
+    }
+    struct writer w = writer_of(bytes, sizeof bytes);
+    dht_items_peers(items, &(struct dht_id){{9}}, false, NOW, &w, 1000);
+    ck_assert_uint_eq(w.len, DHT_COMPACT4);
+    ck_assert_uint_eq(bytes[5], 1009 & 0xff); /* what it said last */
     struct dht_address six = {.v6 = true, .ip = {0x20, 1}, .port = 1};
     dht_items_announce(items, &other, &six, NOW);
-    struct writer w = writer_of(bytes, sizeof bytes);
+    w = writer_of(bytes, sizeof bytes);
     dht_items_peers(items, &hash, false, NOW, &w, 1000);
     ck_assert_uint_eq(w.len, DHT_PEERS_HASH * DHT_COMPACT4);
     w = writer_of(bytes, sizeof bytes);

@@ -100,7 +100,7 @@ START_TEST(bad_ones_are_refused_and_name_their_transaction)
         {"d1:ad2:id20:" ID "e1:q4:ping1:t1:a1:y1:xe", false},
         {"d1:ad2:id20:" ID "e1:q4:ping1:t1:a1:y1:qe1:x", true}, /* more behind it */
         {"d1:q4:ping1:ad2:id20:" ID "e1:t1:a1:y1:qe", false},   /* keys that descend */
-        {"d1:ad2:id20:" ID "4:porti0ee1:q13:announce_peer1:t1:a1:y1:qe", true},
+        {"d1:ad2:id20:" ID "4:porti-1ee1:q13:announce_peer1:t1:a1:y1:qe", true},
         {"d1:ad2:id20:" ID "4:porti65536ee1:q13:announce_peer1:t1:a1:y1:qe", true},
         {"d1:ad2:id20:" ID "3:seqi01ee1:q3:put1:t1:a1:y1:qe", false},
         {"d1:rd2:id20:" ID "5:nodes3:abce1:t1:a1:y1:re", false},

@@ -45,9 +45,10 @@ static void answer(struct dht_search *s, const struct dht_contact *who, unsigned
         struct dht_contact c = node(first + i);
         dht_contact_write(&w, &c);
     }
-    struct dht_candidate *c = dht_search_find(s, &who->address);
+    struct dht_candidate *c = dht_search_find(s, who);
     ck_assert_ptr_nonnull(c);
-    dht_search_answer(s, c, &who->id, unit_str("token"));
+    c = dht_search_answer(s, c, &who->id, unit_str("token"));
+    ck_assert_ptr_nonnull(c);
     struct dht_candidate was = *c;
     dht_search_learn(s, &was, writer_done(&w), false);
 }
@@ -68,7 +69,7 @@ START_TEST(it_ends_when_the_nearest_have_answered)
 {
     struct dht_search *s = begin(1000, 16);
     struct dht_contact asked[32];
-    struct dht_candidate *closest[DHT_CLOSEST];
+    struct dht_candidate *closest[DHT_HOLDERS];
     unsigned rounds = 0;
     while (!dht_search_done(s)) {
         unsigned n = ask(s, asked, 32, NOW);
@@ -80,7 +81,7 @@ START_TEST(it_ends_when_the_nearest_have_answered)
         }
         ck_assert_uint_lt(rounds++, 30);
     }
-    ck_assert_uint_eq(dht_search_closest(s, closest, DHT_CLOSEST), DHT_CLOSEST);
+    ck_assert_uint_ge(dht_search_holders(s, closest), DHT_CLOSEST);
     for (unsigned i = 0; i < DHT_CLOSEST; i++) {
         struct dht_contact want = node(1 + i);
         ck_assert(dht_id_equal(&closest[i]->contact.id, &want.id));
@@ -95,7 +96,7 @@ START_TEST(who_is_slow_holds_up_nobody_and_who_is_gone_is_left_out)
 {
     struct dht_search *s = begin(100, 8);
     struct dht_contact asked[32];
-    struct dht_candidate *closest[DHT_CLOSEST];
+    struct dht_candidate *closest[DHT_HOLDERS];
     unsigned first = ask(s, asked, 32, NOW);
     ck_assert_uint_eq(first, DHT_PATHS * DHT_PATH_ALPHA);
     ck_assert_uint_eq(dht_search_deadline(s), NOW + DHT_SLOW_MS);
@@ -109,8 +110,8 @@ START_TEST(who_is_slow_holds_up_nobody_and_who_is_gone_is_left_out)
         answer(s, &asked[i], 0, 0);
     }
     ck_assert(dht_search_done(s));
-    ck_assert_uint_eq(dht_search_closest(s, closest, DHT_CLOSEST), 1 + more);
-    ck_assert_ptr_null(dht_search_find(s, &asked[1].address)); /* its time is over */
+    ck_assert_uint_eq(dht_search_holders(s, closest), 1 + more);
+    ck_assert_ptr_null(dht_search_find(s, &asked[1])); /* its time is over */
     free(s);
 }
 END_TEST
@@ -136,8 +137,8 @@ START_TEST(a_liar_misleads_one_path)
         dht_search_tick(s, now);
         ck_assert_uint_lt(now, NOW + 60 * DHT_TIMEOUT_MS);
     }
-    struct dht_candidate *closest[DHT_CLOSEST];
-    ck_assert_uint_eq(dht_search_closest(s, closest, DHT_CLOSEST), DHT_CLOSEST);
+    struct dht_candidate *closest[DHT_HOLDERS];
+    ck_assert_uint_ge(dht_search_holders(s, closest), DHT_CLOSEST);
     for (unsigned i = 0; i < DHT_CLOSEST; i++) {
         struct dht_contact want = node(100 + i);
         ck_assert(dht_id_equal(&closest[i]->contact.id, &want.id));
@@ -146,17 +147,114 @@ START_TEST(a_liar_misleads_one_path)
 }
 END_TEST
 
-START_TEST(who_is_not_who_they_were_said_to_be_does_not_count)
+START_TEST(who_says_another_id_is_that_one_if_it_may_be)
 {
-    struct dht_search *s = begin(1, 1);
+    struct dht_search *s = begin(1, 2);
     struct dht_contact asked[4];
-    struct dht_candidate *closest[DHT_CLOSEST];
-    ck_assert_uint_eq(ask(s, asked, 4, NOW), 1);
-    struct dht_candidate *c = dht_search_find(s, &asked[0].address);
-    struct dht_id other = node(2).id;
-    dht_search_answer(s, c, &other, unit_str("token"));
+    struct dht_candidate *holders[DHT_HOLDERS];
+    ck_assert_uint_eq(ask(s, asked, 4, NOW), 2);
+    struct dht_contact other = node(3);
+    struct dht_candidate *c = dht_search_find(s, &asked[0]);
+    c = dht_search_answer(s, c, &other.id, unit_str("token"));
+    ck_assert_ptr_nonnull(c);
+    ck_assert_ptr_eq(c, &s->candidates[1]); /* farther than node 2 now */
+    ck_assert(dht_address_equal(&c->contact.address, &asked[0].address));
+    ck_assert_ptr_null(dht_search_find(s, &asked[0])); /* nobody is asked twice */
+    c = dht_search_find(s, &asked[1]);
+    ck_assert_ptr_null(dht_search_answer(s, c, &other.id, unit_str("token"))); /* who is taken */
     ck_assert(dht_search_done(s));
-    ck_assert_uint_eq(dht_search_closest(s, closest, DHT_CLOSEST), 0);
+    ck_assert_uint_eq(dht_search_holders(s, holders), 1);
+    dht_search_init(s, &TARGET, &OWN);
+    struct dht_contact far = {.address = {.ip = {124, 31, 75, 21}, .port = 1}};
+    far.id = (struct dht_id){{0x5f, 0xbf, 0xbf}}; /* BEP 42, the first of its examples */
+    far.id.b[DHT_ID - 1] = 1;
+    dht_search_seed(s, &far);
+    ck_assert_uint_eq(ask(s, asked, 4, NOW), 1);
+    c = dht_search_find(s, &far);
+    ck_assert_ptr_null(dht_search_answer(s, c, &TARGET, unit_str("token"))); /* none of its own */
+    ck_assert(dht_search_done(s));
+    ck_assert_uint_eq(dht_search_holders(s, holders), 0);
+    free(s);
+}
+END_TEST
+
+/* A liar names nodes of the other paths with other ports, or other IDs: they are asked there. */
+START_TEST(who_is_named_wrongly_is_asked_on_another_path)
+{
+    struct dht_search *s = begin(2000, 3);
+    struct dht_contact asked[64];
+    struct dht_contact liar = node(2000);
+    uint8_t nodes[16 * DHT_NODE4];
+    struct writer w = writer_of(nodes, sizeof nodes);
+    for (unsigned i = 0; i < 16; i++) {
+        struct dht_contact c = node(100 + i);
+        c.address.port = (uint16_t)(c.address.port + i % 2);
+        c.id.b[DHT_ID - 3] = i % 2 == 0; /* not there under this one */
+        dht_contact_write(&w, &c);
+    }
+    uint64_t now = NOW;
+    unsigned n = ask(s, asked, 64, now);
+    ck_assert_uint_eq(n, 3);
+    struct dht_candidate was =
+        *dht_search_answer(s, dht_search_find(s, &liar), &liar.id, unit_str("token"));
+    dht_search_learn(s, &was, writer_done(&w), false); /* before anybody else is heard */
+    for (unsigned i = 0; i < 3; i++) {
+        if (!dht_id_equal(&asked[i].id, &liar.id)) {
+            answer(s, &asked[i], 100, 16);
+        }
+    }
+    while (!dht_search_done(s)) {
+        n = ask(s, asked, 64, now);
+        for (unsigned i = 0; i < n; i++) {
+            struct dht_contact is =
+                node((unsigned)asked[i].id.b[DHT_ID - 2] << 8 | asked[i].id.b[DHT_ID - 1]);
+            if (dht_id_equal(&is.id, &asked[i].id) &&
+                dht_address_equal(&is.address, &asked[i].address)) {
+                answer(s, &asked[i], 100, 16);
+            }
+        }
+        now += DHT_TIMEOUT_MS;
+        dht_search_tick(s, now);
+    }
+    struct dht_candidate *holders[DHT_HOLDERS];
+    ck_assert_uint_ge(dht_search_holders(s, holders), DHT_CLOSEST);
+    for (unsigned i = 0; i < DHT_CLOSEST; i++) {
+        struct dht_contact want = node(100 + i);
+        ck_assert(dht_id_equal(&holders[i]->contact.id, &want.id));
+    }
+    free(s);
+}
+END_TEST
+
+/* Liars fill their path with themselves, nearest of all: of the others each path holds its own. */
+START_TEST(a_path_of_liars_does_not_hold_an_item_alone)
+{
+    struct dht_search *s = begin(2000, 3);
+    struct dht_contact asked[64];
+    unsigned next = 50;
+    unsigned queries = 0;
+    while (!dht_search_done(s)) {
+        unsigned n = ask(s, asked, 64, NOW);
+        queries += n;
+        for (unsigned i = 0; i < n; i++) {
+            unsigned at = (unsigned)asked[i].id.b[DHT_ID - 2] << 8 | asked[i].id.b[DHT_ID - 1];
+            if (at < 100 || at == 2000) { /* the liars: always one of them is nearer */
+                answer(s, &asked[i], next > 1 ? --next : 1, 1);
+            } else {
+                answer(s, &asked[i], 1000, 12);
+            }
+        }
+    }
+    struct dht_candidate *holders[DHT_HOLDERS];
+    unsigned n = dht_search_holders(s, holders);
+    unsigned honest = 0;
+    for (unsigned i = 0; i < n; i++) {
+        honest += holders[i]->contact.id.b[DHT_ID - 2] == 1000 >> 8;
+    }
+    ck_assert_uint_eq(n, DHT_CLOSEST + honest);
+    ck_assert_uint_eq(honest, 2 * DHT_PATH_WIDTH);
+    ck_assert_uint_ge(queries, DHT_PATH_QUERIES); /* all that one path has, and no other's */
+    ck_assert_uint_lt(queries, DHT_PATH_QUERIES + 30);
     free(s);
 }
 END_TEST
@@ -174,9 +272,9 @@ START_TEST(it_ends_however_many_are_named)
             next -= 16;
             answer(s, &asked[i], next, 16); /* always nearer ones */
         }
-        ck_assert_uint_le(sent, DHT_QUERIES_MAX);
+        ck_assert_uint_le(sent, DHT_PATHS * DHT_PATH_QUERIES);
     }
-    ck_assert_uint_eq(sent, DHT_QUERIES_MAX);
+    ck_assert_uint_eq(sent, DHT_PATHS * DHT_PATH_QUERIES);
     ck_assert_uint_le(s->count, DHT_CANDIDATES);
     free(s);
 }
@@ -187,7 +285,9 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, it_ends_when_the_nearest_have_answered);
     tcase_add_test(tc, who_is_slow_holds_up_nobody_and_who_is_gone_is_left_out);
     tcase_add_test(tc, a_liar_misleads_one_path);
-    tcase_add_test(tc, who_is_not_who_they_were_said_to_be_does_not_count);
+    tcase_add_test(tc, who_says_another_id_is_that_one_if_it_may_be);
+    tcase_add_test(tc, who_is_named_wrongly_is_asked_on_another_path);
+    tcase_add_test(tc, a_path_of_liars_does_not_hold_an_item_alone);
     tcase_add_test(tc, it_ends_however_many_are_named);
 }
 

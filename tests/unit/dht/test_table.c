@@ -140,6 +140,109 @@ START_TEST(a_questionable_one_is_pinged_when_its_place_is_wanted)
 }
 END_TEST
 
+/* Anybody can have nodes ask us that are not there: they are in nobody's way. */
+START_TEST(who_never_answered_makes_way)
+{
+    struct fixture f;
+    struct dht_contact near[DHT_BUCKET];
+    setup(&f);
+    for (unsigned i = 0; i < DHT_BUCKET; i++) { /* a bucket of its own, so that the other is one */
+        struct dht_contact c = node(1, i);
+        dht_table_heard(&f.t, &c, true, f.now);
+    }
+    for (unsigned i = 0; i < 4 * DHT_BUCKET; i++) {
+        struct dht_contact c = node(0, i);
+        dht_table_heard(&f.t, &c, false, f.now);
+    }
+    for (unsigned i = 100; i < 100 + DHT_BUCKET + DHT_RESERVE; i++) {
+        struct dht_contact c = node(0, i);
+        dht_table_heard(&f.t, &c, true, f.now);
+    }
+    for (unsigned i = 0; i < 4 * DHT_BUCKET; i++) {
+        struct dht_contact c = node(0, i);
+        dht_table_heard(&f.t, &c, false, f.now);
+    }
+    ck_assert_uint_eq(good(&f), 2 * DHT_BUCKET);
+    for (unsigned i = 0; i < DHT_RESERVE; i++) { /* those that wait answered, too */
+        struct dht_contact c = node(0, 100 + i);
+        for (unsigned k = 0; k < DHT_FAILURES; k++) {
+            dht_table_failed(&f.t, &c);
+        }
+    }
+    ck_assert_uint_eq(good(&f), 2 * DHT_BUCKET);
+    dht_table_fini(&f.t);
+    /* A lookup begins with those that answered, however near the others are. */
+    setup(&f);
+    for (unsigned i = 0; i < DHT_BUCKET; i++) {
+        struct dht_contact c = node(2, i);
+        struct dht_contact d = node(0, i);
+        dht_table_heard(&f.t, &c, false, f.now);
+        dht_table_heard(&f.t, &d, true, f.now);
+    }
+    struct dht_id target = node(2, 0).id;
+    ck_assert_uint_eq(dht_table_nearest(&f.t, &target, true, f.now, near, DHT_BUCKET), DHT_BUCKET);
+    for (unsigned i = 0; i < DHT_BUCKET; i++) {
+        ck_assert_uint_eq(near[i].id.b[0], 0x80);
+    }
+    dht_table_fini(&f.t);
+    /* Nor is it any better to be first at an address, or under an ID. */
+    setup(&f);
+    struct dht_contact made = {.address = {.ip = {1, 2, 3, 4}, .port = 1}};
+    struct dht_contact real = {.address = {.ip = {1, 2, 3, 4}, .port = 2}};
+    made.id = dht_id_for(&f.u.env, &made.address);
+    real.id = dht_id_for(&f.u.env, &real.address);
+    struct dht_contact moved = {.id = node(2, 0).id, .address = {.ip = {127, 9, 9, 9}, .port = 1}};
+    dht_table_heard(&f.t, &made, false, f.now);
+    dht_table_heard(&f.t, &real, false, f.now);
+    ck_assert(!dht_table_is_good(&f.t, &real, f.now));
+    dht_table_heard(&f.t, &real, true, f.now);
+    ck_assert(dht_table_is_good(&f.t, &real, f.now));
+    dht_table_heard(&f.t, &made, true, f.now);
+    ck_assert(!dht_table_is_good(&f.t, &made, f.now)); /* the other one answered before */
+    struct dht_contact first = node(2, 0);
+    dht_table_heard(&f.t, &first, false, f.now);
+    dht_table_heard(&f.t, &moved, true, f.now);
+    ck_assert(dht_table_is_good(&f.t, &moved, f.now));
+    dht_table_fini(&f.t);
+}
+END_TEST
+
+START_TEST(after_an_outage_those_that_were_there_are_asked)
+{
+    struct fixture f;
+    struct dht_contact out;
+    unsigned pings = 0;
+    setup(&f);
+    for (unsigned i = 0; i < DHT_BUCKET; i++) {
+        struct dht_contact c = node(0, i);
+        dht_table_heard(&f.t, &c, true, f.now);
+    }
+    f.now += DHT_GOOD_MS;
+    ck_assert(!dht_table_ping(&f.t, f.now, &out));
+    f.t.alone = true; /* nobody is good any more */
+    for (uint64_t end = f.now + 8 * (uint64_t)DHT_GOOD_MS; f.now < end; f.now += 1000) {
+        while (dht_table_ping(&f.t, f.now, &out)) {
+            dht_table_failed(&f.t, &out);
+            pings++;
+        }
+        ck_assert_uint_gt(dht_table_deadline(&f.t, false), f.now);
+    }
+    ck_assert_uint_ge(pings, DHT_BUCKET * 10);
+    ck_assert_uint_le(pings, DHT_BUCKET * 20); /* ever less often */
+    struct dht_contact first = node(0, 0);
+    ck_assert_uint_eq(dht_table_nearest(&f.t, &first.id, true, f.now, &out, 1), 1);
+    dht_table_heard(&f.t, &first, true, f.now);
+    ck_assert_uint_eq(good(&f), 1);
+    f.t.alone = false;
+    for (unsigned i = 0; i < DHT_BUCKET - 1; i++) { /* whoever comes takes a place of theirs */
+        struct dht_contact c = node(0, 100 + i);
+        dht_table_heard(&f.t, &c, true, f.now);
+    }
+    ck_assert_uint_eq(good(&f), DHT_BUCKET);
+    dht_table_fini(&f.t);
+}
+END_TEST
+
 START_TEST(a_bucket_without_news_is_refreshed)
 {
     struct fixture f;
@@ -209,6 +312,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_never_answered_is_pinged_and_given_to_nobody);
     tcase_add_test(tc, who_waits_takes_the_place_of_who_is_bad);
     tcase_add_test(tc, a_questionable_one_is_pinged_when_its_place_is_wanted);
+    tcase_add_test(tc, who_never_answered_makes_way);
+    tcase_add_test(tc, after_an_outage_those_that_were_there_are_asked);
     tcase_add_test(tc, a_bucket_without_news_is_refreshed);
     tcase_add_test(tc, who_may_not_be_there_is_not_taken);
 }
