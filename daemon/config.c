@@ -25,7 +25,7 @@ const struct config_row *config_row(enum config_key key)
 
 void config_init(struct config *config)
 {
-    config->nrules = 0;
+    config->rules.count = config->hosts.count = 0;
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
         snprintf(config->value[i], CONFIG_VALUE, "%s", ROWS[i].fallback);
     }
@@ -110,6 +110,7 @@ static bool value_fits(const struct config_row *row, const char *value)
     case CONFIG_CHOICE:
         return word_index(row->range, value) >= 0;
     case CONFIG_ADDRESS:
+    case CONFIG_HOSTS:
         return value[0] == '\0' || address_split(value, host, &port);
     case CONFIG_RULES:
         return value[0] == '\0' || forward_rule_parse(value_slice(value), &rule) == ERR_OK;
@@ -127,18 +128,29 @@ static int key_find(const char *name)
     return -1;
 }
 
+/* The values of a key of that type; NULL: it has one. */
+static const struct config_list *list_in(const struct config *config, enum config_type type)
+{
+    return type == CONFIG_RULES ? &config->rules : type == CONFIG_HOSTS ? &config->hosts : NULL;
+}
+
+static bool comes_again(enum config_type type)
+{
+    return type == CONFIG_RULES || type == CONFIG_HOSTS;
+}
+
 /* An empty one stands for none. */
-static enum err rule_add(struct config *config, const char *value,
+static enum err list_add(struct config_list *list, const char *value,
                          char reason[static CONFIG_REASON])
 {
     if (value[0] == '\0') {
         return ERR_OK;
     }
-    if (config->nrules == LIMIT_FORWARD_RULES) {
+    if (list->count == LIMIT_FORWARD_RULES) {
         snprintf(reason, CONFIG_REASON, "more than %d rules", (int)LIMIT_FORWARD_RULES);
         return ERR_CONFIG;
     }
-    snprintf(config->rules[config->nrules++], CONFIG_VALUE, "%s", value);
+    snprintf(list->value[list->count++], CONFIG_VALUE, "%s", value);
     return ERR_OK;
 }
 
@@ -154,8 +166,9 @@ enum err config_set(struct config *config, const char *name, const char *value,
         snprintf(reason, CONFIG_REASON, "%s: '%.80s' is not %s", name, value, ROWS[key].range);
         return ERR_CONFIG;
     }
-    if (ROWS[key].type == CONFIG_RULES) {
-        return rule_add(config, value, reason);
+    if (comes_again(ROWS[key].type)) {
+        return list_add(ROWS[key].type == CONFIG_RULES ? &config->rules : &config->hosts, value,
+                        reason);
     }
     snprintf(config->value[key], CONFIG_VALUE, "%s", value);
     return ERR_OK;
@@ -213,7 +226,7 @@ static int parse_pair(void *user, const char *section, const char *name, const c
     char reason[CONFIG_REASON];
     snprintf(key, sizeof key, "%s%s%s", section, section[0] != '\0' ? "." : "", name);
     int index = key_find(key);
-    if (index >= 0 && p->seen[index] && ROWS[index].type != CONFIG_RULES) {
+    if (index >= 0 && p->seen[index] && !comes_again(ROWS[index].type)) {
         snprintf(reason, sizeof reason, "%s: given twice", key);
         parse_fail(p, reason);
         return 0;
@@ -263,11 +276,11 @@ void config_print(const struct config *config, FILE *out)
         fprintf(out, "%s# %s\n# %s; default: %s%s\n", i > 0 ? "\n" : "", ROWS[i].help,
                 ROWS[i].range, ROWS[i].fallback[0] != '\0' ? ROWS[i].fallback : "empty",
                 ROWS[i].reloadable ? "; SIGHUP reads it again" : "");
-        size_t lines = ROWS[i].type == CONFIG_RULES ? config->nrules : 0;
-        for (size_t r = 0; r < lines; r++) {
-            fprintf(out, "%s = %s\n", ROWS[i].name, config->rules[r]);
+        const struct config_list *list = list_in(config, ROWS[i].type);
+        for (size_t k = 0; list != NULL && k < list->count; k++) {
+            fprintf(out, "%s = %s\n", ROWS[i].name, list->value[k]);
         }
-        if (lines == 0) {
+        if (list == NULL || list->count == 0) {
             fprintf(out, "%s = %s\n", ROWS[i].name, config->value[i]);
         }
     }
@@ -281,8 +294,8 @@ void config_forward_policy(const struct config *config, struct forward_policy *p
     policy->mode = modes[mode];
     policy->private_hosts = config_bool(config, CONFIG_KEY_FORWARD_PRIVATE);
     policy->count = 0;
-    for (size_t i = 0; i < config->nrules; i++) {
-        struct slice text = value_slice(config->rules[i]);
+    for (size_t i = 0; i < config->rules.count; i++) {
+        struct slice text = value_slice(config->rules.value[i]);
         enum err err = forward_rule_parse(text, &policy->rules[policy->count++]);
         assert(err == ERR_OK); /* config_set has looked */
     }
@@ -292,8 +305,9 @@ void config_take(struct config *config, const struct config *from, enum config_k
 {
     memcpy(config->value[key], from->value[key], CONFIG_VALUE);
     if (ROWS[key].type == CONFIG_RULES) {
-        memcpy(config->rules, from->rules, from->nrules * sizeof from->rules[0]);
-        config->nrules = from->nrules;
+        config->rules = from->rules;
+    } else if (ROWS[key].type == CONFIG_HOSTS) {
+        config->hosts = from->hosts;
     }
 }
 
@@ -306,6 +320,14 @@ unsigned config_choice(const struct config *config, enum config_key key)
 {
     int index = word_index(ROWS[key].range, config->value[key]);
     return index < 0 ? 0 : (unsigned)index;
+}
+
+void config_host(const struct config *config, size_t i, char host[static LIMIT_HOST + 1],
+                 uint16_t *port)
+{
+    bool good = address_split(config->hosts.value[i], host, port);
+    assert(good); /* config_set has looked */
+    (void)good;
 }
 
 bool config_address(const struct config *config, enum config_key key,

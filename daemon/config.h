@@ -27,7 +27,8 @@ enum config_type {
     CONFIG_BOOL,    /* yes or no */
     CONFIG_CHOICE,  /* one of the words of the range */
     CONFIG_ADDRESS, /* HOST:PORT, [IPv6]:PORT, or nothing */
-    CONFIG_RULES,   /* relays and hosts, one a line: the only key that may come again */
+    CONFIG_RULES,   /* relays and hosts, one a line; may come again */
+    CONFIG_HOSTS,   /* HOST:PORT, one a line; may come again */
 };
 
 /* KEY(constant, "name", type, "default", "range", reloadable, "what it is") */
@@ -46,6 +47,12 @@ enum config_type {
         "A relay, a host, or all hosts with this ending. May come again, a line each.")            \
     KEY(FORWARD_PRIVATE, "relay.forward_private", BOOL, "no", "yes|no", true,                      \
         "Whether requests are passed on to private, loopback and link-local addresses, too.")      \
+    KEY(DHT, "dht.listen", ADDRESS, "", "HOST:PORT", false,                                        \
+        "Where this node takes part in the DHT, over UDP. Empty: it does not. Port 0: any.")       \
+    KEY(DHT_BOOTSTRAP, "dht.bootstrap", HOSTS, "", "HOST:PORT", false,                             \
+        "A node of the DHT to begin with. May come again, a line each.")                           \
+    KEY(DHT_READ_ONLY, "dht.read_only", BOOL, "no", "yes|no", false,                               \
+        "Whether this node only asks others, for machines that come and go.")                      \
     KEY(SANDBOX, "sandbox", CHOICE, "on", "on|strict|off", false,                                  \
         "What petreld gives up after its start: on, or strict for tests, or off to look for "      \
         "trouble.")                                                                                \
@@ -71,10 +78,16 @@ struct config_row {
 /* The table's row for key. */
 const struct config_row *config_row(enum config_key key);
 
+/* The values of a key that may come again. */
+struct config_list {
+    char value[LIMIT_FORWARD_RULES][CONFIG_VALUE];
+    size_t count;
+};
+
 struct config {
     char value[CONFIG_COUNT][CONFIG_VALUE];
-    char rules[LIMIT_FORWARD_RULES][CONFIG_VALUE]; /* of CONFIG_KEY_FORWARD_RULE */
-    size_t nrules;
+    struct config_list rules; /* of CONFIG_KEY_FORWARD_RULE */
+    struct config_list hosts; /* of CONFIG_KEY_DHT_BOOTSTRAP */
 };
 
 /* All defaults. */
@@ -83,8 +96,8 @@ void config_init(struct config *config);
 enum err config_set(struct config *config, const char *name, const char *value,
                     char reason[static CONFIG_REASON]) PETREL_MUST_USE;
 /* Reads a whole file's text: "key = value" lines, comments after # or ;, sections that put their
- * name and a dot before the keys. A key may come once, but relay.forward_rule. On error config is
- * as it was, and reason is "name:line: sentence". */
+ * name and a dot before the keys. A key may come once, but lists (CONFIG_RULES, CONFIG_HOSTS). On
+ * error config is as it was, and reason is "name:line: sentence". */
 enum err config_parse(struct config *config, struct slice text, const char *name,
                       char reason[static CONFIG_REASON]) PETREL_MUST_USE;
 /* What no single key shows: a relay needs listen. */
@@ -100,6 +113,9 @@ void config_take(struct config *config, const struct config *from, enum config_k
 bool config_bool(const struct config *config, enum config_key key);
 /* Which word of the range, from 0. */
 unsigned config_choice(const struct config *config, enum config_key key);
+/* Splits value i of CONFIG_KEY_DHT_BOOTSTRAP. */
+void config_host(const struct config *config, size_t i, char host[static LIMIT_HOST + 1],
+                 uint16_t *port);
 /* Splits an address; false when it is empty. */
 bool config_address(const struct config *config, enum config_key key,
                     char host[static LIMIT_HOST + 1], uint16_t *port);

@@ -83,6 +83,16 @@ struct engine_input *engine_input_policy(const struct forward_policy *policy)
     return input;
 }
 
+struct engine_input *engine_input_item(uint64_t number, const struct bep44_item *item)
+{
+    struct engine_input *input = input_new(NODE_DHT_ITEM, number, sizeof *item);
+    if (input != NULL) {
+        memcpy(input->data, item, sizeof *item);
+        input->node.u.item = (const struct bep44_item *)(const void *)input->data;
+    }
+    return input;
+}
+
 void engine_input_free(struct engine_input *input)
 {
     if (input != NULL) {

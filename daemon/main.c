@@ -188,7 +188,7 @@ static void on_reload(void *ctx)
     apply_forward_policy(d);
     logger_log(&d->log, LOGGER_INFO, "configuration read again",
                "log_level=%s forward=%s forward_rules=%zu", d->config.value[CONFIG_KEY_LOG_LEVEL],
-               d->config.value[CONFIG_KEY_FORWARD], d->config.nrules);
+               d->config.value[CONFIG_KEY_FORWARD], d->config.rules.count);
 }
 
 /* --- the process --- */
@@ -371,6 +371,27 @@ static const char *public_host(struct daemon *d)
     return d->host;
 }
 
+static enum err open_dht(struct daemon *d)
+{
+    char host[LIMIT_HOST + 1];
+    uint16_t port = 0;
+    uint16_t bound;
+    if (!config_address(&d->config, CONFIG_KEY_DHT, host, &port)) {
+        return ERR_OK;
+    }
+    bool read_only = config_bool(&d->config, CONFIG_KEY_DHT_READ_ONLY);
+    enum err err = loop_listen_dht(d->loop, host, port, read_only, &bound);
+    if (err != ERR_OK) {
+        return err;
+    }
+    for (size_t i = 0; i < d->config.hosts.count; i++) {
+        config_host(&d->config, i, host, &port);
+        loop_dht_host(d->loop, host, port);
+    }
+    logger_log(&d->log, LOGGER_INFO, "in the DHT", "port=%u", (unsigned)bound);
+    return ERR_OK;
+}
+
 static enum err open_loop(struct daemon *d)
 {
     const struct loop_config config = {.log = &d->log, .reload = on_reload, .reload_ctx = d};
@@ -379,6 +400,10 @@ static enum err open_loop(struct daemon *d)
     enum err err = loop_new(&d->loop, &config);
     if (err != ERR_OK) {
         return failed(d, "cannot start the loop", err);
+    }
+    err = open_dht(d);
+    if (err != ERR_OK) {
+        return err; /* likewise */
     }
     if (!config_address(&d->config, CONFIG_KEY_LISTEN, host, &port)) {
         return ERR_OK;
@@ -401,6 +426,7 @@ static enum err start_engine(struct daemon *d)
                  .relay_open = config_choice(&d->config, CONFIG_KEY_REGISTRATION) == 1,
                  .listen_host = public_host(d),
                  .listen_port = d->port,
+                 .dht = d->config.value[CONFIG_KEY_DHT][0] != '\0',
                  .forward = &d->forward},
         .db = d->db,
         .home = d->home,

@@ -62,6 +62,36 @@ static int print_ways(struct ctl *ctl)
     return EXIT_OK;
 }
 
+/* What this node does in the DHT, if anything. */
+static int print_dht(struct ctl *ctl)
+{
+    static const struct {
+        const char *name;
+        const char *label;
+    } fields[] = {
+        {"nodes4", "dht, IPv4"},     {"good4", "  good"},         {"nodes6", "dht, IPv6"},
+        {"good6", "  good"},         {"address4", "  seen at"},   {"address6", "  seen at"},
+        {"items", "  items"},        {"lookups", "  lookups"},    {"put", "  put"},
+        {"put_failed", "  in vain"}, {"put_waiting", "  waiting"}};
+    struct slice result;
+    bool on = false;
+    uint64_t last;
+    client_begin(ctl->client);
+    int rc = client_call(ctl->client, "dht.status", false, &result);
+    if (rc != EXIT_OK || !control_get_bool(result, "on", &on) || !on) {
+        return rc;
+    }
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        render_field(stdout, result, fields[i].name, fields[i].label);
+    }
+    if (control_get_uint(result, "put_last", &last)) {
+        printf("%-10s ", "  put last");
+        render_time(stdout, last);
+        printf("\n");
+    }
+    return EXIT_OK;
+}
+
 int cmd_status(struct ctl *ctl, int argc, char **argv)
 {
     static const struct {
@@ -86,7 +116,8 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
     struct slice account;
     bool open =
         control_get_str(result, "account", &account) && slice_equal(account, slice_of("open", 4));
-    return open ? print_ways(ctl) : EXIT_OK;
+    rc = print_dht(ctl);
+    return rc == EXIT_OK && open ? print_ways(ctl) : rc;
 }
 
 int cmd_stop(struct ctl *ctl, int argc, char **argv)

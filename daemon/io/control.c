@@ -138,6 +138,7 @@ enum err control_new(struct control **out, const struct control_config *config, 
     control->shared.worker = config->worker;
     control->shared.log = config->log;
     control->shared.relay = config->relay;
+    control->shared.finder = config->finder;
     control->shared.stop = config->stop;
     control->shared.stop_ctx = config->stop_ctx;
     control->shared.drained = control_events_pull;

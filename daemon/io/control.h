@@ -16,11 +16,13 @@
 #include "daemon/logger.h"
 
 struct control;
+struct finder;
 
 struct control_config {
     struct worker_env worker; /* uv, db, engine, home */
     struct logger *log;
     bool relay;              /* told as a feature */
+    struct finder *finder;   /* NULL: no DHT */
     void (*stop)(void *ctx); /* daemon.stop was called */
     void *stop_ctx;
 };

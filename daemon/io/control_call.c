@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/io/control_call.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@
 #include "control/methods.h"
 #include "daemon/io/control_events.h"
 #include "daemon/io/control_keys.h"
+#include "daemon/io/finder.h"
 
 enum {
     CLIENT_DETAIL = 80,      /* bytes of a client's own words in an error */
@@ -89,6 +92,58 @@ static void start_job(struct worker_job *job)
     }
 }
 
+/* "address", where others see this node; nothing when they did not say yet. */
+static void write_address(struct writer *w, const char *name, const struct dht_address *a)
+{
+    char host[INET6_ADDRSTRLEN];
+    char text[INET6_ADDRSTRLEN + 10];
+    if (a->port != 0 && inet_ntop(a->v6 ? AF_INET6 : AF_INET, a->ip, host, sizeof host) != NULL) {
+        snprintf(text, sizeof text, a->v6 ? "[%s]:%u" : "%s:%u", host, (unsigned)a->port);
+        pack_str(w, name);
+        pack_str(w, text);
+    }
+}
+
+static void write_uint(struct writer *w, const char *name, uint64_t v)
+{
+    pack_str(w, name);
+    pack_uint(w, v);
+}
+
+static void call_dht_status(struct control_client *client, const struct control_message *m)
+{
+    uint8_t bytes[1024];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    const struct finder *finder = client->control->finder;
+    struct finder_status s = {.puts = 0};
+    if (finder != NULL) {
+        finder_status(finder, &s);
+    }
+    const struct dht_status *d = &s.dht;
+    uint32_t addresses =
+        (d->external[0].port != 0 ? 1U : 0U) + (d->external[1].port != 0 ? 1U : 0U);
+    pack_map(&w, finder == NULL ? 1 : 10 + addresses + (s.put_ms != 0 ? 1U : 0U));
+    pack_str(&w, "on");
+    pack_bool(&w, finder != NULL);
+    if (finder != NULL) {
+        write_uint(&w, "nodes4", d->nodes[0]);
+        write_uint(&w, "good4", d->good[0]);
+        write_uint(&w, "nodes6", d->nodes[1]);
+        write_uint(&w, "good6", d->good[1]);
+        write_address(&w, "address4", &d->external[0]);
+        write_address(&w, "address6", &d->external[1]);
+        write_uint(&w, "items", d->items);
+        write_uint(&w, "lookups", d->operations);
+        write_uint(&w, "put", s.puts);
+        write_uint(&w, "put_failed", s.put_failed);
+        write_uint(&w, "put_waiting", s.put_waiting);
+        if (s.put_ms != 0) {
+            write_uint(&w, "put_last", s.put_ms);
+        }
+    }
+    control_client_result(client, m->id, writer_done(&w));
+}
+
 static void call_host(struct control_client *client, const struct control_message *m,
                       const struct control_method *method)
 {
@@ -98,6 +153,8 @@ static void call_host(struct control_client *client, const struct control_messag
     } else if (strcmp(method->name, "daemon.stop") == 0) {
         control_client_result(client, m->id, slice_of(NULL, 0));
         control->stop(control->stop_ctx);
+    } else if (strcmp(method->name, "dht.status") == 0) {
+        call_dht_status(client, m);
     } else {
         assert(strcmp(method->name, "event.subscribe") == 0);
         start_job(

@@ -19,12 +19,14 @@
 #include "daemon/logger.h"
 
 struct control_client;
+struct finder;
 
 /* What all clients share. */
 struct control_shared {
     struct worker_env worker; /* uv, db, engine, home */
     struct logger *log;
     bool relay;              /* told as a feature */
+    struct finder *finder;   /* NULL: no DHT */
     void (*stop)(void *ctx); /* daemon.stop was called */
     void *stop_ctx;
     void (*drained)(struct control_client *client); /* its socket took some output */

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "daemon/io/control.h"
+#include "daemon/io/finder.h"
 #include "daemon/io/sd.h"
 #include "daemon/io/tcp.h"
 #include "daemon/io/tcp_conn.h"
@@ -28,6 +29,7 @@ struct loop {
     uv_timer_t watchdog;
     uv_signal_t signals[LOOP_SIGNALS];
     struct tcp *tcp;
+    struct finder *finder; /* NULL: no DHT */
     struct control *control;
     struct engine *engine;
     bool handles; /* the loop's own handles are open */
@@ -47,6 +49,8 @@ static void take_outputs(struct loop *loop)
         } else if (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND ||
                    o->kind == NODE_OUT_CLOSE) {
             tcp_output(loop->tcp, o);
+        } else if (o->kind == NODE_OUT_DHT_GET || o->kind == NODE_OUT_DHT_PUT) {
+            finder_output(loop->finder, o);
         } else {
             control_output(loop->control, o);
         }
@@ -198,6 +202,20 @@ enum err loop_listen(struct loop *loop, const char *host, uint16_t port, uint16_
     return tcp_listen(loop->tcp, host, port, bound);
 }
 
+enum err loop_listen_dht(struct loop *loop, const char *host, uint16_t port, bool read_only,
+                         uint16_t *bound)
+{
+    const struct finder_config config = {
+        .uv = &loop->uv, .log = loop->config.log, .read_only = read_only};
+    enum err err = finder_new(&loop->finder, &config);
+    return err == ERR_OK ? finder_listen(loop->finder, host, port, bound) : err;
+}
+
+void loop_dht_host(struct loop *loop, const char *host, uint16_t port)
+{
+    finder_host(loop->finder, host, port);
+}
+
 void loop_wake(void *ctx)
 {
     struct loop *loop = ctx;
@@ -225,6 +243,7 @@ enum err loop_start(struct loop *loop, struct engine *engine, struct store_lmdb 
         .worker = {.uv = &loop->uv, .db = db, .engine = engine, .keyring = keyring},
         .log = loop->config.log,
         .relay = relay,
+        .finder = loop->finder,
         .stop = loop_stop,
         .stop_ctx = loop};
     enum err err = control_new(&loop->control, &config, path);
@@ -236,6 +255,9 @@ enum err loop_start(struct loop *loop, struct engine *engine, struct store_lmdb 
     }
     loop->engine = engine;
     tcp_start(loop->tcp, engine);
+    if (loop->finder != NULL) {
+        finder_start(loop->finder, engine);
+    }
     loop_wake(loop); /* outputs of the first load wait already */
     return ERR_OK;
 }
@@ -254,6 +276,9 @@ static void shut_down(struct loop *loop)
     if (loop->tcp != NULL) {
         tcp_stop(loop->tcp);
     }
+    if (loop->finder != NULL) {
+        finder_stop(loop->finder);
+    }
 }
 
 /* Runs the loop until every handle is gone. Links linger for a moment, clients that do not read
@@ -264,7 +289,8 @@ static void drain(struct loop *loop)
     while (loop->handles) {
         (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
         bool idle = (loop->tcp == NULL || tcp_idle(loop->tcp)) &&
-                    (loop->control == NULL || control_idle(loop->control));
+                    (loop->control == NULL || control_idle(loop->control)) &&
+                    (loop->finder == NULL || finder_idle(loop->finder));
         if (idle || uv_now(&loop->uv) >= until) {
             handles_close(loop);
         } else {
@@ -299,5 +325,6 @@ void loop_free(struct loop *loop)
     (void)rc;
     control_free(loop->control);
     tcp_free(loop->tcp);
+    finder_free(loop->finder);
     free(loop);
 }

@@ -27,6 +27,11 @@ enum err loop_new(struct loop **out, const struct loop_config *config) PETREL_MU
 /* Binds the port for links; *bound is the real one. Errors as tcp_listen, which logs them. */
 enum err loop_listen(struct loop *loop, const char *host, uint16_t port,
                      uint16_t *bound) PETREL_MUST_USE;
+/* Takes part in the DHT, before loop_start. Errors as udp_listen, which logs them. */
+enum err loop_listen_dht(struct loop *loop, const char *host, uint16_t port, bool read_only,
+                         uint16_t *bound) PETREL_MUST_USE;
+/* A node of the DHT to begin with; after loop_listen_dht. */
+void loop_dht_host(struct loop *loop, const char *host, uint16_t port);
 /* Tells the loop, from any thread, that the engine has something for it. */
 void loop_wake(void *loop);
 /* Opens the control socket on path and begins to take links, calls and signals. */

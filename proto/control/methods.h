@@ -20,6 +20,7 @@
     METHOD("hello", HOST, NODE, false, 1)                                                          \
     METHOD("daemon.stop", HOST, NODE, false, 1)                                                    \
     METHOD("daemon.status", TURN, NODE, false, 1)                                                  \
+    METHOD("dht.status", HOST, NODE, false, 1)                                                     \
     METHOD("account.create", TURN, NODE, true, 1)                                                  \
     METHOD("account.unlock", TURN, ACCOUNT, false, 1)                                              \
     METHOD("account.lock", TURN, ACCOUNT, false, 1)                                                \
@@ -135,6 +136,19 @@
     RESULT("daemon.status", "outbox_oldest", UINT,                                                 \
            "when the oldest of them was written, Unix ms; missing without one")                    \
     RESULT("daemon.status", "requests", UINT, "contact requests that wait")                        \
+    RESULT("dht.status", "on", BOOL, "whether this node takes part in the DHT; else nothing more") \
+    RESULT("dht.status", "nodes4", UINT, "nodes that it knows, IPv4,")                             \
+    RESULT("dht.status", "good4", UINT, "and of them those that answered lately")                  \
+    RESULT("dht.status", "nodes6", UINT, "likewise, IPv6")                                         \
+    RESULT("dht.status", "good6", UINT, "likewise")                                                \
+    RESULT("dht.status", "address4", STR, "what others say our address is; missing: not known")    \
+    RESULT("dht.status", "address6", STR, "likewise, IPv6")                                        \
+    RESULT("dht.status", "items", UINT, "items that it keeps for others")                          \
+    RESULT("dht.status", "lookups", UINT, "lookups under way")                                     \
+    RESULT("dht.status", "put", UINT, "descriptors of members that were put, with repetitions,")   \
+    RESULT("dht.status", "put_failed", UINT, "of them those that nobody took,")                    \
+    RESULT("dht.status", "put_waiting", UINT, "and those that wait for their turn")                \
+    RESULT("dht.status", "put_last", UINT, "when one was taken last, Unix ms; missing: never")     \
     RESULT("account.create", "account", UINT, "its number")                                        \
     RESULT("account.create", "id", STR, "the new ID")                                              \
     RESULT("account.create", "words", STR, "the 24 recovery words")                                \

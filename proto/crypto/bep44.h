@@ -16,8 +16,9 @@
 
 enum {
     BEP44_SALT_MAX = 64,
-    BEP44_VALUE_MAX = 1000,        /* bencoded */
-    BEP44_BUFFER_MAX = 1000 + 128, /* signed buffer with the longest salt, seq and value */
+    BEP44_VALUE_MAX = 1000,              /* bencoded */
+    BEP44_BUFFER_MAX = 1000 + 128,       /* signed buffer with the longest salt, seq and value */
+    BEP44_ITEM = LIMIT_DESCRIPTOR + 160, /* as bep44_item_write writes it, at most */
 };
 
 struct bep44_item {

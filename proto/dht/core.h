@@ -15,6 +15,7 @@ enum {
     DHT_BOOT = 16,                /* nodes to begin with */
     DHT_BOOT_MS = 2 * 1000,       /* while nobody is known: from one try to the next, then twice, */
     DHT_BOOT_MAX_MS = 60 * 1000,  /* up to this, or, when one family is known, DHT_GOOD_MS */
+    DHT_JOIN_WAIT_MS = 10 * 1000, /* an operation waits for somebody to be known so long */
     DHT_AGAIN_MS = 100,           /* after a query that there was no room for */
     DHT_MOVED_MS = 5 * 60 * 1000, /* our address changes no oftener */
     DHT_JOIN_MS = 5 * 1000, /* from the first look at our neighbourhood to the second; then twice */
@@ -48,9 +49,11 @@ struct dht_operation {
     uint64_t number;
     enum dht_operation_kind kind;
     bool putting;
+    bool over; /* it has waited long enough for somebody to be known */
     bool has_cas;
     bool found;         /* item is one that was found */
     bool wants_mutable; /* of a get */
+    struct dht_id target;
     uint64_t begun_ms;
     int64_t cas;
     uint8_t salt[KRPC_SALT];

@@ -186,7 +186,31 @@ static void operation_drop(struct dht *dht, struct dht_operation *op)
     operation_free(op);
 }
 
-/* Looks up target in each family. NULL: too many, or out of memory. */
+/* A lookup in each family of which somebody is known, and that has none. */
+static enum err operation_start(struct dht *dht, const struct env *env, struct dht_operation *op)
+{
+    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
+        struct dht_contact near[DHT_SEEDS];
+        unsigned n = dht->config.families[f] && op->legs[f] == NULL
+                         ? dht_table_nearest(&dht->tables[f], &op->target, true, env->now_ms, near,
+                                             DHT_SEEDS)
+                         : 0;
+        if (n == 0) {
+            continue;
+        }
+        op->legs[f] = calloc(1, sizeof *op->legs[f]);
+        if (op->legs[f] == NULL) {
+            return ERR_NO_MEMORY;
+        }
+        dht_search_init(op->legs[f], &op->target, &dht->id[f]);
+        for (unsigned i = 0; i < n; i++) {
+            dht_search_seed(op->legs[f], &near[i]);
+        }
+    }
+    return ERR_OK;
+}
+
+/* NULL: too many, or out of memory. */
 static struct dht_operation *operation_new(struct dht *dht, const struct env *env,
                                            enum dht_operation_kind kind,
                                            const struct dht_id *target)
@@ -196,35 +220,24 @@ static struct dht_operation *operation_new(struct dht *dht, const struct env *en
         return NULL;
     }
     op->done = kind != DHT_OP_NODES ? calloc(1, sizeof *op->done) : NULL;
-    if (op->done == NULL && kind != DHT_OP_NODES) {
+    op->kind = kind;
+    op->target = *target;
+    op->begun_ms = env->now_ms;
+    if ((op->done == NULL && kind != DHT_OP_NODES) || operation_start(dht, env, op) != ERR_OK) {
         operation_free(op);
         return NULL;
-    }
-    op->kind = kind;
-    op->begun_ms = env->now_ms;
-    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
-        struct dht_contact near[DHT_SEEDS];
-        unsigned n = dht->config.families[f] ? dht_table_nearest(&dht->tables[f], target, true,
-                                                                 env->now_ms, near, DHT_SEEDS)
-                                             : 0;
-        if (n == 0) {
-            continue;
-        }
-        op->legs[f] = calloc(1, sizeof *op->legs[f]);
-        if (op->legs[f] == NULL) {
-            operation_free(op);
-            return NULL;
-        }
-        dht_search_init(op->legs[f], target, &dht->id[f]);
-        for (unsigned i = 0; i < n; i++) {
-            dht_search_seed(op->legs[f], &near[i]);
-        }
     }
     op->number = ++dht->next_operation;
     op->next = dht->operations;
     dht->operations = op;
     dht->operation_count++;
     return op;
+}
+
+/* Whether it waits for somebody to be known: those that we begin with were asked. */
+static bool operation_waits(const struct dht *dht, const struct dht_operation *op)
+{
+    return op->legs[0] == NULL && op->legs[1] == NULL && !op->over && dht->boot_count > 0;
 }
 
 /* Asks whom its lookups want to be asked now. */
@@ -298,6 +311,9 @@ static bool operation_put(struct dht *dht, const struct env *env, struct dht_ope
 static void operation_go_on(struct dht *dht, const struct env *env, struct dht_operation *op)
 {
     operation_ask(dht, env, op);
+    if (operation_waits(dht, op)) {
+        return;
+    }
     for (unsigned f = 0; f < DHT_FAMILIES && !op->putting; f++) {
         if (op->legs[f] != NULL && !dht_search_done(op->legs[f])) {
             return;
@@ -306,6 +322,18 @@ static void operation_go_on(struct dht *dht, const struct env *env, struct dht_o
     bool all = op->kind != DHT_OP_PUT || operation_put(dht, env, op);
     if (all && op->puts == 0) {
         operation_over(dht, env, op);
+    }
+}
+
+/* Somebody is known now. */
+static void operations_start(struct dht *dht, const struct env *env)
+{
+    struct dht_operation *next;
+    for (struct dht_operation *op = dht->operations; op != NULL; op = next) {
+        next = op->next;
+        if (operation_waits(dht, op) && operation_start(dht, env, op) == ERR_OK) {
+            operation_go_on(dht, env, op);
+        }
     }
 }
 
@@ -467,6 +495,7 @@ static void answered(struct dht *dht, const struct env *env, const struct dht_ad
         if (t->alone && dht_table_is_good(t, &c, env->now_ms)) { /* again, or at last */
             t->alone = false;
             dht->join_wait[dht_family(from)] = dht->join_ms[dht_family(from)] = 0;
+            operations_start(dht, env);
         }
     }
     struct dht_operation *op = was.operation != 0 ? operation_find(dht, was.operation) : NULL;
@@ -528,6 +557,7 @@ static void operations_tick(struct dht *dht, const struct env *env)
     struct dht_operation *next;
     for (struct dht_operation *op = dht->operations; op != NULL; op = next) {
         next = op->next;
+        op->over = env->now_ms < op->begun_ms || env->now_ms - op->begun_ms >= DHT_JOIN_WAIT_MS;
         for (unsigned f = 0; f < DHT_FAMILIES; f++) {
             if (op->legs[f] != NULL) {
                 dht_search_tick(op->legs[f], env->now_ms);
@@ -629,6 +659,9 @@ uint64_t dht_deadline(const struct dht *dht)
         }
     }
     for (const struct dht_operation *op = dht->operations; op != NULL; op = op->next) {
+        if (operation_waits(dht, op) && op->begun_ms + DHT_JOIN_WAIT_MS < first) {
+            first = op->begun_ms + DHT_JOIN_WAIT_MS;
+        }
         for (unsigned f = 0; f < DHT_FAMILIES; f++) {
             uint64_t due =
                 op->legs[f] != NULL && !op->putting ? dht_search_deadline(op->legs[f]) : UINT64_MAX;

@@ -36,7 +36,7 @@ uint64_t dht_deadline(const struct dht *dht);
 bool dht_next_output(struct dht *dht, struct dht_output *out);
 
 /* Each begins an operation; gives its number, from 1, or 0 when there are DHT_OPERATIONS. Results
- * come as outputs. */
+ * come as outputs. While nobody is known yet it waits, for 10 s at most. */
 uint64_t dht_get_mutable(struct dht *dht, const struct env *env, const struct sign_pk *key,
                          struct slice salt);
 uint64_t dht_get_immutable(struct dht *dht, const struct env *env, const struct dht_id *target);

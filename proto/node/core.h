@@ -67,6 +67,7 @@ struct work {
     uint64_t look_ms; /* next look at what the relay has and nobody acknowledged */
     uint64_t period;  /* of the descriptor that was asked for */
     struct mining mining;
+    uint8_t seeks;           /* keys of theirs that are looked up in the DHT now */
     bool untroubled;         /* its row says that nothing stood in the way of foreign */
     struct foreign *foreign; /* what goes through our relay; owned, secret */
 };
@@ -83,6 +84,15 @@ struct forget {
     uint8_t root[SEAL_KEY];
     uint64_t later; /* nothing is done before then, Unix ms; */
     uint64_t keep;  /* the host is to destroy the other roots then; UINT64_MAX: it has */
+};
+
+struct seek;
+
+/* Where our relay stands with putting its members' descriptors into the DHT. */
+struct announcer {
+    uint64_t due_ms;       /* Unix ms */
+    uint64_t begun_ms;     /* this round; 0: none goes on */
+    uint8_t at[SEAL_NAME]; /* name of the last one that was looked at */
 };
 
 struct forward_wait;
@@ -138,6 +148,10 @@ struct node {
     struct relay_host *relay; /* NULL when not a relay */
     struct account *accounts; /* owned */
     struct forwarder forwarder;
+    struct announcer announcer;
+    struct seek *seeks; /* owned */
+    size_t seek_count;
+    uint64_t last_seek;
     unsigned mining_budget; /* stamp hashes that this turn may still try */
     uint64_t seen_ms;       /* what the clock said in the last turn */
     uint64_t last_tidy;     /* when events and client ids were trimmed last */
@@ -206,6 +220,20 @@ void account_link_key(const struct account_row *row, const struct sign_pk *relay
                       struct dh_sk *key);
 /* What a session needs to know of us; slices borrow from row. Wipe self->dh after use. */
 void account_pair_self(const struct account_row *row, struct pair_self *self);
+
+/* announce.c */
+enum err announce_progress(struct node *node, struct step *step) PETREL_MUST_USE;
+uint64_t announce_deadline(const struct node *node);
+
+/* seek.c */
+/* Looks for the contact's descriptor, if there is a DHT, it is not done already, and there are not
+ * too many of them. */
+enum err seek_begin(struct account *me, struct step *step, struct work *work,
+                    const struct peer_row *row) PETREL_MUST_USE;
+enum err seek_item(struct node *node, struct step *step, uint64_t number,
+                   const struct bep44_item *item) PETREL_MUST_USE;
+void seek_done(struct node *node, uint64_t number);
+void seek_free(struct node *node);
 
 /* setback.c */
 /* First thing that a turn does after its inputs: whether the clock was set back since the last one.
@@ -388,6 +416,10 @@ enum err finding_progress(struct account *me, struct step *step, struct work *wo
                           struct peer_row *row, bool *ready) PETREL_MUST_USE;
 enum err finding_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
+/* An item that the DHT has in the place of this period's descriptor of the contact: taken when it
+ * is theirs and tells something new. */
+enum err finding_item(struct account *me, struct step *step, struct work *work, uint64_t period,
+                      const struct bep44_item *item) PETREL_MUST_USE;
 
 /* foreign.c */
 /* Opens the way to the relay at `to`. *ready: foreign_send may be called now; else an event or

@@ -33,19 +33,23 @@ static struct device_place bundle_place(const struct work *work, const struct pe
     return place;
 }
 
-/* Asks our own relay, over an anonymous link, for the descriptor of this period. */
+/* Asks our own relay, over an anonymous link, for the descriptor of this period; and the DHT at the
+ * same time. */
 static enum err resolve(struct account *me, struct step *step, struct work *work,
                         struct peer_row *row)
 {
     const struct home *home = home_main(me);
+    enum err err = seek_begin(me, step, work, row);
+    if (err != ERR_OK) {
+        return err;
+    }
     if (home->address.port == 0) {
         work->trouble = ERR_NO_RELAY;
         work->due = step_now(step) + FINDING_WAIT_MS;
         return ERR_OK;
     }
     struct node_link *link;
-    enum err err =
-        links_anonymous(&me->node->links, step, me->number, work->peer, &home->address, &link);
+    err = links_anonymous(&me->node->links, step, me->number, work->peer, &home->address, &link);
     if (err != ERR_OK || !link->open) {
         return err;
     }
@@ -78,23 +82,24 @@ static enum err not_older(struct step *step, const struct peer_row *row,
     return older ? ERR_STALE : ERR_OK;
 }
 
-/* What the contact's descriptor says goes into row. PEER: there is none, or it is not theirs. */
+/* What the contact's descriptor says goes into row. PEER: it is not theirs, or tells nothing new.
+ */
 static enum err take_descriptor(struct step *step, const struct work *work, struct peer_row *row,
-                                const struct descriptor_get_reply *reply)
+                                uint64_t period, const struct bep44_item *from)
 {
     struct descriptor descriptor;
-    struct bep44_item item = reply->item;
-    enum err err = reply->head.err;
+    struct bep44_item item = *from;
+    enum err err = blind_public(&row->who.id, period, &item.key);
     if (err == ERR_OK) {
-        err = blind_public(&row->who.id, work->period, &item.key);
-    }
-    if (err == ERR_OK) {
-        err = descriptor_open(&row->who.id, work->period, &item, &descriptor);
+        err = descriptor_open(&row->who.id, period, &item, &descriptor);
     }
     if (err != ERR_OK) {
-        return err; /* the last: a relay that lies, or something new */
+        return err; /* somebody who lies, or something new */
     }
-    err = not_older(step, row, &descriptor);
+    /* The other way was faster. */
+    bool known =
+        row->who.has_record && !work->lost && descriptor.list_version <= row->who.list_version;
+    err = known ? ERR_STALE : not_older(step, row, &descriptor);
     if (err != ERR_OK) {
         return err;
     }
@@ -110,6 +115,16 @@ static enum err take_descriptor(struct step *step, const struct work *work, stru
     return ERR_OK;
 }
 
+/* It is known where to ask for the bundle. */
+static enum err located(struct account *me, struct step *step, struct work *work,
+                        struct peer_row *row)
+{
+    work->found = work->lost;
+    work->attempts = 0;
+    work_wake(work);
+    return contact_row_put(step, me->keys, &row->who);
+}
+
 static enum err resolved(struct account *me, struct step *step, struct work *work,
                          struct peer_row *row, struct slice body)
 {
@@ -118,19 +133,41 @@ static enum err resolved(struct account *me, struct step *step, struct work *wor
     if (err != ERR_OK) {
         return err;
     }
-    err = take_descriptor(step, work, row, &reply);
+    err = reply.head.err == ERR_OK ? take_descriptor(step, work, row, work->period, &reply.item)
+                                   : reply.head.err;
     if (err_class(err) == ERR_CLASS_LOCAL) {
         return err;
     }
-    if (err != ERR_OK) {
-        work->lost = false; /* the queue that we know is tried again in the meantime */
-        work_fail(step, work, err, reply.head.retry_after_ms);
+    if (err == ERR_OK) {
+        return located(me, step, work, row);
+    }
+    if (work->found || (row->who.has_record && !work->lost)) {
+        work_resume(work); /* the DHT was faster */
         return ERR_OK;
     }
-    work->found = work->lost;
-    work->attempts = 0;
-    work_wake(work);
-    return contact_row_put(step, me->keys, &row->who);
+    if (work->seeks == 0) {
+        work->lost = false; /* the queue that we know is tried again in the meantime */
+    }
+    work_fail(step, work, err, reply.head.retry_after_ms);
+    return ERR_OK;
+}
+
+enum err finding_item(struct account *me, struct step *step, struct work *work, uint64_t period,
+                      const struct bep44_item *item)
+{
+    struct peer_row row;
+    enum err err = peer_row_get(step, me->keys, work->peer, &row);
+    if (err != ERR_OK) {
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    }
+    bool wanted = row.who.state != CONTACT_BLOCKED && (work->lost || peer_row_slot(&row) < 0);
+    err = wanted ? take_descriptor(step, work, &row, period, item) : ERR_STALE;
+    if (err == ERR_OK) {
+        work->trouble = ERR_OK;
+        err = located(me, step, work, &row);
+    }
+    secret_wipe(&row, sizeof row);
+    return err_class(err) == ERR_CLASS_LOCAL ? err : ERR_OK;
 }
 
 /* Admission of a pop: the invitation's token, or a stamp; *ready when there is one. */

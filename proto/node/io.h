@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/limits.h"
+#include "crypto/bep44.h"
 #include "crypto/prim.h"
 #include "node/policy.h"
 #include "node/skip.h"
@@ -36,6 +37,7 @@ struct node_config {
     const struct forward_policy *forward; /* copied; NULL: the standard one */
     uint64_t spent_lru;                   /* nonces held in memory; 0: LIMIT_SPENT_LRU */
     const struct node_skip *skip;         /* pushes to pass over, borrowed; or NULL */
+    bool dht;                             /* the host has a node of the DHT */
 };
 
 enum node_input_kind {
@@ -47,11 +49,14 @@ enum node_input_kind {
     NODE_POLICY,      /* the operator has another policy for forwards */
     NODE_ERASED,      /* NODE_OUT_ERASE is done, durably */
     NODE_ROOTED,      /* NODE_OUT_ROOT is done, durably, or could not be */
+    NODE_DHT_ITEM,    /* NODE_OUT_DHT_GET `link` found an item, whoever wrote it; more may come */
+    NODE_DHT_DONE,    /* it is over */
 };
 
 struct node_input {
     enum node_input_kind kind;
-    uint64_t link; /* host's number of the link, never reused; LINK_OPENED, FRAME, LINK_CLOSED */
+    uint64_t link; /* host's number of the link, never reused; LINK_OPENED, FRAME, LINK_CLOSED;
+                      DHT_ITEM, DHT_DONE: the core's number of the get */
     union {
         struct {
             bool initiator;             /* true: this node dialled (NODE_OUT_CONNECT) */
@@ -69,7 +74,8 @@ struct node_input {
             const struct node_root *root; /* of the account: account.create, account.unlock and
                                              account.passphrase only, else NULL */
         } command;
-        uint32_t erased; /* account */
+        uint32_t erased;               /* account */
+        const struct bep44_item *item; /* borrowed for the call */
         struct {
             const struct node_root *root; /* borrowed for the call */
             enum err err;
@@ -90,6 +96,9 @@ enum node_output_kind {
                          is not in use. Then NODE_ROOTED, whatever comes of it */
     NODE_OUT_ROOT_KEEP, /* this generation is in use: destroy every other R of the account. These
                            two are done one after the other, in the order in which they come */
+    NODE_OUT_DHT_GET,   /* data: key of a mutable item without salt, to be looked up under number
+                           `link`; then NODE_DHT_DONE, whatever comes of it */
+    NODE_OUT_DHT_PUT,   /* data: an item (bep44_item_write) to be put; nothing comes back */
 };
 
 /* Outputs are a list in order; each is one malloc block, owned by whoever holds the list. */
@@ -97,7 +106,8 @@ struct node_output {
     struct node_output *next;
     enum node_output_kind kind;
     enum err err;            /* CLOSE, REPLY */
-    uint64_t link;           /* CONNECT, SEND, CLOSE; links that the core opens have bit 63 set */
+    uint64_t link;           /* CONNECT, SEND, CLOSE; links that the core opens have bit 63 set;
+                                DHT_GET: its number */
     uint64_t client;         /* REPLY */
     uint32_t id;             /* REPLY */
     uint32_t retry_after_ms; /* REPLY with err: when it may be worth trying again; 0: not said */
@@ -112,8 +122,8 @@ struct node_output {
         uint16_t port;
         bool public_only; /* refuse private addresses, also those that a name resolves to */
     } connect;
-    size_t len;     /* SEND, REPLY, ROOT */
-    uint8_t data[]; /* SEND, REPLY, ROOT */
+    size_t len;     /* SEND, REPLY, ROOT, DHT_GET, DHT_PUT */
+    uint8_t data[]; /* likewise */
 };
 
 struct node_outputs {

@@ -50,6 +50,7 @@ void node_free(struct node *node)
         return;
     }
     accounts_free(node);
+    seek_free(node);
     forwarder_fini(&node->forwarder);
     relay_host_free(node->relay);
     links_fini(&node->links);
@@ -102,6 +103,7 @@ enum err node_load(struct node *node, struct turn *turn, const struct node_root 
     struct step step = {.turn = turn, .outs = outs};
     /* Numbers of links never come twice, also not after a failed turn: begin at the clock. */
     node->links.last_own = turn->env->now_ms << 16 & ~LINKS_OWN_BIT;
+    node->last_seek = turn->env->now_ms << 16;
     enum err err = load_identity(node, turn);
     if (err == ERR_OK) {
         err = load_relay(node, turn);
@@ -490,6 +492,11 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
         return ERR_OK;
     case NODE_ROOTED:
         return rooted(node, &step, input);
+    case NODE_DHT_ITEM:
+        return seek_item(node, &step, input->link, input->u.item);
+    case NODE_DHT_DONE:
+        seek_done(node, input->link);
+        return ERR_OK;
     }
     return ERR_BUG;
 }
@@ -572,6 +579,7 @@ static uint64_t next_deadline(const struct node *node)
     if (node->relay != NULL) {
         first = earlier(first, relay_host_deadline(node->relay));
     }
+    first = earlier(first, announce_deadline(node));
     for (const struct node_link *link = node->links.own; link != NULL; link = link->own_next) {
         if (idles(link) && link->open) {
             first = earlier(first, link->used_ms + NODE_ANON_IDLE_MS);
@@ -640,6 +648,9 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
     }
     if (err == ERR_OK) {
         err = push_all(node, &step);
+    }
+    if (err == ERR_OK) {
+        err = announce_progress(node, &step);
     }
     if (err == ERR_OK) {
         err = links_grant(&node->links, &step);

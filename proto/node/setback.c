@@ -57,6 +57,7 @@ bool setback_look(struct node *node, uint64_t now)
     if (back) {
         node->last_tidy = earlier(node->last_tidy, now);
         links_set_back(&node->links, now);
+        node->announcer = (struct announcer){.due_ms = now};
         for (struct account *me = node->accounts; me != NULL; me = me->next) {
             account_set_back(me, now);
         }

@@ -150,6 +150,30 @@ enum err step_root_keep(struct step *step, uint32_t account, uint32_t generation
     return ERR_OK;
 }
 
+enum err step_dht_get(struct step *step, uint64_t number, const struct sign_pk *key)
+{
+    struct node_output *out = output_add(step, NODE_OUT_DHT_GET, sizeof key->b);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    out->link = number;
+    memcpy(out->data, key->b, sizeof key->b);
+    return ERR_OK;
+}
+
+enum err step_dht_put(struct step *step, const struct bep44_item *item)
+{
+    struct node_output *out = output_add(step, NODE_OUT_DHT_PUT, BEP44_ITEM);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    struct writer w = writer_of(out->data, out->len);
+    bep44_item_write(&w, item);
+    assert(w.err == ERR_OK);
+    out->len = w.len;
+    return ERR_OK;
+}
+
 struct writer step_writer(struct step *step, size_t cap)
 {
     uint8_t *p = arena_alloc(step->turn->arena, cap);

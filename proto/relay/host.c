@@ -234,3 +234,14 @@ enum err relay_host_set_limits(struct relay_host *host, struct turn *turn,
 {
     return host_limits_set(host, turn, limits);
 }
+
+enum err relay_host_fresh(struct relay_host *host, struct turn *turn, struct bep44_item *item)
+{
+    return host_descriptor_fresh(host, turn, item);
+}
+
+enum err relay_host_announce(struct relay_host *host, struct turn *turn,
+                             uint8_t at[static SEAL_NAME], struct bep44_item *item, bool *got)
+{
+    return host_descriptor_announce(host, turn, at, item, got);
+}

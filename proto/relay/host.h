@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crypto/bep44.h"
 #include "relay/host_types.h"
 #include "store/store.h"
 
@@ -44,6 +45,16 @@ bool relay_host_is_reader(struct relay_host *host, uint64_t link);
 enum err relay_host_next_push(struct relay_host *host, struct turn *turn,
                               bool (*may_send)(void *ctx, uint64_t link), void *ctx, uint64_t *link,
                               struct writer *body) PETREL_MUST_USE;
+
+/* A descriptor that was put lately and is to be in the DHT now. ERR_NOT_FOUND: there is none, any
+ * more. */
+enum err relay_host_fresh(struct relay_host *host, struct turn *turn,
+                          struct bep44_item *item) PETREL_MUST_USE;
+/* The next descriptor that is to be in the DHT now, behind *at (zeros: from the beginning), which
+ * is moved on; *got: false: none yet, call again. ERR_NOT_FOUND: none is left. */
+enum err relay_host_announce(struct relay_host *host, struct turn *turn,
+                             uint8_t at[static SEAL_NAME], struct bep44_item *item,
+                             bool *got) PETREL_MUST_USE;
 
 /* Expiry of envelopes, spent rows, pops: bounded work, then the next deadline (Unix ms). */
 enum err relay_host_tick(struct relay_host *host, struct turn *turn) PETREL_MUST_USE;

@@ -15,8 +15,10 @@ struct descriptor_row {
 };
 
 enum {
-    DESCRIPTOR_ROW = 4 + SEAL_NAME + LIMIT_DESCRIPTOR + 160,
+    DESCRIPTOR_ROW = 4 + SEAL_NAME + BEP44_ITEM,
     PERIODS_AHEAD = LIMIT_DESCRIPTORS_AHEAD - 1, /* and one for yesterday's */
+    DESCRIPTOR_ANNOUNCE_ROWS = 64,               /* looked at in one call */
+    DESCRIPTOR_TURN_MS = 6 * 60 * 60 * 1000,     /* protocol section 3 */
 };
 
 static uint64_t period_over(uint32_t period)
@@ -84,6 +86,74 @@ static enum err check_period(const struct turn *turn, uint32_t period)
     return period > today + PERIODS_AHEAD ? ERR_TOO_FAR_AHEAD : ERR_OK;
 }
 
+/* --- for the DHT --- */
+
+/* An item is announced from a moment of the last DESCRIPTOR_TURN_MS before its period on, and until
+ * one of the first after it: each at its own, so that not all change at once. */
+static bool is_announced(const struct relay_host *host, const struct descriptor_row *row,
+                         uint64_t now)
+{
+    uint64_t today = now / LIMIT_DAY_MS;
+    uint64_t into = now % LIMIT_DAY_MS;
+    struct reader r = reader_of(slice_of(row->name, sizeof row->name)); /* a keyed hash */
+    uint64_t moment = reader_u64(&r) % DESCRIPTOR_TURN_MS;
+    bool due = row->period == today ||
+               (row->period == today + 1 && into >= LIMIT_DAY_MS - moment) ||
+               (row->period + UINT64_C(1) == today && into < moment);
+    return due && !relay_removals_has(&host->removals, row->member);
+}
+
+static void remember_fresh(struct relay_host *host, const uint8_t name[static SEAL_NAME])
+{
+    if (host->fresh_count < RELAY_FRESH) {
+        memcpy(host->fresh[host->fresh_count++], name, SEAL_NAME);
+    }
+}
+
+enum err host_descriptor_fresh(struct relay_host *host, struct turn *turn, struct bep44_item *item)
+{
+    while (host->fresh_count > 0) {
+        struct descriptor_row row;
+        enum err err = row_load(host, turn, host->fresh[--host->fresh_count], &row);
+        if (err == ERR_OK && is_announced(host, &row, turn->env->now_ms)) {
+            *item = row.item;
+            return ERR_OK;
+        }
+        if (err != ERR_OK && err != ERR_NOT_FOUND) {
+            return err;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+enum err host_descriptor_announce(struct relay_host *host, struct turn *turn,
+                                  uint8_t at[static SEAL_NAME], struct bep44_item *item, bool *got)
+{
+    *got = false;
+    for (unsigned i = 0; i < DESCRIPTOR_ANNOUNCE_ROWS && !*got; i++) {
+        struct store_row found;
+        struct slice plain;
+        struct descriptor_row row;
+        struct arena_mark mark = arena_mark(turn->arena);
+        enum err err =
+            store_seek(turn->store, STORE_DESCRIPTOR, STORE_GT, slice_of(at, SEAL_NAME), &found);
+        if (err != ERR_OK || found.key.len != SEAL_NAME) {
+            return err != ERR_OK ? err : ERR_CORRUPT;
+        }
+        memcpy(at, found.key.p, SEAL_NAME);
+        memcpy(row.name, at, SEAL_NAME);
+        err = seal_open(host->config.keys, turn, STORE_DESCRIPTOR, found.key, found.value, &plain);
+        err = err == ERR_OK ? row_read(plain, &row) : err;
+        arena_rewind(turn->arena, mark);
+        if (err != ERR_OK) {
+            return err;
+        }
+        *got = is_announced(host, &row, turn->env->now_ms);
+        *item = row.item;
+    }
+    return ERR_OK;
+}
+
 /* A newer item in the place of old; the place stays its first member's. */
 static enum err replace(struct relay_host *host, struct turn *turn,
                         const struct descriptor_row *old, const struct descriptor_put *put)
@@ -103,6 +173,7 @@ static enum err replace(struct relay_host *host, struct turn *turn,
     struct descriptor_row row = *old;
     row.period = put->period;
     row.item = put->item;
+    remember_fresh(host, row.name);
     enum err err = relay_age_del(turn, &age);
     return err == ERR_OK ? row_put(host, turn, &row) : err;
 }
@@ -141,6 +212,7 @@ static enum err put_item(struct relay_host *host, struct turn *turn,
     memcpy(row.name, name, sizeof row.name);
     memcpy(row.member, member.name, sizeof row.member);
     member.descriptors++;
+    remember_fresh(host, row.name);
     err = row_put(host, turn, &row);
     return err == ERR_OK ? relay_member_put(host, turn, &member) : err;
 }

@@ -6,6 +6,7 @@
 #ifndef PETREL_RELAY_HOST_DESCRIPTOR_H
 #define PETREL_RELAY_HOST_DESCRIPTOR_H
 
+#include "crypto/bep44.h"
 #include "relay/host_state.h"
 
 enum err host_descriptor_put(struct relay_host *host, struct turn *turn,
@@ -13,6 +14,13 @@ enum err host_descriptor_put(struct relay_host *host, struct turn *turn,
                              struct writer *reply) PETREL_MUST_USE;
 enum err host_descriptor_get(struct relay_host *host, struct turn *turn, struct slice body,
                              struct writer *reply) PETREL_MUST_USE;
+/* As relay_host_fresh and relay_host_announce. */
+enum err host_descriptor_fresh(struct relay_host *host, struct turn *turn,
+                               struct bep44_item *item) PETREL_MUST_USE;
+enum err host_descriptor_announce(struct relay_host *host, struct turn *turn,
+                                  uint8_t at[static SEAL_NAME], struct bep44_item *item,
+                                  bool *got) PETREL_MUST_USE;
+
 /* The member of an opened descriptor row; false when it is out of form. */
 bool host_descriptor_member(struct slice plain, uint8_t member[static SEAL_NAME]);
 /* Deletes the item of this row, whose member is being removed; that is one step. */

@@ -46,6 +46,10 @@ struct relay_promises {
     uint8_t sig[PRIM_SIGNATURE];
 };
 
+enum {
+    RELAY_FRESH = 64, /* more wait for their hour */
+};
+
 struct relay_host {
     struct relay_host_config config;
     struct relay_cache cache;
@@ -70,6 +74,9 @@ struct relay_host {
     size_t attached;
     size_t volatile_bytes; /* of all queues */
     bool push_held;        /* the turn's memory is used up: more pushes in the next one */
+
+    uint8_t fresh[RELAY_FRESH][SEAL_NAME]; /* descriptors that were put and not announced yet */
+    unsigned fresh_count;
 
     uint64_t log_due[QUEUE_LIFETIMES]; /* Unix ms; UINT64_MAX: the log is empty */
     uint64_t age_due;                  /* likewise, for the table of ages */

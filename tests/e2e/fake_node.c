@@ -353,6 +353,8 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
     const char *name = NULL;
     switch (input->kind) {
     case NODE_ROOTED:
+    case NODE_DHT_ITEM:
+    case NODE_DHT_DONE:
         return ERR_OK;
     case NODE_LINK_OPENED:
         node->links++;

@@ -11,6 +11,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
+static bool same_list(const struct config_list *a, const struct config_list *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) {
+        same = strcmp(a->value[i], b->value[i]) == 0;
+    }
+    return same;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static char text[65536];
@@ -32,13 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (config_parse(&again, slice_of(text, (size_t)printed), "again", reason) != ERR_OK) {
         abort();
     }
-    if (config.nrules != again.nrules) {
+    if (!same_list(&config.rules, &again.rules) || !same_list(&config.hosts, &again.hosts)) {
         abort();
-    }
-    for (size_t i = 0; i < config.nrules; i++) {
-        if (strcmp(config.rules[i], again.rules[i]) != 0) {
-            abort();
-        }
     }
     for (int i = 0; i < CONFIG_COUNT; i++) {
         if (strcmp(config.value[i], again.value[i]) != 0) {

@@ -294,6 +294,8 @@ static void output(struct hostile *h, const struct node_output *o)
         memcpy(h->wanted.r, o->data, sizeof h->wanted.r);
         break;
     case NODE_OUT_ROOT_KEEP:
+    case NODE_OUT_DHT_GET:
+    case NODE_OUT_DHT_PUT:
         h->kept = o->generation;
         break;
     case NODE_OUT_LOCKED:

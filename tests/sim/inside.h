@@ -13,7 +13,7 @@ struct sim_input {
     struct node_input in;
     uint64_t start; /* of the node that it is for: it dies with that */
     size_t len;
-    uint8_t bytes[]; /* frame, root, or method and parameters */
+    uint8_t bytes[]; /* frame, root, item, or method and parameters */
 };
 
 enum sim_event_kind {
@@ -58,6 +58,11 @@ bool lines_has(const struct sim *sim, const struct sim_node *n, uint64_t link);
 void lines_closed(struct sim *sim, struct sim_node *n, uint64_t link);
 /* The process of n has ended: the other ends hear of it. */
 void lines_dead(struct sim *sim, struct sim_node *n);
+
+/* --- shelf.c --- */
+
+void shelf_output(struct sim *sim, struct sim_node *n, const struct node_output *out);
+void shelf_fini(struct sim *sim);
 
 /* --- erase.c --- */
 

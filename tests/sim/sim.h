@@ -127,7 +127,8 @@ struct sim {
     size_t events;
     size_t events_cap;
     uint64_t event_seq;
-    struct sim_end **table; /* ends of links, by node and number */
+    struct sim_shelf *shelf; /* owned; NULL: there is no DHT */
+    struct sim_end **table;  /* ends of links, by node and number */
     uint32_t next_call;
     bool partition; /* nodes have sides; */
     bool one_way;   /* only those of side 1 cannot dial those of side 0, and links stay */

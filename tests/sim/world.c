@@ -294,6 +294,10 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
     case NODE_OUT_ROOT_KEEP:
         roots_output(sim, n, out);
         break;
+    case NODE_OUT_DHT_GET:
+    case NODE_OUT_DHT_PUT:
+        shelf_output(sim, n, out);
+        break;
     }
 }
 
@@ -337,6 +341,7 @@ static void load(struct sim *sim, struct sim_node *n)
     static const struct forward_policy loopback = {.private_hosts = true};
     struct node_config config = {.node_keys = n->node_keys,
                                  .relay = n->relay,
+                                 .dht = sim->shelf != NULL,
                                  .listen_host = n->host,
                                  .listen_port = 1,
                                  .forward = &loopback};
@@ -438,6 +443,7 @@ struct sim_node *sim_add(struct sim *sim, bool relay)
 void sim_fini(struct sim *sim)
 {
     lines_fini(sim);
+    shelf_fini(sim);
     for (size_t i = 0; i < sim->count; i++) {
         struct sim_node *n = sim->nodes[i];
         inputs_clear(n);
@@ -562,6 +568,8 @@ static void input_bytes(struct sim_input *i, struct node_root *root)
     } else if (i->in.kind == NODE_ROOTED) {
         memcpy(root, i->bytes, sizeof *root);
         i->in.u.rooted.root = root;
+    } else if (i->in.kind == NODE_DHT_ITEM) {
+        i->in.u.item = (const struct bep44_item *)(const void *)i->bytes;
     }
 }
 

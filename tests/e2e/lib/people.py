@@ -16,8 +16,8 @@ PATIENCE = float(os.environ.get("PETREL_PATIENCE", "60"))  # seconds that one st
 
 
 # Calls that are about the node, not about one of its accounts.
-OF_NODE = ("daemon.status", "daemon.stop", "account.create", "account.list", "relay.invite",
-           "relay.members", "relay.waiting", "relay.remove", "relay.limits")
+OF_NODE = ("daemon.status", "daemon.stop", "dht.status", "account.create", "account.list",
+           "relay.invite", "relay.members", "relay.waiting", "relay.remove", "relay.limits")
 
 
 class Failure(Exception):

@@ -154,7 +154,7 @@ START_TEST(rules_end_at_a_limit)
         len += (size_t)snprintf(text + len, sizeof text - len, "relay.forward_rule = r%u\n", i);
     }
     ck_assert_ok(parse(&c, text));
-    ck_assert_uint_eq(c.nrules, LIMIT_FORWARD_RULES);
+    ck_assert_uint_eq(c.rules.count, LIMIT_FORWARD_RULES);
     snprintf(text + len, sizeof text - len, "relay.forward_rule = more\n");
     refused(text, "file:257: more than 256 rules");
 }
@@ -167,8 +167,8 @@ START_TEST(a_key_is_taken_over_alone)
     ck_assert_ok(parse(&c, "relay.forward_rule = old\nlog.level = warn\n"));
     ck_assert_ok(parse(&other, "relay.forward_rule = a\nrelay.forward_rule = b\n"));
     config_take(&c, &other, CONFIG_KEY_FORWARD_RULE);
-    ck_assert_uint_eq(c.nrules, 2);
-    ck_assert_str_eq(c.rules[1], "b");
+    ck_assert_uint_eq(c.rules.count, 2);
+    ck_assert_str_eq(c.rules.value[1], "b");
     ck_assert_uint_eq(config_choice(&c, CONFIG_KEY_LOG_LEVEL), 1);
     config_take(&c, &other, CONFIG_KEY_LOG_LEVEL);
     ck_assert_uint_eq(config_choice(&c, CONFIG_KEY_LOG_LEVEL), 2);
@@ -198,7 +198,7 @@ START_TEST(what_is_printed_is_read_back)
     ck_assert_ok(config_parse(&again, slice_of(text, len), "file", reason));
     ck_assert_uint_eq(print(&again, second, sizeof second), len);
     ck_assert_int_eq(memcmp(text, second, len), 0);
-    ck_assert_uint_eq(again.nrules, 2);
+    ck_assert_uint_eq(again.rules.count, 2);
 }
 END_TEST
 

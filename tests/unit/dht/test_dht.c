@@ -355,6 +355,29 @@ START_TEST(without_anybody_everything_ends)
 END_TEST
 
 /* A host whose ID does not fit its address is in no table; whom it names is asked all the same. */
+START_TEST(what_is_begun_too_early_waits)
+{
+    struct net *n = net_new(4);
+    struct dht_item item = mutable_item(1, 1, "5:first");
+    struct dht_config config = {.families = {true, false}};
+    struct dht_address first = at(0);
+    struct dht_address nobody = {.ip = {30, 1, 1, 1}, .port = 1000};
+    ck_assert_uint_eq(put(n, 1, &item, false, 0).stored, 3);
+    n->dht[4] = dht_new(&config, &n->u.env);
+    n->dht[5] = dht_new(&config, &n->u.env);
+    n->count = NODES;
+    dht_bootstrap(n->dht[4], &n->u.env, &first);
+    ck_assert(get(n, 4, &item)); /* before the first answer */
+    dht_bootstrap(n->dht[5], &n->u.env, &nobody);
+    uint64_t began = n->u.env.now_ms;
+    ck_assert(!get(n, 5, &item));
+    ck_assert_uint_ge(n->u.env.now_ms - began, 10000);
+    ck_assert_uint_ge(n->last[1].report.took_ms, 10000);
+    ck_assert_uint_le(n->last[1].report.took_ms, 10500);
+    net_free(n);
+}
+END_TEST
+
 START_TEST(who_is_begun_with_may_have_any_id)
 {
     struct net *n = net_new(3);
@@ -528,6 +551,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, an_answer_that_was_not_asked_for_changes_nothing);
     tcase_add_test(tc, a_table_is_saved_and_asked_again);
     tcase_add_test(tc, without_anybody_everything_ends);
+    tcase_add_test(tc, what_is_begun_too_early_waits);
     tcase_add_test(tc, who_is_begun_with_may_have_any_id);
     tcase_add_test(tc, an_implied_port_is_that_of_the_datagram);
     tcase_add_test(tc, it_wakes_up_for_something_and_not_for_ever);

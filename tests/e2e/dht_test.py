@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""People who know nothing but each other's IDs, and a DHT of real daemons between them.
+docs/protocol/11-dht.md, section 8."""
+import pathlib
+import re
+import statistics
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from lib.people import until  # noqa: E402
+from lib.world import main  # noqa: E402
+
+PAIRS = 3
+
+
+def port_of(node):
+    """Where it takes part in the DHT, as its log says."""
+    found = re.findall(r"in the DHT port=(\d+)", node.log.read_text())
+    return int(found[-1])
+
+
+def joined(w, name, first, *lines, relay=False):
+    """A daemon in the DHT, that begins with first, started and not waited for."""
+    node = w.person(name, start=False)
+    node.arguments = ["--relay"] if relay else []
+    boot = [f"dht.bootstrap = 127.0.0.1:{port_of(first)}"] if first is not None else []
+    node.configure("dht.listen = 127.0.0.1:0", *boot, *lines,
+                   *(["relay.forward_private = yes"] if relay else []))
+    node.launch()
+    return node
+
+
+def ready(nodes):
+    for node in nodes:
+        until(f"{node.name} has joined", lambda node=node: "ready version" in node.log_tail(), 120)
+
+
+def network(w, relays, nodes):
+    """Relays, and others that only take part; all know some others."""
+    first = w.person("first", start=False)
+    first.configure("dht.listen = 127.0.0.1:0")
+    first.start()
+    made = [joined(w, f"relay-{i}", first, relay=True) for i in range(relays)]
+    rest = [joined(w, f"node-{i}", first) for i in range(nodes - relays - 1)]
+    ready([*made, *rest])
+    for relay in made:
+        relay.keep_port()
+    for node in (*made, *rest):
+        until(f"{node.name} knows others",
+              lambda node=node: node.call("dht.status")["good4"] >= min(8, nodes // 2))
+    return first, made
+
+
+def two_who_know_their_ids_meet(w):
+    first, (here, there) = network(w, 2, w.options.nodes)
+    took = []
+    for i in range(PAIRS):
+        alice = joined(w, f"alice-{i}", first, "dht.read_only = yes")
+        bob = joined(w, f"bob-{i}", first)
+        ready([alice, bob])
+        alice.create(here)
+        bob.create(there)
+        puts = there.call("dht.status")
+        until("bob's relay has put it", lambda p=puts: there.call("dht.status")["put"] > i and
+              there.call("dht.status")["put_waiting"] == 0)
+        began = time.monotonic()
+        alice.call("contact.add", link=bob.id)
+        bob.call("contact.add", link=alice.id)
+        message = alice.send(bob, "nobody told me where you are")
+        alice.delivered(message)
+        took.append(time.monotonic() - began)
+        w.checks.same("bob reads it", bob.texts(alice.id), ["nobody told me where you are"])
+        w.checks.same("both are contacts", (alice.contact(bob.id)["state"],
+                                            bob.contact(alice.id)["state"]),
+                      ("accepted", "accepted"))
+    print(f"{w.options.nodes} nodes: from add to delivered "
+          f"{', '.join(f'{t:.2f}' for t in took)} s, median {statistics.median(took):.2f} s")
+    for relay in (here, there):
+        status = relay.call("dht.status")
+        w.checks.true("the relay put its members", status["put"] >= PAIRS)
+        w.checks.same("and all were taken", status["put_failed"], 0)
+        w.checks.true("just now", abs(status["put_last"] / 1000 - time.time()) < 600)
+        w.checks.same("it knows where it is", status["address4"], f"127.0.0.1:{port_of(relay)}")
+    shown = here.ctl("status").stdout.decode()
+    w.checks.true("petrelctl shows it", "dht, IPv4" in shown and "put last" in shown)
+    items = sum(n.call("dht.status")["items"] for n in w.people)
+    w.checks.true("items lie at more than one node", items >= 2 * PAIRS * 4)
+
+    # Whoever comes later finds them too, also when the relay has only just come back.
+    w.checks.same("SIGTERM ends it", there.terminate(), 0)
+    there.start()
+    until("its DHT is up", lambda: there.call("dht.status")["good4"] >= 1)
+    carol = joined(w, "carol", first)
+    ready([carol])
+    carol.create(here)
+    bob = next(p for p in w.people if p.name == "bob-0")
+    carol.call("contact.add", link=bob.id, text="it is me")
+    until("bob is asked",
+          lambda: [r["id"] for r in bob.call("request.list")["requests"]] == [carol.id])
+
+    dave = w.person("dave")
+    w.checks.same("who is in none says so", dave.call("dht.status"), {"on": False})
+
+
+STORIES = [two_who_know_their_ids_meet]
+
+
+def more(parser):
+    parser.add_argument("--nodes", type=int, default=50, help="of the DHT, without the people")
+
+
+if __name__ == "__main__":
+    sys.exit(main(STORIES, __doc__, more))

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * finding: who is known by an ID alone is found through the DHT, wherever their relay is.
+ * docs/protocol/11-dht.md, section 8.
+ */
+#include "sim/people.h"
+#include "sim/shelf.h"
+
+enum {
+    MINUTE = 60000,
+    HOUR = 60 * MINUTE,
+    SEEKERS = 10,
+};
+
+/* People who each have a relay of their own, and a DHT. */
+static struct people *apart(uint64_t seed, size_t n)
+{
+    struct people *p = people_new_apart(seed, n);
+    shelf_open(&p->sim);
+    sim_settle(&p->sim, MINUTE);
+    return p;
+}
+
+/* To the hour of a day, at the world's clock. */
+static void until_hour(struct people *p, unsigned hour)
+{
+    uint64_t into = sim_now(&p->sim) % LIMIT_DAY_MS;
+    uint64_t at = hour * (uint64_t)HOUR;
+    sim_settle(&p->sim, at > into ? at - into : at + LIMIT_DAY_MS - into);
+}
+
+START_TEST(two_who_know_their_ids_meet)
+{
+    struct people *p = apart(1, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    uint64_t began = sim_now(&p->sim);
+    people_add(p, a, b->id);
+    people_add(p, b, a->id);
+    people_say(p, a, b, "a ", 0);
+    people_wait_state(p, a, b, "accepted");
+    people_wait_state(p, b, a, "accepted");
+    people_quiet(p, HOUR);
+    ck_assert_uint_lt(sim_now(&p->sim) - began, 10 * MINUTE);
+    people_in_order(p, b, a, "a ", 1);
+    ck_assert_uint_eq(shelf_stats(&p->sim).found, 2);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_relay_puts_what_its_members_signed_again_every_hour)
+{
+    struct people *p = apart(2, 3);
+    uint64_t before = shelf_stats(&p->sim).puts;
+    until_hour(p, 9);
+    sim_settle(&p->sim, HOUR / 2);
+    uint64_t then = shelf_stats(&p->sim).puts;
+    ck_assert_uint_gt(before, 0);
+    sim_settle(&p->sim, 6 * HOUR);
+    ck_assert_uint_eq(shelf_stats(&p->sim).puts - then, 6 * 3); /* one each: it is midday */
+    people_add(p, &p->person[2], p->person[1].id);
+    people_wait_state(p, &p->person[1], &p->person[2], "incoming");
+    /* A week later nobody but the relays did anything. */
+    for (size_t i = 0; i < 2; i++) {
+        sim_sleep(&p->sim, p->person[i].n);
+    }
+    sim_settle(&p->sim, 5 * LIMIT_DAY_MS);
+    people_add(p, &p->person[2], p->person[0].id);
+    people_wait_state(p, &p->person[2], &p->person[0], "requested");
+    people_free(p);
+}
+END_TEST
+
+START_TEST(who_is_not_there_is_asked_for_ever_less_often)
+{
+    struct people *p = apart(3, 1);
+    struct people *others = people_new(99, 1); /* somebody of another world */
+    people_add(p, &p->person[0], others->person[0].id);
+    people_free(others);
+    sim_settle(&p->sim, LIMIT_DAY_MS);
+    struct shelf_stats s = shelf_stats(&p->sim);
+    ck_assert_uint_ge(s.gets, 20);
+    ck_assert_uint_le(s.gets, 100);
+    ck_assert_uint_eq(s.found, 0);
+    people_free(p);
+}
+END_TEST
+
+START_TEST(what_is_damaged_or_old_is_passed_over)
+{
+    struct people *p = apart(4, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct person *c = &p->person[2];
+    shelf_lie(&p->sim);
+    people_use_relay(p, c->relay, b); /* what its first relay announced is old now */
+    sim_settle(&p->sim, HOUR);
+    sim_sleep(&p->sim, b->relay);
+    people_add(p, a, b->id);
+    people_wait_state(p, b, a, "incoming");
+    ck_assert_uint_ge(shelf_stats(&p->sim).lies, 2);
+    ck_assert_ok(people_call(p, b->n, "request.accept", "contact", a->id, NULL));
+    people_wait_state(p, a, b, "accepted");
+    people_free(p);
+}
+END_TEST
+
+START_TEST(a_contact_who_moved_while_their_relay_was_gone_is_found_again)
+{
+    struct people *p = apart(5, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    people_meet(p, a, b);
+    people_quiet(p, HOUR);
+    sim_sleep(&p->sim, a->n);
+    people_use_relay(p, p->person[2].relay, b);
+    sim_settle(&p->sim, 20 * (uint64_t)LIMIT_DAY_MS); /* the old queue is given up, and gone */
+    sim_sleep(&p->sim, b->relay);
+    sim_wake(&p->sim, a->n);
+    people_say(p, a, b, "a ", 0);
+    people_quiet(p, 2 * LIMIT_DAY_MS);
+    people_in_order(p, b, a, "a ", 1);
+    people_free(p);
+}
+END_TEST
+
+/* At every hour around the turn of the period, by clocks two hours ahead or behind: both of who
+ * seeks and, off: of who is sought and their relay. */
+static void around_midnight(uint64_t seed, int64_t off)
+{
+    struct people *p = apart(seed, 1 + SEEKERS);
+    struct person *b = &p->person[0];
+    sim_clock(&p->sim, b->n, off, 0);
+    sim_clock(&p->sim, b->relay, off, 0);
+    sim_settle(&p->sim, 2 * HOUR);
+    for (unsigned k = 0; k < SEEKERS; k++) {
+        struct person *who = &p->person[1 + k];
+        sim_clock(&p->sim, who->n, k % 2 == 0 ? 2 * HOUR : -2 * HOUR, 0);
+        until_hour(p, (19 + k) % 24);
+        uint64_t found = shelf_stats(&p->sim).found;
+        people_add(p, who, b->id);
+        sim_settle(&p->sim, 5000); /* at the first try */
+        ck_assert_uint_gt(shelf_stats(&p->sim).found, found);
+    }
+    people_free(p);
+}
+
+START_TEST(clocks_that_are_two_hours_off_hide_nobody)
+{
+    around_midnight(6, 0);
+    around_midnight(7, 2 * HOUR);
+    around_midnight(8, -2 * HOUR);
+}
+END_TEST
+
+static void add_tests(TCase *tc)
+{
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, two_who_know_their_ids_meet);
+    tcase_add_test(tc, a_relay_puts_what_its_members_signed_again_every_hour);
+    tcase_add_test(tc, who_is_not_there_is_asked_for_ever_less_often);
+    tcase_add_test(tc, what_is_damaged_or_old_is_passed_over);
+    tcase_add_test(tc, a_contact_who_moved_while_their_relay_was_gone_is_found_again);
+    tcase_add_test(tc, clocks_that_are_two_hours_off_hide_nobody);
+}
+
+int main(void)
+{
+    return unit_main("sim/finding", add_tests);
+}
