@@ -30,7 +30,7 @@ fi
 # Sanitizer runtimes come with gcc; these are for `full`, `long` and `bench`.
 packages_full=(valgrind libc6-dbg gcovr clang clang-tidy cppcheck)
 packages_long=(clang libclang-rt-14-dev afl++)
-packages_bench=(redis-server libhiredis-dev libolm-dev libsignal-protocol-c-dev)
+packages_bench=(redis-server libhiredis-dev libolm-dev libsignal-protocol-c-dev libtoxcore-dev)
 # The demo reads the daemons' JSON with jq.
 packages_demo=(jq)
 

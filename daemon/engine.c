@@ -118,7 +118,8 @@ static bool to_be_seen(const struct node_outputs *outs)
 {
     const struct node_output *o = outs->first;
     while (o != NULL &&
-           (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND || o->kind == NODE_OUT_CLOSE)) {
+           (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND || o->kind == NODE_OUT_CLOSE ||
+            o->kind == NODE_OUT_DHT_GET || o->kind == NODE_OUT_DHT_PUT)) {
         o = o->next;
     }
     return o != NULL;

@@ -83,6 +83,16 @@ struct engine_input *engine_input_policy(const struct forward_policy *policy)
     return input;
 }
 
+struct engine_input *engine_input_table(struct slice table)
+{
+    struct engine_input *input = input_new(NODE_DHT_TABLE, 0, table.len);
+    if (input != NULL) {
+        memcpy(input->data, table.p, table.len);
+        input->node.u.table = slice_of(input->data, table.len);
+    }
+    return input;
+}
+
 struct engine_input *engine_input_item(uint64_t number, const struct bep44_item *item)
 {
     struct engine_input *input = input_new(NODE_DHT_ITEM, number, sizeof *item);

@@ -21,7 +21,7 @@ struct engine_input {
     size_t bytes;   /* what it counts for in the queue */
     struct node_input node;
     struct node_root root;               /* for node.u.command.root and node.u.rooted.root */
-    alignas(max_align_t) uint8_t data[]; /* frame; method and params; policy; item */
+    alignas(max_align_t) uint8_t data[]; /* frame; method and params; policy; item; table */
 };
 
 /* NULL when out of memory. The bytes are copied. */
@@ -32,6 +32,7 @@ struct engine_input *engine_input_command(uint64_t client, uint32_t id, struct s
                                           struct slice params, const struct node_root *root);
 struct engine_input *engine_input_erased(uint32_t account);
 struct engine_input *engine_input_rooted(const struct node_root *root, enum err err);
+struct engine_input *engine_input_table(struct slice table);
 /* What the DHT has for the core's lookup number. */
 struct engine_input *engine_input_item(uint64_t number, const struct bep44_item *item);
 struct engine_input *engine_input_policy(const struct forward_policy *policy);

@@ -122,7 +122,9 @@ static void call_dht_status(struct control_client *client, const struct control_
     const struct dht_status *d = &s.dht;
     uint32_t addresses =
         (d->external[0].port != 0 ? 1U : 0U) + (d->external[1].port != 0 ? 1U : 0U);
-    pack_map(&w, finder == NULL ? 1 : 10 + addresses + (s.put_ms != 0 ? 1U : 0U));
+    pack_map(&w, finder == NULL
+                     ? 1
+                     : 10 + addresses + (s.put_ms != 0 ? 1U : 0U) + (s.kept_ms != 0 ? 1U : 0U));
     pack_str(&w, "on");
     pack_bool(&w, finder != NULL);
     if (finder != NULL) {
@@ -139,6 +141,9 @@ static void call_dht_status(struct control_client *client, const struct control_
         write_uint(&w, "put_waiting", s.put_waiting);
         if (s.put_ms != 0) {
             write_uint(&w, "put_last", s.put_ms);
+        }
+        if (s.kept_ms != 0) {
+            write_uint(&w, "kept", s.kept_ms);
         }
     }
     control_client_result(client, m->id, writer_done(&w));

@@ -13,19 +13,26 @@ enum {
     FINDER_PUTS = 32,    /* under way at a time: half of the operations that there may be */
     FINDER_WAIT = 4096,  /* that wait; further ones come again with the next hour */
     FINDER_HEAD = 4,     /* "992:" before a descriptor */
-    FINDER_AGAIN = 60000 /* ms; a name that was not found is looked up again */
+    FINDER_LOOK = 60000, /* ms; a name that was not found is looked up again, */
+    FINDER_SOON = 5000,  /* ms; the same, in the first minute */
+    FINDER_SAVE = 15,    /* after so many looks the table is kept again; first when there are */
+    FINDER_FEW = 8,      /* so many good nodes */
+    FINDER_TRIES = 30,   /* of a put that nobody took; it comes again in an hour anyway */
 };
 
 #define FINDER_PREFIX "992:"
 
 /* An operation of the DHT, and whose it is. */
 struct asked {
-    uint64_t operation; /* 0: this place is free */
-    uint64_t number;    /* of the core; 0: a put */
+    uint64_t operation;  /* 0: this place is free */
+    uint64_t number;     /* of the core; 0: a put, */
+    struct waiting *put; /* this one; owned */
 };
 
+/* A put that waits for its turn, or is under way. */
 struct waiting {
     struct waiting *next;
+    unsigned tries;
     struct dht_item item;
 };
 
@@ -48,10 +55,12 @@ struct finder {
     struct waiting *first;
     struct waiting **last;
     size_t waiting;
+    struct waiting *failed; /* that nobody took: they wait for the next look; owned */
     struct host hosts[FINDER_HOSTS];
     unsigned host_count;
-    uv_timer_t again;
-    bool again_open;
+    uv_timer_t look;
+    bool look_open;
+    unsigned looks; /* since the table was kept */
     bool stopping;
     struct finder_status counts;
 };
@@ -70,9 +79,10 @@ static struct asked *asked_find(struct finder *f, uint64_t operation)
 
 static void tell(struct finder *f, struct engine_input *input)
 {
-    if (input != NULL) {
-        engine_put(f->engine, input);
+    if (input == NULL) {
+        abort(); /* the core waits for it: a few bytes that are not there end the process */
     }
+    engine_put(f->engine, input);
 }
 
 /* A descriptor is one string of one length, whatever else is put in its place. */
@@ -88,14 +98,28 @@ static void item_came(struct finder *f, uint64_t number, const struct dht_item *
     tell(f, engine_input_item(number, &item));
 }
 
-static void put_done(struct finder *f, const struct dht_report *report)
+static void wait_for_turn(struct finder *f, struct waiting *w)
+{
+    w->next = NULL;
+    *f->last = w;
+    f->last = &w->next;
+    f->waiting++;
+}
+
+/* Nobody may be there: the machine came up before its network, or lost it. */
+static void put_done(struct finder *f, struct waiting *w, const struct dht_report *report)
 {
     f->puts--;
     f->counts.puts++;
     if (report->stored > 0) {
         f->counts.put_ms = hostenv_wall_ms();
+        free(w);
+    } else if (++w->tries < FINDER_TRIES) {
+        w->next = f->failed;
+        f->failed = w;
     } else {
         f->counts.put_failed++;
+        free(w);
     }
 }
 
@@ -104,16 +128,15 @@ static void put_next(struct finder *f)
 {
     while (f->first != NULL && f->puts < FINDER_PUTS && !f->stopping) {
         struct asked *a = asked_find(f, 0);
+        struct waiting *w = f->first;
         uint64_t operation =
-            a != NULL ? dht_put(udp_dht(f->udp), udp_env(f->udp), &f->first->item, false, 0) : 0;
+            a != NULL ? dht_put(udp_dht(f->udp), udp_env(f->udp), &w->item, false, 0) : 0;
         if (operation == 0) {
             return; /* when another one has ended */
         }
-        *a = (struct asked){.operation = operation};
+        *a = (struct asked){.operation = operation, .put = w};
         f->puts++;
-        struct waiting *next = f->first->next;
-        free(f->first);
-        f->first = next;
+        f->first = w->next;
         f->waiting--;
     }
     f->last = f->first == NULL ? &f->first : f->last;
@@ -130,12 +153,12 @@ static void on_result(void *ctx, const struct dht_output *out)
         item_came(f, a->number, &out->item);
         return;
     }
-    if (a->number != 0) {
+    if (a->put == NULL) {
         tell(f, engine_input_link(NODE_DHT_DONE, a->number));
     } else {
-        put_done(f, &out->report);
+        put_done(f, a->put, &out->report);
     }
-    a->operation = 0;
+    *a = (struct asked){.operation = 0};
     put_next(f); /* the flush that this is a part of sends it */
 }
 
@@ -157,17 +180,32 @@ static void get(struct finder *f, const struct node_output *o)
     }
 }
 
+/* One of the same key that waits, so that a member who signs one after the other is in nobody's
+ * way. */
+static struct waiting *same_key(struct waiting *list, const struct sign_pk *key)
+{
+    while (list != NULL && memcmp(list->item.key.b, key->b, sizeof key->b) != 0) {
+        list = list->next;
+    }
+    return list;
+}
+
 static void put(struct finder *f, const struct node_output *o)
 {
     struct bep44_item from;
     struct reader r = reader_of(slice_of(o->data, o->len));
     bep44_item_read(&r, &from);
-    if (reader_end(&r) != ERR_OK || f->waiting >= FINDER_WAIT) {
+    if (reader_end(&r) != ERR_OK) {
         return;
     }
-    struct waiting *w = calloc(1, sizeof *w);
+    struct waiting *w = same_key(f->first, &from.key);
+    bool fresh = w == NULL;
+    if (fresh && f->waiting < FINDER_WAIT) {
+        w = calloc(1, sizeof *w);
+    }
     if (w == NULL) {
-        return; /* it comes again in an hour */
+        f->counts.put_failed++; /* it comes again in an hour */
+        return;
     }
     w->item = (struct dht_item){.is_mutable = true,
                                 .key = from.key,
@@ -176,9 +214,9 @@ static void put(struct finder *f, const struct node_output *o)
     memcpy(w->item.sig, from.sig, sizeof from.sig);
     memcpy(w->item.value, FINDER_PREFIX, FINDER_HEAD);
     memcpy(w->item.value + FINDER_HEAD, from.value, sizeof from.value);
-    *f->last = w;
-    f->last = &w->next;
-    f->waiting++;
+    if (fresh) {
+        wait_for_turn(f, w);
+    }
     put_next(f);
 }
 
@@ -191,6 +229,9 @@ void finder_output(struct finder *f, const struct node_output *o)
         get(f, o);
     } else if (o->kind == NODE_OUT_DHT_PUT) {
         put(f, o);
+    } else if (o->kind == NODE_OUT_DHT_TABLE) {
+        /* Out of form only after a change of version: then there are those to begin with. */
+        (void)!dht_restore(udp_dht(f->udp), udp_env(f->udp), slice_of(o->data, o->len));
     }
     udp_flush(f->udp);
 }
@@ -221,20 +262,44 @@ static void resolve(struct host *h)
                              &hints) == 0;
 }
 
-/* A machine may come up before its network does. */
-static void on_again(uv_timer_t *handle)
+static void keep_table(struct finder *f, const struct dht_status *status)
+{
+    uint8_t bytes[LIMIT_DHT_SAVED];
+    bool enough = status->good[0] + status->good[1] >= FINDER_FEW;
+    f->looks++;
+    if (!enough || (f->counts.kept_ms != 0 && f->looks < FINDER_SAVE)) {
+        return;
+    }
+    struct writer w = writer_of(bytes, sizeof bytes);
+    dht_save(udp_dht(f->udp), &w);
+    tell(f, engine_input_table(writer_done(&w)));
+    f->counts.kept_ms = hostenv_wall_ms();
+    f->looks = 0;
+}
+
+/* A machine may come up before its network does, or get to another one: while nobody is there,
+ * names are looked up again. */
+static void on_look(uv_timer_t *handle)
 {
     struct finder *f = handle->data;
-    bool all = true;
+    struct dht_status status;
+    dht_status(udp_dht(f->udp), udp_env(f->udp), &status);
+    bool alone = status.good[0] + status.good[1] == 0;
     for (unsigned i = 0; i < f->host_count; i++) {
-        all = all && f->hosts[i].known;
-        if (!f->hosts[i].known && !f->hosts[i].busy) {
+        if ((!f->hosts[i].known || alone) && !f->hosts[i].busy) {
             resolve(&f->hosts[i]);
         }
     }
-    if (all) {
-        (void)uv_timer_stop(handle);
+    while (f->failed != NULL) {
+        struct waiting *w = f->failed;
+        f->failed = w->next;
+        wait_for_turn(f, w);
     }
+    put_next(f);
+    udp_flush(f->udp);
+    keep_table(f, &status);
+    bool soon = f->counts.kept_ms == 0 && f->looks < FINDER_LOOK / FINDER_SOON;
+    uv_timer_set_repeat(handle, soon ? FINDER_SOON : FINDER_LOOK);
 }
 
 void finder_host(struct finder *f, const char *host, uint16_t port)
@@ -278,25 +343,26 @@ enum err finder_listen(struct finder *f, const char *host, uint16_t port, uint16
 void finder_start(struct finder *f, struct engine *engine)
 {
     f->engine = engine;
-    (void)uv_timer_init(f->config.uv, &f->again); /* cannot fail */
-    f->again.data = f;
-    f->again_open = true;
-    if (f->host_count > 0) {
-        (void)uv_timer_start(&f->again, on_again, 0, FINDER_AGAIN);
-    }
+    (void)uv_timer_init(f->config.uv, &f->look); /* cannot fail */
+    f->look.data = f;
+    f->look_open = true;
+    (void)uv_timer_start(&f->look, on_look, 0, FINDER_SOON);
 }
 
 void finder_status(const struct finder *f, struct finder_status *out)
 {
     *out = f->counts;
-    out->put_waiting = f->waiting;
+    out->put_waiting = f->waiting + f->puts;
+    for (const struct waiting *w = f->failed; w != NULL; w = w->next) {
+        out->put_waiting++;
+    }
     dht_status(udp_dht(f->udp), udp_env(f->udp), &out->dht);
 }
 
-static void on_again_closed(uv_handle_t *handle)
+static void on_look_closed(uv_handle_t *handle)
 {
     struct finder *f = handle->data;
-    f->again_open = false;
+    f->look_open = false;
 }
 
 void finder_stop(struct finder *f)
@@ -311,18 +377,27 @@ void finder_stop(struct finder *f)
             (void)uv_cancel((uv_req_t *)&f->hosts[i].resolve);
         }
     }
-    if (f->again_open) {
-        uv_close((uv_handle_t *)&f->again, on_again_closed);
+    if (f->look_open) {
+        uv_close((uv_handle_t *)&f->look, on_look_closed);
     }
 }
 
 bool finder_idle(const struct finder *f)
 {
-    bool busy = f->again_open || !udp_idle(f->udp);
+    bool busy = f->look_open || !udp_idle(f->udp);
     for (unsigned i = 0; i < f->host_count; i++) {
         busy = busy || f->hosts[i].busy;
     }
     return !busy;
+}
+
+static void free_all(struct waiting *list)
+{
+    while (list != NULL) {
+        struct waiting *next = list->next;
+        free(list);
+        list = next;
+    }
 }
 
 void finder_free(struct finder *f)
@@ -330,10 +405,10 @@ void finder_free(struct finder *f)
     if (f == NULL) {
         return;
     }
-    while (f->first != NULL) {
-        struct waiting *next = f->first->next;
-        free(f->first);
-        f->first = next;
+    free_all(f->first);
+    free_all(f->failed);
+    for (unsigned i = 0; i < DHT_OPERATIONS; i++) {
+        free(f->asked[i].put);
     }
     udp_free(f->udp);
     free(f);

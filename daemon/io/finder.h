@@ -37,7 +37,7 @@ enum err finder_listen(struct finder *finder, const char *host, uint16_t port,
  * Beyond FINDER_HOSTS they are left out. */
 void finder_host(struct finder *finder, const char *host, uint16_t port);
 void finder_start(struct finder *finder, struct engine *engine);
-/* Carries out NODE_OUT_DHT_GET and NODE_OUT_DHT_PUT. */
+/* Carries out NODE_OUT_DHT_GET, NODE_OUT_DHT_PUT and NODE_OUT_DHT_TABLE. */
 void finder_output(struct finder *finder, const struct node_output *o);
 
 struct finder_status {
@@ -45,7 +45,8 @@ struct finder_status {
     uint64_t puts;        /* of descriptors that came to their end */
     uint64_t put_ms;      /* when one was stored last, Unix ms; 0: never */
     uint64_t put_waiting; /* for their turn */
-    uint64_t put_failed;  /* nobody took it */
+    uint64_t put_failed;  /* nobody took it, or there was no room */
+    uint64_t kept_ms;     /* when the table was kept last, Unix ms; 0: never */
 };
 void finder_status(const struct finder *finder, struct finder_status *out);
 

@@ -49,7 +49,8 @@ static void take_outputs(struct loop *loop)
         } else if (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND ||
                    o->kind == NODE_OUT_CLOSE) {
             tcp_output(loop->tcp, o);
-        } else if (o->kind == NODE_OUT_DHT_GET || o->kind == NODE_OUT_DHT_PUT) {
+        } else if (o->kind == NODE_OUT_DHT_GET || o->kind == NODE_OUT_DHT_PUT ||
+                   o->kind == NODE_OUT_DHT_TABLE) {
             finder_output(loop->finder, o);
         } else {
             control_output(loop->control, o);

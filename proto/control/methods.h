@@ -149,6 +149,7 @@
     RESULT("dht.status", "put_failed", UINT, "of them those that nobody took,")                    \
     RESULT("dht.status", "put_waiting", UINT, "and those that wait for their turn")                \
     RESULT("dht.status", "put_last", UINT, "when one was taken last, Unix ms; missing: never")     \
+    RESULT("dht.status", "kept", UINT, "when the nodes were kept last, Unix ms; missing: never")   \
     RESULT("account.create", "account", UINT, "its number")                                        \
     RESULT("account.create", "id", STR, "the new ID")                                              \
     RESULT("account.create", "words", STR, "the 24 recovery words")                                \

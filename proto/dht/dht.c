@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "dht/core.h"
 
 static const struct dht_address NOWHERE = {.port = 0};
@@ -191,7 +192,9 @@ static enum err operation_start(struct dht *dht, const struct env *env, struct d
 {
     for (unsigned f = 0; f < DHT_FAMILIES; f++) {
         struct dht_contact near[DHT_SEEDS];
-        unsigned n = dht->config.families[f] && op->legs[f] == NULL
+        /* There may be a socket, and no way to anybody: that is not waited for. */
+        bool dead = dht->tables[f].alone && !dht->tables[1 - f].alone;
+        unsigned n = dht->config.families[f] && op->legs[f] == NULL && !dead
                          ? dht_table_nearest(&dht->tables[f], &op->target, true, env->now_ms, near,
                                              DHT_SEEDS)
                          : 0;
@@ -234,10 +237,10 @@ static struct dht_operation *operation_new(struct dht *dht, const struct env *en
     return op;
 }
 
-/* Whether it waits for somebody to be known: those that we begin with were asked. */
-static bool operation_waits(const struct dht *dht, const struct dht_operation *op)
+/* Whether it waits for somebody to be known: those that we begin with are asked. */
+static bool operation_waits(const struct dht_operation *op)
 {
-    return op->legs[0] == NULL && op->legs[1] == NULL && !op->over && dht->boot_count > 0;
+    return op->legs[0] == NULL && op->legs[1] == NULL && !op->over;
 }
 
 /* Asks whom its lookups want to be asked now. */
@@ -311,7 +314,7 @@ static bool operation_put(struct dht *dht, const struct env *env, struct dht_ope
 static void operation_go_on(struct dht *dht, const struct env *env, struct dht_operation *op)
 {
     operation_ask(dht, env, op);
-    if (operation_waits(dht, op)) {
+    if (operation_waits(op)) {
         return;
     }
     for (unsigned f = 0; f < DHT_FAMILIES && !op->putting; f++) {
@@ -331,7 +334,7 @@ static void operations_start(struct dht *dht, const struct env *env)
     struct dht_operation *next;
     for (struct dht_operation *op = dht->operations; op != NULL; op = next) {
         next = op->next;
-        if (operation_waits(dht, op) && operation_start(dht, env, op) == ERR_OK) {
+        if (operation_waits(op) && operation_start(dht, env, op) == ERR_OK) {
             operation_go_on(dht, env, op);
         }
     }
@@ -659,7 +662,7 @@ uint64_t dht_deadline(const struct dht *dht)
         }
     }
     for (const struct dht_operation *op = dht->operations; op != NULL; op = op->next) {
-        if (operation_waits(dht, op) && op->begun_ms + DHT_JOIN_WAIT_MS < first) {
+        if (operation_waits(op) && op->begun_ms + DHT_JOIN_WAIT_MS < first) {
             first = op->begun_ms + DHT_JOIN_WAIT_MS;
         }
         for (unsigned f = 0; f < DHT_FAMILIES; f++) {
@@ -808,6 +811,8 @@ void dht_status(const struct dht *dht, const struct env *env, struct dht_status 
         out->id[f] = dht->id[f];
     }
 }
+
+_Static_assert(LIMIT_DHT_SAVED == 2 * 2 + DHT_SAVE * (DHT_NODE4 + DHT_NODE6), "room for a table");
 
 void dht_save(const struct dht *dht, struct writer *w)
 {

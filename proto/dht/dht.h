@@ -47,7 +47,8 @@ uint64_t dht_put(struct dht *dht, const struct env *env, const struct dht_item *
 void dht_cancel(struct dht *dht, uint64_t operation);
 
 void dht_status(const struct dht *dht, const struct env *env, struct dht_status *out);
-/* Known good nodes, compact, IPv4 and then IPv6, each behind its number u16; to dht_restore. */
+/* Known good nodes, compact, IPv4 and then IPv6, each behind its number u16; to dht_restore. w:
+ * LIMIT_DHT_SAVED bytes are enough. */
 void dht_save(const struct dht *dht, struct writer *w);
 /* Asks those that were saved. ERR_MALFORMED: nothing of it was taken. */
 enum err dht_restore(struct dht *dht, const struct env *env, struct slice saved) PETREL_MUST_USE;

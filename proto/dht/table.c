@@ -177,14 +177,21 @@ static void replace(struct dht_bucket *b, unsigned i)
     }
 }
 
-/* Whether there is no other node of its host; one that never answered goes for one that did. */
+/* Whether n is in the way of a node of the same host that answered: not when it never did, nor when
+ * it is bad, nor at the same port, where there is one. */
+static bool in_the_way(const struct dht_node *n, const struct dht_contact *c)
+{
+    return is_proven(n) && !is_bad(n) && !dht_address_equal(&n->contact.address, &c->address);
+}
+
+/* Whether there is no other node of its host, or one that makes way. */
 static bool host_free(struct dht_table *t, const struct dht_contact *c, bool answered)
 {
     for (unsigned k = 0; k < t->count; k++) {
         struct dht_bucket *b = &t->buckets[k];
         for (unsigned i = b->waiting; i-- > 0;) {
             bool same = same_host(&b->reserve[i], c);
-            if (same && (!answered || is_proven(&b->reserve[i]))) {
+            if (same && (!answered || in_the_way(&b->reserve[i], c))) {
                 return false;
             }
             if (same) {
@@ -193,7 +200,7 @@ static bool host_free(struct dht_table *t, const struct dht_contact *c, bool ans
         }
         for (unsigned i = b->count; i-- > 0;) {
             bool same = same_host(&b->nodes[i], c);
-            if (same && (!answered || is_proven(&b->nodes[i]))) {
+            if (same && (!answered || in_the_way(&b->nodes[i], c))) {
                 return false;
             }
             if (same) {
@@ -388,12 +395,13 @@ uint64_t dht_table_deadline(const struct dht_table *t, bool refresh)
 
 void dht_table_save(const struct dht_table *t, struct writer *w)
 {
-    for (unsigned b = t->count; b-- > 0;) {
-        for (unsigned i = 0; i < t->buckets[b].count; i++) {
-            const struct dht_node *n = &t->buckets[b].nodes[i];
-            if (is_proven(n) && (n->failures == 0 || t->alone)) {
-                dht_contact_write(w, &n->contact);
-            }
+    unsigned left = DHT_SAVE;
+    for (unsigned k = 0; k < t->count * DHT_BUCKET && left > 0; k++) {
+        const struct dht_bucket *b = &t->buckets[k / DHT_BUCKET];
+        const struct dht_node *n = &b->nodes[k % DHT_BUCKET];
+        if (k % DHT_BUCKET < b->count && is_proven(n) && (n->failures == 0 || t->alone)) {
+            dht_contact_write(w, &n->contact);
+            left--;
         }
     }
 }

@@ -31,7 +31,7 @@ enum {
     DHT_GOOD_MS = 15 * 60 * 1000,  /* BEP 5 */
     DHT_PING_AGAIN_MS = 10 * 1000, /* one node is pinged once in this time at most, and with each
                                       failure half as often, down to once in DHT_GOOD_MS */
-    DHT_SAVED = DHT_BUCKETS * DHT_BUCKET * DHT_NODE6 /* bytes of a saved table, at most */
+    DHT_SAVE = 128,                /* nodes of a saved table, at most */
 };
 
 struct dht_node {
@@ -67,7 +67,8 @@ void dht_table_fini(struct dht_table *t);
 
 /* A node was heard from: it asked us, or answered. It is taken in, renewed, or waits. What BEP 42
  * does not allow, our own ID, a second node of one host that is not local (unless it answered, and
- * the other never did), and whom there is no memory for, is passed over. */
+ * the other never did, or is bad, or was at the same port), and whom there is no memory for, is
+ * passed over. */
 void dht_table_heard(struct dht_table *t, const struct dht_contact *c, bool answered, uint64_t now);
 /* It did not answer. */
 void dht_table_failed(struct dht_table *t, const struct dht_contact *c);
@@ -91,7 +92,8 @@ bool dht_table_refresh(struct dht_table *t, const struct env *env, struct dht_id
 /* When dht_table_ping, or with refresh either of the two, has something to say, at the earliest. */
 uint64_t dht_table_deadline(const struct dht_table *t, bool refresh);
 
-/* Good and questionable nodes, compact, the nearest buckets first; reads none of another family. */
+/* Good and questionable nodes, DHT_SAVE at most, compact, the farthest buckets first: whoever is
+ * there leads to the near ones. */
 void dht_table_save(const struct dht_table *t, struct writer *w);
 
 #endif

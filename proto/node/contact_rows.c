@@ -32,6 +32,7 @@ static const struct field CONTACT_FIELDS[] = {
     FIELD(54, FIELD_LATER, contact_row, read, 0),
     FIELD(55, FIELD_LATER, contact_row, changed_ms, 0),
     FIELD(56, FIELD_LATER, contact_row, invite_until, 0),
+    FIELD(57, FIELD_LATER, contact_row, described_ms, 0),
 };
 
 static const struct field MESSAGE_FIELDS[] = {

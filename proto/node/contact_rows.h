@@ -38,6 +38,7 @@ struct contact_row {
     struct sign_pk record;  /* its key */
     uint64_t list_version;  /* of the device list that their descriptor names; 0: none was read */
     struct slice list_hash; /* and its hash */
+    uint64_t described_ms;  /* when they made that descriptor, Unix ms; 0: a row of before */
     struct slice invite;    /* secret s of their invitation, or empty */
     uint64_t invite_until;  /* and when it expires, Unix ms; 0: a row of before there was this */
     bool invited;           /* they came by an invitation of ours */

@@ -63,7 +63,8 @@ struct work {
     struct sign_pk asked_queue; /* and this queue there */
     uint64_t second_until;      /* their second queue is the first to be tried until then */
     bool lost;        /* their queues are gone: their descriptor may say where they are now; */
-    bool found;       /* it did, and their list is to be fetched */
+    bool absent;      /* our relay has none, and the DHT was not done; */
+    bool found;       /* there was one, and their list is to be fetched */
     uint64_t look_ms; /* next look at what the relay has and nobody acknowledged */
     uint64_t period;  /* of the descriptor that was asked for */
     struct mining mining;
@@ -232,7 +233,7 @@ enum err seek_begin(struct account *me, struct step *step, struct work *work,
                     const struct peer_row *row) PETREL_MUST_USE;
 enum err seek_item(struct node *node, struct step *step, uint64_t number,
                    const struct bep44_item *item) PETREL_MUST_USE;
-void seek_done(struct node *node, uint64_t number);
+void seek_done(struct node *node, struct step *step, uint64_t number);
 void seek_free(struct node *node);
 
 /* setback.c */
@@ -416,6 +417,8 @@ enum err finding_progress(struct account *me, struct step *step, struct work *wo
                           struct peer_row *row, bool *ready) PETREL_MUST_USE;
 enum err finding_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
+/* Nobody was found in the DHT, or long ago, and no more lookups for them are under way. */
+void finding_sought(struct step *step, struct work *work);
 /* An item that the DHT has in the place of this period's descriptor of the contact: taken when it
  * is theirs and tells something new. */
 enum err finding_item(struct account *me, struct step *step, struct work *work, uint64_t period,

@@ -96,9 +96,10 @@ static enum err take_descriptor(struct step *step, const struct work *work, stru
     if (err != ERR_OK) {
         return err; /* somebody who lies, or something new */
     }
-    /* The other way was faster. */
-    bool known =
-        row->who.has_record && !work->lost && descriptor.list_version <= row->who.list_version;
+    /* The other way was faster. A restored account begins anew with its versions. */
+    bool known = row->who.has_record && (!work->lost || work->found) &&
+                 descriptor.list_version <= row->who.list_version &&
+                 descriptor.created_ms <= row->who.described_ms;
     err = known ? ERR_STALE : not_older(step, row, &descriptor);
     if (err != ERR_OK) {
         return err;
@@ -112,6 +113,7 @@ static enum err take_descriptor(struct step *step, const struct work *work, stru
     row->who.record = descriptor.record;
     row->who.relay = descriptor.relays[0].address;
     row->who.list_version = descriptor.list_version;
+    row->who.described_ms = descriptor.created_ms;
     return ERR_OK;
 }
 
@@ -120,6 +122,7 @@ static enum err located(struct account *me, struct step *step, struct work *work
                         struct peer_row *row)
 {
     work->found = work->lost;
+    work->absent = false;
     work->attempts = 0;
     work_wake(work);
     return contact_row_put(step, me->keys, &row->who);
@@ -148,8 +151,17 @@ static enum err resolved(struct account *me, struct step *step, struct work *wor
     if (work->seeks == 0) {
         work->lost = false; /* the queue that we know is tried again in the meantime */
     }
+    work->absent = work->lost;
     work_fail(step, work, err, reply.head.retry_after_ms);
     return ERR_OK;
+}
+
+void finding_sought(struct step *step, struct work *work)
+{
+    if (work->absent && work->lost && !work->found) {
+        work->lost = work->absent = false; /* as when our relay is the last to answer */
+        work->due = earlier(work->due, step_now(step));
+    }
 }
 
 enum err finding_item(struct account *me, struct step *step, struct work *work, uint64_t period,
@@ -538,6 +550,11 @@ enum err finding_progress(struct account *me, struct step *step, struct work *wo
     }
     if (!row->who.has_record) {
         return resolve(me, step, work, row);
+    }
+    /* What it was found by may be over: they moved since, or it was an old one. */
+    err = work->attempts > 0 ? seek_begin(me, step, work, row) : ERR_OK;
+    if (err != ERR_OK) {
+        return err;
     }
     /* A session that was begun, and is not sent on any more: contact_restart. */
     return row->sessions != 0 ? get(me, step, work, row) : pop(me, step, work, row);

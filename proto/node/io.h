@@ -51,6 +51,7 @@ enum node_input_kind {
     NODE_ROOTED,      /* NODE_OUT_ROOT is done, durably, or could not be */
     NODE_DHT_ITEM,    /* NODE_OUT_DHT_GET `link` found an item, whoever wrote it; more may come */
     NODE_DHT_DONE,    /* it is over */
+    NODE_DHT_TABLE,   /* nodes of the DHT that were there lately, to be kept: opaque */
 };
 
 struct node_input {
@@ -76,6 +77,7 @@ struct node_input {
         } command;
         uint32_t erased;               /* account */
         const struct bep44_item *item; /* borrowed for the call */
+        struct slice table;            /* LIMIT_DHT_SAVED at most; likewise */
         struct {
             const struct node_root *root; /* borrowed for the call */
             enum err err;
@@ -96,6 +98,7 @@ enum node_output_kind {
                          is not in use. Then NODE_ROOTED, whatever comes of it */
     NODE_OUT_ROOT_KEEP, /* this generation is in use: destroy every other R of the account. These
                            two are done one after the other, in the order in which they come */
+    NODE_OUT_DHT_TABLE, /* data: what the last NODE_DHT_TABLE said; once, after the start */
     NODE_OUT_DHT_GET,   /* data: key of a mutable item without salt, to be looked up under number
                            `link`; then NODE_DHT_DONE, whatever comes of it */
     NODE_OUT_DHT_PUT,   /* data: an item (bep44_item_write) to be put; nothing comes back */
@@ -122,7 +125,7 @@ struct node_output {
         uint16_t port;
         bool public_only; /* refuse private addresses, also those that a name resolves to */
     } connect;
-    size_t len;     /* SEND, REPLY, ROOT, DHT_GET, DHT_PUT */
+    size_t len;     /* SEND, REPLY, ROOT, DHT_GET, DHT_PUT, DHT_TABLE */
     uint8_t data[]; /* likewise */
 };
 

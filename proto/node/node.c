@@ -97,6 +97,27 @@ static enum err load_relay(struct node *node, struct turn *turn)
     return node->relay == NULL ? ERR_NO_MEMORY : relay_host_load(node->relay, turn);
 }
 
+/* Nodes of the DHT that were there before: in META under the node's key. Whose machine stands where
+ * is nobody's affair. */
+static const struct slice DHT_KEY = {.p = (const uint8_t *)"dht", .len = 3};
+
+static enum err load_table(struct node *node, struct step *step)
+{
+    struct slice table;
+    enum err err = node->config.dht
+                       ? seal_get(node->config.node_keys, step->turn, STORE_META, DHT_KEY, &table)
+                       : ERR_NOT_FOUND;
+    return err == ERR_OK ? step_dht_table(step, table) : err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err keep_table(struct node *node, struct step *step, struct slice table)
+{
+    return table.len > LIMIT_DHT_SAVED ? ERR_BUG
+           : !step->turn->store->growth
+               ? ERR_OK
+               : seal_put(node->config.node_keys, step->turn, STORE_META, DHT_KEY, 0, table);
+}
+
 enum err node_load(struct node *node, struct turn *turn, const struct node_root *roots,
                    size_t nroots, struct node_outputs *outs)
 {
@@ -110,6 +131,9 @@ enum err node_load(struct node *node, struct turn *turn, const struct node_root 
     }
     if (err == ERR_OK) {
         err = accounts_load(node, &step, roots, nroots);
+    }
+    if (err == ERR_OK) {
+        err = load_table(node, &step);
     }
     return err == ERR_OK ? node_flush(node, turn, outs) : err;
 }
@@ -495,8 +519,10 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
     case NODE_DHT_ITEM:
         return seek_item(node, &step, input->link, input->u.item);
     case NODE_DHT_DONE:
-        seek_done(node, input->link);
+        seek_done(node, &step, input->link);
         return ERR_OK;
+    case NODE_DHT_TABLE:
+        return keep_table(node, &step, input->u.table);
     }
     return ERR_BUG;
 }

@@ -13,6 +13,7 @@
 
 enum {
     SEEK_TURN_MS = 6 * 60 * 60 * 1000, /* protocol section 3 */
+    SEEK_KEYS = 2,                     /* of one contact at a time */
 };
 
 /* One key that is looked up. */
@@ -54,7 +55,8 @@ enum err seek_begin(struct account *me, struct step *step, struct work *work,
     uint64_t now = step_now(step);
     uint64_t period = descriptor_period(now);
     uint64_t into = now % LIMIT_DAY_MS;
-    if (!me->node->config.dht || work->seeks > 0 || me->node->seek_count >= LIMIT_SEEKS) {
+    if (!me->node->config.dht || work->seeks > 0 ||
+        me->node->seek_count + SEEK_KEYS > LIMIT_SEEKS) {
         return ERR_OK;
     }
     enum err err = look_up(me, step, work, row, period);
@@ -92,7 +94,7 @@ enum err seek_item(struct node *node, struct step *step, uint64_t number,
     return work != NULL ? finding_item(me, step, work, s->period, item) : ERR_OK;
 }
 
-void seek_done(struct node *node, uint64_t number)
+void seek_done(struct node *node, struct step *step, uint64_t number)
 {
     struct seek **at = &node->seeks;
     while (*at != NULL && (*at)->number != number) {
@@ -104,8 +106,8 @@ void seek_done(struct node *node, uint64_t number)
     }
     struct account *me;
     struct work *work = work_of(node, s, &me);
-    if (work != NULL && work->seeks > 0) {
-        work->seeks--;
+    if (work != NULL && work->seeks > 0 && --work->seeks == 0) {
+        finding_sought(step, work);
     }
     *at = s->next;
     node->seek_count--;

@@ -161,6 +161,18 @@ enum err step_dht_get(struct step *step, uint64_t number, const struct sign_pk *
     return ERR_OK;
 }
 
+enum err step_dht_table(struct step *step, struct slice table)
+{
+    struct node_output *out = output_add(step, NODE_OUT_DHT_TABLE, table.len);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    if (table.len > 0) {
+        memcpy(out->data, table.p, table.len);
+    }
+    return ERR_OK;
+}
+
 enum err step_dht_put(struct step *step, const struct bep44_item *item)
 {
     struct node_output *out = output_add(step, NODE_OUT_DHT_PUT, BEP44_ITEM);

@@ -103,10 +103,16 @@ static bool is_announced(const struct relay_host *host, const struct descriptor_
     return due && !relay_removals_has(&host->removals, row->member);
 }
 
-static void remember_fresh(struct relay_host *host, const uint8_t name[static SEAL_NAME])
+/* To be put at once, once. */
+static void remember_fresh(struct relay_host *host, const struct turn *turn,
+                           const struct descriptor_row *row)
 {
-    if (host->fresh_count < RELAY_FRESH) {
-        memcpy(host->fresh[host->fresh_count++], name, SEAL_NAME);
+    bool known = !is_announced(host, row, turn->env->now_ms);
+    for (unsigned i = 0; i < host->fresh_count && !known; i++) {
+        known = memcmp(host->fresh[i], row->name, SEAL_NAME) == 0;
+    }
+    if (!known && host->fresh_count < RELAY_FRESH) {
+        memcpy(host->fresh[host->fresh_count++], row->name, SEAL_NAME);
     }
 }
 
@@ -173,7 +179,7 @@ static enum err replace(struct relay_host *host, struct turn *turn,
     struct descriptor_row row = *old;
     row.period = put->period;
     row.item = put->item;
-    remember_fresh(host, row.name);
+    remember_fresh(host, turn, &row);
     enum err err = relay_age_del(turn, &age);
     return err == ERR_OK ? row_put(host, turn, &row) : err;
 }
@@ -212,7 +218,7 @@ static enum err put_item(struct relay_host *host, struct turn *turn,
     memcpy(row.name, name, sizeof row.name);
     memcpy(row.member, member.name, sizeof row.member);
     member.descriptors++;
-    remember_fresh(host, row.name);
+    remember_fresh(host, turn, &row);
     err = row_put(host, turn, &row);
     return err == ERR_OK ? relay_member_put(host, turn, &member) : err;
 }

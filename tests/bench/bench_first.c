@@ -238,7 +238,7 @@ static void outside(const char *name, bool apart)
     size_t relays = apart ? 2 : 1;
     for (size_t i = 0; i < relays; i++) {
         snprintf(home, sizeof home, "relay%zu-%s", i + 1, apart ? "apart" : "one");
-        person_relay(&relay[i], home, address[i]);
+        person_relay(&relay[i], home, "", address[i]);
     }
     person_open(&alice, apart ? "alice-apart" : "alice-one", address[0]);
     for (size_t i = 0; i < MEETINGS; i++) {

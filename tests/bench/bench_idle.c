@@ -179,7 +179,7 @@ static void attached(void)
     char address[ADDRESS_TEXT];
     struct rig_daemon relay;
     struct person p;
-    person_relay(&relay, "its-relay", address);
+    person_relay(&relay, "its-relay", "", address);
     person_open(&p, "attached", address);
     rig_sleep_ms(ATTACHED_SETTLE_S * 1000);
     struct slept member = slept(p.daemon.pid);

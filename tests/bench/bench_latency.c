@@ -97,7 +97,7 @@ static double run(const char *name, bool apart, double *p50)
         snprintf(homes[i], sizeof homes[i], "%s-%s", parts[i], apart ? "apart" : "one");
     }
     for (size_t i = 0; i < relays; i++) {
-        person_relay(&relay[i], homes[i], address[i]);
+        person_relay(&relay[i], homes[i], "", address[i]);
     }
     person_open(&alice, homes[2], address[0]);
     person_open(&bob, homes[3], address[relays - 1]);

@@ -24,10 +24,13 @@ static void look_again(const struct person *p, unsigned i, const char *missing)
     rig_sleep_ms(PAUSE_MS);
 }
 
-void person_relay(struct rig_daemon *d, const char *home, char address[static ADDRESS_TEXT])
+void person_relay(struct rig_daemon *d, const char *home, const char *more,
+                  char address[static ADDRESS_TEXT])
 {
+    char text[PERSON_CONFIG];
     static const char *const args[] = {"--listen", "127.0.0.1:0", "--relay-open", NULL};
-    rig_config(home, "relay.forward_private = yes\n");
+    snprintf(text, sizeof text, "relay.forward_private = yes\n%s", more);
+    rig_config(home, text);
     (void)rig_start(d, home, args, -1);
     struct call *call = call_open(home, d->pid);
     call_take(call_plain(call, "daemon.status"), "node", address, ADDRESS_TEXT);

@@ -13,6 +13,7 @@
 enum {
     PERSON_ID = 128,         /* an ID as text */
     PERSON_LINK = 1024,      /* an invitation */
+    PERSON_CONFIG = 512,     /* lines of a petreld.conf */
     PERSON_EVENT_MS = 10000, /* an event may take this long */
 };
 
@@ -23,10 +24,12 @@ struct person {
     char id[PERSON_ID];
 };
 
-/* Starts a relay that anybody may join. It passes requests on to relays on this machine too. */
-void person_relay(struct rig_daemon *d, const char *home, char address[static ADDRESS_TEXT]);
+/* Starts a relay that anybody may join. It passes requests on to relays on this machine too. more:
+ * lines of its configuration. */
+void person_relay(struct rig_daemon *d, const char *home, const char *more,
+                  char address[static ADDRESS_TEXT]);
 
-/* A fresh home with an account that has joined this relay. */
+/* A fresh home, but perhaps for its configuration, with an account that has joined this relay. */
 void person_open(struct person *p, const char *home, const char *relay);
 void person_close(struct person *p);
 /* From now on the events of the daemon come. */

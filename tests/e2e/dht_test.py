@@ -101,6 +101,14 @@ def two_who_know_their_ids_meet(w):
     until("bob is asked",
           lambda: [r["id"] for r in bob.call("request.list")["requests"]] == [carol.id])
 
+    # Without anybody to begin with it asks those that it knew.
+    node = next(p for p in w.people if p.name == "node-0")
+    until("its nodes are kept", lambda: "kept" in node.call("dht.status"))
+    w.checks.same("SIGTERM ends it", node.terminate(), 0)
+    node.configure("dht.listen = 127.0.0.1:0")
+    node.start()
+    until("it knows others", lambda: node.call("dht.status")["good4"] >= 1)
+
     dave = w.person("dave")
     w.checks.same("who is in none says so", dave.call("dht.status"), {"on": False})
 

@@ -355,6 +355,7 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
     case NODE_ROOTED:
     case NODE_DHT_ITEM:
     case NODE_DHT_DONE:
+    case NODE_DHT_TABLE:
         return ERR_OK;
     case NODE_LINK_OPENED:
         node->links++;

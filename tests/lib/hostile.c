@@ -296,6 +296,7 @@ static void output(struct hostile *h, const struct node_output *o)
     case NODE_OUT_ROOT_KEEP:
     case NODE_OUT_DHT_GET:
     case NODE_OUT_DHT_PUT:
+    case NODE_OUT_DHT_TABLE:
         h->kept = o->generation;
         break;
     case NODE_OUT_LOCKED:

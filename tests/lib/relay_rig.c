@@ -278,6 +278,31 @@ enum err rig_tick(struct relay_rig *r)
     return end(r, relay_host_tick(r->host, &r->turn));
 }
 
+enum err rig_fresh(struct relay_rig *r, struct bep44_item *item)
+{
+    begin(r);
+    return end(r, relay_host_fresh(r->host, &r->turn, item));
+}
+
+unsigned rig_announced(struct relay_rig *r, struct sign_pk *keys, unsigned max)
+{
+    uint8_t at[SEAL_NAME] = {0};
+    unsigned count = 0;
+    enum err err = ERR_OK;
+    begin(r);
+    while (err == ERR_OK) {
+        struct bep44_item item;
+        bool got;
+        err = relay_host_announce(r->host, &r->turn, at, &item, &got);
+        if (err == ERR_OK && got) {
+            ck_assert_uint_lt(count, max);
+            keys[count++] = item.key;
+        }
+    }
+    ck_assert_err(end(r, err), ERR_NOT_FOUND);
+    return count;
+}
+
 void rig_settle(struct relay_rig *r)
 {
     for (unsigned i = 0; i < 100000 && relay_host_deadline(r->host) <= r->unit.env.now_ms; i++) {

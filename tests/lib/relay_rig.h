@@ -74,6 +74,10 @@ enum err rig_void(struct relay_rig *r, unsigned queue, uint32_t first, uint32_t 
 /* The next push, in a turn of its own; ERR_NOT_FOUND. The envelope lies in r->out. */
 enum err rig_push(struct relay_rig *r, struct queue_push *push, uint64_t *link);
 enum err rig_tick(struct relay_rig *r);
+/* As relay_host_fresh. */
+enum err rig_fresh(struct relay_rig *r, struct bep44_item *item);
+/* The keys of all descriptors that are to be in the DHT now; their number. */
+unsigned rig_announced(struct relay_rig *r, struct sign_pk *keys, unsigned max);
 /* Ticks until the deadline is not due any more. */
 void rig_settle(struct relay_rig *r);
 /* Rows of the queue index. */

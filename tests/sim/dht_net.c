@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/dht_net.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dht/krpc.h"
+#include "lib/dht_items.h"
 
 enum {
+    MINUTE_MS = 60000,
     LATENCY_MIN_MS = 10,
     LATENCY_SPAN_MS = 190,
     ROUTERS = 4,       /* the first ones, which all begin with, stay and do not lie */
@@ -398,7 +401,7 @@ bool dht_net_finish(struct dht_net *net, uint32_t i, uint64_t operation, struct 
     }
     net->waited = (struct result){.node = i, .operation = operation};
     dht_net_woken(net, i);
-    run_until(net, net->random.env.now_ms + 60000);
+    run_until(net, net->random.env.now_ms + MINUTE_MS);
     bool done = net->waited.done;
     *item = net->waited.item;
     *found = net->waited.found;
@@ -423,7 +426,7 @@ struct dht_net *dht_net_new(const struct dht_net_options *options)
                                  .kind = EVENT_JOIN,
                                  .to = i});
     }
-    dht_net_run(net, (uint64_t)options->nodes * JOIN_EACH_MS + 60000);
+    dht_net_run(net, (uint64_t)options->nodes * JOIN_EACH_MS + MINUTE_MS);
     return net;
 }
 
@@ -479,4 +482,63 @@ void dht_net_corrupt(struct dht_net *net, const struct dht_id *place, uint32_t o
 struct dht_net_stats dht_net_stats(const struct dht_net *net)
 {
     return net->stats;
+}
+
+/* --- lookups --- */
+
+static struct dht_item version_of(const uint8_t seed[static DHT_SEED], int64_t seq)
+{
+    char value[16];
+    int len = snprintf(value, sizeof value, "i%de", (int)seq);
+    return dht_item_signed(seed, slice_of(NULL, 0), seq, slice_of(value, (size_t)len));
+}
+
+static void put_item(struct dht_net *net, const struct dht_item *item)
+{
+    struct dht_item none;
+    struct dht_report report;
+    bool found;
+    uint32_t i = dht_net_honest(net);
+    uint64_t operation = dht_put(dht_net_node(net, i), dht_net_env(net), item, false, 0);
+    need(dht_net_finish(net, i, operation, &none, &found, &report));
+}
+
+static void look_up(struct dht_net *net, const struct dht_item *newest, struct dht_net_tally *tally)
+{
+    struct dht_item item;
+    struct dht_report report;
+    bool found;
+    uint32_t i = dht_net_honest(net);
+    uint64_t operation =
+        dht_get_mutable(dht_net_node(net, i), dht_net_env(net), &newest->key, slice_of(NULL, 0));
+    need(dht_net_finish(net, i, operation, &item, &found, &report));
+    tally->lookups++;
+    tally->none += !found;
+    tally->newest += found && item.seq == newest->seq;
+    tally->older += found && item.seq != newest->seq;
+    tally->hops += report.hops;
+    tally->queries += report.queries;
+}
+
+struct dht_net_tally dht_net_lookups(struct dht_net *net, unsigned items, uint32_t corrupt)
+{
+    struct dht_net_tally tally = {.lookups = 0};
+    for (unsigned k = 0; k < items; k++) {
+        uint8_t seed[DHT_SEED];
+        env_random(dht_net_env(net), seed, sizeof seed);
+        struct dht_item first = version_of(seed, 1);
+        struct dht_item second = version_of(seed, 2);
+        put_item(net, &first);
+        if (corrupt > 0) {
+            struct dht_id place = dht_item_target(&first);
+            dht_net_corrupt(net, &place, 24, corrupt);
+        }
+        dht_net_run(net, MINUTE_MS);
+        put_item(net, &second);
+        for (unsigned g = 0; g < 4; g++) {
+            dht_net_run(net, MINUTE_MS / 4);
+            look_up(net, &second, &tally);
+        }
+    }
+    return tally;
 }

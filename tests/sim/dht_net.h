@@ -46,6 +46,14 @@ void dht_net_woken(struct dht_net *net, uint32_t i);
 bool dht_net_finish(struct dht_net *net, uint32_t i, uint64_t operation, struct dht_item *item,
                     bool *found, struct dht_report *report);
 
+struct dht_net_tally {
+    unsigned lookups, newest, older, none;
+    uint64_t hops, queries; /* of all of them */
+};
+/* Somebody puts an item, later a newer one, and four others look it up; so often. corrupt: so many
+ * per cent of the 24 nodes nearest to it lie from between the puts on. */
+struct dht_net_tally dht_net_lookups(struct dht_net *net, unsigned items, uint32_t corrupt);
+
 struct dht_net_stats {
     uint64_t datagrams;
     uint64_t bytes;

@@ -22,6 +22,7 @@ struct entry {
 struct sim_shelf {
     struct entry *entries;
     bool lies;
+    bool loses;
     struct shelf_stats stats;
     void (*put)(void *ctx, const struct sim_node *by, const struct bep44_item *item);
     void *ctx;
@@ -39,6 +40,11 @@ void shelf_open(struct sim *sim)
 void shelf_lie(struct sim *sim)
 {
     sim->shelf->lies = true;
+}
+
+void shelf_lose(struct sim *sim)
+{
+    sim->shelf->loses = true;
 }
 
 struct shelf_stats shelf_stats(const struct sim *sim)
@@ -109,7 +115,7 @@ static void get(struct sim *sim, struct sim_node *n, const struct node_output *o
     struct entry *e = find(shelf, out->data);
     uint64_t in = 1 + sim_random(sim, SHELF_MS);
     shelf->stats.gets++;
-    if (e != NULL && sim_now(sim) - e->put_ms < SHELF_HOURS * LIMIT_HOUR_MS) {
+    if (e != NULL && !shelf->loses && sim_now(sim) - e->put_ms < SHELF_HOURS * LIMIT_HOUR_MS) {
         struct bep44_item lie = e->item;
         lie.value[sim_random(sim, sizeof lie.value)] ^= 1;
         if (shelf->lies) {

@@ -20,6 +20,8 @@ struct shelf_stats {
 void shelf_open(struct sim *sim);
 /* Also gives items that are damaged, and old ones of the same key, first. */
 void shelf_lie(struct sim *sim);
+/* Takes what is put, and has none of it. */
+void shelf_lose(struct sim *sim);
 struct shelf_stats shelf_stats(const struct sim *sim);
 /* Sees every item that is put. */
 void shelf_watch(struct sim *sim,

@@ -124,6 +124,50 @@ START_TEST(a_contact_who_moved_while_their_relay_was_gone_is_found_again)
 }
 END_TEST
 
+/* A contact who is silent for a day is looked for; in no DHT and at no relay of ours, they get what
+ * is written all the same. */
+START_TEST(who_is_not_in_the_dht_is_written_to_as_before)
+{
+    struct people *p = people_new_apart(9, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    people_meet(p, a, b);
+    people_quiet(p, HOUR);
+    shelf_open(&p->sim);
+    shelf_lose(&p->sim); /* as if b's relay had none */
+    sim_sleep(&p->sim, b->n);
+    people_say(p, a, b, "a ", 0);
+    sim_settle(&p->sim, 30 * (uint64_t)HOUR);
+    ck_assert_uint_gt(shelf_stats(&p->sim).gets, 0); /* it was looked for */
+    people_say(p, a, b, "a ", 1);
+    sim_settle(&p->sim, HOUR);
+    sim_sleep(&p->sim, a->n); /* what is at b's relay by now has to do */
+    sim_wake(&p->sim, b->n);
+    sim_settle(&p->sim, HOUR);
+    people_in_order(p, b, a, "a ", 2);
+    people_free(p);
+}
+END_TEST
+
+/* They moved, and their relay is gone, after their descriptor was found and before anything else.
+ */
+START_TEST(what_leads_nowhere_is_looked_for_again)
+{
+    struct people *p = apart(10, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    sim_sleep(&p->sim, b->relay);
+    people_add(p, a, b->id);
+    sim_settle(&p->sim, 10 * MINUTE);
+    ck_assert_uint_ge(shelf_stats(&p->sim).found, 1);
+    ck_assert_str_eq(people_state(p, a, b), "resolving");
+    people_use_relay(p, p->person[2].relay, b);
+    sim_settle(&p->sim, 4 * HOUR);
+    ck_assert_str_eq(people_state(p, b, a), "incoming");
+    people_free(p);
+}
+END_TEST
+
 /* At every hour around the turn of the period, by clocks two hours ahead or behind: both of who
  * seeks and, off: of who is sought and their relay. */
 static void around_midnight(uint64_t seed, int64_t off)
@@ -161,6 +205,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_is_not_there_is_asked_for_ever_less_often);
     tcase_add_test(tc, what_is_damaged_or_old_is_passed_over);
     tcase_add_test(tc, a_contact_who_moved_while_their_relay_was_gone_is_found_again);
+    tcase_add_test(tc, who_is_not_in_the_dht_is_written_to_as_before);
+    tcase_add_test(tc, what_leads_nowhere_is_looked_for_again);
     tcase_add_test(tc, clocks_that_are_two_hours_off_hide_nobody);
 }
 

@@ -298,6 +298,9 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
     case NODE_OUT_DHT_PUT:
         shelf_output(sim, n, out);
         break;
+    case NODE_OUT_DHT_TABLE:
+        sim_check(sim, sim->shelf != NULL, "node %u has a table", (unsigned)n->index);
+        break;
     }
 }
 

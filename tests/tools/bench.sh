@@ -11,7 +11,7 @@ set -euo pipefail
 build=$1
 shift
 scratch=$build/bench
-limit_s=900 # for all together
+limit_s=1200 # for all together
 lines=0 failed=()
 
 rm -rf "$scratch"

@@ -198,7 +198,19 @@ START_TEST(who_never_answered_makes_way)
     dht_table_heard(&f.t, &real, true, f.now);
     ck_assert(dht_table_is_good(&f.t, &real, f.now));
     dht_table_heard(&f.t, &made, true, f.now);
-    ck_assert(!dht_table_is_good(&f.t, &made, f.now)); /* the other one answered before */
+    ck_assert(!dht_table_is_good(&f.t, &made, f.now)); /* the other one answered before, */
+    for (unsigned i = 0; i < DHT_FAILURES; i++) {
+        dht_table_failed(&f.t, &real);
+    }
+    dht_table_heard(&f.t, &made, false, f.now);
+    ck_assert(!dht_table_is_good(&f.t, &made, f.now));
+    dht_table_heard(&f.t, &made, true, f.now);
+    ck_assert(dht_table_is_good(&f.t, &made, f.now)); /* and is gone */
+    struct dht_contact restarted = made;
+    restarted.id = dht_id_for(&f.u.env, &made.address);
+    dht_table_heard(&f.t, &restarted, true, f.now);
+    ck_assert(dht_table_is_good(&f.t, &restarted, f.now)); /* the same one, with another ID */
+    ck_assert(!dht_table_is_good(&f.t, &made, f.now));
     struct dht_contact first = node(2, 0);
     dht_table_heard(&f.t, &first, false, f.now);
     dht_table_heard(&f.t, &moved, true, f.now);

@@ -172,6 +172,48 @@ START_TEST(a_higher_seq_replaces_a_lower_one_is_stale)
 }
 END_TEST
 
+START_TEST(a_descriptor_is_announced_around_its_period)
+{
+    struct bep44_item item;
+    struct sign_pk keys[4];
+    uint64_t first = 0; /* hours into the last day before it, and */
+    uint64_t last = 0;  /* into the first one after it */
+    rig_init(&R, 0);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    R.unit.env.now_ms -= R.unit.env.now_ms % LIMIT_DAY_MS; /* midnight */
+    struct descriptor_put today = item_of(1, 1, 0, 'a');
+    struct descriptor_put later = item_of(2, 1, 2, 'b');
+    ck_assert_ok(send_item(&today));
+    ck_assert_ok(send_item(&later));
+    for (uint8_t k = 0; k < 5; k++) { /* whoever signs one after the other */
+        today = item_of(1, 2U + k, 0, k);
+        ck_assert_ok(send_item(&today));
+    }
+    ck_assert_ok(rig_fresh(&R, &item)); /* is announced once, with the last one */
+    ck_assert_int_eq(memcmp(&item.key, &today.item.key, sizeof item.key), 0);
+    ck_assert_uint_eq(item.seq, 6);
+    ck_assert_err(rig_fresh(&R, &item), ERR_NOT_FOUND); /* the other one has time */
+    ck_assert_uint_eq(rig_announced(&R, keys, 4), 1);
+    for (uint64_t hour = 0; hour < 96; hour++) {
+        uint64_t day = hour / 24;
+        unsigned n = rig_announced(&R, keys, 4);
+        bool has = false;
+        for (unsigned i = 0; i < n; i++) {
+            has = has || memcmp(&keys[i], &later.item.key, sizeof keys[i]) == 0;
+        }
+        ck_assert(day != 0 || !has);
+        ck_assert(day != 2 || has);
+        first = has && day == 1 && first == 0 ? hour % 24 : first;
+        last = has && day == 3 ? hour % 24 : last;
+        R.unit.env.now_ms += LIMIT_HOUR_MS;
+    }
+    ck_assert_uint_ge(first, 18);
+    ck_assert_uint_lt(last, 6);
+    ck_assert_uint_eq(rig_announced(&R, keys, 4), 0);
+    rig_fini(&R);
+}
+END_TEST
+
 START_TEST(a_descriptor_must_be_signed_of_this_time_and_within_the_quota)
 {
     rig_init(&R, 0);
@@ -206,6 +248,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, nothing_in_the_store_names_a_member_or_a_queue);
     tcase_add_test(tc, a_descriptor_is_kept_until_a_day_after_its_period);
     tcase_add_test(tc, a_higher_seq_replaces_a_lower_one_is_stale);
+    tcase_add_test(tc, a_descriptor_is_announced_around_its_period);
     tcase_add_test(tc, a_descriptor_must_be_signed_of_this_time_and_within_the_quota);
 }
 
