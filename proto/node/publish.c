@@ -263,6 +263,9 @@ static enum err drop_all(struct home_step *h)
     bool more = true;
     for (uint32_t id = h->row.spk_id; err == ERR_OK && id > 0; id--) {
         err = prekeys_del(h->step, keys, PREKEY_SIGNED, id);
+        if (err == ERR_NOT_FOUND && id == h->row.spk_id) {
+            err = ERR_OK; /* at a relay that is new to us it was not made yet */
+        }
     }
     err = err == ERR_NOT_FOUND ? ERR_OK : err; /* the older ones are gone already */
     while (err == ERR_OK && more) {
