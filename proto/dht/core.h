@@ -113,6 +113,28 @@ static inline unsigned dht_family(const struct dht_address *a)
 struct dht_output *dht_out(struct dht *dht, enum dht_output_kind kind);
 /* Sends m to `to`; false when there is no room. */
 bool dht_send(struct dht *dht, const struct dht_address *to, const struct krpc *m);
+/* Puts one that was made before at the end: that cannot fail. */
+void dht_out_append(struct dht *dht, struct dht_pending *p);
+/* Sends a query and remembers it. about: all but transaction and ID. false: there is no room; who
+ * has to get through tries again at again_ms. */
+bool dht_ask(struct dht *dht, const struct env *env, const struct dht_contact *to, bool has_id,
+             const struct krpc *about, enum dht_query_for what, uint64_t operation);
+/* Nodes of both families are asked for while of one of them nobody is known: each has its own
+ * lookups (BEP 32). */
+void dht_want_both(const struct dht *dht, struct krpc *m);
+
+/* dht_operation.c */
+/* The answer to a query of an operation; NULL: there is none. */
+void dht_operation_heard(struct dht *dht, const struct env *env, const struct dht_query *was,
+                         const struct krpc *m);
+/* Somebody is known now: what waited for that begins. */
+void dht_operations_start(struct dht *dht, const struct env *env);
+void dht_operations_tick(struct dht *dht, const struct env *env);
+uint64_t dht_operations_deadline(const struct dht *dht);
+void dht_operations_free(struct dht *dht);
+/* Looks up who is near target; nobody hears of its end. */
+void dht_look_around(struct dht *dht, const struct env *env, const struct dht_id *target);
+
 /* Answers a query, which is of this many bytes. dht_serve.c. */
 void dht_serve(struct dht *dht, const struct env *env, const struct dht_address *from,
                const struct krpc *m, size_t len);

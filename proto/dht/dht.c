@@ -12,7 +12,7 @@ static const struct dht_address NOWHERE = {.port = 0};
 
 /* --- outputs --- */
 
-static void append(struct dht *dht, struct dht_pending *p)
+void dht_out_append(struct dht *dht, struct dht_pending *p)
 {
     *dht->out_last = p;
     dht->out_last = &p->next;
@@ -30,7 +30,7 @@ struct dht_output *dht_out(struct dht *dht, enum dht_output_kind kind)
         return NULL;
     }
     p->out.kind = kind;
-    append(dht, p);
+    dht_out_append(dht, p);
     return &p->out;
 }
 
@@ -66,10 +66,8 @@ bool dht_send(struct dht *dht, const struct dht_address *to, const struct krpc *
 
 /* --- queries --- */
 
-/* Sends a query and remembers it. about: all but transaction and ID. false: there is no room; who
- * has to get through tries again at again_ms. */
-static bool ask(struct dht *dht, const struct env *env, const struct dht_contact *to, bool has_id,
-                const struct krpc *about, enum dht_query_for what, uint64_t operation)
+bool dht_ask(struct dht *dht, const struct env *env, const struct dht_contact *to, bool has_id,
+             const struct krpc *about, enum dht_query_for what, uint64_t operation)
 {
     struct krpc m = *about;
     struct dht_query *q = NULL;
@@ -121,9 +119,7 @@ static void query_over(struct dht *dht, struct dht_query *q)
     dht->query_count--;
 }
 
-/* Nodes of both families are asked for while of one of them nobody is known: each has its own
- * lookups (BEP 32). */
-static void want_both(const struct dht *dht, struct krpc *m)
+void dht_want_both(const struct dht *dht, struct krpc *m)
 {
     m->want4 = dht->config.families[0] && dht->config.families[1] &&
                (dht->tables[0].alone || dht->tables[1].alone);
@@ -136,8 +132,8 @@ static void ping(struct dht *dht, const struct env *env, const struct dht_contac
 {
     struct krpc m = {.method = KRPC_FIND_NODE, .has_target = true};
     m.target = dht->id[dht_family(&to->address)];
-    want_both(dht, &m);
-    (void)ask(dht, env, to, what != DHT_FOR_BOOT, &m, what, 0);
+    dht_want_both(dht, &m);
+    (void)dht_ask(dht, env, to, what != DHT_FOR_BOOT, &m, what, 0);
 }
 
 /* While we are alone, whom an answer names is asked in turn: the one that gave it may be nobody for
@@ -155,247 +151,6 @@ static void take_named(struct dht *dht, const struct env *env, const struct dht_
             }
         }
     }
-}
-
-/* --- operations --- */
-
-static struct dht_operation *operation_find(const struct dht *dht, uint64_t number)
-{
-    struct dht_operation *op = dht->operations;
-    while (op != NULL && op->number != number) {
-        op = op->next;
-    }
-    return op;
-}
-
-static void operation_free(struct dht_operation *op)
-{
-    free(op->legs[0]);
-    free(op->legs[1]);
-    free(op->done);
-    free(op);
-}
-
-static void operation_drop(struct dht *dht, struct dht_operation *op)
-{
-    struct dht_operation **at = &dht->operations;
-    while (*at != op) {
-        at = &(*at)->next;
-    }
-    *at = op->next;
-    dht->operation_count--;
-    operation_free(op);
-}
-
-/* A lookup in each family of which somebody is known, and that has none. */
-static enum err operation_start(struct dht *dht, const struct env *env, struct dht_operation *op)
-{
-    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
-        struct dht_contact near[DHT_SEEDS];
-        /* There may be a socket, and no way to anybody: that is not waited for. */
-        bool dead = dht->tables[f].alone && !dht->tables[1 - f].alone;
-        unsigned n = dht->config.families[f] && op->legs[f] == NULL && !dead
-                         ? dht_table_nearest(&dht->tables[f], &op->target, true, env->now_ms, near,
-                                             DHT_SEEDS)
-                         : 0;
-        if (n == 0) {
-            continue;
-        }
-        op->legs[f] = calloc(1, sizeof *op->legs[f]);
-        if (op->legs[f] == NULL) {
-            return ERR_NO_MEMORY;
-        }
-        dht_search_init(op->legs[f], &op->target, &dht->id[f]);
-        for (unsigned i = 0; i < n; i++) {
-            dht_search_seed(op->legs[f], &near[i]);
-        }
-    }
-    return ERR_OK;
-}
-
-/* NULL: too many, or out of memory. */
-static struct dht_operation *operation_new(struct dht *dht, const struct env *env,
-                                           enum dht_operation_kind kind,
-                                           const struct dht_id *target)
-{
-    struct dht_operation *op = dht->operation_count < DHT_OPERATIONS ? calloc(1, sizeof *op) : NULL;
-    if (op == NULL) {
-        return NULL;
-    }
-    op->done = kind != DHT_OP_NODES ? calloc(1, sizeof *op->done) : NULL;
-    op->kind = kind;
-    op->target = *target;
-    op->begun_ms = env->now_ms;
-    if ((op->done == NULL && kind != DHT_OP_NODES) || operation_start(dht, env, op) != ERR_OK) {
-        operation_free(op);
-        return NULL;
-    }
-    op->number = ++dht->next_operation;
-    op->next = dht->operations;
-    dht->operations = op;
-    dht->operation_count++;
-    return op;
-}
-
-/* Whether it waits for somebody to be known: those that we begin with are asked. */
-static bool operation_waits(const struct dht_operation *op)
-{
-    return op->legs[0] == NULL && op->legs[1] == NULL && !op->over;
-}
-
-/* Asks whom its lookups want to be asked now. */
-static void operation_ask(struct dht *dht, const struct env *env, struct dht_operation *op)
-{
-    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
-        struct dht_search *s = op->legs[f];
-        struct dht_candidate *c;
-        while (s != NULL && !op->putting && (c = dht_search_next(s)) != NULL) {
-            struct krpc m = {.method = op->kind == DHT_OP_NODES ? KRPC_FIND_NODE : KRPC_GET,
-                             .has_target = true,
-                             .target = s->target};
-            want_both(dht, &m);
-            if (!ask(dht, env, &c->contact, true, &m, DHT_FOR_LOOKUP, op->number)) {
-                return; /* when there is room again: the next tick */
-            }
-            dht_search_sent(s, c, env->now_ms);
-            op->report.queries++;
-        }
-    }
-}
-
-static void operation_over(struct dht *dht, const struct env *env, struct dht_operation *op)
-{
-    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
-        if (op->legs[f] != NULL) {
-            unsigned hops = dht_search_hops(op->legs[f]);
-            op->report.hops = hops > op->report.hops ? hops : op->report.hops;
-            op->report.answers += op->legs[f]->answers;
-        }
-    }
-    op->report.took_ms = env->now_ms > op->begun_ms ? env->now_ms - op->begun_ms : 0;
-    if (op->done != NULL) {
-        op->done->out.kind = DHT_OUT_DONE;
-        op->done->out.operation = op->number;
-        op->done->out.report = op->report;
-        append(dht, op->done);
-        op->done = NULL;
-    }
-    operation_drop(dht, op);
-}
-
-/* The lookup is at its end: stores at the nearest. false: there is no room for all of it now. */
-static bool operation_put(struct dht *dht, const struct env *env, struct dht_operation *op)
-{
-    op->putting = true;
-    for (unsigned f = 0; f < DHT_FAMILIES; f++) {
-        struct dht_candidate *near[DHT_HOLDERS];
-        unsigned n = op->legs[f] != NULL ? dht_search_holders(op->legs[f], near) : 0;
-        for (unsigned i = 0; i < n; i++) {
-            struct krpc m = {.method = KRPC_PUT,
-                             .token = slice_of(near[i]->token, near[i]->token_len),
-                             .has_cas = op->has_cas,
-                             .cas = op->cas};
-            dht_item_write(&m, &op->item, true);
-            if (near[i]->put) {
-                continue;
-            }
-            if (!ask(dht, env, &near[i]->contact, true, &m, DHT_FOR_PUT, op->number)) {
-                return false;
-            }
-            near[i]->put = true;
-            op->puts++;
-            op->report.queries++;
-        }
-    }
-    return true;
-}
-
-/* Does what is to be done next. */
-static void operation_go_on(struct dht *dht, const struct env *env, struct dht_operation *op)
-{
-    operation_ask(dht, env, op);
-    if (operation_waits(op)) {
-        return;
-    }
-    for (unsigned f = 0; f < DHT_FAMILIES && !op->putting; f++) {
-        if (op->legs[f] != NULL && !dht_search_done(op->legs[f])) {
-            return;
-        }
-    }
-    bool all = op->kind != DHT_OP_PUT || operation_put(dht, env, op);
-    if (all && op->puts == 0) {
-        operation_over(dht, env, op);
-    }
-}
-
-/* Somebody is known now. */
-static void operations_start(struct dht *dht, const struct env *env)
-{
-    struct dht_operation *next;
-    for (struct dht_operation *op = dht->operations; op != NULL; op = next) {
-        next = op->next;
-        if (operation_waits(op) && operation_start(dht, env, op) == ERR_OK) {
-            operation_go_on(dht, env, op);
-        }
-    }
-}
-
-/* --- what comes back --- */
-
-/* A value in the reply to a get. */
-static void operation_value(struct dht *dht, struct dht_operation *op, const struct krpc *m,
-                            const struct dht_search *s)
-{
-    struct dht_item item;
-    if (op->kind != DHT_OP_GET || m->value.len == 0 ||
-        dht_item_read(m, slice_of(op->salt, op->salt_len), &s->target, &item) != 0 ||
-        item.is_mutable != op->wants_mutable ||
-        (op->found && (!item.is_mutable || item.seq <= op->item.seq))) {
-        return;
-    }
-    op->found = true;
-    op->item = item;
-    struct dht_output *out = dht_out(dht, DHT_OUT_ITEM);
-    if (out != NULL) {
-        out->operation = op->number;
-        out->item = item;
-    }
-}
-
-static void looked_up(struct dht *dht, const struct env *env, struct dht_operation *op,
-                      const struct dht_contact *asked, const struct krpc *m)
-{
-    struct dht_search *s = op->legs[dht_family(&asked->address)];
-    struct dht_candidate *c = s != NULL ? dht_search_find(s, asked) : NULL;
-    if (c == NULL) {
-        return;
-    }
-    if (m->kind == KRPC_ERROR) {
-        dht_search_fail(c);
-    } else {
-        operation_value(dht, op, m, s); /* whoever it comes from: it is signed */
-        c = dht_search_answer(s, c, &m->id, m->token);
-        struct dht_candidate who = c != NULL ? *c : (struct dht_candidate){.path = 0};
-        for (unsigned f = 0; f < DHT_FAMILIES && c != NULL; f++) {
-            if (op->legs[f] != NULL) {
-                dht_search_learn(op->legs[f], &who, f == 0 ? m->nodes : m->nodes6, f == 1);
-            }
-        }
-    }
-    operation_go_on(dht, env, op);
-}
-
-static void stored(struct dht *dht, const struct env *env, struct dht_operation *op,
-                   const struct krpc *m)
-{
-    op->puts--;
-    if (m != NULL && m->kind == KRPC_REPLY) {
-        op->report.stored++;
-    } else {
-        op->report.refused++;
-        op->report.code = m != NULL ? (int32_t)m->code : op->report.code;
-    }
-    operation_go_on(dht, env, op);
 }
 
 /* --- our own address (BEP 42) --- */
@@ -498,15 +253,10 @@ static void answered(struct dht *dht, const struct env *env, const struct dht_ad
         if (t->alone && dht_table_is_good(t, &c, env->now_ms)) { /* again, or at last */
             t->alone = false;
             dht->join_wait[dht_family(from)] = dht->join_ms[dht_family(from)] = 0;
-            operations_start(dht, env);
+            dht_operations_start(dht, env);
         }
     }
-    struct dht_operation *op = was.operation != 0 ? operation_find(dht, was.operation) : NULL;
-    if (op != NULL && was.what == DHT_FOR_LOOKUP) {
-        looked_up(dht, env, op, &was.to, m);
-    } else if (op != NULL && was.what == DHT_FOR_PUT) {
-        stored(dht, env, op, m);
-    }
+    dht_operation_heard(dht, env, &was, m);
 }
 
 void dht_datagram(struct dht *dht, const struct env *env, const struct dht_address *from,
@@ -548,33 +298,7 @@ static void give_up(struct dht *dht, const struct env *env)
         if (was.has_id) {
             dht_table_failed(&dht->tables[dht_family(&was.to.address)], &was.to);
         }
-        struct dht_operation *op = was.operation != 0 ? operation_find(dht, was.operation) : NULL;
-        if (op != NULL && was.what == DHT_FOR_PUT) {
-            stored(dht, env, op, NULL);
-        }
-    }
-}
-
-static void operations_tick(struct dht *dht, const struct env *env)
-{
-    struct dht_operation *next;
-    for (struct dht_operation *op = dht->operations; op != NULL; op = next) {
-        next = op->next;
-        op->over = env->now_ms < op->begun_ms || env->now_ms - op->begun_ms >= DHT_JOIN_WAIT_MS;
-        for (unsigned f = 0; f < DHT_FAMILIES; f++) {
-            if (op->legs[f] != NULL) {
-                dht_search_tick(op->legs[f], env->now_ms);
-            }
-        }
-        operation_go_on(dht, env, op);
-    }
-}
-
-static void look_around(struct dht *dht, const struct env *env, const struct dht_id *target)
-{
-    struct dht_operation *op = operation_new(dht, env, DHT_OP_NODES, target);
-    if (op != NULL) {
-        operation_go_on(dht, env, op);
+        dht_operation_heard(dht, env, &was, NULL);
     }
 }
 
@@ -595,9 +319,9 @@ static void tend(struct dht *dht, const struct env *env, unsigned f)
         uint64_t wait = dht->join_wait[f] == 0 ? (uint64_t)DHT_JOIN_MS : 2 * dht->join_wait[f];
         dht->join_wait[f] = wait < DHT_GOOD_MS ? wait : (uint64_t)DHT_GOOD_MS;
         dht->join_ms[f] = env->now_ms + dht->join_wait[f];
-        look_around(dht, env, &dht->id[f]);
+        dht_look_around(dht, env, &dht->id[f]);
     } else if (dht_table_refresh(&dht->tables[f], env, &target)) {
-        look_around(dht, env, &target);
+        dht_look_around(dht, env, &target);
     }
 }
 
@@ -635,7 +359,7 @@ void dht_tick(struct dht *dht, const struct env *env)
 {
     dht->again_ms = UINT64_MAX;
     give_up(dht, env);
-    operations_tick(dht, env);
+    dht_operations_tick(dht, env);
     for (unsigned f = 0; f < DHT_FAMILIES; f++) {
         if (dht->config.families[f]) {
             tend(dht, env, f);
@@ -661,22 +385,14 @@ uint64_t dht_deadline(const struct dht *dht)
             first = q->sent_ms + DHT_TIMEOUT_MS < first ? q->sent_ms + DHT_TIMEOUT_MS : first;
         }
     }
-    for (const struct dht_operation *op = dht->operations; op != NULL; op = op->next) {
-        if (operation_waits(op) && op->begun_ms + DHT_JOIN_WAIT_MS < first) {
-            first = op->begun_ms + DHT_JOIN_WAIT_MS;
-        }
-        for (unsigned f = 0; f < DHT_FAMILIES; f++) {
-            uint64_t due =
-                op->legs[f] != NULL && !op->putting ? dht_search_deadline(op->legs[f]) : UINT64_MAX;
-            first = due < first ? due : first;
-        }
-    }
+    uint64_t due = dht_operations_deadline(dht);
+    first = due < first ? due : first;
     for (unsigned f = 0; f < DHT_FAMILIES; f++) {
         if (!dht->config.families[f]) {
             continue;
         }
         /* Who knows nobody looks nobody up. */
-        uint64_t due = dht_table_deadline(&dht->tables[f], !dht->tables[f].alone);
+        due = dht_table_deadline(&dht->tables[f], !dht->tables[f].alone);
         first = due < first ? due : first;
         if (!dht->tables[f].alone && dht->join_ms[f] < first) {
             first = dht->join_ms[f];
@@ -720,9 +436,7 @@ void dht_free(struct dht *dht)
     if (dht == NULL) {
         return;
     }
-    while (dht->operations != NULL) {
-        operation_drop(dht, dht->operations);
-    }
+    dht_operations_free(dht);
     while (dht_next_output(dht, &out)) {
         /* nobody wants it any more */
     }
@@ -746,59 +460,6 @@ void dht_bootstrap(struct dht *dht, const struct env *env, const struct dht_addr
     dht->boot_wait = DHT_BOOT_MS;
     dht->boot_ms = env->now_ms + DHT_BOOT_MS;
     ping(dht, env, &c, DHT_FOR_BOOT);
-}
-
-uint64_t dht_get_mutable(struct dht *dht, const struct env *env, const struct sign_pk *key,
-                         struct slice salt)
-{
-    struct dht_id target = dht_target_mutable(key, salt);
-    struct dht_operation *op =
-        salt.len <= KRPC_SALT ? operation_new(dht, env, DHT_OP_GET, &target) : NULL;
-    if (op == NULL) {
-        return 0;
-    }
-    op->wants_mutable = true;
-    op->salt_len = (uint8_t)salt.len;
-    if (salt.len > 0) {
-        memcpy(op->salt, salt.p, salt.len);
-    }
-    uint64_t number = op->number;
-    operation_go_on(dht, env, op);
-    return number;
-}
-
-uint64_t dht_get_immutable(struct dht *dht, const struct env *env, const struct dht_id *target)
-{
-    struct dht_operation *op = operation_new(dht, env, DHT_OP_GET, target);
-    uint64_t number = op != NULL ? op->number : 0;
-    if (op != NULL) {
-        operation_go_on(dht, env, op);
-    }
-    return number;
-}
-
-uint64_t dht_put(struct dht *dht, const struct env *env, const struct dht_item *item, bool has_cas,
-                 int64_t cas)
-{
-    struct dht_id target = dht_item_target(item);
-    struct dht_operation *op = operation_new(dht, env, DHT_OP_PUT, &target);
-    if (op == NULL) {
-        return 0;
-    }
-    op->item = *item;
-    op->has_cas = has_cas;
-    op->cas = cas;
-    uint64_t number = op->number;
-    operation_go_on(dht, env, op);
-    return number;
-}
-
-void dht_cancel(struct dht *dht, uint64_t operation)
-{
-    struct dht_operation *op = operation_find(dht, operation);
-    if (op != NULL && op->done != NULL) {
-        operation_drop(dht, op);
-    }
 }
 
 void dht_status(const struct dht *dht, const struct env *env, struct dht_status *out)
