@@ -100,7 +100,7 @@ enum err config_set(struct config *config, const char *name, const char *value,
  * error config is as it was, and reason is "name:line: sentence". */
 enum err config_parse(struct config *config, struct slice text, const char *name,
                       char reason[static CONFIG_REASON]) PETREL_MUST_USE;
-/* What no single key shows: a relay needs listen. */
+/* What no single key shows: a relay needs listen, and what is said of the DHT needs dht.listen. */
 enum err config_check(const struct config *config,
                       char reason[static CONFIG_REASON]) PETREL_MUST_USE;
 /* Writes a file that config_parse reads back to the same values. */

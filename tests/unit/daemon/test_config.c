@@ -118,6 +118,26 @@ START_TEST(a_relay_needs_an_address)
 }
 END_TEST
 
+START_TEST(what_is_said_of_the_dht_needs_its_address)
+{
+    struct config c;
+    config_init(&c);
+    ck_assert_ok(config_set(&c, "dht.bootstrap", "192.0.2.1:6881", reason));
+    ck_assert_err(config_check(&c, reason), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(reason, "dht.listen"));
+    ck_assert_ok(config_set(&c, "dht.listen", "0.0.0.0:0", reason));
+    ck_assert_ok(config_check(&c, reason));
+    ck_assert_ok(config_set(&c, "dht.bootstrap", "[2001:db8::1]:6881", reason));
+    ck_assert_err(config_set(&c, "dht.bootstrap", "192.0.2.1", reason), ERR_CONFIG);
+    char host[LIMIT_HOST + 1];
+    uint16_t port;
+    ck_assert_uint_eq(c.hosts.count, 2);
+    config_host(&c, 1, host, &port);
+    ck_assert_str_eq(host, "2001:db8::1");
+    ck_assert_uint_eq(port, 6881);
+}
+END_TEST
+
 START_TEST(the_policy_for_forwards_is_read)
 {
     struct config c;
@@ -234,6 +254,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, addresses_are_checked);
     tcase_add_test(tc, lines_that_would_be_cut_are_refused);
     tcase_add_test(tc, a_relay_needs_an_address);
+    tcase_add_test(tc, what_is_said_of_the_dht_needs_its_address);
     tcase_add_test(tc, the_policy_for_forwards_is_read);
     tcase_add_test(tc, rules_end_at_a_limit);
     tcase_add_test(tc, a_key_is_taken_over_alone);
