@@ -194,7 +194,7 @@ static void pop_admission(struct account *me, struct step *step, struct work *wo
         return;
     }
     struct stamp_goal goal = {.relay = place->relay.node_id,
-                              .minute = (uint32_t)(step_now(step) / LIMIT_MINUTE_MS)};
+                              .minute = home_stamp_minute(me, step, work->attempts)};
     memcpy(goal.target, place->key.b, sizeof goal.target);
     prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &row->pop_nonce, 1);
     *ready = mining_step(&work->mining, &goal, work->bits > 0 ? work->bits : LIMIT_STAMP_POP_BITS,

@@ -52,6 +52,14 @@ struct home *home_main(struct account *me)
     return &me->homes[0];
 }
 
+uint32_t home_stamp_minute(struct account *me, const struct step *step, uint32_t attempts)
+{
+    const struct home *home = home_main(me);
+    bool theirs = home->relay_ms != 0 && attempts % 2 == 0;
+    uint64_t off = theirs ? home->relay_ms - home->attached_ms : 0; /* may wrap around, and back */
+    return (uint32_t)((step_now(step) + off) / LIMIT_MINUTE_MS);
+}
+
 struct home *home_of_link(struct account *me, uint64_t link)
 {
     for (size_t i = 0; i < LIMIT_HOMES; i++) {

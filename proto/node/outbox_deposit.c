@@ -73,7 +73,7 @@ static enum err admission(struct account *me, struct step *step, struct work *wo
         return err;
     }
     struct stamp_goal goal = {.relay = place->relay.node_id,
-                              .minute = (uint32_t)(step_now(step) / LIMIT_MINUTE_MS)};
+                              .minute = home_stamp_minute(me, step, work->attempts)};
     memcpy(goal.target, place->key.b, sizeof goal.target);
     prim_blake2b(goal.payload, sizeof goal.payload, slice_of(NULL, 0), "", &entry->envelope, 1);
     *ready =
