@@ -454,7 +454,11 @@ void dht_bootstrap(struct dht *dht, const struct env *env, const struct dht_addr
     if (!dht_address_valid(node) || !dht->config.families[dht_family(node)]) {
         return;
     }
-    if (dht->boot_count < DHT_BOOT) {
+    bool known = false; /* its name may be looked up again and again */
+    for (unsigned i = 0; i < dht->boot_count; i++) {
+        known = known || dht_address_equal(&dht->boot[i], node);
+    }
+    if (!known && dht->boot_count < DHT_BOOT) {
         dht->boot[dht->boot_count++] = *node;
     }
     dht->boot_wait = DHT_BOOT_MS;

@@ -43,8 +43,6 @@ uint64_t dht_get_immutable(struct dht *dht, const struct env *env, const struct 
 /* A mutable item comes signed. has_cas: only where seq is cas now. */
 uint64_t dht_put(struct dht *dht, const struct env *env, const struct dht_item *item, bool has_cas,
                  int64_t cas);
-/* Ends one without a further output. */
-void dht_cancel(struct dht *dht, uint64_t operation);
 
 void dht_status(const struct dht *dht, const struct env *env, struct dht_status *out);
 /* Known good nodes, compact, IPv4 and then IPv6, each behind its number u16; to dht_restore. w:

@@ -352,11 +352,3 @@ uint64_t dht_put(struct dht *dht, const struct env *env, const struct dht_item *
     operation_go_on(dht, env, op);
     return number;
 }
-
-void dht_cancel(struct dht *dht, uint64_t operation)
-{
-    struct dht_operation *op = operation_find(dht, operation);
-    if (op != NULL && op->done != NULL) {
-        operation_drop(dht, op);
-    }
-}

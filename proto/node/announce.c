@@ -3,8 +3,6 @@
  * announce: our relay puts the descriptors of its members into the DHT: a new one at once, all of
  * them every hour. It needs no secret for that: they are signed. docs/protocol/11-dht.md, 11.8.
  */
-#include <string.h>
-
 #include "node/core.h"
 #include "relay/host.h"
 
