@@ -21,7 +21,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config
 # models; iproute2, nftables and util-linux make networks of hosts for e2e.hosts; libtorrent has
 # nodes of peers.dht.
 packages_quick=(binutils clang-format shellcheck mandoc systemd spin iproute2 nftables util-linux
-    python3-libtorrent)
+    python3-libtorrent microsocks)
 # For the second implementations in tests/peers. A Node.js that was installed in another way, often
 # one package with npm in it, is as good.
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then

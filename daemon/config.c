@@ -92,6 +92,43 @@ static bool address_split(const char *value, char host[static LIMIT_HOST + 1], u
     return true;
 }
 
+/* A user's name or password: printable, and nothing that ends it. */
+static bool proxy_word(const char *begin, const char *end, char out[static LIMIT_PROXY_WORD + 1])
+{
+    size_t len = (size_t)(end - begin);
+    if (len == 0 || len > LIMIT_PROXY_WORD) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (begin[i] <= ' ' || begin[i] > '~' || strchr(":@", begin[i]) != NULL) {
+            return false;
+        }
+    }
+    memcpy(out, begin, len);
+    out[len] = '\0';
+    return true;
+}
+
+static bool proxy_split(const char *value, struct config_proxy *proxy)
+{
+    static const char scheme[] = "socks5://";
+    if (strncmp(value, scheme, sizeof scheme - 1) != 0) {
+        return false;
+    }
+    value += sizeof scheme - 1;
+    *proxy = (struct config_proxy){.port = 0};
+    const char *at = strrchr(value, '@');
+    if (at != NULL) {
+        const char *colon = memchr(value, ':', (size_t)(at - value));
+        if (colon == NULL || !proxy_word(value, colon, proxy->user) ||
+            !proxy_word(colon + 1, at, proxy->password)) {
+            return false;
+        }
+        value = at + 1;
+    }
+    return address_split(value, proxy->host, &proxy->port) && proxy->port != 0;
+}
+
 static struct slice value_slice(const char *value)
 {
     return slice_of(value, strlen(value));
@@ -101,6 +138,7 @@ static bool value_fits(const struct config_row *row, const char *value)
 {
     char host[LIMIT_HOST + 1];
     uint16_t port;
+    struct config_proxy proxy;
     struct forward_rule rule;
     if (strlen(value) >= CONFIG_VALUE) {
         return false;
@@ -112,6 +150,8 @@ static bool value_fits(const struct config_row *row, const char *value)
     case CONFIG_ADDRESS:
     case CONFIG_HOSTS:
         return value[0] == '\0' || address_split(value, host, &port);
+    case CONFIG_PROXY:
+        return value[0] == '\0' || proxy_split(value, &proxy);
     case CONFIG_RULES:
         return value[0] == '\0' || forward_rule_parse(value_slice(value), &rule) == ERR_OK;
     }
@@ -273,6 +313,11 @@ enum err config_check(const struct config *config, char reason[static CONFIG_REA
                  "this node is in no DHT: dht.listen = HOST:PORT, or no other key of it");
         return ERR_CONFIG;
     }
+    if (config->value[CONFIG_KEY_DHT][0] != '\0' && config->value[CONFIG_KEY_PROXY][0] != '\0') {
+        snprintf(reason, CONFIG_REASON, "%s",
+                 "the DHT would go around the proxy: one of proxy and dht.listen, not both");
+        return ERR_CONFIG;
+    }
     return ERR_OK;
 }
 
@@ -334,6 +379,12 @@ void config_host(const struct config *config, size_t i, char host[static LIMIT_H
     bool good = address_split(config->hosts.value[i], host, port);
     assert(good); /* config_set has looked */
     (void)good;
+}
+
+bool config_proxy(const struct config *config, struct config_proxy *proxy)
+{
+    const char *value = config->value[CONFIG_KEY_PROXY];
+    return value[0] != '\0' && proxy_split(value, proxy);
 }
 
 bool config_address(const struct config *config, enum config_key key,

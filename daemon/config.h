@@ -29,12 +29,15 @@ enum config_type {
     CONFIG_ADDRESS, /* HOST:PORT, [IPv6]:PORT, or nothing */
     CONFIG_RULES,   /* relays and hosts, one a line; may come again */
     CONFIG_HOSTS,   /* HOST:PORT, one a line; may come again */
+    CONFIG_PROXY,   /* socks5://[USER:PASSWORD@]HOST:PORT, or nothing */
 };
 
 /* KEY(constant, "name", type, "default", "range", reloadable, "what it is") */
 #define CONFIG_KEYS(KEY)                                                                           \
     KEY(LISTEN, "listen", ADDRESS, "", "HOST:PORT", false,                                         \
         "Where links from other nodes are accepted. Empty: nowhere. Port 0: any free port.")       \
+    KEY(PROXY, "proxy", PROXY, "", "socks5://[USER:PASSWORD@]HOST:PORT", false,                    \
+        "A SOCKS 5 proxy that every link goes out through, and no name is looked up here.")        \
     KEY(RELAY, "relay", BOOL, "no", "yes|no", false,                                               \
         "Whether this node keeps messages for others. A relay needs listen.")                      \
     KEY(REGISTRATION, "relay.registration", CHOICE, "invite", "invite|open", false,                \
@@ -84,6 +87,14 @@ struct config_list {
     size_t count;
 };
 
+/* What CONFIG_KEY_PROXY says. Secret. */
+struct config_proxy {
+    char host[LIMIT_HOST + 1];
+    uint16_t port;
+    char user[LIMIT_PROXY_WORD + 1];
+    char password[LIMIT_PROXY_WORD + 1];
+};
+
 struct config {
     char value[CONFIG_COUNT][CONFIG_VALUE];
     struct config_list rules; /* of CONFIG_KEY_FORWARD_RULE */
@@ -100,7 +111,8 @@ enum err config_set(struct config *config, const char *name, const char *value,
  * error config is as it was, and reason is "name:line: sentence". */
 enum err config_parse(struct config *config, struct slice text, const char *name,
                       char reason[static CONFIG_REASON]) PETREL_MUST_USE;
-/* What no single key shows: a relay needs listen, and what is said of the DHT needs dht.listen. */
+/* What no single key shows: a relay needs listen, what is said of the DHT needs dht.listen, and
+ * with a proxy there is none, since its datagrams would go around it. */
 enum err config_check(const struct config *config,
                       char reason[static CONFIG_REASON]) PETREL_MUST_USE;
 /* Writes a file that config_parse reads back to the same values. */
@@ -116,6 +128,8 @@ unsigned config_choice(const struct config *config, enum config_key key);
 /* Splits value i of CONFIG_KEY_DHT_BOOTSTRAP. */
 void config_host(const struct config *config, size_t i, char host[static LIMIT_HOST + 1],
                  uint16_t *port);
+/* Splits CONFIG_KEY_PROXY; false when it is empty. Without a user both words are empty. */
+bool config_proxy(const struct config *config, struct config_proxy *proxy);
 /* Splits an address; false when it is empty. */
 bool config_address(const struct config *config, enum config_key key,
                     char host[static LIMIT_HOST + 1], uint16_t *port);

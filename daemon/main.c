@@ -392,6 +392,23 @@ static enum err open_dht(struct daemon *d)
     return ERR_OK;
 }
 
+static void set_proxy(struct daemon *d)
+{
+    struct config_proxy from;
+    struct socks_proxy proxy = {.port = 0};
+    if (config_proxy(&d->config, &from)) {
+        memcpy(proxy.host, from.host, sizeof proxy.host);
+        proxy.port = from.port;
+        memcpy(proxy.user.name, from.user, sizeof proxy.user.name);
+        memcpy(proxy.user.password, from.password, sizeof proxy.user.password);
+        loop_set_proxy(d->loop, &proxy);
+        logger_log(&d->log, LOGGER_INFO, "links go out through a proxy", "port=%u",
+                   (unsigned)proxy.port);
+    }
+    secret_wipe(&from, sizeof from);
+    secret_wipe(&proxy, sizeof proxy);
+}
+
 static enum err open_loop(struct daemon *d)
 {
     const struct loop_config config = {.log = &d->log, .reload = on_reload, .reload_ctx = d};
@@ -401,6 +418,7 @@ static enum err open_loop(struct daemon *d)
     if (err != ERR_OK) {
         return failed(d, "cannot start the loop", err);
     }
+    set_proxy(d);
     err = open_dht(d);
     if (err != ERR_OK) {
         return err; /* likewise */
@@ -427,6 +445,7 @@ static enum err start_engine(struct daemon *d)
                  .listen_host = public_host(d),
                  .listen_port = d->port,
                  .dht = d->config.value[CONFIG_KEY_DHT][0] != '\0',
+                 .proxy = d->config.value[CONFIG_KEY_PROXY][0] != '\0',
                  .forward = &d->forward},
         .db = d->db,
         .home = d->home,

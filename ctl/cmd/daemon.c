@@ -97,10 +97,10 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
     static const struct {
         const char *name;
         const char *label;
-    } fields[] = {{"version", "version"},  {"account", "account"}, {"id", "id"},
-                  {"node", "node"},        {"relay", "relay"},     {"members", "members"},
-                  {"queues", "queues"},    {"links", "links"},     {"outbox", "outbox"},
-                  {"requests", "requests"}};
+    } fields[] = {{"version", "version"}, {"account", "account"},  {"id", "id"},
+                  {"node", "node"},       {"relay", "relay"},      {"proxy", "proxy"},
+                  {"members", "members"}, {"queues", "queues"},    {"links", "links"},
+                  {"outbox", "outbox"},   {"requests", "requests"}};
     struct slice result;
     int rc = args_command(NULL, 0, &argc, argv, 0, 0, ctl->usage);
     if (rc == EXIT_OK) {

@@ -203,6 +203,11 @@ enum err loop_listen(struct loop *loop, const char *host, uint16_t port, uint16_
     return tcp_listen(loop->tcp, host, port, bound);
 }
 
+void loop_set_proxy(struct loop *loop, const struct socks_proxy *proxy)
+{
+    tcp_set_proxy(loop->tcp, proxy);
+}
+
 enum err loop_listen_dht(struct loop *loop, const char *host, uint16_t port, bool read_only,
                          uint16_t *bound)
 {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "daemon/engine.h"
+#include "daemon/io/socks.h"
 #include "daemon/keyring.h"
 #include "daemon/logger.h"
 
@@ -27,6 +28,8 @@ enum err loop_new(struct loop **out, const struct loop_config *config) PETREL_MU
 /* Binds the port for links; *bound is the real one. Errors as tcp_listen, which logs them. */
 enum err loop_listen(struct loop *loop, const char *host, uint16_t port,
                      uint16_t *bound) PETREL_MUST_USE;
+/* Links go out through it, before loop_start. It is copied. */
+void loop_set_proxy(struct loop *loop, const struct socks_proxy *proxy);
 /* Takes part in the DHT, before loop_start. Errors as udp_listen, which logs them. */
 enum err loop_listen_dht(struct loop *loop, const char *host, uint16_t port, bool read_only,
                          uint16_t *bound) PETREL_MUST_USE;

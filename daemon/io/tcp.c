@@ -326,6 +326,11 @@ enum err tcp_listen(struct tcp *tcp, const char *host, uint16_t port, uint16_t *
     return rc == 0 ? ERR_OK : listen_failed(tcp, host, port, rc, uv_strerror(rc));
 }
 
+void tcp_set_proxy(struct tcp *tcp, const struct socks_proxy *proxy)
+{
+    tcp->shared.proxy = *proxy;
+}
+
 void tcp_start(struct tcp *tcp, struct engine *engine)
 {
     struct sign_sk sk;
@@ -369,6 +374,7 @@ void tcp_free(struct tcp *tcp)
     if (tcp != NULL) {
         assert(tcp_idle(tcp));
         secret_free(tcp->static_key);
+        secret_wipe(&tcp->shared.proxy, sizeof tcp->shared.proxy);
         tcp_table_fini(&tcp->shared.table);
         free(tcp);
     }

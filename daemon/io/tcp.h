@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #include "daemon/engine.h"
+#include "daemon/io/socks.h"
 #include "daemon/logger.h"
 
 struct tcp;
@@ -28,6 +29,8 @@ enum err tcp_new(struct tcp **out, uv_loop_t *uv, struct logger *log) PETREL_MUS
  * machine or user cannot have it; else ERR_IO. The log says what to do. */
 enum err tcp_listen(struct tcp *tcp, const char *host, uint16_t port,
                     uint16_t *bound) PETREL_MUST_USE;
+/* All links go out through it; before tcp_start. It is copied. */
+void tcp_set_proxy(struct tcp *tcp, const struct socks_proxy *proxy);
 /* From now on links are accepted and inputs go to engine. */
 void tcp_start(struct tcp *tcp, struct engine *engine);
 

@@ -10,6 +10,7 @@
 #define PETREL_DAEMON_IO_TCP_CONN_H
 
 #include "daemon/engine.h"
+#include "daemon/io/socks.h"
 #include "daemon/io/tcp_table.h"
 #include "daemon/logger.h"
 
@@ -24,6 +25,8 @@ struct tcp_shared {
     struct logger *log;
     struct engine *engine;
     struct tcp_table table;
+    struct socks_proxy proxy;
+    bool proxy_failed;   /* the last link through it; it was said */
     unsigned budget;     /* handshake messages that this pass may still answer */
     uint64_t wall_start; /* Unix ms at start */
     uint64_t uv_start;
@@ -35,8 +38,11 @@ struct tcp_dial {
     struct tcp_conn *conn;
     uv_getaddrinfo_t resolve;
     uv_connect_t connect;
-    struct addrinfo *addresses; /* all, to be freed */
-    struct addrinfo *next;      /* not tried yet */
+    uv_write_t write;
+    struct socks socks;                  /* with a proxy, */
+    void (*made)(struct tcp_conn *conn); /* behind it */
+    struct addrinfo *addresses;          /* all, to be freed */
+    struct addrinfo *next;               /* not tried yet */
     struct sign_pk node_id;
     struct dh_sk link_key; /* wiped as soon as the link has it */
     uint16_t port;

@@ -7,6 +7,7 @@
 
 #include "base/secret.h"
 #include "daemon/io/tcp_link.h"
+#include "daemon/io/tcp_proxy.h"
 #include "node/hostname.h"
 
 static void dial_next(struct tcp_conn *conn);
@@ -27,6 +28,18 @@ static void on_reopen_closed(uv_handle_t *handle)
     dial_next(conn);
 }
 
+/* The other end hears us. */
+static void dial_made(struct tcp_conn *conn)
+{
+    struct tcp_dial *dial = conn->dial;
+    struct link_config config = {
+        .initiator = true, .static_key = dial->link_key, .node_id = dial->node_id};
+    tcp_link_start(conn, &config);
+    secret_wipe(&config, sizeof config);
+    tcp_conn_dial_done(dial);
+    conn->dial = NULL;
+}
+
 static void on_connected(uv_connect_t *req, int status)
 {
     struct tcp_conn *conn = req->data;
@@ -34,18 +47,13 @@ static void on_connected(uv_connect_t *req, int status)
     dial->busy = false;
     if (conn->state == CONN_CLOSED) {
         tcp_conn_release(conn);
-        return;
-    }
-    if (status == 0) {
-        struct link_config config = {
-            .initiator = true, .static_key = dial->link_key, .node_id = dial->node_id};
-        tcp_link_start(conn, &config);
-        secret_wipe(&config, sizeof config);
-        tcp_conn_dial_done(dial);
-        conn->dial = NULL;
-    } else if (dial->next != NULL) {
+    } else if (status != 0 && dial->next != NULL) {
         conn->reopen = true; /* a socket connects once */
         uv_close((uv_handle_t *)&conn->handle, on_reopen_closed);
+    } else if (tcp_proxy_is_set(conn->tcp)) {
+        tcp_proxy_connected(conn, status, dial_made);
+    } else if (status == 0) {
+        dial_made(conn);
     } else {
         tcp_conn_over(conn, status == UV_ETIMEDOUT ? ERR_TIMEOUT : ERR_UNREACHABLE, false);
     }
@@ -99,15 +107,18 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
         return;
     }
     if (status < 0) {
-        tcp_conn_over(conn, ERR_UNREACHABLE, false);
+        tcp_conn_over(conn, tcp_proxy_is_set(conn->tcp) ? ERR_PROXY : ERR_UNREACHABLE, false);
         return;
     }
     dial->next = res;
     dial_next(conn);
 }
 
+/* With a proxy it is the proxy's name that is resolved here, never the other one's. */
 static enum err dial_start(struct tcp_conn *conn, const struct node_output *o)
 {
+    const struct socks_proxy *proxy = &conn->tcp->proxy;
+    bool through = tcp_proxy_is_set(conn->tcp);
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG};
@@ -120,11 +131,14 @@ static enum err dial_start(struct tcp_conn *conn, const struct node_output *o)
     dial->conn = conn;
     dial->node_id = o->connect.node_id;
     dial->link_key = o->connect.link_key;
-    dial->public_only = o->connect.public_only;
+    dial->public_only = o->connect.public_only && !through; /* the core saw to literals */
     dial->resolve.data = conn;
-    snprintf(service, sizeof service, "%u", (unsigned)o->connect.port);
-    int rc = uv_getaddrinfo(conn->tcp->uv, &dial->resolve, on_resolved, o->connect.host, service,
-                            &hints);
+    if (through) {
+        tcp_proxy_prepare(conn, o->connect.host, o->connect.port);
+    }
+    snprintf(service, sizeof service, "%u", (unsigned)(through ? proxy->port : o->connect.port));
+    int rc = uv_getaddrinfo(conn->tcp->uv, &dial->resolve, on_resolved,
+                            through ? proxy->host : o->connect.host, service, &hints);
     dial->busy = rc == 0;
     return rc == 0 ? ERR_OK : ERR_UNREACHABLE;
 }
@@ -139,7 +153,8 @@ void tcp_dial(struct tcp_shared *tcp, const struct node_output *o)
     conn->number = o->link;
     conn->known = true;
     conn->state = CONN_RESOLVE;
-    conn->deadline = tcp_conn_now(tcp) + LIMIT_HANDSHAKE_MS;
+    conn->deadline =
+        tcp_conn_now(tcp) + (tcp_proxy_is_set(tcp) ? LIMIT_PROXY_MS : LIMIT_HANDSHAKE_MS);
     tcp_table_add(&tcp->table, conn);
     enum err err = dial_start(conn, o);
     if (err != ERR_OK) {

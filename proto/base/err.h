@@ -56,6 +56,7 @@ enum err_class {
     X(STALE, 128, PEER, "stale", "older than what is already known")                               \
     X(NO_SESSION, 129, PEER, "no-session", "no session opens this message")                        \
     X(FLOW, 130, PEER, "no-credit", "sent without credit")                                         \
+    X(PROXY, 131, PEER, "proxy-failed", "the SOCKS proxy of this node does not do its work")       \
     X(NO_MEMORY, 200, LOCAL, "no-memory", "out of memory")                                         \
     X(IO, 201, LOCAL, "io-error", "reading or writing failed")                                     \
     X(DISK_FULL, 202, LOCAL, "disk-full", "the disk is full")                                      \

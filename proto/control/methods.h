@@ -129,6 +129,7 @@
     RESULT("daemon.status", "account", STR, "none, locked or open")                                \
     RESULT("daemon.status", "id", STR, "the account's ID; missing without an account")             \
     RESULT("daemon.status", "relay", BOOL, "whether this node acts as a relay")                    \
+    RESULT("daemon.status", "proxy", BOOL, "whether all links go out through a SOCKS proxy")       \
     RESULT("daemon.status", "members", UINT, "members of this relay")                              \
     RESULT("daemon.status", "queues", UINT, "queues on this relay")                                \
     RESULT("daemon.status", "links", UINT, "open links to other nodes")                            \

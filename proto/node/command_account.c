@@ -265,7 +265,7 @@ enum err call_daemon_status(struct call *c)
     }
     bool listens = node->config.listen_host != NULL;
     bool open = c->me != NULL && c->me->keys != NULL;
-    pack_map(&c->out, 9 + (listens ? 1U : 0U) + (open ? 1U : 0U) + (oldest != 0 ? 1U : 0U));
+    pack_map(&c->out, 10 + (listens ? 1U : 0U) + (open ? 1U : 0U) + (oldest != 0 ? 1U : 0U));
     result_text(&c->out, "version", PETREL_VERSION);
     char text[ADDRESS_TEXT];
     if (listens) {
@@ -282,6 +282,7 @@ enum err call_daemon_status(struct call *c)
         result_text(&c->out, "id", text);
     }
     result_bool(&c->out, "relay", node->relay != NULL);
+    result_bool(&c->out, "proxy", node->config.proxy);
     result_uint(&c->out, "members", stats.members);
     result_uint(&c->out, "queues", stats.queues);
     result_uint(&c->out, "links", node->links.count);

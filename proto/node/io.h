@@ -38,6 +38,7 @@ struct node_config {
     uint64_t spent_lru;                   /* nonces held in memory; 0: LIMIT_SPENT_LRU */
     const struct node_skip *skip;         /* pushes to pass over, borrowed; or NULL */
     bool dht;                             /* the host has a node of the DHT */
+    bool proxy;                           /* all links go out through one; for daemon.status */
 };
 
 enum node_input_kind {

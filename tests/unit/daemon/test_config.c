@@ -138,6 +138,56 @@ START_TEST(what_is_said_of_the_dht_needs_its_address)
 }
 END_TEST
 
+START_TEST(a_proxy_is_read)
+{
+    struct config c;
+    struct config_proxy proxy;
+    ck_assert_ok(parse(&c, "proxy = socks5://127.0.0.1:9050\n"));
+    ck_assert(config_proxy(&c, &proxy));
+    ck_assert_str_eq(proxy.host, "127.0.0.1");
+    ck_assert_uint_eq(proxy.port, 9050);
+    ck_assert_str_eq(proxy.user, "");
+    ck_assert_str_eq(proxy.password, "");
+    ck_assert_ok(parse(&c, "proxy = socks5://me:hush!@[::1]:1\n"));
+    ck_assert(config_proxy(&c, &proxy));
+    ck_assert_str_eq(proxy.host, "::1");
+    ck_assert_uint_eq(proxy.port, 1);
+    ck_assert_str_eq(proxy.user, "me");
+    ck_assert_str_eq(proxy.password, "hush!");
+    ck_assert_ok(parse(&c, "proxy =\n"));
+    ck_assert(!config_proxy(&c, &proxy));
+    static const char *bad[] = {"127.0.0.1:9050",
+                                "socks4://127.0.0.1:9050",
+                                "socks5://127.0.0.1",
+                                "socks5://127.0.0.1:0",
+                                "socks5://me@127.0.0.1:1",
+                                "socks5://me:@127.0.0.1:1",
+                                "socks5://:it@127.0.0.1:1",
+                                "socks5://a:b:c@127.0.0.1:1",
+                                "socks5://a:b@c@127.0.0.1:1",
+                                "socks5://a:b c@127.0.0.1:1",
+                                "socks5://me:123456789012345678901234567890123@1.1.1.1:1"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ck_assert_msg(config_set(&c, "proxy", bad[i], reason) == ERR_CONFIG, "%s", bad[i]);
+    }
+    ck_assert_ok(
+        config_set(&c, "proxy", "socks5://me:12345678901234567890123456789012@1.1.1.1:1", reason));
+}
+END_TEST
+
+START_TEST(the_dht_does_not_go_around_a_proxy)
+{
+    struct config c;
+    ck_assert_ok(parse(&c, "proxy = socks5://127.0.0.1:9050\nlisten = 127.0.0.1:1\n"));
+    ck_assert_ok(config_check(&c, reason));
+    ck_assert_ok(config_set(&c, "dht.listen", "127.0.0.1:0", reason));
+    ck_assert_err(config_check(&c, reason), ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(reason, "around the proxy"));
+    ck_assert_ok(config_set(&c, "proxy", "", reason));
+    ck_assert_ok(config_check(&c, reason));
+}
+END_TEST
+
 START_TEST(the_policy_for_forwards_is_read)
 {
     struct config c;
@@ -255,6 +305,8 @@ static void add(TCase *tc)
     tcase_add_test(tc, lines_that_would_be_cut_are_refused);
     tcase_add_test(tc, a_relay_needs_an_address);
     tcase_add_test(tc, what_is_said_of_the_dht_needs_its_address);
+    tcase_add_test(tc, a_proxy_is_read);
+    tcase_add_test(tc, the_dht_does_not_go_around_a_proxy);
     tcase_add_test(tc, the_policy_for_forwards_is_read);
     tcase_add_test(tc, rules_end_at_a_limit);
     tcase_add_test(tc, a_key_is_taken_over_alone);
