@@ -129,12 +129,17 @@ void client_uint(struct client *client, const char *name, uint64_t value)
     client->count++;
 }
 
+void client_bool(struct client *client, const char *name, bool value)
+{
+    pack_str(&client->pairs, name);
+    pack_bool(&client->pairs, value);
+    client->count++;
+}
+
 void client_flag(struct client *client, const char *name, bool value)
 {
     if (value) {
-        pack_str(&client->pairs, name);
-        pack_bool(&client->pairs, true);
-        client->count++;
+        client_bool(client, name, true);
     }
 }
 

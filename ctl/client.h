@@ -26,6 +26,7 @@ void client_str(struct client *client, const char *name, struct slice value);
 void client_text(struct client *client, const char *name, const char *value); /* NULL: left out */
 void client_bin(struct client *client, const char *name, struct slice value);
 void client_uint(struct client *client, const char *name, uint64_t value);
+void client_bool(struct client *client, const char *name, bool value);
 void client_flag(struct client *client, const char *name, bool value); /* false: left out */
 
 /* Makes the call with the parameters since client_begin; a method that changes something gets a

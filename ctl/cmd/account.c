@@ -347,6 +347,35 @@ int cmd_lock(struct ctl *ctl, int argc, char **argv)
     return plain_call(ctl, argc, argv, "account.lock");
 }
 
+/* Shows it, or sets it. */
+int cmd_dht(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    int rc = args_command(NULL, 0, &argc, argv, 0, 1, ctl->usage);
+    bool on = argc > 0 && strcmp(argv[0], "on") == 0;
+    if (rc == EXIT_OK && argc > 0 && !on && strcmp(argv[0], "off") != 0) {
+        fprintf(stderr, "usage: petrelctl %s\n", ctl->usage);
+        return EXIT_USAGE;
+    }
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    if (argc > 0) {
+        client_bool(ctl->client, "on", on);
+    }
+    rc = client_call(ctl->client, argc > 0 ? "account.dht" : "account.show", ctl->args->json,
+                     &result);
+    if (rc != EXIT_OK || ctl->args->json) {
+        return rc != EXIT_OK ? rc : json_print(result);
+    }
+    if (argc == 0) {
+        (void)control_get_bool(result, "dht", &on);
+    }
+    puts(on ? "found through the DHT" : "not in the DHT");
+    return EXIT_OK;
+}
+
 int cmd_rekey(struct ctl *ctl, int argc, char **argv)
 {
     return plain_call(ctl, argc, argv, "account.rekey");

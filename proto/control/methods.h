@@ -29,6 +29,7 @@
     METHOD("restore.put", TURN, ACCOUNT, false, 1)                                                 \
     METHOD("restore.end", TURN, ACCOUNT, true, 1)                                                  \
     METHOD("account.rekey", TURN, ACCOUNT, true, 1)                                                \
+    METHOD("account.dht", TURN, ACCOUNT, true, 1)                                                  \
     METHOD("account.list", TURN, NODE, false, 1)                                                   \
     METHOD("account.remove", TURN, ACCOUNT, true, 1)                                               \
     METHOD("account.show", QUERY, ACCOUNT, false, 1)                                               \
@@ -74,6 +75,7 @@
     PARAM("account.passphrase", "new", STR, false)                                                 \
     PARAM("account.passphrase", "remove", BOOL, false)                                             \
     PARAM("account.passphrase", "credential", BOOL, false)                                         \
+    PARAM("account.dht", "on", BOOL, true)                                                         \
     PARAM("backup.read", "after", STR, false)                                                      \
     PARAM("restore.put", "records", BIN, true)                                                     \
     PARAM("account.remove", "now", BOOL, false)                                                    \
@@ -170,6 +172,10 @@
     RESULT("account.list[]", "id", STR, "the ID; missing when it is locked")                       \
     RESULT("account.show", "id", STR, "the ID")                                                    \
     RESULT("account.show", "created", UINT, "Unix ms")                                             \
+    RESULT("account.show", "dht", BOOL,                                                            \
+           "whether its relays put it into the DHT, and it asks there")                            \
+    RESULT("account.dht", "account", UINT, "its number")                                           \
+    RESULT("account.dht", "on", BOOL, "as given")                                                  \
     RESULT("account.words", "words", STR, "the 24 recovery words")                                 \
     RESULT("invite.create", "link", STR, "petrel:...")                                             \
     RESULT("invite.create", "expires", UINT, "Unix ms")                                            \

@@ -141,6 +141,7 @@ static void account_adopt(struct account *me, const struct account_row *row, str
     me->rekey_next = row->rekey_next;
     me->rekey_why = row->rekey_why;
     me->restoring = row->restoring != 0;
+    me->hidden = row->hidden != 0;
 }
 
 static enum err create(struct node *node, struct step *step, const struct node_root *root,

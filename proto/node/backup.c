@@ -29,6 +29,7 @@ struct account_record {
     uint64_t created;
     uint64_t queues_ms;
     uint32_t list_version;
+    uint64_t hidden;
 };
 struct relay_record {
     struct address address;
@@ -54,6 +55,7 @@ static const struct field OF_ACCOUNT[] = {
     FIELD(0, FIELD_U64, account_record, created, 0),
     FIELD(1, FIELD_U64, account_record, queues_ms, 0),
     FIELD(2, FIELD_U32, account_record, list_version, 0),
+    FIELD(3, FIELD_LATER, account_record, hidden, 0),
 };
 static const struct field OF_RELAY[] = {
     FIELD(0, FIELD_ADDRESS, relay_record, address, 0),
@@ -201,8 +203,10 @@ static enum err write_account(struct step *step, struct seal_keys *keys, struct 
     struct relay_row relay;
     enum err err = account_row_get(step, keys, &row);
     if (err == ERR_OK) {
-        struct account_record record = {
-            .created = row.created, .queues_ms = row.queues_ms, .list_version = row.list_version};
+        struct account_record record = {.created = row.created,
+                                        .queues_ms = row.queues_ms,
+                                        .list_version = row.list_version,
+                                        .hidden = row.hidden};
         err = RECORD_WRITE(step, out, RECORD_ACCOUNT, OF_ACCOUNT, &record);
     }
     secret_wipe(&row, sizeof row);
@@ -341,6 +345,8 @@ static enum err put_account(struct account *me, struct step *step, const struct 
         row.created = r->created;
         row.queues_ms = r->queues_ms;
         row.list_version = r->list_version;
+        row.hidden = r->hidden;
+        me->hidden = r->hidden != 0;
         err = account_row_put(step, me->keys, &row);
     }
     secret_wipe(&row, sizeof row);

@@ -41,6 +41,7 @@ static const struct method METHODS[] = {
     {"restore.put", call_restore_put, NEEDS_RESTORE, false, true},
     {"restore.end", call_restore_end, NEEDS_RESTORE, true, true},
     {"account.rekey", call_account_rekey, NEEDS_ACCOUNT, true, true},
+    {"account.dht", call_account_dht, NEEDS_ACCOUNT, true, true},
     {"account.list", call_account_list, NEEDS_NOTHING, false, false},
     {"account.remove", call_account_remove, NEEDS_NOTHING, true, false},
     {"invite.create", call_invite_create, NEEDS_ACCOUNT, true, true},

@@ -34,6 +34,7 @@ enum err call_account_unlock(struct call *c);
 enum err call_account_lock(struct call *c);
 enum err call_account_passphrase(struct call *c);
 enum err call_account_rekey(struct call *c);
+enum err call_account_dht(struct call *c);
 enum err call_restore_put(struct call *c);
 enum err call_restore_end(struct call *c);
 enum err call_account_list(struct call *c);

@@ -187,6 +187,32 @@ static const char *account_state(const struct account *me)
                               : "open";
 }
 
+/* What relays have is replaced by the same that says something else: it takes a new version of the
+ * list, as every replacement does. Who does not hold the identity puts nothing. */
+enum err call_account_dht(struct call *c)
+{
+    struct account_row row;
+    bool on = false;
+    if (!params_bool(c->params, "on", &on)) {
+        return ERR_MISSING_PARAM;
+    }
+    enum err err = account_row_get(c->step, c->me->keys, &row);
+    if (err == ERR_OK && (row.hidden == 0) != on) {
+        row.hidden = on ? 0 : 1;
+        c->me->hidden = !on;
+        err = account_row_put(c->step, c->me->keys, &row);
+        if (err == ERR_OK && account_row_holds(&row) && row.device_list.len > 0) {
+            err = devices_list(c->me, c->step, &row, NULL);
+            err = err == ERR_NO_RELAY ? ERR_OK : err; /* it is made anew when there is one */
+        }
+    }
+    secret_wipe(&row, sizeof row);
+    pack_map(&c->out, 2);
+    result_uint(&c->out, "account", c->me->number);
+    result_bool(&c->out, "on", on);
+    return err;
+}
+
 enum err call_account_list(struct call *c)
 {
     uint32_t count = 0;

@@ -125,6 +125,7 @@ struct account {
     struct seal_keys *keys; /* NULL: locked */
     struct forget *forget;  /* when keys */
     struct sign_pk id;      /* when keys */
+    bool hidden;            /* likewise: it has nothing to do with the DHT */
     bool linked;            /* likewise: this device does not hold the identity */
     uint32_t self; /* likewise: number of the contact that our other devices are; 0: none */
     struct home homes[LIMIT_HOMES];

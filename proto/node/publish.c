@@ -211,7 +211,8 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
     enum err err =
         descriptor_seal(&identity, period, h->account.list_version, nonce, &descriptor, &item);
     secret_wipe(&identity, sizeof identity);
-    struct descriptor_put put = {.period = (uint32_t)period, .item = item};
+    struct descriptor_put put = {
+        .period = (uint32_t)period, .quiet = h->account.hidden != 0, .item = item};
     request_begin(request, step, FRAME_DESCRIPTOR_PUT, 2048);
     if (err == ERR_OK) {
         err = descriptor_put_write(&request->body, step->turn->arena, h->link->hash, &put,

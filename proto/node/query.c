@@ -48,9 +48,10 @@ static enum err query_account_show(struct query *q)
     char text[ID_TEXT];
     account_row_id(&row, &id);
     id_encode(id.b, text);
-    pack_map(q->out, 2);
+    pack_map(q->out, 3);
     result_text(q->out, "id", text);
     result_uint(q->out, "created", row.created);
+    result_bool(q->out, "dht", row.hidden == 0);
     secret_wipe(&row, sizeof row);
     return ERR_OK;
 }

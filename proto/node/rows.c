@@ -28,6 +28,7 @@ static const struct field ACCOUNT_FIELDS[] = {
     FIELD(17, FIELD_LATER, account_row, linking, 0),
     FIELD(18, FIELD_LATER, account_row, removed, 0),
     FIELD(19, FIELD_LATER, account_row, news_next, 0),
+    FIELD(20, FIELD_LATER, account_row, hidden, 0),
 };
 
 static const struct field RELAY_FIELDS[] = {

@@ -40,6 +40,7 @@ struct account_row {
     uint64_t removed;         /* 1: our person's list does not name this device any more */
     uint64_t news_next;       /* contacts from this number on are to hear of our list; 0: none */
     uint64_t list_place;      /* which device of device_list we are, from 0 */
+    uint64_t hidden;          /* 1: nothing of it is put into the DHT, or looked up there */
     uint64_t restoring;       /* 1: a backup is being put in; it does nothing before the end */
 };
 

@@ -55,7 +55,7 @@ enum err seek_begin(struct account *me, struct step *step, struct work *work,
     uint64_t now = step_now(step);
     uint64_t period = descriptor_period(now);
     uint64_t into = now % LIMIT_DAY_MS;
-    if (!me->node->config.dht || work->seeks > 0 ||
+    if (!me->node->config.dht || me->hidden || work->seeks > 0 ||
         me->node->seek_count + SEEK_KEYS > LIMIT_SEEKS) {
         return ERR_OK;
     }

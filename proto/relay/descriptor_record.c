@@ -9,11 +9,15 @@ enum err descriptor_put_write(struct writer *w, struct arena *arena,
 {
     uint8_t buf[LIMIT_DESCRIPTOR + 160];
     struct writer body = writer_of(buf, sizeof buf);
-    pack_map(&body, 2);
+    pack_map(&body, put->quiet ? 3 : 2);
     pack_uint(&body, 0);
     bep44_item_write(&body, &put->item);
     pack_uint(&body, 1);
     pack_uint(&body, put->period);
+    if (put->quiet) {
+        pack_uint(&body, 2);
+        pack_bool(&body, true);
+    }
     return relay_signed_write(w, arena, hash, DESCRIPTOR_PUT_LABEL, writer_done(&body), member,
                               NULL);
 }
@@ -28,6 +32,8 @@ enum err descriptor_put_body_read(struct slice body, struct descriptor_put *put)
             bep44_item_read(&f.r, &got.item);
         } else if (f.map.key == 1) {
             got.period = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
+        } else if (f.map.key == 2) {
+            got.quiet = pack_read_bool(&f.r);
         }
     }
     enum err err = relay_fields_end(&f, 0x03);

@@ -20,6 +20,7 @@ struct descriptor_put {
     struct sign_pk member; /* filled by read */
     uint32_t period;       /* Unix time / 1 day: when it is to be announced; kept until one day
                               after its end */
+    bool quiet;            /* given to who asks, and not announced in the DHT */
     struct bep44_item item;
 };
 /* Reply: relay_reply. ERR_BAD_SIGNATURE (either), ERR_REFUSED (no member), ERR_STALE, ERR_QUOTA,

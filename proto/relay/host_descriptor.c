@@ -6,16 +6,17 @@
 #include "relay/descriptor_record.h"
 #include "relay/host_member.h"
 
-/* A row: period u32 | member name 16 | item, encoded. */
+/* A row: period u32 | member name 16 | item, encoded | quiet u8, which rows of before lack. */
 struct descriptor_row {
     uint8_t name[SEAL_NAME]; /* keyed hash of the blinded key */
     uint32_t period;
     uint8_t member[SEAL_NAME];
+    bool quiet; /* its member does not want it in the DHT */
     struct bep44_item item;
 };
 
 enum {
-    DESCRIPTOR_ROW = 4 + SEAL_NAME + BEP44_ITEM,
+    DESCRIPTOR_ROW = 4 + SEAL_NAME + BEP44_ITEM + 1,
     PERIODS_AHEAD = LIMIT_DESCRIPTORS_AHEAD - 1, /* and one for yesterday's */
     DESCRIPTOR_ANNOUNCE_ROWS = 64,               /* looked at in one call */
     DESCRIPTOR_TURN_MS = 6 * 60 * 60 * 1000,     /* protocol section 3 */
@@ -32,6 +33,7 @@ static enum err row_read(struct slice plain, struct descriptor_row *row)
     row->period = reader_u32(&r);
     reader_copy(&r, row->member, sizeof row->member);
     bep44_item_read(&r, &row->item);
+    row->quiet = reader_left(&r) > 0 && reader_u8(&r) != 0;
     return reader_end(&r) == ERR_OK ? ERR_OK : ERR_CORRUPT;
 }
 
@@ -64,6 +66,7 @@ static enum err row_put(struct relay_host *host, struct turn *turn,
     writer_u32(&w, row->period);
     writer_bytes(&w, row->member, sizeof row->member);
     bep44_item_write(&w, &row->item);
+    writer_u8(&w, row->quiet ? 1 : 0);
     enum err err = seal_put(host->config.keys, turn, STORE_DESCRIPTOR,
                             slice_of(row->name, sizeof row->name), 0, writer_done(&w));
     struct relay_age_row age = row_age(row);
@@ -100,7 +103,7 @@ static bool is_announced(const struct relay_host *host, const struct descriptor_
     bool due = row->period == today ||
                (row->period == today + 1 && into >= LIMIT_DAY_MS - moment) ||
                (row->period + UINT64_C(1) == today && into < moment);
-    return due && !relay_removals_has(&host->removals, row->member);
+    return due && !row->quiet && !relay_removals_has(&host->removals, row->member);
 }
 
 /* To be put at once, once. */
@@ -178,6 +181,7 @@ static enum err replace(struct relay_host *host, struct turn *turn,
     struct relay_age_row age = row_age(old);
     struct descriptor_row row = *old;
     row.period = put->period;
+    row.quiet = put->quiet;
     row.item = put->item;
     remember_fresh(host, turn, &row);
     enum err err = relay_age_del(turn, &age);
@@ -214,7 +218,7 @@ static enum err put_item(struct relay_host *host, struct turn *turn,
     if (!turn->store->growth) {
         return ERR_BACKPRESSURE;
     }
-    row = (struct descriptor_row){.period = put->period, .item = put->item};
+    row = (struct descriptor_row){.period = put->period, .quiet = put->quiet, .item = put->item};
     memcpy(row.name, name, sizeof row.name);
     memcpy(row.member, member.name, sizeof row.member);
     member.descriptors++;

@@ -86,6 +86,9 @@ def a_backup_is_whole_or_refused(w):
 def a_restored_account_is_a_new_device(w):
     _, alice, bob, secret = played(w)
     path = w.folder / "alice.backup"
+    w.checks.same("in the DHT", alice.ctl("dht").stdout, b"found through the DHT\n")
+    w.checks.same("not any more", alice.ctl("dht", "off").stdout, b"not in the DHT\n")
+    w.checks.same("neither on nor off", alice.ctl("dht", "maybe").returncode, 2)
     w.checks.same("saved", backup(alice, path).returncode, 0)
     alice.stop()
     anew = w.person("anew")
@@ -100,6 +103,8 @@ def a_restored_account_is_a_new_device(w):
     until("what waited comes", lambda: "waits" in bob.texts(alice.id))
     w.checks.same("what she has", sorted(anew.texts(bob.id, mine=False))[:1], ["from bob"])
     w.checks.true("her own words too", secret in anew.texts(bob.id, mine=True))
+    w.checks.same("nor is the restored one", anew.ctl("dht").stdout, b"not in the DHT\n")
+    w.checks.same("and back", anew.ask("dht", "on")["on"], True)
     w.checks.same("verified", anew.contact(bob.id)["verified"], True)
     bob.event_of("contact.devices", contact=alice.id, verified="no")
     until("bob's history says why", lambda: [m["text"] for m in bob.lines("history", alice.id)

@@ -206,6 +206,54 @@ START_TEST(clocks_that_are_two_hours_off_hide_nobody)
 }
 END_TEST
 
+static void use_dht(struct people *p, struct sim_node *n, bool on)
+{
+    uint8_t bytes[16];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    pack_str(&w, "on");
+    pack_bool(&w, on);
+    ck_assert_ok(sim_call(&p->sim, n, "account.dht", 1, writer_done(&w)));
+    sim_settle(&p->sim, MINUTE);
+}
+
+/* Puts and gets of that many hours. */
+static uint64_t traffic(struct people *p, unsigned hours)
+{
+    struct shelf_stats before = shelf_stats(&p->sim);
+    sim_settle(&p->sim, hours * (uint64_t)HOUR);
+    struct shelf_stats after = shelf_stats(&p->sim);
+    return after.puts - before.puts + after.gets - before.gets;
+}
+
+START_TEST(who_does_not_want_to_is_in_no_dht)
+{
+    struct people *p = people_new_apart(12, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct people *others = people_new(99, 1);
+    use_dht(p, a->n, false);
+    use_dht(p, b->n, false);
+    shelf_open(&p->sim);
+    sim_settle(&p->sim, MINUTE);
+    people_add(p, a, others->person[0].id);
+    people_free(others);
+    ck_assert_uint_eq(traffic(p, 3 * 24), 0);
+    sim_restart(&p->sim, a->n);
+    sim_restart(&p->sim, a->relay);
+    ck_assert_uint_eq(traffic(p, 24), 0);
+    use_dht(p, a->n, true);
+    ck_assert_uint_ge(shelf_stats(&p->sim).puts, 1); /* at once */
+    ck_assert_uint_ge(traffic(p, 24), 24);
+    use_dht(p, a->n, false);
+    ck_assert_uint_eq(traffic(p, 24), 0);
+    /* Whoever has the same relay finds them all the same. */
+    people_use_relay(p, a->relay, b);
+    people_add(p, b, a->id);
+    people_wait_state(p, a, b, "incoming");
+    people_free(p);
+}
+END_TEST
+
 /* --- what those see who keep it --- */
 
 enum {
@@ -302,6 +350,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_contact_who_moved_while_their_relay_was_gone_is_found_again);
     tcase_add_test(tc, who_is_not_in_the_dht_is_written_to_as_before);
     tcase_add_test(tc, what_leads_nowhere_is_looked_for_again);
+    tcase_add_test(tc, who_does_not_want_to_is_in_no_dht);
     tcase_add_test(tc, items_of_different_days_have_nothing_in_common);
     tcase_add_test(tc, clocks_that_are_two_hours_off_hide_nobody);
 }

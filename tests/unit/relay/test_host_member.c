@@ -214,6 +214,33 @@ START_TEST(a_descriptor_is_announced_around_its_period)
 }
 END_TEST
 
+START_TEST(what_is_quiet_is_given_and_not_announced)
+{
+    struct bep44_item item;
+    struct sign_pk keys[4];
+    struct descriptor_get_reply got;
+    rig_init(&R, 0);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    struct descriptor_put put = item_of(1, 1, 0, 'a');
+    put.quiet = true;
+    ck_assert_ok(send_item(&put));
+    ck_assert_err(rig_fresh(&R, &item), ERR_NOT_FOUND);
+    ck_assert_uint_eq(rig_announced(&R, keys, 4), 0);
+    ck_assert_ok(get_item(1, &got));
+    ck_assert_int_eq(got.item.value[0], 'a');
+    /* A newer one says anew whether it is. */
+    put = item_of(1, 2, 0, 'b');
+    ck_assert_ok(send_item(&put));
+    ck_assert_uint_eq(rig_announced(&R, keys, 4), 1);
+    put = item_of(1, 3, 0, 'c'); /* before the one that was to be put at once is */
+    put.quiet = true;
+    ck_assert_ok(send_item(&put));
+    ck_assert_err(rig_fresh(&R, &item), ERR_NOT_FOUND);
+    ck_assert_uint_eq(rig_announced(&R, keys, 4), 0);
+    rig_fini(&R);
+}
+END_TEST
+
 START_TEST(a_descriptor_must_be_signed_of_this_time_and_within_the_quota)
 {
     rig_init(&R, 0);
@@ -249,6 +276,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, a_descriptor_is_kept_until_a_day_after_its_period);
     tcase_add_test(tc, a_higher_seq_replaces_a_lower_one_is_stale);
     tcase_add_test(tc, a_descriptor_is_announced_around_its_period);
+    tcase_add_test(tc, what_is_quiet_is_given_and_not_announced);
     tcase_add_test(tc, a_descriptor_must_be_signed_of_this_time_and_within_the_quota);
 }
 
