@@ -6,6 +6,8 @@
 
 #include <ini.h>
 
+#include "base/secret.h"
+
 static const struct config_row ROWS[CONFIG_COUNT] = {
 #define CONFIG_ROW(constant, key, kind, standard, words, reload, text)                             \
     [CONFIG_KEY_##constant] = {.name = (key),                                                      \
@@ -134,13 +136,17 @@ static struct slice value_slice(const char *value)
     return slice_of(value, strlen(value));
 }
 
+static bool comes_again(enum config_type type)
+{
+    return type == CONFIG_RULES || type == CONFIG_HOSTS;
+}
+
 static bool value_fits(const struct config_row *row, const char *value)
 {
     char host[LIMIT_HOST + 1];
     uint16_t port;
-    struct config_proxy proxy;
     struct forward_rule rule;
-    if (strlen(value) >= CONFIG_VALUE) {
+    if (strlen(value) >= (comes_again(row->type) ? CONFIG_ENTRY : CONFIG_VALUE)) {
         return false;
     }
     switch (row->type) {
@@ -150,8 +156,12 @@ static bool value_fits(const struct config_row *row, const char *value)
     case CONFIG_ADDRESS:
     case CONFIG_HOSTS:
         return value[0] == '\0' || address_split(value, host, &port);
-    case CONFIG_PROXY:
-        return value[0] == '\0' || proxy_split(value, &proxy);
+    case CONFIG_PROXY: {
+        struct config_proxy proxy;
+        bool fits = value[0] == '\0' || proxy_split(value, &proxy);
+        secret_wipe(&proxy, sizeof proxy);
+        return fits;
+    }
     case CONFIG_RULES:
         return value[0] == '\0' || forward_rule_parse(value_slice(value), &rule) == ERR_OK;
     }
@@ -174,11 +184,6 @@ static const struct config_list *list_in(const struct config *config, enum confi
     return type == CONFIG_RULES ? &config->rules : type == CONFIG_HOSTS ? &config->hosts : NULL;
 }
 
-static bool comes_again(enum config_type type)
-{
-    return type == CONFIG_RULES || type == CONFIG_HOSTS;
-}
-
 /* An empty one stands for none. */
 static enum err list_add(struct config_list *list, const char *value,
                          char reason[static CONFIG_REASON])
@@ -190,7 +195,7 @@ static enum err list_add(struct config_list *list, const char *value,
         snprintf(reason, CONFIG_REASON, "more than %d rules", (int)LIMIT_FORWARD_RULES);
         return ERR_CONFIG;
     }
-    snprintf(list->value[list->count++], CONFIG_VALUE, "%s", value);
+    snprintf(list->value[list->count++], CONFIG_ENTRY, "%s", value);
     return ERR_OK;
 }
 
@@ -203,7 +208,10 @@ enum err config_set(struct config *config, const char *name, const char *value,
         return ERR_CONFIG;
     }
     if (!value_fits(&ROWS[key], value)) {
-        snprintf(reason, CONFIG_REASON, "%s: '%.80s' is not %s", name, value, ROWS[key].range);
+        /* There may be a password in it. */
+        bool hush = ROWS[key].type == CONFIG_PROXY;
+        snprintf(reason, CONFIG_REASON, "%s: %s%.80s%s is not %s", name, hush ? "" : "'",
+                 hush ? "what is given" : value, hush ? "" : "'", ROWS[key].range);
         return ERR_CONFIG;
     }
     if (comes_again(ROWS[key].type)) {
@@ -267,7 +275,7 @@ static int parse_pair(void *user, const char *section, const char *name, const c
     snprintf(key, sizeof key, "%s%s%s", section, section[0] != '\0' ? "." : "", name);
     int index = key_find(key);
     if (index >= 0 && p->seen[index] && !comes_again(ROWS[index].type)) {
-        snprintf(reason, sizeof reason, "%s: given twice", key);
+        snprintf(reason, sizeof reason, "%.100s: given twice", key);
         parse_fail(p, reason);
         return 0;
     }
@@ -294,10 +302,11 @@ enum err config_parse(struct config *config, struct slice text, const char *name
     }
     if (p.failed_line != 0) {
         snprintf(reason, CONFIG_REASON, "%.100s:%d: %.130s", name, p.failed_line, p.reason);
-        return ERR_CONFIG;
+    } else {
+        *config = p.config;
     }
-    *config = p.config;
-    return ERR_OK;
+    secret_wipe(&p.config, sizeof p.config);
+    return p.failed_line != 0 ? ERR_CONFIG : ERR_OK;
 }
 
 enum err config_check(const struct config *config, char reason[static CONFIG_REASON])

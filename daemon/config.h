@@ -17,7 +17,8 @@
 #include "node/policy.h"
 
 enum {
-    CONFIG_VALUE = 80,    /* longest value, with its NUL */
+    CONFIG_VALUE = 160,   /* longest value, with its NUL */
+    CONFIG_ENTRY = 80,    /* the same of a list */
     CONFIG_REASON = 256,  /* longest reason, with its NUL */
     CONFIG_FILE = 65536,  /* largest configuration file */
     CONFIG_KEY_NAME = 32, /* longest key, with its NUL */
@@ -83,7 +84,7 @@ const struct config_row *config_row(enum config_key key);
 
 /* The values of a key that may come again. */
 struct config_list {
-    char value[LIMIT_FORWARD_RULES][CONFIG_VALUE];
+    char value[LIMIT_FORWARD_RULES][CONFIG_ENTRY];
     size_t count;
 };
 
@@ -95,6 +96,7 @@ struct config_proxy {
     char password[LIMIT_PROXY_WORD + 1];
 };
 
+/* Secret: a proxy may have a password. */
 struct config {
     char value[CONFIG_COUNT][CONFIG_VALUE];
     struct config_list rules; /* of CONFIG_KEY_FORWARD_RULE */
@@ -115,7 +117,7 @@ enum err config_parse(struct config *config, struct slice text, const char *name
  * with a proxy there is none, since its datagrams would go around it. */
 enum err config_check(const struct config *config,
                       char reason[static CONFIG_REASON]) PETREL_MUST_USE;
-/* Writes a file that config_parse reads back to the same values. */
+/* Writes a file that config_parse reads back to the same values, the proxy's password included. */
 void config_print(const struct config *config, FILE *out);
 
 /* What the keys relay.forward* say. */

@@ -106,6 +106,7 @@ static enum err config_from_file(const struct daemon *d, struct config *config,
     }
     if (err == ERR_OK) {
         err = config_parse(config, slice_of(text, len), d->config_path, reason);
+        secret_wipe(text, len);
     }
     free(text);
     return err;
@@ -189,6 +190,7 @@ static void on_reload(void *ctx)
     logger_log(&d->log, LOGGER_INFO, "configuration read again",
                "log_level=%s forward=%s forward_rules=%zu", d->config.value[CONFIG_KEY_LOG_LEVEL],
                d->config.value[CONFIG_KEY_FORWARD], d->config.rules.count);
+    secret_wipe(&fresh, sizeof fresh);
 }
 
 /* --- the process --- */
@@ -536,6 +538,7 @@ static void daemon_close(struct daemon *d)
     seal_keys_free(d->node_keys);
     secret_free(d->roots);
     secret_free(d->credentials);
+    secret_wipe(&d->config, sizeof d->config);
     if (d->home != NULL) {
         home_socket_remove(d->home);
         home_close(d->home);

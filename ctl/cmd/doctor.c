@@ -96,6 +96,14 @@ static const char *dial_address(const char *address)
     return dial(host, colon + 1);
 }
 
+/* Then nothing is dialled and no name looked up from here either. */
+static bool goes_through_proxy(struct slice status)
+{
+    bool proxy = false;
+    (void)control_get_bool(status, "proxy", &proxy);
+    return proxy;
+}
+
 static void check_listening(struct doctor *d, struct slice status)
 {
     char address[WORD];
@@ -107,6 +115,12 @@ static void check_listening(struct doctor *d, struct slice status)
                        "set relay.address in petreld.conf to what others can dial",
                        "this relay does not know its own address");
         }
+        return;
+    }
+    if (goes_through_proxy(status)) {
+        doctor_say(d, FINDING_OK, "listening", NULL,
+                   "whether %s can be reached was not tried: it would go around the proxy",
+                   strchr(address, '@') + 1);
         return;
     }
     const char *wrong = dial_address(address);
@@ -170,6 +184,12 @@ static void say_traffic(struct doctor *d, struct slice status)
 
 /* --- relays and clocks --- */
 
+/* Whose relays these are. */
+struct asked {
+    uint64_t account;
+    bool proxy; /* its node's links go through one */
+};
+
 static const char *trouble_todo(const char *trouble)
 {
     static const struct {
@@ -180,6 +200,8 @@ static const char *trouble_todo(const char *trouble)
         {"bad-invite-code", "ask its operator for another code"},
         {"quota-exceeded", "ask its operator, or use another relay"},
         {"bad-handshake", "its address names another node: ask its operator for the new one"},
+        {"proxy-failed",
+         "see whether the proxy of petreld.conf runs, and takes who it is asked by"},
         {"wrong-version", "update petreld here, or ask its operator to"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -215,8 +237,10 @@ static void check_clock(struct doctor *d, uint64_t account, struct slice relay)
                ours > theirs ? "ahead of" : "behind");
 }
 
-static void check_relay(struct doctor *d, uint64_t account, const char *role, struct slice relay)
+static void check_relay(struct doctor *d, const struct asked *a, const char *role,
+                        struct slice relay)
 {
+    uint64_t account = a->account;
     char state[WORD];
     char trouble[WORD];
     char address[WORD];
@@ -229,7 +253,7 @@ static void check_relay(struct doctor *d, uint64_t account, const char *role, st
         return;
     }
     const char *where = strchr(address, '@') != NULL ? strchr(address, '@') + 1 : address;
-    const char *wrong = strcmp(state, "ready") == 0 ? NULL : dial_address(address);
+    const char *wrong = strcmp(state, "ready") == 0 || a->proxy ? NULL : dial_address(address);
     if (strcmp(state, "ready") == 0) {
         doctor_say(d, FINDING_OK, "relay", NULL, "account %llu: %s relay %s is ready",
                    (unsigned long long)account, role, where);
@@ -246,21 +270,21 @@ static void check_relay(struct doctor *d, uint64_t account, const char *role, st
     check_clock(d, account, relay);
 }
 
-static int check_relays(struct ctl *ctl, struct doctor *d, uint64_t account)
+static int check_relays(struct ctl *ctl, struct doctor *d, const struct asked *a)
 {
     struct slice result;
     struct slice item;
     client_begin(ctl->client);
-    client_account(ctl->client, account);
+    client_account(ctl->client, a->account);
     int rc = client_call(ctl->client, "relay.status", false, &result);
     if (rc != EXIT_OK) {
         return rc;
     }
-    check_relay(d, account, "main", result);
+    check_relay(d, a, "main", result);
     struct render_list list = render_list_of(result, "others");
     while (render_list_next(&list, &item)) {
         char role[WORD];
-        check_relay(d, account, text_of(item, "role", role), item);
+        check_relay(d, a, text_of(item, "role", role), item);
     }
     return EXIT_OK;
 }
@@ -281,7 +305,7 @@ static void say_account(struct doctor *d, uint64_t account, const char *state)
 }
 
 /* The accounts, and then the relays of those that are open. */
-static int check_accounts(struct ctl *ctl, struct doctor *d, bool relay)
+static int check_accounts(struct ctl *ctl, struct doctor *d, bool relay, bool proxy)
 {
     uint64_t open[NAMED_ACCOUNTS];
     size_t nopen = 0;
@@ -308,7 +332,8 @@ static int check_accounts(struct ctl *ctl, struct doctor *d, bool relay)
         doctor_say(d, FINDING_WARN, "account", "petrelctl init", "there is no account yet");
     }
     for (size_t i = 0; i < nopen && rc == EXIT_OK; i++) {
-        rc = check_relays(ctl, d, open[i]);
+        const struct asked a = {.account = open[i], .proxy = proxy};
+        rc = check_relays(ctl, d, &a);
     }
     return rc;
 }
@@ -323,11 +348,12 @@ static int check_daemon(struct ctl *ctl, struct doctor *d)
         return rc;
     }
     (void)control_get_bool(status, "relay", &relay);
+    bool proxy = goes_through_proxy(status);
     check_version(d, status);
     say_traffic(d, status);
     check_outbox(d, status);
     check_listening(d, status);
-    return check_accounts(ctl, d, relay);
+    return check_accounts(ctl, d, relay, proxy);
 }
 
 static void say_silence(struct doctor *d, const char *home)

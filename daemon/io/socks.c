@@ -118,15 +118,14 @@ static size_t wanted(const struct socks *s)
 static enum err reply_err(uint8_t reply)
 {
     switch (reply) {
-    case 1: /* general failure: a proxy that cannot say more */
+    case 1: /* general failure: of a proxy that cannot say more */
     case 3: /* network unreachable */
     case 4: /* host unreachable */
     case 5: /* connection refused */
     case 6: /* TTL expired */
+    case 8: /* this kind of address is not supported */
         return ERR_UNREACHABLE;
-    case 2: /* not allowed */
-        return ERR_REFUSED;
-    default:
+    default: /* 2, not allowed: the proxy's rules, not those of the other end */
         return ERR_PROXY;
     }
 }
@@ -136,6 +135,7 @@ static enum socks_state answered(struct socks *s)
 {
     uint8_t word = s->in[1];
     if (s->state == SOCKS_CONNECT) {
+        s->works = true;
         return s->state = SOCKS_DONE;
     }
     if (s->state == SOCKS_METHOD && word == SOCKS_PASSWORD && s->user.name[0] != '\0') {
@@ -149,13 +149,14 @@ static enum socks_state answered(struct socks *s)
 }
 
 /* What the first bytes of an answer say already, so that nobody waits for the rest of it. */
-static enum err look(const struct socks *s)
+static enum err look(struct socks *s)
 {
     bool connect = s->state == SOCKS_CONNECT;
     if (s->in[0] != (s->state == SOCKS_USER ? SOCKS_PASSWORD_VERSION : SOCKS_VERSION)) {
         return ERR_PROXY;
     }
     if (connect && s->in_len == 2 && s->in[1] != 0) {
+        s->works = s->in[1] != 1;
         return reply_err(s->in[1]);
     }
     bool known = s->in[3] == SOCKS_IPV4 || s->in[3] == SOCKS_NAME || s->in[3] == SOCKS_IPV6;

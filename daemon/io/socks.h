@@ -3,7 +3,7 @@
  * socks: the client's side of SOCKS 5 (RFC 1928), with user and password (RFC 1929): bytes out,
  * bytes in, until the proxy has connected or said why not. docs/protocol/03-link.md, section 3.8.
  *
- * Owns nothing and does no I/O: tcp_dial drives it. Names go to the proxy as they are, so that
+ * Owns nothing and does no I/O: tcp_proxy drives it. Names go to the proxy as they are, so that
  * nobody is asked for them here.
  */
 #ifndef PETREL_DAEMON_IO_SOCKS_H
@@ -44,7 +44,8 @@ enum socks_state {
 /* Secret when user is. */
 struct socks {
     enum socks_state state;
-    enum err err; /* why it failed: ERR_PROXY, or of the other end ERR_UNREACHABLE, ERR_REFUSED */
+    enum err err; /* why it failed: ERR_PROXY, or ERR_UNREACHABLE of the other end */
+    bool works;   /* the proxy has tried, whatever came of it */
     struct socks_user user;
     char host[LIMIT_HOST + 1];
     uint16_t port;

@@ -75,6 +75,16 @@ static bool is_private(const struct sockaddr *address)
     return true;
 }
 
+/* Nothing could be connected to: with a proxy, it is that which is not there. */
+static void dial_over(struct tcp_conn *conn, enum err err)
+{
+    if (tcp_proxy_is_set(conn->tcp)) {
+        tcp_proxy_over(conn, ERR_PROXY);
+    } else {
+        tcp_conn_over(conn, err, false);
+    }
+}
+
 /* Tries the next address. */
 static void dial_next(struct tcp_conn *conn)
 {
@@ -93,7 +103,7 @@ static void dial_next(struct tcp_conn *conn)
             return;
         }
     }
-    tcp_conn_over(conn, dial->refused ? ERR_REFUSED : ERR_UNREACHABLE, false);
+    dial_over(conn, dial->refused ? ERR_REFUSED : ERR_UNREACHABLE);
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
@@ -107,32 +117,47 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
         return;
     }
     if (status < 0) {
-        tcp_conn_over(conn, tcp_proxy_is_set(conn->tcp) ? ERR_PROXY : ERR_UNREACHABLE, false);
+        dial_over(conn, ERR_UNREACHABLE);
         return;
     }
     dial->next = res;
     dial_next(conn);
 }
 
+/* Whether the proxy is asked for a place of which nobody here can tell whether it is public: the
+ * core has seen to addresses. */
+static bool leads_anywhere(const struct node_output *o)
+{
+    uint8_t bytes[16];
+    struct slice host = slice_of(o->connect.host, strlen(o->connect.host));
+    return o->connect.public_only && !hostname_ipv4(host, bytes) && !hostname_ipv6(host, bytes);
+}
+
 /* With a proxy it is the proxy's name that is resolved here, never the other one's. */
-static enum err dial_start(struct tcp_conn *conn, const struct node_output *o)
+static void dial_start(struct tcp_conn *conn, const struct node_output *o)
 {
     const struct socks_proxy *proxy = &conn->tcp->proxy;
     bool through = tcp_proxy_is_set(conn->tcp);
+    /* The proxy may be on loopback where there is no other address of its family. */
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
-                                   .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG};
+                                   .ai_flags = AI_NUMERICSERV | (through ? 0 : AI_ADDRCONFIG)};
     char service[8];
     struct tcp_dial *dial = calloc(1, sizeof *dial);
     if (dial == NULL) {
-        return ERR_NO_MEMORY;
+        tcp_conn_over(conn, ERR_NO_MEMORY, false);
+        return;
     }
     conn->dial = dial;
     dial->conn = conn;
     dial->node_id = o->connect.node_id;
     dial->link_key = o->connect.link_key;
-    dial->public_only = o->connect.public_only && !through; /* the core saw to literals */
+    dial->public_only = o->connect.public_only && !through;
     dial->resolve.data = conn;
+    if (through && leads_anywhere(o)) {
+        tcp_conn_over(conn, ERR_REFUSED, false);
+        return;
+    }
     if (through) {
         tcp_proxy_prepare(conn, o->connect.host, o->connect.port);
     }
@@ -140,7 +165,9 @@ static enum err dial_start(struct tcp_conn *conn, const struct node_output *o)
     int rc = uv_getaddrinfo(conn->tcp->uv, &dial->resolve, on_resolved,
                             through ? proxy->host : o->connect.host, service, &hints);
     dial->busy = rc == 0;
-    return rc == 0 ? ERR_OK : ERR_UNREACHABLE;
+    if (rc != 0) {
+        dial_over(conn, ERR_UNREACHABLE);
+    }
 }
 
 void tcp_dial(struct tcp_shared *tcp, const struct node_output *o)
@@ -156,8 +183,5 @@ void tcp_dial(struct tcp_shared *tcp, const struct node_output *o)
     conn->deadline =
         tcp_conn_now(tcp) + (tcp_proxy_is_set(tcp) ? LIMIT_PROXY_MS : LIMIT_HANDSHAKE_MS);
     tcp_table_add(&tcp->table, conn);
-    enum err err = dial_start(conn, o);
-    if (err != ERR_OK) {
-        tcp_conn_over(conn, err, false);
-    }
+    dial_start(conn, o);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/io/tcp_link.h"
 
+#include "daemon/io/tcp_proxy.h"
+
 #include <string.h>
 
 static void conn_opened(struct tcp_conn *conn)
@@ -162,7 +164,11 @@ void tcp_link_tick(struct tcp_conn *conn, uint64_t now)
     if (conn->state == CONN_CLOSING) {
         tcp_conn_close(conn);
     } else if (conn->state == CONN_RESOLVE || conn->state == CONN_CONNECT) {
-        tcp_conn_over(conn, ERR_TIMEOUT, false);
+        if (tcp_proxy_is_set(conn->tcp) && conn->dial != NULL) {
+            tcp_proxy_late(conn);
+        } else {
+            tcp_conn_over(conn, ERR_TIMEOUT, false);
+        }
     } else if (conn->state != CONN_CLOSED) {
         struct env env = tcp_conn_env(conn->tcp);
         link_tick(conn->link, &env);

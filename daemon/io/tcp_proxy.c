@@ -24,10 +24,20 @@ static void proxy_note(struct tcp_shared *tcp, bool failed)
     tcp->proxy_failed = failed;
 }
 
-static void proxy_over(struct tcp_conn *conn, enum err err)
+/* What it says when it was asked to connect is of that one place, as long as it says something. */
+void tcp_proxy_over(struct tcp_conn *conn, enum err err)
 {
-    proxy_note(conn->tcp, err == ERR_PROXY);
+    bool works = conn->dial->socks.works;
+    if (works || err == ERR_PROXY) {
+        proxy_note(conn->tcp, !works);
+    }
     tcp_conn_over(conn, err, false);
+}
+
+void tcp_proxy_late(struct tcp_conn *conn)
+{
+    bool asked = conn->dial->socks.state == SOCKS_CONNECT;
+    tcp_proxy_over(conn, asked ? ERR_TIMEOUT : ERR_PROXY);
 }
 
 static void on_proxy_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -46,7 +56,7 @@ static void on_proxy_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         return;
     }
     if (n < 0) {
-        proxy_over(conn, ERR_PROXY);
+        tcp_proxy_over(conn, ERR_PROXY);
         return;
     }
     (void)uv_read_stop(stream);
@@ -57,7 +67,7 @@ static void on_proxy_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         conn->dial->made(conn);
         break;
     case SOCKS_FAILED:
-        proxy_over(conn, socks->err);
+        tcp_proxy_over(conn, socks->err);
         break;
     case SOCKS_METHOD:
     case SOCKS_USER:
@@ -70,7 +80,7 @@ static void on_proxy_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 static void proxy_read(struct tcp_conn *conn)
 {
     if (uv_read_start((uv_stream_t *)&conn->handle, on_proxy_alloc, on_proxy_read) < 0) {
-        proxy_over(conn, ERR_PROXY);
+        tcp_proxy_over(conn, ERR_PROXY);
     }
 }
 
@@ -81,7 +91,7 @@ static void on_proxy_written(uv_write_t *req, int status)
     if (conn->state == CONN_CLOSED) {
         tcp_conn_release(conn);
     } else if (status < 0) {
-        proxy_over(conn, ERR_PROXY);
+        tcp_proxy_over(conn, ERR_PROXY);
     } else {
         proxy_read(conn);
     }
@@ -102,7 +112,7 @@ static void proxy_write(struct tcp_conn *conn)
     dial->busy =
         uv_write(&dial->write, (uv_stream_t *)&conn->handle, &buf, 1, on_proxy_written) == 0;
     if (!dial->busy) {
-        proxy_over(conn, ERR_PROXY);
+        tcp_proxy_over(conn, ERR_PROXY);
     }
 }
 
@@ -112,7 +122,7 @@ void tcp_proxy_connected(struct tcp_conn *conn, int status, void (*made)(struct 
     if (status == 0) {
         proxy_write(conn);
     } else {
-        proxy_over(conn, ERR_PROXY);
+        tcp_proxy_over(conn, ERR_PROXY);
     }
 }
 
@@ -124,6 +134,7 @@ static void any_user(struct tcp_shared *tcp, struct socks_user *user)
     env_random(&env, random, sizeof random);
     hex_encode(random, LIMIT_PROXY_WORD / 2, user->name);
     hex_encode(random + LIMIT_PROXY_WORD / 2, LIMIT_PROXY_WORD / 2, user->password);
+    secret_wipe(random, sizeof random);
 }
 
 void tcp_proxy_prepare(struct tcp_conn *conn, const char *host, uint16_t port)

@@ -56,7 +56,6 @@ enum err_class {
     X(STALE, 128, PEER, "stale", "older than what is already known")                               \
     X(NO_SESSION, 129, PEER, "no-session", "no session opens this message")                        \
     X(FLOW, 130, PEER, "no-credit", "sent without credit")                                         \
-    X(PROXY, 131, PEER, "proxy-failed", "the SOCKS proxy of this node does not do its work")       \
     X(NO_MEMORY, 200, LOCAL, "no-memory", "out of memory")                                         \
     X(IO, 201, LOCAL, "io-error", "reading or writing failed")                                     \
     X(DISK_FULL, 202, LOCAL, "disk-full", "the disk is full")                                      \
@@ -69,6 +68,7 @@ enum err_class {
     X(ROLLBACK, 211, LOCAL, "rolled-back", "database and erase file are of different times")       \
     X(NO_CREDENTIAL, 212, LOCAL, "no-credential",                                                  \
       "the credential that opens it was not handed in")                                            \
+    X(PROXY, 213, LOCAL, "proxy-failed", "the SOCKS proxy of this node does not do its work")      \
     X(NOT_NOW, 300, STATE, "not-now", "not possible at this moment")                               \
     X(NO_ACCOUNT, 301, STATE, "no-account", "this node has no account yet")                        \
     X(ACCOUNT_EXISTS, 302, STATE, "account-exists", "this node has an account already")            \

@@ -20,7 +20,7 @@ enum {
     LIMIT_FRAME = 65280 - 2,       /* largest frame: the record less its length field */
     LIMIT_REKEY_RECORDS = 65536,   /* records a direction between two rekeys */
     LIMIT_HANDSHAKE_MS = 10000,    /* a handshake must be complete after this */
-    LIMIT_PROXY_MS = 60000,        /* the same before it begins, when a proxy is to connect */
+    LIMIT_PROXY_MS = 25000,        /* the same before it begins, when a proxy is to connect */
     LIMIT_PROXY_WORD = 32,         /* longest user or password for it, bytes */
     LIMIT_HALF_OPEN = 512,         /* handshakes under way, all links together */
     LIMIT_HANDSHAKES_PER_PASS = 8, /* handshake messages answered per loop pass */

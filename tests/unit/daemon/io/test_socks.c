@@ -92,14 +92,15 @@ END_TEST
 START_TEST(what_the_other_end_did_is_told_from_what_the_proxy_did)
 {
     static const enum err why[] = {
-        ERR_OK,          ERR_UNREACHABLE, ERR_REFUSED, ERR_UNREACHABLE, ERR_UNREACHABLE,
-        ERR_UNREACHABLE, ERR_UNREACHABLE, ERR_PROXY,   ERR_PROXY,       ERR_PROXY};
+        ERR_OK,          ERR_UNREACHABLE, ERR_PROXY, ERR_UNREACHABLE, ERR_UNREACHABLE,
+        ERR_UNREACHABLE, ERR_UNREACHABLE, ERR_PROXY, ERR_UNREACHABLE, ERR_PROXY};
     for (uint8_t reply = 1; reply < sizeof why / sizeof why[0]; reply++) {
         struct socks s;
         uint8_t head[] = {5, reply}; /* some say no more than that */
         ask(&s);
         ck_assert_int_eq(socks_receive(&s, slice_of(head, sizeof head)), SOCKS_FAILED);
         ck_assert_err(s.err, why[reply]);
+        ck_assert(s.works == (reply != 1));
     }
 }
 END_TEST
