@@ -56,6 +56,8 @@ static const struct command COMMANDS[] = {
     {"lock", "lock", "close the account until it is unlocked", cmd_lock},
     {"rekey", "rekey", "new prekeys and new sessions, after somebody may have had a copy",
      cmd_rekey},
+    {"resolve", "resolve ID|CONTACT", "ask all who may know where somebody is, and show it",
+     cmd_resolve},
     {"dht", "dht [on|off]", "show or set whether the account is found through the DHT", cmd_dht},
     {"backup", "backup FILE [--verify] [--passphrase-fd N]",
      "save the account into a file, or check such a file", cmd_backup},

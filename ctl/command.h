@@ -40,6 +40,7 @@ int cmd_words(struct ctl *ctl, int argc, char **argv);
 int cmd_unlock(struct ctl *ctl, int argc, char **argv);
 int cmd_passphrase(struct ctl *ctl, int argc, char **argv);
 int cmd_lock(struct ctl *ctl, int argc, char **argv);
+int cmd_resolve(struct ctl *ctl, int argc, char **argv);
 int cmd_dht(struct ctl *ctl, int argc, char **argv);
 int cmd_rekey(struct ctl *ctl, int argc, char **argv);
 int cmd_backup(struct ctl *ctl, int argc, char **argv);

@@ -441,6 +441,9 @@ static void turn_failed(struct engine *e, enum err err, enum engine_stage stage,
     engine_fail_sort(done, &e->todo, &gone);
     channel_done(&e->channel, &gone);
     engine_fail_next(&e->fail, verdict, e->todo.count);
+    if (node_abandon(e->node, stage != STAGE_BEGIN, &outs) != ERR_OK) {
+        abort(); /* as output_new */
+    }
     node_free(e->node);
     e->node = NULL;
     err = core_load(e, &outs);

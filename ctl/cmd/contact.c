@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * contact: invite, add, requests, accept, block, contacts, verify.
+ * contact: invite, add, requests, accept, block, contacts, verify, resolve.
  */
 #include <string.h>
 #include <unistd.h>
@@ -277,4 +277,67 @@ int cmd_verify(struct ctl *ctl, int argc, char **argv)
         print_number(result);
     }
     return rc;
+}
+
+/* One that was asked: what it said, and after what time. */
+static void print_way(struct slice item)
+{
+    uint64_t took = 0;
+    uint64_t items = 0;
+    uint64_t wrong = 0;
+    uint64_t period = 0;
+    uint64_t created = 0;
+    (void)control_get_uint(item, "took", &took);
+    render_str(stdout, item, "way", "?");
+    printf(", %llu ms: ", (unsigned long long)took);
+    render_str(stdout, item, "result", "?");
+    if (control_get_uint(item, "period", &period)) {
+        printf(", day %llu", (unsigned long long)period);
+    }
+    if (control_get_uint(item, "wrong", &wrong) && wrong > 0 &&
+        control_get_uint(item, "items", &items)) {
+        printf(", %llu of %llu items were not theirs", (unsigned long long)wrong,
+               (unsigned long long)items);
+    }
+    if (control_get_uint(item, "created", &created)) {
+        printf(", made ");
+        render_time(stdout, created);
+        printf(", ");
+        render_str(stdout, item, "relay", "?");
+    }
+    fputc('\n', stdout);
+}
+
+int cmd_resolve(struct ctl *ctl, int argc, char **argv)
+{
+    struct slice result;
+    struct slice item;
+    bool found = false;
+    int rc = args_command(NULL, 0, &argc, argv, 1, 1, ctl->usage);
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    client_begin(ctl->client);
+    client_text(ctl->client, "contact", argv[0]);
+    rc = client_call(ctl->client, "contact.resolve", ctl->args->json, &result);
+    if (rc != EXIT_OK) {
+        return rc;
+    }
+    (void)control_get_bool(result, "found", &found);
+    if (ctl->args->json) {
+        rc = json_print(result);
+        return rc != EXIT_OK ? rc : found ? EXIT_OK : EXIT_PEER;
+    }
+    struct render_list list = render_list_of(result, "ways");
+    while (render_list_next(&list, &item)) {
+        print_way(item);
+    }
+    if (found) {
+        render_field(stdout, result, "id", "id");
+        render_field(stdout, result, "relay", "relay");
+        render_field(stdout, result, "list_version", "list");
+    } else {
+        puts("nobody knows where that is");
+    }
+    return found ? EXIT_OK : EXIT_PEER;
 }

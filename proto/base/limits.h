@@ -140,6 +140,8 @@ enum {
     LIMIT_OUTBOX_DAYS = 30,           /* kept until acknowledged, at most this long */
     LIMIT_OUTBOX_LOOK_MS = 3600000,   /* between looks at what nobody acknowledged */
     LIMIT_DHT_SAVED = 8196,           /* a saved table: 128 nodes of each family */
+    LIMIT_RESOLVES = 4,               /* calls that wait for where somebody is */
+    LIMIT_RESOLVE_MS = 25000,         /* after which they are answered with what there is */
     LIMIT_SEEKS = 32,                 /* keys that are looked up in the DHT at a time */
     LIMIT_RETRY_FIRST_MS = 2000,      /* first back-off */
     LIMIT_RETRY_MAX_MS = 3600000,     /* longest back-off */

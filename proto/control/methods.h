@@ -39,6 +39,7 @@
     METHOD("contact.list", QUERY, ACCOUNT, false, 1)                                               \
     METHOD("contact.block", TURN, ACCOUNT, true, 1)                                                \
     METHOD("contact.verify", TURN, ACCOUNT, true, 1)                                               \
+    METHOD("contact.resolve", TURN, ACCOUNT, false, 1)                                             \
     METHOD("request.list", QUERY, ACCOUNT, false, 1)                                               \
     METHOD("request.accept", TURN, ACCOUNT, true, 1)                                               \
     METHOD("message.send", TURN, ACCOUNT, true, 1)                                                 \
@@ -86,6 +87,7 @@
     PARAM("contact.block", "contact", STR, true)                                                   \
     PARAM("contact.verify", "contact", STR, true)                                                  \
     PARAM("contact.verify", "number", STR, false)                                                  \
+    PARAM("contact.resolve", "contact", STR, true)                                                 \
     PARAM("request.accept", "contact", STR, true)                                                  \
     PARAM("request.accept", "name", STR, false)                                                    \
     PARAM("message.send", "contact", STR, true)                                                    \
@@ -201,6 +203,16 @@
     RESULT("contact.verify", "id", STR, "the contact's ID")                                        \
     RESULT("contact.verify", "number", STR, "60 digits")                                           \
     RESULT("contact.verify", "verified", BOOL, "whether it is marked as compared")                 \
+    RESULT("contact.resolve", "id", STR, "who was asked for")                                      \
+    RESULT("contact.resolve", "found", BOOL, "whether anybody knew")                               \
+    RESULT("contact.resolve", "relay", STR,                                                        \
+           "where they are: of what was made last; missing if not")                                \
+    RESULT("contact.resolve", "list_version", UINT, "of the device list that it names; likewise")  \
+    RESULT("contact.resolve", "created", UINT, "when they made it, Unix ms; likewise")             \
+    RESULT("contact.resolve", "took", UINT, "until the last one had answered, ms")                 \
+    RESULT("contact.resolve", "ways", MAPS,                                                        \
+           "way (contact, relay, dht), result (found, off, or an error), took; period, items, "    \
+           "wrong; relay, list_version, created")                                                  \
     RESULT("request.list", "requests", MAPS, "contact requests that wait")                         \
     RESULT("request.list[]", "id", STR, "who asks")                                                \
     RESULT("request.list[]", "text", STR, "a short text, or empty")                                \

@@ -48,6 +48,7 @@ static const struct method METHODS[] = {
     {"contact.add", call_contact_add, NEEDS_ACCOUNT, true, true},
     {"contact.block", call_contact_block, NEEDS_ACCOUNT, true, false},
     {"contact.verify", call_contact_verify, NEEDS_ACCOUNT, true, false},
+    {"contact.resolve", call_contact_resolve, NEEDS_ACCOUNT, false, false},
     {"request.accept", call_request_accept, NEEDS_ACCOUNT, true, true},
     {"message.send", call_message_send, NEEDS_ACCOUNT, true, true},
     {"message.delete", call_message_delete, NEEDS_ACCOUNT, true, false},
@@ -333,6 +334,8 @@ enum err command_run(struct node *node, struct step *step, const struct node_inp
     struct call c = {.node = node,
                      .step = step,
                      .params = input->u.command.params,
+                     .client = input->u.command.client,
+                     .number = input->u.command.id,
                      .root = input->u.command.root};
     enum err err = method == NULL ? ERR_UNKNOWN_METHOD : named_account(node, c.params, &c.me);
     if (err == ERR_OK) {
@@ -343,6 +346,9 @@ enum err command_run(struct node *node, struct step *step, const struct node_inp
     if (err_class(err) == ERR_CLASS_LOCAL && err != ERR_DISK_FULL && err != ERR_WRONG_KEY &&
         err != ERR_ROLLBACK) {
         return err;
+    }
+    if (err == ERR_OK && c.later) {
+        return ERR_OK;
     }
     return step_reply(step, input->u.command.client, input->u.command.id, err,
                       err == ERR_OK ? c.opened : 0, result);

@@ -19,6 +19,9 @@ struct call {
     struct slice params;
     const struct node_root *root; /* account.create, account.unlock, account.passphrase */
     uint32_t opened;              /* the account that root has opened; 0: none */
+    uint64_t client;              /* who waits for the answer, */
+    uint32_t number;              /* to which of its calls */
+    bool later;                   /* it comes with a later turn */
     struct writer out;            /* the result map */
 };
 
@@ -46,6 +49,7 @@ enum err call_invite_create(struct call *c);
 enum err call_contact_add(struct call *c);
 enum err call_contact_block(struct call *c);
 enum err call_contact_verify(struct call *c);
+enum err call_contact_resolve(struct call *c);
 enum err call_request_accept(struct call *c);
 enum err call_device_invite(struct call *c);
 enum err call_device_link(struct call *c);

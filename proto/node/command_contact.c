@@ -444,6 +444,26 @@ enum err call_contact_block(struct call *c)
     return err == ERR_OK ? contact_changed(c->me, c->step, &who) : err;
 }
 
+/* Anybody, contact or not: an ID, or what names a contact. */
+enum err call_contact_resolve(struct call *c)
+{
+    struct resolve_call call = {.client = c->client, .number = c->number};
+    struct slice text;
+    struct contact_row row;
+    if (!params_str(c->params, "contact", &text)) {
+        return ERR_MISSING_PARAM;
+    }
+    enum err err = id_parse(text, &call.id);
+    if (err != ERR_OK) {
+        enum err named = lookup_contact(c->step, c->me->keys, text, &row);
+        call.id = named == ERR_OK ? row.id : call.id;
+        /* An ID that was mistyped is no name. */
+        err = named == ERR_UNKNOWN_CONTACT && err != ERR_BAD_ID ? err : named;
+    }
+    c->later = true;
+    return err == ERR_OK ? resolve_begin(c->me, c->step, &call) : err;
+}
+
 enum err call_contact_verify(struct call *c)
 {
     struct contact_row row;

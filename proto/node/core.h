@@ -15,6 +15,7 @@
  *   peers.c     devices of people: which there are, one that comes, one that goes
  *   healing.c   sessions with each of these
  *   finding.c   where people are, and their key bundles
+ *   seek.c      the same in the DHT; resolve.c shows it; announce.c puts members' into it
  *   foreign.c   requests to relays where we own nothing
  *   forwarder.c our relay passes requests of members on
  *   outbox.c    messages out, until acknowledged end to end
@@ -88,6 +89,7 @@ struct forget {
 };
 
 struct seek;
+struct resolve;
 
 /* Where our relay stands with putting its members' descriptors into the DHT. */
 struct announcer {
@@ -154,6 +156,9 @@ struct node {
     struct seek *seeks; /* owned */
     size_t seek_count;
     uint64_t last_seek;
+    struct resolve *resolves; /* calls that wait; owned */
+    uint32_t last_resolve;
+    bool flushed;           /* the turn is at its end: what it did is done when another begins */
     unsigned mining_budget; /* stamp hashes that this turn may still try */
     uint64_t seen_ms;       /* what the clock said in the last turn */
     uint64_t last_tidy;     /* when events and client ids were trimmed last */
@@ -228,6 +233,12 @@ enum err announce_progress(struct node *node, struct step *step) PETREL_MUST_USE
 uint64_t announce_deadline(const struct node *node);
 
 /* seek.c */
+enum {
+    SEEK_KEYS = 2, /* of one person at a time */
+};
+/* The periods whose keys lead to somebody now: this one, and around midnight the one beside it. How
+ * many. */
+unsigned seek_periods(uint64_t now_ms, uint64_t periods[static SEEK_KEYS]);
 /* Looks for the contact's descriptor, if there is a DHT, it is not done already, and there are not
  * too many of them. */
 enum err seek_begin(struct account *me, struct step *step, struct work *work,
@@ -236,6 +247,38 @@ enum err seek_item(struct node *node, struct step *step, uint64_t number,
                    const struct bep44_item *item) PETREL_MUST_USE;
 void seek_done(struct node *node, struct step *step, uint64_t number);
 void seek_free(struct node *node);
+/* Looks for the descriptor of this period for resolve_item and resolve_sought. ERR_BACKPRESSURE:
+ * there are LIMIT_SEEKS. ERR_BAD_KEY. */
+enum err seek_resolve(struct node *node, struct step *step, const struct sign_pk *id,
+                      uint64_t period, uint32_t way) PETREL_MUST_USE;
+
+/* resolve.c */
+/* A call that is to be answered later, and whom it asks for. */
+struct resolve_call {
+    uint64_t client;
+    uint32_t number;
+    struct sign_pk id;
+};
+/* Asks all at once. ERR_BACKPRESSURE: LIMIT_RESOLVES wait. */
+enum err resolve_begin(struct account *me, struct step *step,
+                       const struct resolve_call *call) PETREL_MUST_USE;
+enum err resolve_link_opened(struct node *node, struct step *step,
+                             struct node_link *link) PETREL_MUST_USE;
+void resolve_link_closed(struct node *node, struct step *step, const struct node_link *link,
+                         enum err reason);
+/* What our relay has answered. PEER: out of form. */
+enum err resolve_reply(struct node *node, struct step *step, const struct node_link *link,
+                       struct slice body) PETREL_MUST_USE;
+void resolve_item(struct node *node, uint32_t way, const struct bep44_item *item);
+void resolve_sought(struct node *node, struct step *step, uint32_t way);
+/* Answers those of which nobody is waited for any more. */
+enum err resolve_progress(struct node *node, struct step *step) PETREL_MUST_USE;
+uint64_t resolve_deadline(const struct node *node);
+/* The turn before this one has been committed. */
+void resolve_committed(struct node *node);
+/* See node_abandon. */
+enum err resolve_abandon(struct node *node, struct step *step) PETREL_MUST_USE;
+void resolve_free(struct node *node);
 
 /* setback.c */
 /* First thing that a turn does after its inputs: whether the clock was set back since the last one.

@@ -220,6 +220,14 @@ enum err links_anonymous(struct links *links, struct step *step, uint32_t accoun
     return open_own(links, step, &name, NULL, link);
 }
 
+enum err links_resolve(struct links *links, struct step *step, uint32_t account, uint32_t name,
+                       const struct address *address, struct node_link **link)
+{
+    const struct link_name own = {
+        .purpose = LINK_RESOLVE, .account = account, .peer = name, .address = address};
+    return open_own(links, step, &own, NULL, link);
+}
+
 enum err links_close_account(struct links *links, struct step *step, uint32_t account)
 {
     struct node_link *next;

@@ -16,6 +16,7 @@ enum link_purpose {
     LINK_INBOUND,   /* somebody dialled us: requests to our relay come in */
     LINK_OWNER,     /* to a relay that an account uses, under its link key for it */
     LINK_ANONYMOUS, /* to any relay, under a fresh key: one deposit, pop or look-up */
+    LINK_RESOLVE,   /* the same, for what resolve.c asks our relay */
     LINK_FORWARD,   /* to another relay, under a fresh key: sealed requests of our members */
 };
 
@@ -43,8 +44,8 @@ struct node_link {
     bool open;              /* false: still connecting */
     uint8_t hash[64];       /* handshake hash */
     struct address address; /* of the relay; not for LINK_INBOUND */
-    uint32_t account;       /* LINK_OWNER, LINK_ANONYMOUS: whose it is */
-    uint32_t peer;          /* LINK_ANONYMOUS: whom its one request is for */
+    uint32_t account;       /* LINK_OWNER, LINK_ANONYMOUS, LINK_RESOLVE: whose it is */
+    uint32_t peer;          /* LINK_ANONYMOUS: whom its one request is for; LINK_RESOLVE: what */
     uint32_t forwarding;    /* LINK_INBOUND: its requests that are passed on and unanswered */
     uint32_t credit;        /* frames that we may still send */
     uint32_t received;      /* frames that cost credit, since we last granted some */
@@ -91,6 +92,9 @@ enum err links_forward(struct links *links, struct step *step, const struct addr
  * key. Close it when the request is answered. */
 enum err links_anonymous(struct links *links, struct step *step, uint32_t account, uint32_t peer,
                          const struct address *address, struct node_link **link) PETREL_MUST_USE;
+/* The same for a way of resolve.c's. */
+enum err links_resolve(struct links *links, struct step *step, uint32_t account, uint32_t name,
+                       const struct address *address, struct node_link **link) PETREL_MUST_USE;
 /* Closes and forgets all links of an account, with what waits on them. */
 enum err links_close_account(struct links *links, struct step *step,
                              uint32_t account) PETREL_MUST_USE;

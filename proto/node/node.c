@@ -51,6 +51,7 @@ void node_free(struct node *node)
     }
     accounts_free(node);
     seek_free(node);
+    resolve_free(node);
     forwarder_fini(&node->forwarder);
     relay_host_free(node->relay);
     links_fini(&node->links);
@@ -181,6 +182,9 @@ static enum err link_gone(struct node *node, struct step *step, uint64_t id, enu
             pump_link_closed(me, step, link, reason);
         }
         break;
+    case LINK_RESOLVE:
+        resolve_link_closed(node, step, link, reason);
+        break;
     case LINK_FORWARD:
         err = forwarder_link_closed(node, step, link, reason);
         break;
@@ -208,6 +212,9 @@ static enum err link_opened(struct node *node, struct step *step, const struct n
     memcpy(link->hash, input->u.opened.handshake_hash, sizeof link->hash);
     if (link->purpose == LINK_FORWARD) {
         return forwarder_room(node, step, link);
+    }
+    if (link->purpose == LINK_RESOLVE) {
+        return resolve_link_opened(node, step, link);
     }
     struct account *me = account_find(node, link->account);
     if (me == NULL) {
@@ -301,6 +308,10 @@ static enum err frame_reply(struct node *node, struct step *step, struct node_li
     enum err err = links_answered(link, frame->id, frame->kind, &request);
     if (err == ERR_OK && link->purpose == LINK_FORWARD) {
         return forwarder_reply(node, step, link, &request, frame->body);
+    }
+    if (err == ERR_OK && link->purpose == LINK_RESOLVE) {
+        err = resolve_reply(node, step, link, frame->body);
+        return err == ERR_OK ? drop_link(node, step, link->id, ERR_OK) : err;
     }
     struct account *me = account_find(node, link->account);
     if (err != ERR_OK || me == NULL || me->keys == NULL) {
@@ -406,7 +417,8 @@ static enum err frame_in(struct node *node, struct step *step, const struct node
 /* Links that are closed when they carry nothing for a while. */
 static bool idles(const struct node_link *link)
 {
-    return link->purpose == LINK_ANONYMOUS || link->purpose == LINK_FORWARD;
+    return link->purpose == LINK_ANONYMOUS || link->purpose == LINK_RESOLVE ||
+           link->purpose == LINK_FORWARD;
 }
 
 /* Requests that were not answered in time take their link with them. */
@@ -493,10 +505,29 @@ static enum err rooted(struct node *node, struct step *step, const struct node_i
                : ERR_OK;
 }
 
+/* The first thing in a turn: the one before it was committed, or this object would be no more. */
+static void turn_begin(struct node *node)
+{
+    if (node->flushed) {
+        node->flushed = false;
+        resolve_committed(node);
+    }
+}
+
+enum err node_abandon(struct node *node, bool begun, struct node_outputs *outs)
+{
+    struct step step = {.outs = outs};
+    if (!begun) {
+        turn_begin(node);
+    }
+    return resolve_abandon(node, &step);
+}
+
 enum err node_step(struct node *node, struct turn *turn, const struct node_input *input,
                    struct node_outputs *outs)
 {
     struct step step = {.turn = turn, .outs = outs};
+    turn_begin(node);
     switch (input->kind) {
     case NODE_LINK_OPENED:
         return link_opened(node, &step, input);
@@ -606,6 +637,7 @@ static uint64_t next_deadline(const struct node *node)
         first = earlier(first, relay_host_deadline(node->relay));
     }
     first = earlier(first, announce_deadline(node));
+    first = earlier(first, resolve_deadline(node));
     for (const struct node_link *link = node->links.own; link != NULL; link = link->own_next) {
         if (idles(link) && link->open) {
             first = earlier(first, link->used_ms + NODE_ANON_IDLE_MS);
@@ -656,6 +688,8 @@ static enum err account_progress(struct account *me, struct step *step)
 enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *outs)
 {
     struct step step = {.turn = turn, .outs = outs};
+    turn_begin(node);
+    node->flushed = true;
     node->mining_budget = LIMIT_STAMP_SLICE;
     bool back = setback_look(node, step_now(&step));
     bool due = back || node->deadline <= step_now(&step);
@@ -677,6 +711,9 @@ enum err node_flush(struct node *node, struct turn *turn, struct node_outputs *o
     }
     if (err == ERR_OK) {
         err = announce_progress(node, &step);
+    }
+    if (err == ERR_OK) {
+        err = resolve_progress(node, &step);
     }
     if (err == ERR_OK) {
         err = links_grant(&node->links, &step);

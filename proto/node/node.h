@@ -33,6 +33,10 @@ enum err node_step(struct node *node, struct turn *turn, const struct node_input
  * turn's inputs made possible. */
 enum err node_flush(struct node *node, struct turn *turn,
                     struct node_outputs *outs) PETREL_MUST_USE;
+/* After a turn that failed, before node_free: replies to the calls of earlier turns that wait for
+ * their answer; those of this turn come again. begun: node_step or node_flush was called in it.
+ * ERR_NO_MEMORY. */
+enum err node_abandon(struct node *node, bool begun, struct node_outputs *outs) PETREL_MUST_USE;
 /* When the core wants NODE_TICK, Unix ms; UINT64_MAX: never. */
 uint64_t node_deadline(const struct node *node);
 

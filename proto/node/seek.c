@@ -13,60 +13,75 @@
 
 enum {
     SEEK_TURN_MS = 6 * 60 * 60 * 1000, /* protocol section 3 */
-    SEEK_KEYS = 2,                     /* of one contact at a time */
 };
 
-/* One key that is looked up. */
+/* One key that is looked up, for a device of a contact or for a way of resolve.c's. */
 struct seek {
     struct seek *next;
     uint64_t number;
-    uint32_t account;
-    uint32_t peer;
+    uint32_t account; /* 0: for resolve.c */
+    uint32_t peer;    /* or which way */
     uint64_t period;
 };
 
-static enum err look_up(struct account *me, struct step *step, struct work *work,
-                        const struct peer_row *row, uint64_t period)
+unsigned seek_periods(uint64_t now_ms, uint64_t periods[static SEEK_KEYS])
 {
-    struct node *node = me->node;
+    uint64_t period = descriptor_period(now_ms);
+    uint64_t into = now_ms % LIMIT_DAY_MS;
+    unsigned n = 0;
+    periods[n++] = period;
+    if (into < SEEK_TURN_MS) {
+        periods[n++] = period - 1;
+    } else if (into >= LIMIT_DAY_MS - SEEK_TURN_MS) {
+        periods[n++] = period + 1;
+    }
+    return n;
+}
+
+/* for_whom: account, peer and period. */
+static enum err look_up(struct node *node, struct step *step, const struct sign_pk *id,
+                        const struct seek *for_whom)
+{
     struct sign_pk key;
-    enum err err = blind_public(&row->who.id, period, &key);
+    enum err err = blind_public(id, for_whom->period, &key);
     if (err != ERR_OK) {
-        return err_class(err) == ERR_CLASS_LOCAL ? err : ERR_OK; /* finding.c says so */
+        return err;
     }
     struct seek *s = malloc(sizeof *s);
     if (s == NULL) {
         return ERR_NO_MEMORY;
     }
-    *s = (struct seek){.next = node->seeks,
-                       .number = ++node->last_seek,
-                       .account = me->number,
-                       .peer = work->peer,
-                       .period = period};
+    *s = *for_whom;
+    s->next = node->seeks;
+    s->number = ++node->last_seek;
     node->seeks = s;
     node->seek_count++;
-    work->seeks++;
     return step_dht_get(step, s->number, &key);
 }
 
 enum err seek_begin(struct account *me, struct step *step, struct work *work,
                     const struct peer_row *row)
 {
-    uint64_t now = step_now(step);
-    uint64_t period = descriptor_period(now);
-    uint64_t into = now % LIMIT_DAY_MS;
+    uint64_t periods[SEEK_KEYS];
     if (!me->node->config.dht || me->hidden || work->seeks > 0 ||
         me->node->seek_count + SEEK_KEYS > LIMIT_SEEKS) {
         return ERR_OK;
     }
-    enum err err = look_up(me, step, work, row, period);
-    if (err == ERR_OK && into < SEEK_TURN_MS) {
-        err = look_up(me, step, work, row, period - 1);
+    unsigned n = seek_periods(step_now(step), periods);
+    enum err err = ERR_OK;
+    for (unsigned i = 0; i < n && err == ERR_OK; i++) {
+        const struct seek s = {.account = me->number, .peer = work->peer, .period = periods[i]};
+        err = look_up(me->node, step, &row->who.id, &s);
+        work->seeks = (uint8_t)(work->seeks + (err == ERR_OK ? 1 : 0));
     }
-    if (err == ERR_OK && into >= LIMIT_DAY_MS - SEEK_TURN_MS) {
-        err = look_up(me, step, work, row, period + 1);
-    }
-    return err;
+    return err_class(err) == ERR_CLASS_LOCAL ? err : ERR_OK; /* finding.c says so */
+}
+
+enum err seek_resolve(struct node *node, struct step *step, const struct sign_pk *id,
+                      uint64_t period, uint32_t way)
+{
+    const struct seek s = {.peer = way, .period = period};
+    return node->seek_count >= LIMIT_SEEKS ? ERR_BACKPRESSURE : look_up(node, step, id, &s);
 }
 
 /* Whose lookup this is; NULL: nobody wants it any more. */
@@ -90,6 +105,10 @@ enum err seek_item(struct node *node, struct step *step, uint64_t number,
 {
     const struct seek *s = find(node, number);
     struct account *me = NULL;
+    if (s != NULL && s->account == 0) {
+        resolve_item(node, s->peer, item);
+        return ERR_OK;
+    }
     struct work *work = s != NULL ? work_of(node, s, &me) : NULL;
     return work != NULL ? finding_item(me, step, work, s->period, item) : ERR_OK;
 }
@@ -106,7 +125,9 @@ void seek_done(struct node *node, struct step *step, uint64_t number)
     }
     struct account *me;
     struct work *work = work_of(node, s, &me);
-    if (work != NULL && work->seeks > 0 && --work->seeks == 0) {
+    if (s->account == 0) {
+        resolve_sought(node, step, s->peer);
+    } else if (work != NULL && work->seeks > 0 && --work->seeks == 0) {
         finding_sought(step, work);
     }
     *at = s->next;

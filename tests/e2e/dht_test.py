@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """People who know nothing but each other's IDs, and a DHT of real daemons between them.
 docs/protocol/11-dht.md, section 8."""
+import json
 import pathlib
 import re
 import statistics
@@ -14,6 +15,8 @@ from lib.people import until  # noqa: E402
 from lib.world import main  # noqa: E402
 
 PAIRS = 3
+VECTORS = pathlib.Path(__file__).resolve().parents[1] / "data/vectors/id.json"
+STRANGER = json.loads(VECTORS.read_text())[0]["id"]  # of nobody
 
 
 def port_of(node):
@@ -88,6 +91,21 @@ def two_who_know_their_ids_meet(w):
     w.checks.true("petrelctl shows it", "dht, IPv4" in shown and "put last" in shown)
     items = sum(n.call("dht.status")["items"] for n in w.people)
     w.checks.true("items lie at more than one node", items >= 2 * PAIRS * 4)
+
+    # What all say who may know where somebody is.
+    alice, bob = w.people[-2:]
+    asked = alice.ask("resolve", bob.id)
+    w.checks.same("found", (asked["found"], asked["relay"]), (True, there.status()["node"]))
+    results = {way["way"]: way["result"] for way in asked["ways"] if way.get("relay") or
+               way["way"] == "relay"}
+    w.checks.same("by whom", results, {"contact": "found", "relay": "not-found", "dht": "found"})
+    w.checks.true("in time", asked["took"] < 20000)
+    shown = alice.ctl("resolve", bob.id)
+    w.checks.true("people see it", shown.returncode == 0 and b"dht, " in shown.stdout)
+    asked = alice.ctl("--json", "resolve", STRANGER)
+    w.checks.same("nobody knows", asked.returncode, 3)
+    w.checks.same("nor is it found", json.loads(asked.stdout)["found"], False)
+    alice.refused(3, "bad-checksum", "resolve", STRANGER[:-1] + "q")
 
     # Whoever comes later finds them too, also when the relay has only just come back.
     w.checks.same("SIGTERM ends it", there.terminate(), 0)

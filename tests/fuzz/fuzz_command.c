@@ -21,7 +21,7 @@ static const char *const METHODS[] = {
     "contact.list",   "request.list",   "message.history", "event.read",    "consumer.get",
     "no.such.method", "relay.members",  "relay.waiting",   "relay.remove",  "relay.limits",
     "relay.audit",    "relay.verify",   "message.delete",  "account.lock",  "account.rekey",
-    "backup.read",    "restore.end",    "restore.put",     "account.dht",
+    "backup.read",    "restore.end",    "restore.put",     "account.dht",   "contact.resolve",
 };
 
 static void query(struct visit *v, struct slice method, struct slice params)

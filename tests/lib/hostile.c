@@ -79,7 +79,7 @@ void hostile_frame(struct hostile *h, uint64_t link, uint8_t kind, uint32_t id, 
     hostile_input(h, &in);
 }
 
-enum err hostile_call(struct hostile *h, const char *method, uint32_t n, struct slice pairs)
+void hostile_ask(struct hostile *h, const char *method, uint32_t n, struct slice pairs)
 {
     uint8_t client_id[16];
     uint8_t *bytes = arena_alloc(&h->scratch, pairs.len + 64);
@@ -98,6 +98,11 @@ enum err hostile_call(struct hostile *h, const char *method, uint32_t n, struct 
     h->replied = false;
     hostile_input(h, &in);
     ck_assert_ok(h->turn);
+}
+
+enum err hostile_call(struct hostile *h, const char *method, uint32_t n, struct slice pairs)
+{
+    hostile_ask(h, method, n, pairs);
     ck_assert(h->replied);
     return h->reply;
 }
@@ -294,11 +299,11 @@ static void output(struct hostile *h, const struct node_output *o)
         memcpy(h->wanted.r, o->data, sizeof h->wanted.r);
         break;
     case NODE_OUT_ROOT_KEEP:
+        h->kept = o->generation;
+        break;
     case NODE_OUT_DHT_GET:
     case NODE_OUT_DHT_PUT:
     case NODE_OUT_DHT_TABLE:
-        h->kept = o->generation;
-        break;
     case NODE_OUT_LOCKED:
     case NODE_OUT_ERASE:
         break;

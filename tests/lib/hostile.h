@@ -95,7 +95,9 @@ void hostile_forget(struct hostile *h);
 void hostile_input(struct hostile *h, const struct node_input *in);
 void hostile_tick(struct hostile *h, uint64_t later_ms);
 void hostile_frame(struct hostile *h, uint64_t link, uint8_t kind, uint32_t id, struct slice body);
-/* pairs: n encoded pairs. */
+/* pairs: n encoded pairs. The answer may come with a later turn. */
+void hostile_ask(struct hostile *h, const char *method, uint32_t n, struct slice pairs);
+/* The same, and it must be there. */
 enum err hostile_call(struct hostile *h, const char *method, uint32_t n, struct slice pairs);
 /* Opens a link that the node dialled. */
 void hostile_open(struct hostile *h, uint64_t link);

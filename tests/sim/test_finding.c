@@ -254,6 +254,70 @@ START_TEST(who_does_not_want_to_is_in_no_dht)
 }
 END_TEST
 
+/* Whether the answer to the last call has this way with this result, and items like that. */
+static bool way_says(const struct sim_node *n, const char *way, const char *result)
+{
+    uint8_t bytes[128];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    sim_pair_str(&w, "way", way);
+    sim_pair_str(&w, "result", result);
+    return memmem(n->reply, n->reply_len, bytes, w.len) != NULL;
+}
+
+static void resolve(struct people *p, const struct person *who, const char *id)
+{
+    ck_assert_ok(people_call(p, who->n, "contact.resolve", "contact", id, NULL));
+}
+
+START_TEST(all_who_may_know_are_asked)
+{
+    char there[ADDRESS_TEXT];
+    char text[ADDRESS_TEXT];
+    struct people *p = apart(13, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    struct people *others = people_new(99, 1);
+    ck_assert_ok(people_call(p, b->relay, "daemon.status", NULL));
+    ck_assert(sim_result_str(b->relay, "node", there, sizeof there));
+    resolve(p, a, b->id);
+    ck_assert(way_says(a->n, "contact", "not-found"));
+    ck_assert(way_says(a->n, "relay", "not-found"));
+    ck_assert(way_says(a->n, "dht", "found"));
+    ck_assert(sim_result_str(a->n, "relay", text, sizeof text));
+    ck_assert_str_eq(text, there);
+    resolve(p, a, a->id); /* whether we are found ourselves */
+    ck_assert(way_says(a->n, "relay", "found"));
+    ck_assert(way_says(a->n, "dht", "found"));
+    resolve(p, a, others->person[0].id);
+    ck_assert(way_says(a->n, "relay", "not-found"));
+    ck_assert(way_says(a->n, "dht", "not-found"));
+    ck_assert(!sim_result_str(a->n, "relay", text, sizeof text));
+    people_free(others);
+    /* A contact by name, whose relay has changed, and old items and damaged ones beside. */
+    people_meet(p, a, b);
+    shelf_lie(&p->sim);
+    people_use_relay(p, a->relay, b);
+    sim_settle(&p->sim, HOUR);
+    resolve(p, a, b->id);
+    ck_assert(way_says(a->n, "contact", "found"));
+    ck_assert(way_says(a->n, "dht", "found"));
+    ck_assert(sim_result_str(a->n, "relay", text, sizeof text));
+    ck_assert_str_ne(text, there);
+    uint8_t wrong[16];
+    struct writer w = writer_of(wrong, sizeof wrong);
+    pack_str(&w, "wrong");
+    pack_uint(&w, 1);
+    ck_assert_ptr_nonnull(memmem(a->n->reply, a->n->reply_len, wrong, w.len));
+    /* Who stays out asks nobody there. */
+    use_dht(p, a->n, false);
+    uint64_t gets = shelf_stats(&p->sim).gets;
+    resolve(p, a, b->id);
+    ck_assert(way_says(a->n, "dht", "off"));
+    ck_assert_uint_eq(shelf_stats(&p->sim).gets, gets);
+    people_free(p);
+}
+END_TEST
+
 /* --- what those see who keep it --- */
 
 enum {
@@ -351,6 +415,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_is_not_in_the_dht_is_written_to_as_before);
     tcase_add_test(tc, what_leads_nowhere_is_looked_for_again);
     tcase_add_test(tc, who_does_not_want_to_is_in_no_dht);
+    tcase_add_test(tc, all_who_may_know_are_asked);
     tcase_add_test(tc, items_of_different_days_have_nothing_in_common);
     tcase_add_test(tc, clocks_that_are_two_hours_off_hide_nobody);
 }

@@ -43,6 +43,9 @@ static struct node_link *dial(struct rig *rig, enum link_purpose purpose, uint16
     case LINK_ANONYMOUS:
         ck_assert_ok(links_anonymous(&rig->links, &rig->step, 1, 0, &address, &link));
         break;
+    case LINK_RESOLVE:
+        ck_assert_ok(links_resolve(&rig->links, &rig->step, 1, 0, &address, &link));
+        break;
     case LINK_INBOUND:
     case LINK_FORWARD:
         ck_assert_ok(links_forward(&rig->links, &rig->step, &address, &link));
@@ -57,6 +60,8 @@ START_TEST(only_what_is_passed_on_must_be_public)
     (void)dial(&rig, LINK_OWNER, 1);
     ck_assert(!rig.outs.last->connect.public_only);
     (void)dial(&rig, LINK_ANONYMOUS, 1);
+    ck_assert(!rig.outs.last->connect.public_only);
+    (void)dial(&rig, LINK_RESOLVE, 1);
     ck_assert(!rig.outs.last->connect.public_only);
     (void)dial(&rig, LINK_FORWARD, 1);
     ck_assert(rig.outs.last->connect.public_only);
