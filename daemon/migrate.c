@@ -140,9 +140,18 @@ static enum err to_schema_5(struct store *store)
     return ERR_OK;
 }
 
+/* Schema 6 has rows of descriptors with a byte more: whether they are to be announced. Those of
+ * before are read as they are; here is what keeps out programs that would take the others for
+ * damaged. */
+static enum err to_schema_6(struct store *store)
+{
+    (void)store;
+    return ERR_OK;
+}
+
 enum err migrate_store(struct store_lmdb *db)
 {
     static const struct migrate_step steps[] = {
-        {1, to_schema_2}, {2, to_schema_3}, {3, to_schema_4}, {4, to_schema_5}};
+        {1, to_schema_2}, {2, to_schema_3}, {3, to_schema_4}, {4, to_schema_5}, {5, to_schema_6}};
     return migrate_run(db, steps, sizeof steps / sizeof steps[0], STORE_SCHEMA);
 }

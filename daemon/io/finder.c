@@ -113,6 +113,8 @@ static void put_done(struct finder *f, struct waiting *w, const struct dht_repor
     if (report->stored > 0) {
         f->counts.put_ms = hostenv_wall_ms();
         free(w);
+    } else if (report->code == KRPC_SEQ_LESS) {
+        free(w); /* another relay of theirs has put a later one, or the same with another nonce */
     } else if (++w->tries < FINDER_TRIES) {
         w->next = f->failed;
         f->failed = w;

@@ -13,7 +13,7 @@
 #include "store/store.h"
 
 enum {
-    STORE_SCHEMA = 5,   /* version of the tables that this program knows */
+    STORE_SCHEMA = 6,   /* version of the tables that this program knows */
     SCHEMA_WRITER = 64, /* text of the version that wrote the schema row, with its NUL */
 };
 

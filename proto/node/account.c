@@ -171,7 +171,8 @@ enum err account_create(struct node *node, struct step *step, const struct node_
     if (keys == NULL) {
         return ERR_NO_MEMORY;
     }
-    struct account_row row = {.created = step_now(step), .restoring = restoring};
+    struct account_row row = {
+        .created = step_now(step), .restoring = restoring, .anew = seed != NULL};
     if (seed != NULL) {
         memcpy(row.identity, seed, sizeof row.identity);
     } else {

@@ -204,6 +204,7 @@ enum err call_account_dht(struct call *c)
         if (err == ERR_OK && account_row_holds(&row) && row.device_list.len > 0) {
             err = devices_list(c->me, c->step, &row, NULL);
             err = err == ERR_NO_RELAY ? ERR_OK : err; /* it is made anew when there is one */
+            home_wake_main(c->me);
         }
     }
     secret_wipe(&row, sizeof row);

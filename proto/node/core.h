@@ -262,6 +262,7 @@ struct resolve_call {
 /* Asks all at once. ERR_BACKPRESSURE: LIMIT_RESOLVES wait. */
 enum err resolve_begin(struct account *me, struct step *step,
                        const struct resolve_call *call) PETREL_MUST_USE;
+/* Sends what the link is for. STATE, ERR_NOT_FOUND: it is for nothing any more. */
 enum err resolve_link_opened(struct node *node, struct step *step,
                              struct node_link *link) PETREL_MUST_USE;
 void resolve_link_closed(struct node *node, struct step *step, const struct node_link *link,

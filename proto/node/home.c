@@ -490,7 +490,7 @@ static enum err home_done(struct home_answer *a, uint8_t kind, struct slice body
     case FRAME_QUEUE_ATTACH:
         return attached(a, body);
     default:
-        return publish_done(a->me, a->step, &a->row, &a->account, kind, body);
+        return publish_done(a->me, a->step, a->home, &a->row, &a->account, kind, body);
     }
 }
 
@@ -574,6 +574,11 @@ enum err home_reply(struct account *me, struct step *step, struct home *home,
     if (err == ERR_OK && head.err == ERR_STALE && request->kind == FRAME_DESCRIPTOR_PUT) {
         home->outrun = true; /* the answer was lost in a crash, or another device put it */
         home->due = 0;
+    } else if (err == ERR_OK && head.err == ERR_NOT_FOUND && a.account.anew != 0 &&
+               request->kind == FRAME_DESCRIPTOR_GET) {
+        home->due = 0;
+        err = publish_unknown(step, &a.account);
+        err = err == ERR_OK ? account_row_put(step, me->keys, &a.account) : err;
     } else if (err == ERR_OK) {
         err = take_answer(&a, request->kind, &head, body);
     }

@@ -49,11 +49,13 @@ struct home {
     bool quota_known;       /* the relay said lately what it gives our queue */
     bool stale;             /* the relay has another key bundle than we thought: ask which */
     bool outrun;            /* it has a descriptor that is not older than ours: likewise */
-    bool voids;             /* there may be tokens that the relay is to void */
-    bool voiding;           /* a queue.void is unanswered, */
-    uint32_t void_peer;     /* of this one's tokens, */
-    uint32_t void_done;     /* up to this counter */
-    uint64_t void_due;      /* when the next one may go */
+    uint64_t describing;    /* the period that the request about a descriptor is about, */
+    uint32_t describing_version; /* and the list that was the newest then */
+    bool voids;                  /* there may be tokens that the relay is to void */
+    bool voiding;                /* a queue.void is unanswered, */
+    uint32_t void_peer;          /* of this one's tokens, */
+    uint32_t void_done;          /* up to this counter */
+    uint64_t void_due;           /* when the next one may go */
 };
 
 #define HOME_PARTS_UNKNOWN UINT64_MAX

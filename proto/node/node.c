@@ -214,7 +214,10 @@ static enum err link_opened(struct node *node, struct step *step, const struct n
         return forwarder_room(node, step, link);
     }
     if (link->purpose == LINK_RESOLVE) {
-        return resolve_link_opened(node, step, link);
+        enum err err = resolve_link_opened(node, step, link);
+        return err != ERR_OK && err_class(err) != ERR_CLASS_LOCAL
+                   ? drop_link(node, step, link->id, ERR_OK)
+                   : err;
     }
     struct account *me = account_find(node, link->account);
     if (me == NULL) {

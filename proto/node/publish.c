@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "crypto/bep44.h"
 #include "crypto/blind.h"
+#include "node/ahead.h"
 #include "node/bundle.h"
 #include "node/descriptor.h"
 #include "node/prekeys.h"
@@ -13,8 +14,8 @@
 #include "relay/record.h"
 
 enum {
-    PUBLISH_AHEAD = 8,               /* periods that are signed ahead, section 3 of the protocol */
-    PUBLISH_BODY = LIMIT_FRAME - 64, /* largest body of a request */
+    PUBLISH_AHEAD = LIMIT_DESCRIPTORS_AHEAD - 2, /* periods that are signed ahead */
+    PUBLISH_BODY = LIMIT_FRAME - 64,             /* largest body of a request */
     PUBLISH_JUMP = 65536, /* a relay may be so far ahead of an older copy of this store */
 };
 
@@ -161,13 +162,24 @@ static uint64_t described(const struct relay_row *row, const struct account_row 
     return row->list_version == account->list_version ? row->described : 0;
 }
 
-/* The first period of which it does not. */
+/* The first period of which it does not. While some still look for yesterday's, that is replaced
+ * too. */
 static uint64_t undescribed(const struct relay_row *row, const struct account_row *account,
                             uint64_t now_ms)
 {
-    uint64_t period = descriptor_period(now_ms);
+    uint64_t periods[SEEK_KEYS];
+    unsigned n = seek_periods(now_ms, periods);
+    uint64_t first = n > 1 && periods[1] < periods[0] ? periods[1] : periods[0];
     uint64_t done = described(row, account);
-    return done >= period ? done + 1 : period;
+    return done >= first ? done + 1 : first;
+}
+
+/* A request about the descriptor of this period goes out: its answer is about that one, whatever
+ * becomes of the list meanwhile. */
+static void describing(struct home_step *h, uint64_t period)
+{
+    h->home->describing = period;
+    h->home->describing_version = h->account.list_version;
 }
 
 /* What the relay has of that period, since it took ours for old. */
@@ -176,6 +188,7 @@ static enum err make_descriptor_get(struct home_step *h, struct publish_request 
     struct descriptor_get get;
     uint64_t period = undescribed(&h->row, &h->account, step_now(h->step));
     enum err err = blind_public(&h->me->id, period, &get.blinded);
+    describing(h, period);
     request_begin(request, h->step, FRAME_DESCRIPTOR_GET, 128);
     if (err == ERR_OK) {
         descriptor_get_write(&request->body, &get);
@@ -207,10 +220,17 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
     struct sign_pk id;
     struct sign_sk identity;
     account_identity(&h->account, &id, &identity);
-    /* Signed ahead = 1; a newer device list replaces what was published, so its version does. */
-    enum err err =
-        descriptor_seal(&identity, period, h->account.list_version, nonce, &descriptor, &item);
+    uint64_t seq;
+    bool fresh = false;
+    enum err err = ahead_seq(step, &h->account, period, &seq, &fresh);
+    if (err == ERR_OK && fresh) {
+        err = account_row_put(step, h->me->keys, &h->account);
+    }
+    if (err == ERR_OK) {
+        err = descriptor_seal(&identity, period, seq, nonce, &descriptor, &item);
+    }
     secret_wipe(&identity, sizeof identity);
+    describing(h, period);
     struct descriptor_put put = {
         .period = (uint32_t)period, .quiet = h->account.hidden != 0, .item = item};
     request_begin(request, step, FRAME_DESCRIPTOR_PUT, 2048);
@@ -335,8 +355,9 @@ static bool wants_parts(struct home_step *h)
 enum err publish_next(struct home_step *h, struct publish_request *request)
 {
     const struct home *home = h->home;
+    bool anew = h->account.anew != 0 && account_row_holds(&h->account);
     *request = (struct publish_request){.due = false};
-    if (home->outrun) {
+    if (home->outrun || anew) {
         return make_descriptor_get(h, request);
     }
     if (home->role != HOME_MAIN) {
@@ -419,21 +440,26 @@ static enum err put_done(struct account *me, struct relay_row *row,
     return ERR_OK;
 }
 
-static void described_one(struct relay_row *row, const struct account_row *account, uint64_t now_ms)
+/* Nothing is noted of a list that is not the newest any more. */
+static void described_one(const struct home *home, struct relay_row *row,
+                          const struct account_row *account)
 {
-    row->described = undescribed(row, account, now_ms);
-    row->list_version = account->list_version;
+    if (home->describing_version == account->list_version) {
+        row->described = home->describing;
+        row->list_version = account->list_version;
+    }
 }
 
 /* What stood in the way of our descriptor: the same list, put before a crash, or a list of another
- * device, or of this one before it was made anew: then ours becomes the next. */
-static enum err get_done(struct account *me, struct step *step, struct relay_row *row,
-                         struct account_row *account, struct slice body)
+ * device, or of this one before it was made anew: then ours becomes the next. Or what there is of
+ * an identity that was published before, by a device that is gone. */
+static enum err get_done(struct account *me, struct step *step, const struct home *home,
+                         struct relay_row *row, struct account_row *account, struct slice body)
 {
     struct descriptor_get_reply reply;
     struct descriptor there;
     uint8_t hash[DEVICE_LIST_HASH];
-    uint64_t period = undescribed(row, account, step_now(step));
+    uint64_t period = home->describing;
     enum err err = descriptor_get_reply_read(body, &reply);
     if (err == ERR_OK) {
         err = descriptor_open(&me->id, period, &reply.item, &there);
@@ -441,25 +467,36 @@ static enum err get_done(struct account *me, struct step *step, struct relay_row
     if (err != ERR_OK) {
         return err;
     }
+    account->anew = 0;
     device_list_hash(account->device_list, hash);
     bool same = there.list_version == account->list_version &&
                 memcmp(there.list_hash, hash, sizeof hash) == 0;
     if (same) {
-        described_one(row, account, step_now(step));
-    } else if (reply.item.seq < account->list_version || reply.item.seq >= UINT32_MAX) {
+        described_one(home, row, account);
+        return ERR_OK;
+    }
+    if (reply.item.seq < ahead_last(account, period) || there.list_version >= UINT32_MAX - 1) {
         return ERR_PROTOCOL; /* that did not stand in the way */
-    } else {
+    }
+    if (there.list_version >= account->list_version) {
         if (account->queues_ms < there.created_ms) {
             account->queues_ms = there.created_ms; /* the list that was made later counts */
         }
-        later(account, reply.item.seq);
+        later(account, there.list_version);
         home_wake_main(me);
     }
-    return ERR_OK;
+    return ahead_raise(step, account, reply.item.seq);
 }
 
-enum err publish_done(struct account *me, struct step *step, struct relay_row *row,
-                      struct account_row *account, uint8_t kind, struct slice body)
+enum err publish_unknown(struct step *step, struct account_row *account)
+{
+    account->anew = 0;
+    return ahead_raise(step, account, step_now(step) / LIMIT_HOUR_MS);
+}
+
+enum err publish_done(struct account *me, struct step *step, const struct home *home,
+                      struct relay_row *row, struct account_row *account, uint8_t kind,
+                      struct slice body)
 {
     switch (kind) {
     case FRAME_RECORD_PUT:
@@ -467,10 +504,10 @@ enum err publish_done(struct account *me, struct step *step, struct relay_row *r
     case FRAME_RECORD_STATUS:
         return status_done(me, row, account, body);
     case FRAME_DESCRIPTOR_PUT:
-        described_one(row, account, step_now(step));
+        described_one(home, row, account);
         return ERR_OK;
     case FRAME_DESCRIPTOR_GET:
-        return get_done(me, step, row, account, body);
+        return get_done(me, step, home, row, account, body);
     default:
         return ERR_PROTOCOL;
     }

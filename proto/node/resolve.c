@@ -58,6 +58,8 @@ struct resolve {
     bool answered;   /* or answered in it */
     uint64_t begun_ms;
     struct sign_pk id;
+    uint32_t known_version; /* of a contact's list, and when it was made; 0: none is known */
+    uint64_t known_ms;
     unsigned count;
     struct resolve_way ways[RESOLVE_WAYS];
 };
@@ -139,7 +141,7 @@ enum err resolve_link_opened(struct node *node, struct step *step, struct node_l
     struct resolve *r = find(node, link->peer);
     struct resolve_way *way = way_of(r, link->peer);
     if (way == NULL) {
-        return ERR_OK; /* it is closed when it has carried nothing for a while */
+        return ERR_NOT_FOUND;
     }
     struct descriptor_get get;
     enum err err = blind_public(&r->id, way->period, &get.blinded);
@@ -150,7 +152,6 @@ enum err resolve_link_opened(struct node *node, struct step *step, struct node_l
     }
     if (err_class(err) != ERR_CLASS_LOCAL && err != ERR_OK) {
         done(step, r, way, err);
-        err = ERR_OK;
     }
     return err;
 }
@@ -228,7 +229,19 @@ static enum err contact_begin(struct account *me, struct step *step, struct reso
     way->found.list_version = (uint32_t)row.list_version;
     way->found.relays[0].address = row.relay;
     done(step, r, way, ERR_OK);
-    return ERR_OK;
+    if (row.list.len == 0) {
+        return ERR_OK;
+    }
+    struct device_list *known;
+    err = contact_list_known(step, &row, &known);
+    if (err == ERR_OK) { /* where they are, they say in their list too */
+        r->known_version = known->version;
+        r->known_ms = known->created_ms;
+        bool newer = known->created_ms > way->found.created_ms;
+        way->found.created_ms = newer ? known->created_ms : way->found.created_ms;
+        way->found.list_version = newer ? known->version : way->found.list_version;
+    }
+    return err;
 }
 
 static enum err dht_begin(struct account *me, struct step *step, struct resolve *r,
@@ -278,10 +291,20 @@ enum err resolve_begin(struct account *me, struct step *step, const struct resol
         err = relay_begin(me, step, r, add(r, RESOLVE_RELAY, periods[i]));
         err = err == ERR_OK ? dht_begin(me, step, r, add(r, RESOLVE_DHT, periods[i])) : err;
     }
+    if (err != ERR_OK) { /* it is answered with that */
+        node->resolves = r->next;
+        free(r);
+    }
     return err;
 }
 
-/* What was made last is where they are; what is known of a contact was, perhaps. */
+/* It names a list that is older than the one that is known: it leads nowhere (finding.c). */
+static bool is_old(const struct resolve *r, const struct resolve_way *way)
+{
+    return way->found.list_version < r->known_version && way->found.created_ms < r->known_ms;
+}
+
+/* What was made last is where they are. */
 static const struct resolve_way *best(const struct resolve *r)
 {
     const struct resolve_way *found = NULL;
@@ -289,26 +312,32 @@ static const struct resolve_way *best(const struct resolve *r)
         const struct resolve_way *way = &r->ways[i];
         bool newer = found == NULL || way->found.created_ms > found->found.created_ms ||
                      (way->found.created_ms == found->found.created_ms && way->seq > found->seq);
-        found = way->err == ERR_OK && newer ? way : found;
+        found = way->err == ERR_OK && newer && !is_old(r, way) ? way : found;
     }
     return found;
 }
 
-/* RESOLVE_FOUND pairs. */
+static uint32_t found_pairs(const struct resolve_way *way)
+{
+    return way->found.created_ms != 0 ? RESOLVE_FOUND : RESOLVE_FOUND - 1;
+}
+
 static void write_found(struct writer *w, const struct resolve_way *way)
 {
     char address[ADDRESS_TEXT];
     address_print(&way->found.relays[0].address, address);
     result_text(w, "relay", address);
     result_uint(w, "list_version", way->found.list_version);
-    result_uint(w, "created", way->found.created_ms);
+    if (way->found.created_ms != 0) { /* an invitation does not say */
+        result_uint(w, "created", way->found.created_ms);
+    }
 }
 
 static void write_way(struct writer *w, const struct resolve_way *way)
 {
     bool found = way->err == ERR_OK;
     bool keyed = way->period != 0;
-    pack_map(w, 3U + (keyed ? 3U : 0U) + (found ? RESOLVE_FOUND : 0U));
+    pack_map(w, 3U + (keyed ? 3U : 0U) + (found ? found_pairs(way) : 0U));
     result_text(w, "way", KINDS[way->kind]);
     result_text(w, "result", way->off ? "off" : found ? "found" : err_name(way->err));
     result_uint(w, "took", way->took_ms);
@@ -328,7 +357,7 @@ static enum err answer(struct step *step, struct resolve *r)
     struct writer w = step_writer(step, RESOLVE_RESULT);
     char id[ID_TEXT];
     id_encode(r->id.b, id);
-    pack_map(&w, 4U + (found != NULL ? RESOLVE_FOUND : 0U));
+    pack_map(&w, 4U + (found != NULL ? found_pairs(found) : 0U));
     result_text(&w, "id", id);
     result_bool(&w, "found", found != NULL);
     if (found != NULL) {

@@ -29,6 +29,8 @@ static const struct field ACCOUNT_FIELDS[] = {
     FIELD(18, FIELD_LATER, account_row, removed, 0),
     FIELD(19, FIELD_LATER, account_row, news_next, 0),
     FIELD(20, FIELD_LATER, account_row, hidden, 0),
+    FIELD(21, FIELD_SLICE, account_row, ahead, ROW_AHEAD),
+    FIELD(22, FIELD_LATER, account_row, anew, 0),
 };
 
 static const struct field RELAY_FIELDS[] = {

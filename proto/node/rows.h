@@ -20,6 +20,10 @@ enum {
 };
 
 /* STORE_ACCOUNT, account | 0x00. */
+enum {
+    ROW_AHEAD = 16 * LIMIT_DESCRIPTORS_AHEAD, /* see ahead.c */
+};
+
 struct account_row {
     uint64_t created;         /* Unix ms */
     uint8_t identity[32];     /* Ed25519 seed; zeros: see owner */
@@ -41,7 +45,9 @@ struct account_row {
     uint64_t news_next;       /* contacts from this number on are to hear of our list; 0: none */
     uint64_t list_place;      /* which device of device_list we are, from 0 */
     uint64_t hidden;          /* 1: nothing of it is put into the DHT, or looked up there */
-    uint64_t restoring;       /* 1: a backup is being put in; it does nothing before the end */
+    struct slice ahead;       /* sequence numbers of descriptors, see ahead.h */
+    uint64_t anew;      /* 1: it is of an identity that was published before, who knows what */
+    uint64_t restoring; /* 1: a backup is being put in; it does nothing before the end */
 };
 
 enum home_role {

@@ -34,6 +34,9 @@ enum err descriptor_put_body_read(struct slice body, struct descriptor_put *put)
             got.period = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
         } else if (f.map.key == 2) {
             got.quiet = pack_read_bool(&f.r);
+            if (!got.quiet) {
+                reader_fail(&f.r, ERR_MALFORMED); /* it is left out */
+            }
         }
     }
     enum err err = relay_fields_end(&f, 0x03);

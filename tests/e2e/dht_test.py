@@ -57,6 +57,10 @@ def network(w, relays, nodes):
     return first, made
 
 
+def alice_of(w):
+    return next(p for p in w.people if p.name == "alice-0")
+
+
 def two_who_know_their_ids_meet(w):
     first, (here, there) = network(w, 2, w.options.nodes)
     took = []
@@ -92,8 +96,22 @@ def two_who_know_their_ids_meet(w):
     items = sum(n.call("dht.status")["items"] for n in w.people)
     w.checks.true("items lie at more than one node", items >= 2 * PAIRS * 4)
 
+    # Who stays out of it is put there no more, and asks nobody there.
+    quiet = joined(w, "quiet", first)
+    ready([quiet])
+    w.checks.same("out of it", quiet.create().ask("dht", "off")["on"], False)
+    quiet.join(there)
+    before = there.call("dht.status")["put"]
+    asked = alice_of(w).call("contact.resolve", contact=quiet.id)
+    w.checks.same("nobody finds it", asked["found"], False)
+    w.checks.same("its relay does", [way["result"] for way in quiet.ask("resolve", quiet.id)["ways"]
+                                     if way["way"] != "contact"][:2], ["found", "off"])
+    w.checks.same("and has not put it", there.call("dht.status")["put"], before)
+    quiet.ask("dht", "on")
+    until("now it is found", lambda: alice_of(w).call("contact.resolve", contact=quiet.id)["found"])
+
     # What all say who may know where somebody is.
-    alice, bob = w.people[-2:]
+    alice, bob = (next(p for p in w.people if p.name == name) for name in ("alice-2", "bob-2"))
     asked = alice.ask("resolve", bob.id)
     w.checks.same("found", (asked["found"], asked["relay"]), (True, there.status()["node"]))
     results = {way["way"]: way["result"] for way in asked["ways"] if way.get("relay") or

@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from lib import mpack  # noqa: E402
 from lib.control import Control, Refused  # noqa: E402
 from lib.homes import pipe_with, tables  # noqa: E402
+from lib.node import Still  # noqa: E402
 from lib.people import PATIENCE, until  # noqa: E402
 from lib.world import main, preloaded  # noqa: E402
 
@@ -780,6 +781,28 @@ def a_commit_that_fails_takes_no_acknowledged_message_with_it(w):
     all_arrive(w, alice, bob, ["before", *sent])
 
 
+def a_call_that_waits_hears_of_a_turn_that_failed(w):
+    """Its answer would have come with a later turn, and what waits for it is gone with this one."""
+    relay = w.person("relay", relay=True)
+    failing = w.folder / "alice" / "the next commit fails"
+    alice = w.person("alice", environment=bad_disk(w, PETREL_FAIL_COMMIT=failing)).create(relay)
+    nobody = bob_like_id(w)
+    with Still(relay):  # it does not answer
+        waiting = alice.begin("--json", "resolve", nobody)
+        until("it is asked", lambda: alice.status()["links"] >= 2)
+        failing.touch()
+        while failing.exists():
+            try:
+                alice.call("invite.create")
+            except Refused:
+                pass
+        out, _ = waiting.communicate(timeout=20)
+    w.checks.same("why", json.loads(out)["error"]["name"], "busy")
+    w.checks.same("exit code", waiting.returncode, 4)
+    until("it goes on", lambda: alice.call("relay.status")["state"] == "ready")
+    w.checks.same("and is answered", alice.ctl("resolve", nobody).returncode, 3)
+
+
 def a_start_on_a_full_disk_gives_the_ballast_up_for_what_the_core_writes(w):
     """The relay comes up a month later, and sweeps what has expired before anything else."""
     full = w.folder / "relay" / "the disk is full"
@@ -842,6 +865,7 @@ STORIES = [adding_by_id_goes_through_ones_own_relay,
            the_service_manager_is_told, wrong_calls_have_names, a_repeated_call_changes_nothing,
            a_log_that_cannot_be_written_is_told_and_loses_nothing,
            a_commit_that_fails_takes_no_acknowledged_message_with_it,
+           a_call_that_waits_hears_of_a_turn_that_failed,
            a_start_on_a_full_disk_gives_the_ballast_up_for_what_the_core_writes]
 
 

@@ -225,6 +225,44 @@ static uint64_t traffic(struct people *p, unsigned hours)
     return after.puts - before.puts + after.gets - before.gets;
 }
 
+/* Whether it is put and asked for until then, and not from then on. */
+static void leave_dht(struct people *p, const struct person *a, unsigned hour, unsigned minute)
+{
+    until_hour(p, hour);
+    sim_settle(&p->sim, minute * (uint64_t)MINUTE);
+    ck_assert_uint_ge(traffic(p, 2), 2);
+    use_dht(p, a->n, false); /* within the minute */
+    ck_assert_uint_eq(traffic(p, 24), 0);
+    uint64_t before = shelf_stats(&p->sim).puts;
+    use_dht(p, a->n, true);
+    ck_assert_uint_ge(shelf_stats(&p->sim).puts, before + 1);
+}
+
+START_TEST(who_leaves_the_dht_is_put_there_no_more)
+{
+    struct people *p = people_new_apart(16, 1);
+    struct person *a = &p->person[0];
+    shelf_open(&p->sim);
+    sim_settle(&p->sim, HOUR);
+    leave_dht(p, a, 11, 0); /* at any time of the hour, and when yesterday's is put, too */
+    leave_dht(p, a, 11, 7);
+    leave_dht(p, a, 12, 31);
+    leave_dht(p, a, 23, 3);
+    leave_dht(p, a, 0, 20);
+    leave_dht(p, a, 22, 55);
+    /* What is under way meanwhile does not stand for what comes. */
+    p->sim.lines.latency_ms = 50;
+    for (unsigned i = 0; i < 40; i++) {
+        ck_assert_ok(people_call(p, a->n, "account.rekey", NULL));
+        sim_settle(&p->sim, i * 50);
+        use_dht(p, a->n, false);
+        ck_assert_uint_eq(traffic(p, 3), 0);
+        use_dht(p, a->n, true);
+    }
+    people_free(p);
+}
+END_TEST
+
 START_TEST(who_does_not_want_to_is_in_no_dht)
 {
     struct people *p = people_new_apart(12, 2);
@@ -235,6 +273,7 @@ START_TEST(who_does_not_want_to_is_in_no_dht)
     use_dht(p, b->n, false);
     shelf_open(&p->sim);
     sim_settle(&p->sim, MINUTE);
+    ck_assert_uint_eq(shelf_stats(&p->sim).puts, 0);
     people_add(p, a, others->person[0].id);
     people_free(others);
     ck_assert_uint_eq(traffic(p, 3 * 24), 0);
@@ -318,6 +357,40 @@ START_TEST(all_who_may_know_are_asked)
 }
 END_TEST
 
+/* The words are all that is left, and the relay of then is not the one of now. It goes on to put
+ * what was signed ahead, with numbers that are higher than 1. */
+START_TEST(who_is_made_anew_from_words_elsewhere_is_found_there)
+{
+    char words[256];
+    char text[ADDRESS_TEXT];
+    char here[ADDRESS_TEXT];
+    struct people *p = apart(15, 3);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_ok(people_call(p, a->n, "account.rekey", NULL));
+        sim_settle(&p->sim, HOUR);
+    }
+    ck_assert_ok(people_query(p, a->n, "account.words", NULL));
+    ck_assert(sim_result_str(a->n, "words", words, sizeof words));
+    sim_sleep(&p->sim, a->n);
+    struct person *anew = &p->person[p->count++];
+    *anew = (struct person){.n = sim_add(&p->sim, false), .relay = p->person[2].relay};
+    memcpy(anew->id, a->id, sizeof anew->id);
+    ck_assert_ok(people_call(p, anew->n, "account.create", "words", words, NULL));
+    people_use_relay(p, anew->relay, anew);
+    sim_settle(&p->sim, 3 * HOUR);
+    ck_assert_ok(people_call(p, anew->relay, "daemon.status", NULL));
+    ck_assert(sim_result_str(anew->relay, "node", here, sizeof here));
+    resolve(p, b, a->id);
+    ck_assert(sim_result_str(b->n, "relay", text, sizeof text));
+    ck_assert_str_eq(text, here);
+    people_add(p, b, a->id);
+    people_wait_state(p, anew, b, "incoming");
+    people_free(p);
+}
+END_TEST
+
 /* --- what those see who keep it --- */
 
 enum {
@@ -375,6 +448,37 @@ static bool has(const struct seen *s, const void *eight)
     return bsearch(&w, s->windows, s->count, sizeof w, by_value) != NULL;
 }
 
+/* The largest and the smallest number that an item had. */
+struct numbers {
+    uint64_t least;
+    uint64_t most;
+    unsigned count;
+};
+
+static void number(void *ctx, const struct sim_node *by, const struct bep44_item *item)
+{
+    struct numbers *n = ctx;
+    (void)by;
+    n->least = n->count == 0 || item->seq < n->least ? item->seq : n->least;
+    n->most = item->seq > n->most ? item->seq : n->most;
+    n->count++;
+}
+
+/* A person's list gets a new version every week: its number is in no item. */
+START_TEST(numbers_begin_again_with_every_day)
+{
+    struct numbers n = {.count = 0};
+    struct people *p = people_new_apart(14, 1);
+    shelf_open(&p->sim);
+    shelf_watch(&p->sim, number, &n);
+    sim_settle(&p->sim, 60 * (uint64_t)LIMIT_DAY_MS);
+    ck_assert_uint_ge(n.count, 60);
+    ck_assert_uint_eq(n.least, 1);
+    ck_assert_uint_le(n.most, 3);
+    people_free(p);
+}
+END_TEST
+
 /* No two items of several days, of one person or of two, share eight bytes in a row, and none has
  * any of an ID or of the relay's name. seq is a number of days and lists. */
 START_TEST(items_of_different_days_have_nothing_in_common)
@@ -414,8 +518,11 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_contact_who_moved_while_their_relay_was_gone_is_found_again);
     tcase_add_test(tc, who_is_not_in_the_dht_is_written_to_as_before);
     tcase_add_test(tc, what_leads_nowhere_is_looked_for_again);
+    tcase_add_test(tc, who_leaves_the_dht_is_put_there_no_more);
     tcase_add_test(tc, who_does_not_want_to_is_in_no_dht);
     tcase_add_test(tc, all_who_may_know_are_asked);
+    tcase_add_test(tc, who_is_made_anew_from_words_elsewhere_is_found_there);
+    tcase_add_test(tc, numbers_begin_again_with_every_day);
     tcase_add_test(tc, items_of_different_days_have_nothing_in_common);
     tcase_add_test(tc, clocks_that_are_two_hours_off_hide_nobody);
 }

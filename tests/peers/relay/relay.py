@@ -136,7 +136,7 @@ REQUESTS = {
         "petrel/1 record status", c["seed"], None, c["hash"], b""),
     "descriptor_put": lambda c: signed(
         "petrel/1 descriptor put", c["seed"], None, c["hash"],
-        pack({0: item(c), 1: c["period"]})),
+        pack({0: item(c), 1: c["period"], **({2: True} if c["quiet"] else {})})),
     "descriptor_get": lambda c: pack({0: c["target"]}),
     "reply": lambda c: pack(head(c)),
     "member_join_reply": lambda c: pack({**head(c), 2: c["queues"], 3: c["records"]}),
@@ -209,7 +209,8 @@ def cases():
     yield "record_pop", dict(target=TARGET, stamp_minute=0, stamp_nonce=0, pop_nonce=NONCE)
     yield "record_status", dict(**link)
     blinded = {"blinded": draw("blinded")}
-    yield "descriptor_put", dict(**link, **blinded, seq=1, fill=0x42, period=20000)
+    yield "descriptor_put", dict(**link, **blinded, seq=1, fill=0x42, period=20000, quiet=False)
+    yield "descriptor_put", dict(**link, **blinded, seq=7, fill=0x43, period=20001, quiet=True)
     yield "descriptor_get", dict(target=TARGET)
     for code in (0, 112, 65535):
         yield "reply", dict(code=code)

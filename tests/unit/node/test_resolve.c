@@ -140,8 +140,12 @@ START_TEST(who_does_not_answer_is_not_waited_for)
     ck_assert(says("relay", "timeout"));
     ck_assert(!found());
     /* What comes then is nobody's. */
+    unsigned sent = h.sent;
+    unsigned closed = h.closed;
     hostile_open(&h, h.others[h.dialled - 1]);
     ck_assert_ok(h.turn);
+    ck_assert_uint_eq(h.sent, sent);
+    ck_assert_uint_eq(h.closed, closed + 1);
     /* The clock is set back meanwhile. */
     ask(&s);
     h.unit.env.now_ms -= LIMIT_DAY_MS;
@@ -218,6 +222,24 @@ START_TEST(who_waits_hears_of_a_turn_that_failed)
 }
 END_TEST
 
+START_TEST(an_account_that_is_removed_does_not_wait)
+{
+    struct stranger s;
+    uint8_t pairs[32];
+    struct writer w = writer_of(pairs, sizeof pairs);
+    hostile_init(&h);
+    stranger_init(&h, &s);
+    ask(&s);
+    ck_assert(!h.replied);
+    result_uint(&w, "account", h.root.account);
+    hostile_ask(&h, "account.remove", 1, writer_done(&w));
+    ck_assert_err(h.reply, ERR_NO_ACCOUNT);
+    ck_assert_uint_eq(abandoned(false), 0);
+    stranger_fini(&s);
+    hostile_fini(&h);
+}
+END_TEST
+
 START_TEST(an_account_that_is_locked_does_not_wait)
 {
     struct stranger s;
@@ -241,6 +263,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, who_does_not_answer_is_not_waited_for);
     tcase_add_test(tc, few_wait_at_a_time_and_what_is_no_name_is_refused);
     tcase_add_test(tc, who_waits_hears_of_a_turn_that_failed);
+    tcase_add_test(tc, an_account_that_is_removed_does_not_wait);
     tcase_add_test(tc, an_account_that_is_locked_does_not_wait);
 }
 

@@ -297,7 +297,8 @@ static enum err case_record_status(const json_t *c, struct slice bytes, struct w
 static enum err case_descriptor_put(const json_t *c, struct slice bytes, struct writer *w)
 {
     struct signer s = signer_in(c);
-    struct descriptor_put v = {.period = (uint32_t)data_u64(c, "period")};
+    struct descriptor_put v = {.period = (uint32_t)data_u64(c, "period"),
+                               .quiet = json_is_true(json_object_get(c, "quiet"))};
     item_in(c, &v.item);
     if (bytes.p != NULL) {
         READ_OR_RETURN(descriptor_put_read(bytes, &A, s.hash, &v));
