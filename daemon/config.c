@@ -317,7 +317,8 @@ enum err config_check(const struct config *config, char reason[static CONFIG_REA
         return ERR_CONFIG;
     }
     if (config->value[CONFIG_KEY_DHT][0] == '\0' &&
-        (config->hosts.count > 0 || config_bool(config, CONFIG_KEY_DHT_READ_ONLY))) {
+        (config->hosts.count > 0 || config_bool(config, CONFIG_KEY_DHT_READ_ONLY) ||
+         config_bool(config, CONFIG_KEY_DHT_PUBLIC))) {
         snprintf(reason, CONFIG_REASON, "%s",
                  "this node is in no DHT: dht.listen = HOST:PORT, or no other key of it");
         return ERR_CONFIG;

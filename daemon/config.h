@@ -55,6 +55,8 @@ enum config_type {
         "Where this node takes part in the DHT, over UDP. Empty: it does not. Port 0: any.")       \
     KEY(DHT_BOOTSTRAP, "dht.bootstrap", HOSTS, "", "HOST:PORT", false,                             \
         "A node of the DHT to begin with. May come again, a line each.")                           \
+    KEY(DHT_PUBLIC, "dht.public", BOOL, "no", "yes|no", false,                                     \
+        "Whether this node begins with the well-known nodes of the public DHT, too.")              \
     KEY(DHT_READ_ONLY, "dht.read_only", BOOL, "no", "yes|no", false,                               \
         "Whether this node only asks others, for machines that come and go.")                      \
     KEY(SANDBOX, "sandbox", CHOICE, "on", "on|strict|off", false,                                  \

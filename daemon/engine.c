@@ -117,9 +117,9 @@ static enum err turn_steps(struct engine *e, struct turn *turn, struct engine_in
 static bool to_be_seen(const struct node_outputs *outs)
 {
     const struct node_output *o = outs->first;
-    while (o != NULL &&
-           (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND || o->kind == NODE_OUT_CLOSE ||
-            o->kind == NODE_OUT_DHT_GET || o->kind == NODE_OUT_DHT_PUT)) {
+    while (o != NULL && (o->kind == NODE_OUT_CONNECT || o->kind == NODE_OUT_SEND ||
+                         o->kind == NODE_OUT_CLOSE || o->kind == NODE_OUT_DHT_GET ||
+                         o->kind == NODE_OUT_DHT_PUT || o->kind == NODE_OUT_DHT_NODE)) {
         o = o->next;
     }
     return o != NULL;

@@ -58,8 +58,19 @@ struct daemon {
     struct engine *engine;
     char host[LIMIT_HOST + 1]; /* what others dial */
     uint16_t port;
+    uint16_t dht_port;             /* where others may begin with us; 0: nowhere */
     struct forward_policy forward; /* for the engine to copy */
 };
+
+/* Nodes of the public DHT that programs for BitTorrent begin with. */
+static const struct {
+    const char *host;
+    uint16_t port;
+} ROUTERS[] = {{"router.bittorrent.com", 6881},
+               {"router.utorrent.com", 6881},
+               {"dht.transmissionbt.com", 6881},
+               {"dht.libtorrent.org", 25401},
+               {"dht.aelitis.com", 6881}};
 
 /* --- configuration --- */
 
@@ -386,9 +397,14 @@ static enum err open_dht(struct daemon *d)
     if (err != ERR_OK) {
         return err;
     }
+    d->dht_port = read_only ? 0 : bound;
     for (size_t i = 0; i < d->config.hosts.count; i++) {
         config_host(&d->config, i, host, &port);
         loop_dht_host(d->loop, host, port);
+    }
+    bool is_public = config_bool(&d->config, CONFIG_KEY_DHT_PUBLIC);
+    for (size_t i = 0; is_public && i < sizeof ROUTERS / sizeof ROUTERS[0]; i++) {
+        loop_dht_host(d->loop, ROUTERS[i].host, ROUTERS[i].port);
     }
     logger_log(&d->log, LOGGER_INFO, "in the DHT", "port=%u", (unsigned)bound);
     return ERR_OK;
@@ -447,6 +463,7 @@ static enum err start_engine(struct daemon *d)
                  .listen_host = public_host(d),
                  .listen_port = d->port,
                  .dht = d->config.value[CONFIG_KEY_DHT][0] != '\0',
+                 .dht_port = d->dht_port,
                  .proxy = d->config.value[CONFIG_KEY_PROXY][0] != '\0',
                  .forward = &d->forward},
         .db = d->db,

@@ -163,6 +163,63 @@ static void on_result(void *ctx, const struct dht_output *out)
     put_next(f); /* the flush that this is a part of sends it */
 }
 
+/* --- whom to begin with --- */
+
+static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
+{
+    struct host *h = req->data;
+    h->busy = false;
+    for (const struct addrinfo *a = res; status == 0 && a != NULL && !h->finder->stopping;
+         a = a->ai_next) {
+        h->known = true;
+        udp_bootstrap(h->finder->udp, a->ai_addr);
+    }
+    uv_freeaddrinfo(res);
+}
+
+static void resolve(struct host *h)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                                   .ai_socktype = SOCK_DGRAM,
+                                   .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG};
+    char service[8];
+    snprintf(service, sizeof service, "%u", (unsigned)h->port);
+    h->resolve.data = h;
+    h->busy = uv_getaddrinfo(h->finder->config.uv, &h->resolve, on_resolved, h->name, service,
+                             &hints) == 0;
+}
+
+static struct host *host_find(struct finder *f, const char *name, uint16_t port)
+{
+    for (unsigned i = 0; i < f->host_count; i++) {
+        if (f->hosts[i].port == port && strcmp(f->hosts[i].name, name) == 0) {
+            return &f->hosts[i];
+        }
+    }
+    return NULL;
+}
+
+void finder_host(struct finder *f, const char *host, uint16_t port)
+{
+    if (f->host_count < FINDER_HOSTS && host_find(f, host, port) == NULL) {
+        struct host *h = &f->hosts[f->host_count++];
+        *h = (struct host){.finder = f, .port = port};
+        snprintf(h->name, sizeof h->name, "%s", host);
+    }
+}
+
+/* One of ours that is told meanwhile: at once while nobody is there. */
+static void begin_with(struct finder *f, const char *name, uint16_t port)
+{
+    struct dht_status status;
+    finder_host(f, name, port);
+    struct host *h = host_find(f, name, port);
+    dht_status(udp_dht(f->udp), udp_env(f->udp), &status);
+    if (h != NULL && !h->busy && !h->known && status.good[0] + status.good[1] == 0) {
+        resolve(h);
+    }
+}
+
 /* --- what the core asks --- */
 
 static void get(struct finder *f, const struct node_output *o)
@@ -230,6 +287,8 @@ void finder_output(struct finder *f, const struct node_output *o)
         get(f, o);
     } else if (o->kind == NODE_OUT_DHT_PUT) {
         put(f, o);
+    } else if (o->kind == NODE_OUT_DHT_NODE) {
+        begin_with(f, o->connect.host, o->connect.port);
     } else if (o->kind == NODE_OUT_DHT_TABLE) {
         /* Out of form only after a change of version: then there are those to begin with. */
         (void)!dht_restore(udp_dht(f->udp), udp_env(f->udp), slice_of(o->data, o->len));
@@ -237,31 +296,7 @@ void finder_output(struct finder *f, const struct node_output *o)
     udp_flush(f->udp);
 }
 
-/* --- whom to begin with --- */
-
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
-{
-    struct host *h = req->data;
-    h->busy = false;
-    for (const struct addrinfo *a = res; status == 0 && a != NULL && !h->finder->stopping;
-         a = a->ai_next) {
-        h->known = true;
-        udp_bootstrap(h->finder->udp, a->ai_addr);
-    }
-    uv_freeaddrinfo(res);
-}
-
-static void resolve(struct host *h)
-{
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                                   .ai_socktype = SOCK_DGRAM,
-                                   .ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG};
-    char service[8];
-    snprintf(service, sizeof service, "%u", (unsigned)h->port);
-    h->resolve.data = h;
-    h->busy = uv_getaddrinfo(h->finder->config.uv, &h->resolve, on_resolved, h->name, service,
-                             &hints) == 0;
-}
+/* --- now and then --- */
 
 static void keep_table(struct finder *f, const struct dht_status *status)
 {
@@ -301,15 +336,6 @@ static void on_look(uv_timer_t *handle)
     keep_table(f, &status);
     bool soon = f->counts.kept_ms == 0 && f->looks < FINDER_LOOK / FINDER_SOON;
     uv_timer_set_repeat(handle, soon ? FINDER_SOON : FINDER_LOOK);
-}
-
-void finder_host(struct finder *f, const char *host, uint16_t port)
-{
-    if (f->host_count < FINDER_HOSTS) {
-        struct host *h = &f->hosts[f->host_count++];
-        *h = (struct host){.finder = f, .port = port};
-        snprintf(h->name, sizeof h->name, "%s", host);
-    }
 }
 
 /* --- life --- */

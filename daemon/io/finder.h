@@ -18,7 +18,7 @@
 #include "dht/types.h"
 
 enum {
-    FINDER_HOSTS = 16, /* to begin with */
+    FINDER_HOSTS = 32, /* to begin with */
 };
 
 struct finder;
@@ -34,10 +34,10 @@ enum err finder_new(struct finder **out, const struct finder_config *config) PET
 enum err finder_listen(struct finder *finder, const char *host, uint16_t port,
                        uint16_t *bound) PETREL_MUST_USE;
 /* A node to begin with: its name is looked up by finder_start, and again while nobody is known.
- * Beyond FINDER_HOSTS they are left out. */
+ * The same again changes nothing; beyond FINDER_HOSTS they are left out. */
 void finder_host(struct finder *finder, const char *host, uint16_t port);
 void finder_start(struct finder *finder, struct engine *engine);
-/* Carries out NODE_OUT_DHT_GET, NODE_OUT_DHT_PUT and NODE_OUT_DHT_TABLE. */
+/* Carries out NODE_OUT_DHT_GET, _PUT, _TABLE and _NODE. */
 void finder_output(struct finder *finder, const struct node_output *o);
 
 struct finder_status {

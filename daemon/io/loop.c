@@ -50,7 +50,7 @@ static void take_outputs(struct loop *loop)
                    o->kind == NODE_OUT_CLOSE) {
             tcp_output(loop->tcp, o);
         } else if (o->kind == NODE_OUT_DHT_GET || o->kind == NODE_OUT_DHT_PUT ||
-                   o->kind == NODE_OUT_DHT_TABLE) {
+                   o->kind == NODE_OUT_DHT_TABLE || o->kind == NODE_OUT_DHT_NODE) {
             finder_output(loop->finder, o);
         } else {
             control_output(loop->control, o);

@@ -180,6 +180,7 @@ void tcp_output(struct tcp *tcp, const struct node_output *o)
     case NODE_OUT_ROOT:
     case NODE_OUT_ROOT_KEEP:
     case NODE_OUT_DHT_GET:
+    case NODE_OUT_DHT_NODE:
     case NODE_OUT_DHT_PUT:
     case NODE_OUT_DHT_TABLE:
         break;

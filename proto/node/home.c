@@ -474,7 +474,8 @@ static enum err attached(struct home_answer *a, struct slice body)
     a->home->attached_ms = step_now(a->step);
     a->home->relay_ms = reply.time_ms;
     pump_relay_ready(a->me);
-    return ERR_OK;
+    bool begins = a->me->node->config.dht && !a->me->hidden && reply.dht_port != 0;
+    return begins ? step_dht_node(a->step, a->home->address.host, reply.dht_port) : ERR_OK;
 }
 
 /* What a good answer changes. */

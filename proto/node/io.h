@@ -37,7 +37,8 @@ struct node_config {
     const struct forward_policy *forward; /* copied; NULL: the standard one */
     uint64_t spent_lru;                   /* nonces held in memory; 0: LIMIT_SPENT_LRU */
     const struct node_skip *skip;         /* pushes to pass over, borrowed; or NULL */
-    bool dht;                             /* the host has a node of the DHT */
+    bool dht;                             /* the host has a node of the DHT, */
+    uint16_t dht_port;                    /* which others may begin with, there; 0: not */
     bool proxy;                           /* all links go out through one; for daemon.status */
 };
 
@@ -102,6 +103,7 @@ enum node_output_kind {
     NODE_OUT_DHT_TABLE, /* data: what the last NODE_DHT_TABLE said; once, after the start */
     NODE_OUT_DHT_GET,   /* data: key of a mutable item without salt, to be looked up under number
                            `link`; then NODE_DHT_DONE, whatever comes of it */
+    NODE_OUT_DHT_NODE,  /* connect.host and port: one to begin with, as good as configured */
     NODE_OUT_DHT_PUT,   /* data: an item (bep44_item_write) to be put; nothing comes back */
 };
 

@@ -93,6 +93,7 @@ static enum err load_relay(struct node *node, struct turn *turn)
         .node_sk = node->sk,
         .keys = node->config.node_keys,
         .registration_open = node->config.relay_open,
+        .dht_port = node->config.dht_port,
         .spent_lru = node->config.spent_lru > 0 ? node->config.spent_lru : LIMIT_SPENT_LRU};
     node->relay = relay_host_new(&config);
     return node->relay == NULL ? ERR_NO_MEMORY : relay_host_load(node->relay, turn);

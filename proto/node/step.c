@@ -161,6 +161,19 @@ enum err step_dht_get(struct step *step, uint64_t number, const struct sign_pk *
     return ERR_OK;
 }
 
+enum err step_dht_node(struct step *step, const char *host, uint16_t port)
+{
+    struct node_output *out = output_add(step, NODE_OUT_DHT_NODE, 0);
+    if (out == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    size_t len = strlen(host);
+    assert(len <= LIMIT_HOST);
+    memcpy(out->connect.host, host, len + 1);
+    out->connect.port = port;
+    return ERR_OK;
+}
+
 enum err step_dht_table(struct step *step, struct slice table)
 {
     struct node_output *out = output_add(step, NODE_OUT_DHT_TABLE, table.len);

@@ -65,6 +65,7 @@ enum err step_root(struct step *step, const struct node_root *root) PETREL_MUST_
 enum err step_root_keep(struct step *step, uint32_t account, uint32_t generation) PETREL_MUST_USE;
 enum err step_dht_get(struct step *step, uint64_t number,
                       const struct sign_pk *key) PETREL_MUST_USE;
+enum err step_dht_node(struct step *step, const char *host, uint16_t port) PETREL_MUST_USE;
 enum err step_dht_table(struct step *step, struct slice table) PETREL_MUST_USE;
 enum err step_dht_put(struct step *step, const struct bep44_item *item) PETREL_MUST_USE;
 

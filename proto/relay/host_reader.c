@@ -107,7 +107,8 @@ enum err host_queue_attach(struct relay_host *host, struct turn *turn,
                            const struct relay_peer *peer, struct slice body, struct writer *reply)
 {
     struct queue_attach req;
-    struct queue_attach_reply rep = {.time_ms = turn->env->now_ms};
+    struct queue_attach_reply rep = {.time_ms = turn->env->now_ms,
+                                     .dht_port = host->config.dht_port};
     enum err err = queue_attach_read(body, turn->arena, peer->handshake_hash, &req);
     if (err == ERR_OK) {
         err = attach(host, turn, peer, &req, &rep.waiting);

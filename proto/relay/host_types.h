@@ -20,6 +20,7 @@ struct relay_host_config {
     struct seal_keys *keys;        /* the node's; borrowed */
     bool registration_open;        /* members need no invite code */
     uint64_t spent_lru;            /* nonces held in memory at most */
+    uint16_t dht_port;             /* its node of the DHT, for members to begin with; 0: none */
 };
 
 /* What the operator gives every queue. */

@@ -136,12 +136,17 @@ enum err queue_attach_read(struct slice bytes, struct arena *arena,
 void queue_attach_reply_write(struct writer *w, const struct queue_attach_reply *reply)
 {
     bool timed = reply->time_ms != 0;
-    if (relay_reply_write_head(w, &reply->head, timed ? 2 : 1)) {
+    bool placed = reply->dht_port != 0;
+    if (relay_reply_write_head(w, &reply->head, 1U + (timed ? 1U : 0U) + (placed ? 1U : 0U))) {
         pack_uint(w, 2);
         pack_uint(w, reply->waiting);
         if (timed) {
             pack_uint(w, 3);
             pack_uint(w, reply->time_ms);
+        }
+        if (placed) {
+            pack_uint(w, 4);
+            pack_uint(w, reply->dht_port);
         }
     }
 }
@@ -156,6 +161,8 @@ enum err queue_attach_reply_read(struct slice bytes, struct queue_attach_reply *
             got.waiting = (uint32_t)pack_read_uint(&f.r, UINT32_MAX);
         } else if (f.map.key == 3) {
             got.time_ms = pack_read_uint(&f.r, UINT64_MAX);
+        } else if (f.map.key == 4) {
+            got.dht_port = (uint16_t)pack_read_uint(&f.r, UINT16_MAX);
         }
     }
     enum err err = relay_reply_end(&f, &got.head, 0x05);

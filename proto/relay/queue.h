@@ -61,8 +61,9 @@ struct queue_attach {
 /* ERR_NOT_FOUND, ERR_BAD_SIGNATURE. */
 struct queue_attach_reply {
     struct relay_reply head;
-    uint32_t waiting; /* envelopes that are stored now */
-    uint64_t time_ms; /* the relay's clock, Unix ms; 0: not said */
+    uint32_t waiting;  /* envelopes that are stored now */
+    uint64_t time_ms;  /* the relay's clock, Unix ms; 0: not said */
+    uint16_t dht_port; /* where its node of the DHT is, at the host of its address; 0: nowhere */
 };
 enum err queue_attach_write(struct writer *w, struct arena *arena,
                             const uint8_t hash[static RELAY_HASH],

@@ -302,6 +302,7 @@ static void output(struct hostile *h, const struct node_output *o)
         h->kept = o->generation;
         break;
     case NODE_OUT_DHT_GET:
+    case NODE_OUT_DHT_NODE:
     case NODE_OUT_DHT_PUT:
     case NODE_OUT_DHT_TABLE:
     case NODE_OUT_LOCKED:

@@ -295,6 +295,7 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
         roots_output(sim, n, out);
         break;
     case NODE_OUT_DHT_GET:
+    case NODE_OUT_DHT_NODE:
     case NODE_OUT_DHT_PUT:
         shelf_output(sim, n, out);
         break;

@@ -143,7 +143,7 @@ REQUESTS = {
     "queue_register_reply": lambda c: pack({
         **head(c), 2: c["envelopes"], 3: c["bytes"], 4: c["days"]}),
     "queue_attach_reply": lambda c: pack({
-        **head(c), 2: c["waiting"], **optional(3, c, "time")}),
+        **head(c), 2: c["waiting"], **optional(3, c, "time"), **optional(4, c, "dht_port")}),
     "queue_deposit_reply": lambda c: pack({
         **head(c), **optional(2, c, "stamp_bits"), **optional(3, c, "outcome"),
         **optional(4, c, "receipt")}),
@@ -219,6 +219,7 @@ def cases():
     yield "queue_register_reply", dict(envelopes=65536, bytes=134217728, days=30)
     yield "queue_attach_reply", dict(waiting=70000)
     yield "queue_attach_reply", dict(waiting=0, time=1790000000000)
+    yield "queue_attach_reply", dict(waiting=0, time=1790000000000, dht_port=65535)
     for outcome in range(3):
         yield "queue_deposit_reply", dict(outcome=outcome)
     yield "queue_deposit_reply", dict(outcome=0, receipt=b"a receipt")

@@ -135,6 +135,10 @@ START_TEST(what_is_said_of_the_dht_needs_its_address)
     config_host(&c, 1, host, &port);
     ck_assert_str_eq(host, "2001:db8::1");
     ck_assert_uint_eq(port, 6881);
+    ck_assert_ok(parse(&c, "dht.public = yes\n"));
+    ck_assert_err(config_check(&c, reason), ERR_CONFIG);
+    ck_assert_ok(parse(&c, "dht.public = yes\ndht.listen = 0.0.0.0:0\n"));
+    ck_assert_ok(config_check(&c, reason));
 }
 END_TEST
 

@@ -361,7 +361,8 @@ static enum err case_queue_attach_reply(const json_t *c, struct slice bytes, str
 {
     struct queue_attach_reply v = {.head = head_in(c),
                                    .waiting = (uint32_t)data_u64(c, "waiting"),
-                                   .time_ms = number_or_0(c, "time")};
+                                   .time_ms = number_or_0(c, "time"),
+                                   .dht_port = (uint16_t)number_or_0(c, "dht_port")};
     if (bytes.p != NULL) {
         READ_OR_RETURN(queue_attach_reply_read(bytes, &v));
     }
