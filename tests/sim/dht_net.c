@@ -62,6 +62,8 @@ struct dht_net {
     uint64_t order;
     struct result waited; /* one operation at a time */
     struct dht_net_stats stats;
+    void (*seen)(void *ctx, struct slice datagram); /* NULL: nobody looks */
+    void *seen_ctx;
 };
 
 /* As unit_must: also where no test runs. */
@@ -190,6 +192,9 @@ static void send(struct dht_net *net, uint32_t from, const struct dht_address *t
     uint32_t i = node_at(net, to);
     net->stats.datagrams++;
     net->stats.bytes += len;
+    if (net->seen != NULL) {
+        net->seen(net->seen_ctx, slice_of(bytes, len));
+    }
     if (i == UINT32_MAX || dht_net_below(net, 100) < net->options.lost_percent) {
         return;
     }
@@ -391,6 +396,12 @@ void dht_net_run(struct dht_net *net, uint64_t ms)
     }
     net->waited.done = false;
     run_until(net, begun + ms);
+}
+
+void dht_net_watch(struct dht_net *net, void (*seen)(void *ctx, struct slice datagram), void *ctx)
+{
+    net->seen = seen;
+    net->seen_ctx = ctx;
 }
 
 bool dht_net_finish(struct dht_net *net, uint32_t i, uint64_t operation, struct dht_item *item,

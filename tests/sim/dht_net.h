@@ -41,6 +41,9 @@ const struct env *dht_net_env(struct dht_net *net);
 /* After something was begun at a node from outside. */
 void dht_net_woken(struct dht_net *net, uint32_t i);
 
+/* Sees every datagram that is sent, also those that are lost. */
+void dht_net_watch(struct dht_net *net, void (*seen)(void *ctx, struct slice datagram), void *ctx);
+
 /* Carries out one operation to its end; gives its report. item: the newest that was found. false:
  * it was not begun, or the node went. */
 bool dht_net_finish(struct dht_net *net, uint32_t i, uint64_t operation, struct dht_item *item,

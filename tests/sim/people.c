@@ -499,6 +499,28 @@ static bool is_linked(struct people *p, void *ctx)
     return people_events(p, ctx, "device.linked") > 0;
 }
 
+void people_device(struct people *p, struct person *who, unsigned i, char name[32])
+{
+    ck_assert_ok(people_query(p, people_as(who), "device.list", NULL));
+    struct reader r = reader_of(slice_of(who->n->reply, who->n->reply_len));
+    (void)pack_read_map(&r, 4);
+    (void)pack_read_str(&r, 32);
+    ck_assert_uint_gt(pack_read_array(&r, 8), i);
+    for (unsigned k = 0; k <= i; k++) {
+        uint32_t pairs = pack_read_map(&r, 16);
+        for (uint32_t f = 0; f < pairs; f++) {
+            if (slice_equal(pack_read_str(&r, 32), unit_str("device"))) {
+                struct slice v = pack_read_str(&r, 31);
+                memcpy(name, v.p, v.len);
+                name[v.len] = '\0';
+            } else {
+                pack_skip(&r, 4);
+            }
+        }
+    }
+    ck_assert_int_eq(r.err, ERR_OK);
+}
+
 void people_link(struct people *p, struct person *who, struct person *device)
 {
     char code[PEOPLE_CODE];

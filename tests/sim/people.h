@@ -60,6 +60,8 @@ void people_add(struct people *p, struct person *who, const char *link);
 void people_wait_state(struct people *p, struct person *who, struct person *of, const char *state);
 /* A link code of who. */
 void people_link_code(struct people *p, struct person *who, char code[PEOPLE_CODE]);
+/* The name of device i of who's list, from 0. */
+void people_device(struct people *p, struct person *who, unsigned i, char name[32]);
 /* `device`, an account without anything, becomes one of who's, with nothing left to send. */
 void people_link(struct people *p, struct person *who, struct person *device);
 /* a invites b, and both are contacts afterwards, with nothing left to send. */

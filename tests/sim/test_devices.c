@@ -190,28 +190,6 @@ START_TEST(a_request_is_answered_on_any_device)
 }
 END_TEST
 
-static void device_of(struct people *p, struct person *who, unsigned i, char name[32])
-{
-    ck_assert_ok(people_query(p, people_as(who), "device.list", NULL));
-    struct reader r = reader_of(slice_of(who->n->reply, who->n->reply_len));
-    (void)pack_read_map(&r, 4);
-    (void)pack_read_str(&r, 32);
-    ck_assert_uint_gt(pack_read_array(&r, 8), i);
-    for (unsigned k = 0; k <= i; k++) {
-        uint32_t pairs = pack_read_map(&r, 16);
-        for (uint32_t f = 0; f < pairs; f++) {
-            if (slice_equal(pack_read_str(&r, 32), unit_str("device"))) {
-                struct slice v = pack_read_str(&r, 31);
-                memcpy(name, v.p, v.len);
-                name[v.len] = '\0';
-            } else {
-                pack_skip(&r, 4);
-            }
-        }
-    }
-    ck_assert_int_eq(r.err, ERR_OK);
-}
-
 START_TEST(a_removed_device_reads_nothing_more)
 {
     struct scene s = scene(6, 1);
@@ -221,7 +199,7 @@ START_TEST(a_removed_device_reads_nothing_more)
     talk(s.p, s.b, s.a, "b ");
     talk(s.p, a2, s.b, "a2 ");
     people_quiet(s.p, 4 * HOUR);
-    device_of(s.p, s.a, 1, name);
+    people_device(s.p, s.a, 1, name);
     ck_assert_err(people_call(s.p, people_as(a2), "device.remove", "device", name, NULL),
                   ERR_NO_IDENTITY);
     ck_assert_err(people_call(s.p, people_as(a2), "device.invite", NULL), ERR_NO_IDENTITY);
@@ -256,7 +234,7 @@ START_TEST(a_removed_device_cannot_come_back)
     talk(s.p, a2, s.b, "a2 ");
     people_quiet(s.p, 4 * HOUR);
     sim_sleep(&s.p->sim, a2->n); /* does not hear of it */
-    device_of(s.p, s.a, 1, name);
+    people_device(s.p, s.a, 1, name);
     ck_assert_ok(people_call(s.p, people_as(s.a), "device.remove", "device", name, NULL));
     sim_settle(&s.p->sim, 4 * HOUR);
     sim_wake(&s.p->sim, a2->n);
@@ -489,7 +467,7 @@ START_TEST(a_node_starts_after_its_only_other_device_was_removed)
     struct scene s = scene(20, 2);
     char name[32];
     people_link(s.p, s.a, s.more[0]);
-    device_of(s.p, s.a, 1, name);
+    people_device(s.p, s.a, 1, name);
     ck_assert_ok(people_call(s.p, people_as(s.a), "device.remove", "device", name, NULL));
     people_quiet(s.p, 4 * HOUR);
     sim_restart(&s.p->sim, s.a->n);

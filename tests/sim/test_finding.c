@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "node/descriptor.h"
 #include "sim/people.h"
 #include "sim/shelf.h"
 
@@ -357,6 +358,74 @@ START_TEST(all_who_may_know_are_asked)
 }
 END_TEST
 
+/* What was put of somebody's descriptors: the newest of each period. */
+struct seen_periods {
+    struct sim *sim;
+    struct sign_pk id;
+    uint64_t first; /* period */
+    struct {
+        uint64_t seq;
+        uint32_t version; /* of the list that it names; 0: none was put */
+    } period[32];
+};
+
+static void open_put(void *ctx, const struct sim_node *by, const struct bep44_item *item)
+{
+    struct seen_periods *s = ctx;
+    struct descriptor d;
+    uint64_t today = sim_now(s->sim) / LIMIT_DAY_MS;
+    (void)by;
+    for (uint64_t period = today - 1; period <= today + 1; period++) {
+        if (descriptor_open(&s->id, period, item, &d) == ERR_OK) {
+            ck_assert_uint_lt(period - s->first, 32);
+            ck_assert_uint_ge(item->seq, s->period[period - s->first].seq);
+            s->period[period - s->first].seq = item->seq;
+            s->period[period - s->first].version = d.list_version;
+        }
+    }
+}
+
+/* A device is removed: all that was signed ahead is signed anew, whatever the clocks show. */
+static void remove_device(uint64_t seed, int64_t off)
+{
+    struct seen_periods s = {.first = 0};
+    char name[32];
+    struct people *p = apart(seed, 2);
+    struct person *a = &p->person[0];
+    people_link(p, a, &p->person[1]);
+    sim_sleep(&p->sim, p->person[1].n);
+    s.sim = &p->sim;
+    s.first = sim_now(&p->sim) / LIMIT_DAY_MS - 2;
+    ck_assert_ok(id_decode(unit_str(a->id), s.id.b));
+    shelf_watch(&p->sim, open_put, &s);
+    sim_clock(&p->sim, a->n, off, 0);
+    sim_clock(&p->sim, a->relay, -off, 0);
+    sim_settle(&p->sim, 26 * (uint64_t)HOUR);
+    uint64_t today = sim_now(&p->sim) / LIMIT_DAY_MS - s.first;
+    uint64_t seq = s.period[today].seq;
+    uint32_t version = s.period[today].version;
+    ck_assert_uint_gt(version, 0);
+    people_device(p, a, 1, name);
+    ck_assert_ok(people_call(p, people_as(a), "device.remove", "device", name, NULL));
+    sim_settle(&p->sim, 2 * HOUR);
+    ck_assert_uint_gt(s.period[today].seq, seq);
+    ck_assert_uint_gt(s.period[today].version, version);
+    sim_sleep(&p->sim, a->n); /* the relay has all there is */
+    sim_settle(&p->sim, 7 * (uint64_t)LIMIT_DAY_MS);
+    for (uint64_t period = today; period < today + 7; period++) {
+        ck_assert_uint_gt(s.period[period].version, version);
+    }
+    people_free(p);
+}
+
+START_TEST(a_removed_device_is_in_no_descriptor_any_more)
+{
+    remove_device(18, 0);
+    remove_device(19, 2 * HOUR);
+    remove_device(20, -2 * HOUR);
+}
+END_TEST
+
 /* The words are all that is left, and the relay of then is not the one of now. It goes on to put
  * what was signed ahead, with numbers that are higher than 1. */
 START_TEST(who_is_made_anew_from_words_elsewhere_is_found_there)
@@ -521,6 +590,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_leaves_the_dht_is_put_there_no_more);
     tcase_add_test(tc, who_does_not_want_to_is_in_no_dht);
     tcase_add_test(tc, all_who_may_know_are_asked);
+    tcase_add_test(tc, a_removed_device_is_in_no_descriptor_any_more);
     tcase_add_test(tc, who_is_made_anew_from_words_elsewhere_is_found_there);
     tcase_add_test(tc, numbers_begin_again_with_every_day);
     tcase_add_test(tc, items_of_different_days_have_nothing_in_common);
