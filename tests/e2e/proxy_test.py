@@ -270,31 +270,42 @@ def receive(connection, count):
     return got
 
 
-class Recorder(threading.Thread):
-    """Takes connections on loopback as a SOCKS proxy would that asks who is there, and notes the user.
-    Connects nobody."""
+class Listener(threading.Thread):
+    """Takes connections on loopback, one after the other, and does with each what serve does."""
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.users = []
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.start()
 
     def run(self):
         while True:
-            connection, _ = self.socket.accept()
-            with connection:
-                _, count = struct.unpack("BB", receive(connection, 2))
-                receive(connection, count)
-                connection.sendall(b"\5\2")
-                receive(connection, 1)
-                name = receive(connection, receive(connection, 1)[0])
-                password = receive(connection, receive(connection, 1)[0])
-                self.users.append((name, password))
-                connection.sendall(b"\1\0")
-                receive(connection, 4)
-                connection.sendall(b"\5\5\0\1\0\0\0\0\0\0")
+            self.serve(self.socket.accept()[0])
+
+    def serve(self, connection):
+        raise NotImplementedError
+
+
+class Recorder(Listener):
+    """A SOCKS proxy that asks who is there, and notes the user. Connects nobody."""
+
+    def __init__(self):
+        self.users = []
+        super().__init__()
+
+    def serve(self, connection):
+        with connection:
+            _, count = struct.unpack("BB", receive(connection, 2))
+            receive(connection, count)
+            connection.sendall(b"\5\2")
+            receive(connection, 1)
+            name = receive(connection, receive(connection, 1)[0])
+            password = receive(connection, receive(connection, 1)[0])
+            self.users.append((name, password))
+            connection.sendall(b"\1\0")
+            receive(connection, 4)
+            connection.sendall(b"\5\5\0\1\0\0\0\0\0\0")
 
 
 def no_two_links_have_the_same_user(w):
@@ -314,21 +325,16 @@ def no_two_links_have_the_same_user(w):
     w.checks.true("they are long enough", all(len(word) == 32 for word in words))
 
 
-class Silent(threading.Thread):
-    """Takes connections on loopback, and says nothing, or no more than half of an answer."""
+class Silent(Listener):
+    """Says nothing, or no more than half of an answer."""
 
     def __init__(self, words):
-        super().__init__(daemon=True)
         self.words, self.taken = words, []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.start()
+        super().__init__()
 
-    def run(self):
-        while True:
-            connection, _ = self.socket.accept()
-            connection.sendall(self.words)
-            self.taken.append(connection)
+    def serve(self, connection):
+        connection.sendall(self.words)
+        self.taken.append(connection)
 
 
 def a_proxy_that_is_none_is_found_out(w):

@@ -460,62 +460,7 @@ START_TEST(who_is_made_anew_from_words_elsewhere_is_found_there)
 }
 END_TEST
 
-/* --- what those see who keep it --- */
-
-enum {
-    WATCHED = 12,              /* people, all on one relay */
-    WATCH_ITEMS = 5 * WATCHED, /* of theirs, at most */
-    WATCH_MOST = WATCH_ITEMS * (int)sizeof(struct bep44_item),
-};
-
-/* Every eight bytes in a row of every item that was put. */
-struct seen {
-    uint64_t windows[WATCH_MOST];
-    unsigned count;
-    struct sign_pk keys[WATCH_ITEMS];
-    unsigned items;
-};
-
-static void windows_of(struct seen *s, const uint8_t *p, size_t len)
-{
-    for (size_t i = 0; i + sizeof s->windows[0] <= len; i++) {
-        ck_assert_uint_lt(s->count, WATCH_MOST);
-        memcpy(&s->windows[s->count++], p + i, sizeof s->windows[0]);
-    }
-}
-
-/* Notes an item, the first time that it is put. */
-static void watch(void *ctx, const struct sim_node *by, const struct bep44_item *item)
-{
-    struct seen *s = ctx;
-    (void)by;
-    for (unsigned i = 0; i < s->items; i++) {
-        if (memcmp(s->keys[i].b, item->key.b, sizeof item->key.b) == 0) {
-            return;
-        }
-    }
-    ck_assert_uint_lt(s->items, WATCH_ITEMS);
-    s->keys[s->items++] = item->key;
-    windows_of(s, item->key.b, sizeof item->key.b);
-    windows_of(s, item->sig, sizeof item->sig);
-    windows_of(s, item->value, sizeof item->value);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x;
-    uint64_t y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return x < y ? -1 : x > y;
-}
-
-static bool has(const struct seen *s, const void *eight)
-{
-    uint64_t w;
-    memcpy(&w, eight, sizeof w);
-    return bsearch(&w, s->windows, s->count, sizeof w, by_value) != NULL;
-}
+/* --- what those see who keep it (sim.observer has more) --- */
 
 /* The largest and the smallest number that an item had. */
 struct numbers {
@@ -548,35 +493,6 @@ START_TEST(numbers_begin_again_with_every_day)
 }
 END_TEST
 
-/* No two items of several days, of one person or of two, share eight bytes in a row, and none has
- * any of an ID or of the relay's name. seq is a number of days and lists. */
-START_TEST(items_of_different_days_have_nothing_in_common)
-{
-    static struct seen s;
-    struct people *p = people_new(11, WATCHED);
-    until_hour(p, 1);
-    shelf_open(&p->sim);
-    shelf_watch(&p->sim, watch, &s);
-    sim_settle(&p->sim, 2 * (uint64_t)LIMIT_DAY_MS);
-    ck_assert_uint_ge(s.items, 3 * WATCHED);
-    qsort(s.windows, s.count, sizeof s.windows[0], by_value);
-    for (unsigned i = 1; i < s.count; i++) {
-        ck_assert_uint_ne(s.windows[i - 1], s.windows[i]);
-    }
-    ck_assert(has(&s, &s.windows[s.count / 2])); /* it would be seen */
-    ck_assert(!has(&s, p->relay->host));
-    for (unsigned k = 0; k < WATCHED; k++) {
-        struct sign_pk id;
-        ck_assert_ok(id_decode(unit_str(p->person[k].id), id.b));
-        for (unsigned i = 0; i + sizeof s.windows[0] <= sizeof id.b; i++) {
-            ck_assert(!has(&s, id.b + i));
-        }
-    }
-    printf("%u items of %d people whom one relay announces\n", s.items, (int)WATCHED);
-    people_free(p);
-}
-END_TEST
-
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 120);
@@ -593,7 +509,6 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_removed_device_is_in_no_descriptor_any_more);
     tcase_add_test(tc, who_is_made_anew_from_words_elsewhere_is_found_there);
     tcase_add_test(tc, numbers_begin_again_with_every_day);
-    tcase_add_test(tc, items_of_different_days_have_nothing_in_common);
     tcase_add_test(tc, clocks_that_are_two_hours_off_hide_nobody);
 }
 
