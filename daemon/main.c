@@ -36,6 +36,7 @@
 enum {
     EXIT_USAGE = 2,
     MAIN_PASSPHRASE = 1024, /* longest passphrase */
+    MAIN_BOOTSTRAP = 16,    /* values of dht.bootstrap that are used */
 };
 
 struct daemon {
@@ -398,7 +399,7 @@ static enum err open_dht(struct daemon *d)
         return err;
     }
     d->dht_port = read_only ? 0 : bound;
-    for (size_t i = 0; i < d->config.hosts.count; i++) {
+    for (size_t i = 0; i < d->config.hosts.count && i < MAIN_BOOTSTRAP; i++) {
         config_host(&d->config, i, host, &port);
         loop_dht_host(d->loop, host, port);
     }

@@ -7,6 +7,7 @@
 
 #include "daemon/hostenv.h"
 #include "daemon/io/udp.h"
+#include "node/hostname.h"
 
 enum {
     FINDER_PUTS = 32,    /* under way at a time: half of the operations that there may be */
@@ -16,7 +17,9 @@ enum {
     FINDER_SOON = 5000,  /* ms; the same, in the first minute */
     FINDER_SAVE = 15,    /* after so many looks the table is kept again; first when there are */
     FINDER_FEW = 8,      /* so many good nodes */
-    FINDER_TRIES = 30,   /* of a put that nobody took; it comes again in an hour anyway */
+    FINDER_TRIES = 30,   /* of a put that nobody took; it comes again in an hour anyway; */
+    FINDER_LATER = 3,    /* and where somebody says that another relay has put a later one */
+    FINDER_TOLD = 8,     /* relays that told where they are */
 };
 
 #define FINDER_PREFIX "992:"
@@ -41,6 +44,7 @@ struct host {
     struct finder *finder;
     char name[LIMIT_HOST + 1];
     uint16_t port;
+    bool told; /* by our relay, whose host this is: it has one place, */
     bool busy;
     bool known; /* it had an address */
 };
@@ -113,9 +117,7 @@ static void put_done(struct finder *f, struct waiting *w, const struct dht_repor
     if (report->stored > 0) {
         f->counts.put_ms = hostenv_wall_ms();
         free(w);
-    } else if (report->code == KRPC_SEQ_LESS) {
-        free(w); /* another relay of theirs has put a later one, or the same with another nonce */
-    } else if (++w->tries < FINDER_TRIES) {
+    } else if (++w->tries < (report->code == KRPC_SEQ_LESS ? FINDER_LATER : FINDER_TRIES)) {
         w->next = f->failed;
         f->failed = w;
     } else {
@@ -165,14 +167,35 @@ static void on_result(void *ctx, const struct dht_output *out)
 
 /* --- whom to begin with --- */
 
+/* A relay that has us ask machines of our own network, by a name of its own. An address it has from
+ * us. */
+static bool leads_inside(const struct host *h, const struct sockaddr *to)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    uint8_t bytes[16];
+    struct slice name = slice_of(h->name, strlen(h->name));
+    if (!h->told || hostname_ipv4(name, bytes) || hostname_ipv6(name, bytes)) {
+        return false;
+    }
+    if (to->sa_family == AF_INET) {
+        memcpy(&v4, to, sizeof v4);
+        return hostname_ipv4_is_private((const uint8_t *)&v4.sin_addr);
+    }
+    memcpy(&v6, to, sizeof v6);
+    return hostname_ipv6_is_private(v6.sin6_addr.s6_addr);
+}
+
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 {
     struct host *h = req->data;
     h->busy = false;
     for (const struct addrinfo *a = res; status == 0 && a != NULL && !h->finder->stopping;
          a = a->ai_next) {
-        h->known = true;
-        udp_bootstrap(h->finder->udp, a->ai_addr);
+        if (!leads_inside(h, a->ai_addr)) {
+            h->known = true;
+            udp_bootstrap(h->finder->udp, a->ai_addr);
+        }
     }
     uv_freeaddrinfo(res);
 }
@@ -189,31 +212,47 @@ static void resolve(struct host *h)
                              &hints) == 0;
 }
 
-static struct host *host_find(struct finder *f, const char *name, uint16_t port)
+static struct host *host_add(struct finder *f, const char *name, uint16_t port)
 {
-    for (unsigned i = 0; i < f->host_count; i++) {
-        if (f->hosts[i].port == port && strcmp(f->hosts[i].name, name) == 0) {
-            return &f->hosts[i];
-        }
+    if (f->host_count == FINDER_HOSTS) {
+        return NULL;
     }
-    return NULL;
+    struct host *h = &f->hosts[f->host_count++];
+    *h = (struct host){.finder = f, .port = port};
+    snprintf(h->name, sizeof h->name, "%s", name);
+    return h;
 }
 
 void finder_host(struct finder *f, const char *host, uint16_t port)
 {
-    if (f->host_count < FINDER_HOSTS && host_find(f, host, port) == NULL) {
-        struct host *h = &f->hosts[f->host_count++];
-        *h = (struct host){.finder = f, .port = port};
-        snprintf(h->name, sizeof h->name, "%s", host);
-    }
+    (void)host_add(f, host, port);
 }
 
-/* One of ours that is told meanwhile: at once while nobody is there. */
+/* The place of a relay that tells where its node is; NULL: there is none. */
+static struct host *host_told(struct finder *f, const char *name, uint16_t port)
+{
+    unsigned told = 0;
+    for (unsigned i = 0; i < f->host_count; i++) {
+        struct host *h = &f->hosts[i];
+        if (h->told && strcmp(h->name, name) == 0) {
+            h->known = h->known && h->port == port;
+            h->port = port;
+            return h;
+        }
+        told += h->told;
+    }
+    struct host *h = told < FINDER_TOLD ? host_add(f, name, port) : NULL;
+    if (h != NULL) {
+        h->told = true;
+    }
+    return h;
+}
+
+/* At once while nobody is there. */
 static void begin_with(struct finder *f, const char *name, uint16_t port)
 {
     struct dht_status status;
-    finder_host(f, name, port);
-    struct host *h = host_find(f, name, port);
+    struct host *h = host_told(f, name, port);
     dht_status(udp_dht(f->udp), udp_env(f->udp), &status);
     if (h != NULL && !h->busy && !h->known && status.good[0] + status.good[1] == 0) {
         resolve(h);

@@ -33,8 +33,8 @@ enum err finder_new(struct finder **out, const struct finder_config *config) PET
 /* Errors as udp_listen. */
 enum err finder_listen(struct finder *finder, const char *host, uint16_t port,
                        uint16_t *bound) PETREL_MUST_USE;
-/* A node to begin with: its name is looked up by finder_start, and again while nobody is known.
- * The same again changes nothing; beyond FINDER_HOSTS they are left out. */
+/* A node to begin with, before finder_start: its name is looked up then, and again while nobody is
+ * known. Beyond FINDER_HOSTS they are left out. */
 void finder_host(struct finder *finder, const char *host, uint16_t port);
 void finder_start(struct finder *finder, struct engine *engine);
 /* Carries out NODE_OUT_DHT_GET, _PUT, _TABLE and _NODE. */

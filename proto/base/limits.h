@@ -58,12 +58,14 @@ enum {
     LIMIT_PRICE_SCARCITY = 4,               /* bits at most for how little is left */
     LIMIT_PRICE_TARGETS = 4096,             /* queues and records whose load is remembered */
     LIMIT_ONE_TIME_PARTS = 64,              /* one-time parts of a bundle */
-    LIMIT_ONE_TIME_REFILL = 32,   /* refilled when this many are left; at most so many a request */
-    LIMIT_ONE_TIME_HOUR = 128,    /* new ones that a node makes in an hour, at most */
-    LIMIT_RECORD_BODY = 8192,     /* body of a record */
-    LIMIT_RECORD_PART = 2048,     /* one one-time part of a record */
-    LIMIT_DESCRIPTOR = 992,       /* always exactly */
-    LIMIT_DESCRIPTORS_AHEAD = 10, /* periods of one identity that a relay holds for a member */
+    LIMIT_ONE_TIME_REFILL = 32, /* refilled when this many are left; at most so many a request */
+    LIMIT_ONE_TIME_HOUR = 128,  /* new ones that a node makes in an hour, at most */
+    LIMIT_RECORD_BODY = 8192,   /* body of a record */
+    LIMIT_RECORD_PART = 2048,   /* one one-time part of a record */
+    LIMIT_DESCRIPTOR = 992,     /* always exactly */
+    LIMIT_DESCRIPTORS_AHEAD =
+        10,                 /* periods of one identity that are signed, yesterday's included, */
+    LIMIT_DESCRIPTORS = 13, /* and that a relay holds for a member, whose clock may be ahead */
     LIMIT_SPENT_LRU = 4 * 1024 * 1024,      /* nonces held in memory, all queues together */
     LIMIT_QUEUE_DAYS = 30,                  /* longest lifetime class */
     LIMIT_QUEUE_SPENT = 1024 * 1024,        /* index rows (stored and spent) of one queue */

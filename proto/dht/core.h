@@ -12,7 +12,7 @@
 
 enum {
     DHT_VOTES = 16,               /* words of others about our address that are remembered */
-    DHT_BOOT = 16,                /* nodes to begin with */
+    DHT_BOOT = 64,                /* nodes to begin with */
     DHT_BOOT_MS = 2 * 1000,       /* while nobody is known: from one try to the next, then twice, */
     DHT_BOOT_MAX_MS = 60 * 1000,  /* up to this, or, when one family is known, DHT_GOOD_MS */
     DHT_JOIN_WAIT_MS = 10 * 1000, /* an operation waits for somebody to be known so long */

@@ -75,8 +75,9 @@ static struct row *get(struct step *step, struct rows *rows, uint64_t period)
 {
     struct row *row = find(rows, period);
     uint64_t now = descriptor_period(step_now(step));
-    if (row == NULL && period + 1 >= now && period <= now + AHEAD_PERIODS) {
-        row = &rows->row[rows->count++]; /* there is one place for each of them */
+    if (row == NULL && period + 1 >= now && period <= now + AHEAD_PERIODS &&
+        rows->count < AHEAD_ROWS) { /* there is one place for each of them */
+        row = &rows->row[rows->count++];
         *row = (struct row){.period = (uint32_t)period};
     }
     return row;
@@ -93,7 +94,7 @@ enum err ahead_seq(struct step *step, struct account_row *account, uint64_t peri
     tidy(step, &rows);
     struct row *row = get(step, &rows, period);
     if (row == NULL) {
-        return ERR_BUG;
+        return ERR_CORRUPT;
     }
     *fresh = row->version != account->list_version || row->seq == 0;
     row->seq += *fresh;
@@ -117,10 +118,10 @@ enum err ahead_raise(struct step *step, struct account_row *account, uint64_t se
         return err;
     }
     tidy(step, &rows);
-    uint64_t first = descriptor_period(step_now(step)) - 1;
-    for (uint64_t period = first; period < first + AHEAD_ROWS; period++) {
+    uint64_t now = descriptor_period(step_now(step));
+    for (uint64_t period = now > 0 ? now - 1 : 0; period <= now + AHEAD_PERIODS; period++) {
         struct row *row = get(step, &rows, period);
-        if (row->seq <= seq) {
+        if (row != NULL && row->seq <= seq) {
             row->seq = seq;
             row->version = 0;
         }

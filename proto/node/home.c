@@ -474,7 +474,8 @@ static enum err attached(struct home_answer *a, struct slice body)
     a->home->attached_ms = step_now(a->step);
     a->home->relay_ms = reply.time_ms;
     pump_relay_ready(a->me);
-    bool begins = a->me->node->config.dht && !a->me->hidden && reply.dht_port != 0;
+    bool begins =
+        a->me->node->config.dht && !a->me->hidden && reply.dht_port != 0 && !a->row.own_machine;
     return begins ? step_dht_node(a->step, a->home->address.host, reply.dht_port) : ERR_OK;
 }
 
@@ -523,6 +524,7 @@ static enum err take_answer(struct home_answer *a, uint8_t kind, const struct re
                             struct slice body)
 {
     unsigned slot = home_slot(a->me, a->home);
+    uint64_t anew = a->account.anew;
     enum err err = ERR_OK;
     if (head->err == ERR_OK) {
         err = home_done(a, kind, body);
@@ -537,7 +539,8 @@ static enum err take_answer(struct home_answer *a, uint8_t kind, const struct re
     if (err == ERR_OK) {
         err = relay_row_put(a->step, a->me->keys, slot, &a->row);
     }
-    bool relist = a->relist || kind == FRAME_RECORD_STATUS || kind == FRAME_DESCRIPTOR_GET;
+    bool relist = a->relist || kind == FRAME_RECORD_STATUS || kind == FRAME_DESCRIPTOR_GET ||
+                  a->account.anew != anew;
     if (err == ERR_OK && relist) {
         err = account_row_put(a->step, a->me->keys, &a->account);
     }
@@ -575,11 +578,16 @@ enum err home_reply(struct account *me, struct step *step, struct home *home,
     if (err == ERR_OK && head.err == ERR_STALE && request->kind == FRAME_DESCRIPTOR_PUT) {
         home->outrun = true; /* the answer was lost in a crash, or another device put it */
         home->due = 0;
-    } else if (err == ERR_OK && head.err == ERR_NOT_FOUND && a.account.anew != 0 &&
+    } else if (err == ERR_OK && head.err == ERR_NOT_FOUND && a.account.anew != 0 && !home->asked &&
                request->kind == FRAME_DESCRIPTOR_GET) {
         home->due = 0;
-        err = publish_unknown(step, &a.account);
+        err = publish_unknown(step, home, &a.account);
         err = err == ERR_OK ? account_row_put(step, me->keys, &a.account) : err;
+    } else if (err == ERR_OK && head.err == ERR_EXPIRED && request->kind == FRAME_DESCRIPTOR_PUT &&
+               home->describing < step_now(step) / LIMIT_DAY_MS) {
+        home->due = 0;
+        publish_over(home, &a.row, &a.account);
+        err = relay_row_put(step, me->keys, home_slot(me, home), &a.row);
     } else if (err == ERR_OK) {
         err = take_answer(&a, request->kind, &head, body);
     }

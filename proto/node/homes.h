@@ -48,6 +48,7 @@ struct home {
     bool news;              /* the next time all is in place is worth an event */
     bool quota_known;       /* the relay said lately what it gives our queue */
     bool stale;             /* the relay has another key bundle than we thought: ask which */
+    bool asked;             /* it has said what it has of an identity that was published before */
     bool outrun;            /* it has a descriptor that is not older than ours: likewise */
     uint64_t describing;    /* the period that the request about a descriptor is about, */
     uint32_t describing_version; /* and the list that was the newest then */

@@ -16,7 +16,8 @@
 enum {
     PUBLISH_AHEAD = LIMIT_DESCRIPTORS_AHEAD - 2, /* periods that are signed ahead */
     PUBLISH_BODY = LIMIT_FRAME - 64,             /* largest body of a request */
-    PUBLISH_JUMP = 65536, /* a relay may be so far ahead of an older copy of this store */
+    PUBLISH_SEQ = UINT32_MAX, /* more than any of ours: hours since 1970, and some */
+    PUBLISH_JUMP = 65536,     /* a relay may be so far ahead of an older copy of this store */
 };
 
 /* Begins a request with a body of at most cap bytes. */
@@ -156,10 +157,13 @@ static enum err make_bundle(struct home_step *h, bool body, struct publish_reque
     return err;
 }
 
-/* The last period of which the relay has a descriptor that names the present list; 0: none. */
-static uint64_t described(const struct relay_row *row, const struct account_row *account)
+/* The last period of which the relay has a descriptor that names the present list; 0: none, or that
+ * was by a clock that was ahead. */
+static uint64_t described(const struct relay_row *row, const struct account_row *account,
+                          uint64_t now_ms)
 {
-    return row->list_version == account->list_version ? row->described : 0;
+    bool real = row->described <= descriptor_period(now_ms) + PUBLISH_AHEAD;
+    return row->list_version == account->list_version && real ? row->described : 0;
 }
 
 /* The first period of which it does not. While some still look for yesterday's, that is replaced
@@ -170,7 +174,7 @@ static uint64_t undescribed(const struct relay_row *row, const struct account_ro
     uint64_t periods[SEEK_KEYS];
     unsigned n = seek_periods(now_ms, periods);
     uint64_t first = n > 1 && periods[1] < periods[0] ? periods[1] : periods[0];
-    uint64_t done = described(row, account);
+    uint64_t done = described(row, account, now_ms);
     return done >= first ? done + 1 : first;
 }
 
@@ -355,7 +359,7 @@ static bool wants_parts(struct home_step *h)
 enum err publish_next(struct home_step *h, struct publish_request *request)
 {
     const struct home *home = h->home;
-    bool anew = h->account.anew != 0 && account_row_holds(&h->account);
+    bool anew = h->account.anew != 0 && !home->asked && account_row_holds(&h->account);
     *request = (struct publish_request){.due = false};
     if (home->outrun || anew) {
         return make_descriptor_get(h, request);
@@ -453,7 +457,7 @@ static void described_one(const struct home *home, struct relay_row *row,
 /* What stood in the way of our descriptor: the same list, put before a crash, or a list of another
  * device, or of this one before it was made anew: then ours becomes the next. Or what there is of
  * an identity that was published before, by a device that is gone. */
-static enum err get_done(struct account *me, struct step *step, const struct home *home,
+static enum err get_done(struct account *me, struct step *step, struct home *home,
                          struct relay_row *row, struct account_row *account, struct slice body)
 {
     struct descriptor_get_reply reply;
@@ -464,10 +468,20 @@ static enum err get_done(struct account *me, struct step *step, const struct hom
     if (err == ERR_OK) {
         err = descriptor_open(&me->id, period, &reply.item, &there);
     }
-    if (err != ERR_OK) {
+    bool newer_form = err == ERR_UNSUPPORTED; /* of a program after this one; signed all the same */
+    if (err != ERR_OK && !newer_form) {
         return err;
     }
-    account->anew = 0;
+    if (reply.item.seq >= PUBLISH_SEQ) {
+        return ERR_PROTOCOL;
+    }
+    home->asked = true;
+    if (newer_form && reply.item.seq < ahead_last(account, period)) {
+        return ERR_PROTOCOL; /* nor did that */
+    }
+    if (newer_form) {
+        return ahead_raise(step, account, reply.item.seq);
+    }
     device_list_hash(account->device_list, hash);
     bool same = there.list_version == account->list_version &&
                 memcmp(there.list_hash, hash, sizeof hash) == 0;
@@ -488,13 +502,18 @@ static enum err get_done(struct account *me, struct step *step, const struct hom
     return ahead_raise(step, account, reply.item.seq);
 }
 
-enum err publish_unknown(struct step *step, struct account_row *account)
+enum err publish_unknown(struct step *step, struct home *home, struct account_row *account)
 {
-    account->anew = 0;
+    home->asked = true;
     return ahead_raise(step, account, step_now(step) / LIMIT_HOUR_MS);
 }
 
-enum err publish_done(struct account *me, struct step *step, const struct home *home,
+void publish_over(const struct home *home, struct relay_row *row, const struct account_row *account)
+{
+    described_one(home, row, account);
+}
+
+enum err publish_done(struct account *me, struct step *step, struct home *home,
                       struct relay_row *row, struct account_row *account, uint8_t kind,
                       struct slice body)
 {
@@ -505,6 +524,7 @@ enum err publish_done(struct account *me, struct step *step, const struct home *
         return status_done(me, row, account, body);
     case FRAME_DESCRIPTOR_PUT:
         described_one(home, row, account);
+        account->anew = 0; /* the relay has looked at the period: the clock is right, too */
         return ERR_OK;
     case FRAME_DESCRIPTOR_GET:
         return get_done(me, step, home, row, account, body);

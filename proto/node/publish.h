@@ -37,12 +37,16 @@ enum err publish_next(struct home_step *h, struct publish_request *request) PETR
 /* What the relay's good answer to a request of this kind changes: in home and in both rows,
  * which the caller puts. ERR_MALFORMED and the like; ERR_PROTOCOL: numbers that cannot be, or a
  * kind that is not of this module. */
-enum err publish_done(struct account *me, struct step *step, const struct home *home,
+enum err publish_done(struct account *me, struct step *step, struct home *home,
                       struct relay_row *row, struct account_row *account, uint8_t kind,
                       struct slice body) PETREL_MUST_USE;
 /* The relay has no descriptor of an identity that was published before: elsewhere there may be
  * some, for days. Ours are to be later than any that a device before this one may have made: by the
  * hour, so that one that comes after this one is later still. The caller puts account. */
-enum err publish_unknown(struct step *step, struct account_row *account) PETREL_MUST_USE;
+enum err publish_unknown(struct step *step, struct home *home,
+                         struct account_row *account) PETREL_MUST_USE;
+/* The period of the descriptor that was put is over by the relay's clock: it is not put again. */
+void publish_over(const struct home *home, struct relay_row *row,
+                  const struct account_row *account);
 
 #endif

@@ -212,7 +212,7 @@ static enum err put_item(struct relay_host *host, struct turn *turn,
     if (err != ERR_NOT_FOUND) {
         return err;
     }
-    if (member.descriptors >= LIMIT_DESCRIPTORS_AHEAD) {
+    if (member.descriptors >= LIMIT_DESCRIPTORS) {
         return ERR_QUOTA;
     }
     if (!turn->store->growth) {

@@ -593,7 +593,7 @@ def a_newer_schema_is_refused_and_left_alone(w):
     tool = [pathlib.Path(w.options.tools) / "e2e_store", "schema"]
     database = alice.home / "db"
     was = subprocess.run([*tool, database], capture_output=True, check=True).stdout
-    w.checks.same("schema of this version", was, b"5\n")
+    w.checks.same("schema of this version", was, b"6\n")
     subprocess.run([*tool, database, str(int(was) + 1), "petreld 99.1"], check=True)
     content = (database / "data.mdb").read_bytes()
     alice.launch()

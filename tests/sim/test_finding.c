@@ -426,6 +426,34 @@ START_TEST(a_removed_device_is_in_no_descriptor_any_more)
 }
 END_TEST
 
+/* What was published by a clock that was ahead is nothing to rely on when it is right again. */
+START_TEST(a_clock_that_was_ahead_leaves_no_gap)
+{
+    struct seen_periods s = {.first = 0};
+    struct people *p = apart(21, 1);
+    struct person *a = &p->person[0];
+    s.sim = &p->sim;
+    s.first = sim_now(&p->sim) / LIMIT_DAY_MS - 2;
+    ck_assert_ok(id_decode(unit_str(a->id), s.id.b));
+    sim_clock(&p->sim, a->n, 20 * (int64_t)LIMIT_DAY_MS, 0);
+    sim_clock(&p->sim, a->relay, 20 * (int64_t)LIMIT_DAY_MS, 0);
+    sim_settle(&p->sim, 3 * HOUR);
+    sim_clock(&p->sim, a->n, -20 * (int64_t)LIMIT_DAY_MS, 0);
+    sim_clock(&p->sim, a->relay, -20 * (int64_t)LIMIT_DAY_MS, 0);
+    sim_restart(&p->sim, a->relay); /* who has nothing to do looks when something comes, else */
+    sim_restart(&p->sim, a->n);
+    shelf_watch(&p->sim, open_put, &s);
+    sim_settle(&p->sim, 3 * HOUR);
+    uint64_t today = sim_now(&p->sim) / LIMIT_DAY_MS - s.first;
+    uint32_t version = s.period[today].version;
+    ck_assert_uint_gt(version, 0);
+    ck_assert_ok(people_call(p, a->n, "account.rekey", NULL));
+    sim_settle(&p->sim, 3 * HOUR);
+    ck_assert_uint_gt(s.period[today].version, version);
+    people_free(p);
+}
+END_TEST
+
 /* The words are all that is left, and the relay of then is not the one of now. It goes on to put
  * what was signed ahead, with numbers that are higher than 1. */
 START_TEST(who_is_made_anew_from_words_elsewhere_is_found_there)
@@ -507,6 +535,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_does_not_want_to_is_in_no_dht);
     tcase_add_test(tc, all_who_may_know_are_asked);
     tcase_add_test(tc, a_removed_device_is_in_no_descriptor_any_more);
+    tcase_add_test(tc, a_clock_that_was_ahead_leaves_no_gap);
     tcase_add_test(tc, who_is_made_anew_from_words_elsewhere_is_found_there);
     tcase_add_test(tc, numbers_begin_again_with_every_day);
     tcase_add_test(tc, clocks_that_are_two_hours_off_hide_nobody);

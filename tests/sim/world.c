@@ -287,7 +287,8 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
     case NODE_OUT_EVENT:
         n->news |= UINT64_C(1) << out->account;
         break;
-    case NODE_OUT_LOCKED: /* its files stay */
+    case NODE_OUT_DHT_NODE: /* the shelf is everywhere */
+    case NODE_OUT_LOCKED:   /* its files stay */
         break;
     case NODE_OUT_ERASE:
     case NODE_OUT_ROOT:
@@ -295,7 +296,6 @@ static void output(struct sim *sim, struct sim_node *n, const struct node_output
         roots_output(sim, n, out);
         break;
     case NODE_OUT_DHT_GET:
-    case NODE_OUT_DHT_NODE:
     case NODE_OUT_DHT_PUT:
         shelf_output(sim, n, out);
         break;

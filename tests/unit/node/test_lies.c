@@ -146,7 +146,7 @@ START_TEST(who_is_asked_again_gives_no_older_bundle)
 END_TEST
 
 /* What the relay has of today. */
-static uint64_t described_version(void)
+static uint64_t described_seq(void)
 {
     struct sign_pk key;
     ck_assert_ok(blind_public(&h.id, descriptor_period(h.unit.env.now_ms), &key));
@@ -162,7 +162,7 @@ START_TEST(an_older_descriptor_is_no_reason_to_call_ours_stale)
     struct account_row before;
     struct account_row after;
     hostile_account(&h, &before);
-    ck_assert_uint_eq(described_version(), before.list_version);
+    uint64_t seq = described_seq();
     unsigned closed = h.closed;
     h.refuse_descriptor = true;
     ck_assert_ok(hostile_call(&h, "account.rekey", 0, slice_of(NULL, 0)));
@@ -177,12 +177,59 @@ START_TEST(an_older_descriptor_is_no_reason_to_call_ours_stale)
         ck_assert_uint_gt(after.device_list.len, 0);
         ck_assert_uint_eq(h.closed, ++closed); /* ERR_PROTOCOL */
     }
-    ck_assert_uint_eq(described_version(), before.list_version);
+    ck_assert_uint_eq(described_seq(), seq);
     h.refuse_descriptor = false;
-    for (unsigned i = 0; i < 120 && described_version() == before.list_version; i++) {
+    for (unsigned i = 0; i < 120 && described_seq() == seq; i++) {
         later(LIMIT_MINUTE_MS);
     }
-    ck_assert_uint_eq(described_version(), after.list_version);
+    ck_assert_uint_eq(described_seq(), seq + 1);
+}
+END_TEST
+
+/* Our descriptor of today, made by somebody who has the identity, with this number. */
+static void put_there(const struct account_row *row, uint64_t seq)
+{
+    uint64_t period = descriptor_period(h.unit.env.now_ms);
+    struct descriptor d = {.created_ms = h.unit.env.now_ms,
+                           .list_version = row->list_version + 1,
+                           .record = h.record,
+                           .relay_count = 1,
+                           .relays = {{.address = h.relay}}};
+    uint8_t nonce[PRIM_AEAD_NONCE] = {1};
+    struct sign_sk identity;
+    struct sign_pk key;
+    prim_sign_keypair(&key, &identity, row->identity);
+    ck_assert_ok(blind_public(&h.id, period, &key));
+    ck_assert_ok(descriptor_seal(&identity, period, seq, nonce, &d, hostile_descriptor(&h, &key)));
+}
+
+/* The largest number that there is leaves no later one: it is not taken over, and the node goes on.
+ */
+START_TEST(a_number_that_leaves_none_is_not_taken_over)
+{
+    struct account_row row;
+    hostile_account(&h, &row);
+    put_there(&row, BEP44_SEQ_MAX);
+    h.refuse_descriptor = true;
+    ck_assert_ok(hostile_call(&h, "account.rekey", 0, slice_of(NULL, 0)));
+    unsigned closed = h.closed;
+    for (unsigned i = 0; i < 120; i++) {
+        later(LIMIT_MINUTE_MS); /* no turn fails */
+    }
+    ck_assert_uint_gt(h.closed, closed + 3);
+    ck_assert_uint_lt(h.closed, closed + 40); /* less and less often */
+    /* An ordinary one is, and the next is later. */
+    hostile_account(&h, &row);
+    put_there(&row, 77);
+    for (unsigned i = 0; i < 120 && h.refuse_descriptor; i++) {
+        unsigned gets = h.descriptor_gets;
+        later(LIMIT_MINUTE_MS);
+        h.refuse_descriptor = h.descriptor_gets == gets;
+    }
+    for (unsigned i = 0; i < 180 && described_seq() == 77; i++) {
+        later(LIMIT_MINUTE_MS);
+    }
+    ck_assert_uint_eq(described_seq(), 78);
 }
 END_TEST
 
@@ -510,6 +557,7 @@ static void add_tests(TCase *tc)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_descriptor_of_another_day_is_refused);
     tcase_add_test(tc, an_older_descriptor_is_no_reason_to_call_ours_stale);
+    tcase_add_test(tc, a_number_that_leaves_none_is_not_taken_over);
     tcase_add_test(tc, who_is_asked_again_gives_no_older_bundle);
     tcase_add_test(tc, who_is_asked_may_be_on_another_device_before_the_answer);
     tcase_add_test(tc, a_receipt_for_something_else_is_told_and_not_believed);

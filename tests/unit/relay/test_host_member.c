@@ -254,7 +254,7 @@ START_TEST(a_descriptor_must_be_signed_of_this_time_and_within_the_quota)
     ck_assert_err(send_item(&put), ERR_EXPIRED);
     put.period += 2 + LIMIT_DESCRIPTORS_AHEAD;
     ck_assert_err(send_item(&put), ERR_TOO_FAR_AHEAD);
-    for (unsigned i = 0; i < LIMIT_DESCRIPTORS_AHEAD; i++) {
+    for (unsigned i = 0; i < LIMIT_DESCRIPTORS; i++) {
         put = item_of(i, 1, i % 8, 'a');
         ck_assert_ok(send_item(&put));
     }
