@@ -4,8 +4,7 @@
 #include "node/descriptor.h"
 
 enum {
-    AHEAD_ROWS = LIMIT_DESCRIPTORS_AHEAD, /* with this period, and the one before it, */
-    AHEAD_PERIODS = AHEAD_ROWS - 2,       /* and so many ahead, protocol section 3 */
+    AHEAD_ROWS = LIMIT_DESCRIPTORS_AHEAD,
     AHEAD_ROW = ROW_AHEAD / LIMIT_DESCRIPTORS_AHEAD,
 };
 

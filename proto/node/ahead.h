@@ -11,6 +11,11 @@
 
 #include "node/rows.h"
 
+enum {
+    AHEAD_PERIODS = LIMIT_DESCRIPTORS_AHEAD - 2, /* periods that are signed ahead: all of those
+                                                    but this one and the one before it */
+};
+
 /* The number for the list of account's version: the same as long as that is the same. Changes
  * account, which the caller puts; *fresh: it did. ERR_CORRUPT, ERR_NO_MEMORY. */
 enum err ahead_seq(struct step *step, struct account_row *account, uint64_t period, uint64_t *seq,

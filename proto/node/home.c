@@ -525,9 +525,11 @@ static enum err take_answer(struct home_answer *a, uint8_t kind, const struct re
 {
     unsigned slot = home_slot(a->me, a->home);
     uint64_t anew = a->account.anew;
-    enum err err = ERR_OK;
-    if (head->err == ERR_OK) {
-        err = home_done(a, kind, body);
+    bool good = head->err == ERR_OK;
+    enum err err =
+        good ? home_done(a, kind, body)
+             : publish_refused(a->step, a->home, &a->row, &a->account, kind, head->err, &good);
+    if (good) {
         a->home->outrun = a->home->outrun && kind != FRAME_DESCRIPTOR_GET;
         a->home->due = 0; /* failures are in a row until all is in place (home_ready) */
     } else {
@@ -544,7 +546,7 @@ static enum err take_answer(struct home_answer *a, uint8_t kind, const struct re
     if (err == ERR_OK && relist) {
         err = account_row_put(a->step, a->me->keys, &a->account);
     }
-    return err == ERR_OK && head->err != ERR_OK
+    return err == ERR_OK && !good
                ? home_fail(a->me, a->step, a->home, head->err, head->retry_after_ms)
                : err;
 }
@@ -575,20 +577,7 @@ enum err home_reply(struct account *me, struct step *step, struct home *home,
     if (err == ERR_OK) {
         err = account_row_get(step, me->keys, &a.account);
     }
-    if (err == ERR_OK && head.err == ERR_STALE && request->kind == FRAME_DESCRIPTOR_PUT) {
-        home->outrun = true; /* the answer was lost in a crash, or another device put it */
-        home->due = 0;
-    } else if (err == ERR_OK && head.err == ERR_NOT_FOUND && a.account.anew != 0 && !home->asked &&
-               request->kind == FRAME_DESCRIPTOR_GET) {
-        home->due = 0;
-        err = publish_unknown(step, home, &a.account);
-        err = err == ERR_OK ? account_row_put(step, me->keys, &a.account) : err;
-    } else if (err == ERR_OK && head.err == ERR_EXPIRED && request->kind == FRAME_DESCRIPTOR_PUT &&
-               home->describing < step_now(step) / LIMIT_DAY_MS) {
-        home->due = 0;
-        publish_over(home, &a.row, &a.account);
-        err = relay_row_put(step, me->keys, home_slot(me, home), &a.row);
-    } else if (err == ERR_OK) {
+    if (err == ERR_OK) {
         err = take_answer(&a, request->kind, &head, body);
     }
     secret_wipe(&a, sizeof a);

@@ -14,10 +14,9 @@
 #include "relay/record.h"
 
 enum {
-    PUBLISH_AHEAD = LIMIT_DESCRIPTORS_AHEAD - 2, /* periods that are signed ahead */
-    PUBLISH_BODY = LIMIT_FRAME - 64,             /* largest body of a request */
-    PUBLISH_SEQ = UINT32_MAX, /* more than any of ours: hours since 1970, and some */
-    PUBLISH_JUMP = 65536,     /* a relay may be so far ahead of an older copy of this store */
+    PUBLISH_BODY = LIMIT_FRAME - 64, /* largest body of a request */
+    PUBLISH_SEQ = UINT32_MAX,        /* more than any of ours: hours since 1970, and some */
+    PUBLISH_JUMP = 65536, /* a relay may be so far ahead of an older copy of this store */
 };
 
 /* Begins a request with a body of at most cap bytes. */
@@ -162,7 +161,7 @@ static enum err make_bundle(struct home_step *h, bool body, struct publish_reque
 static uint64_t described(const struct relay_row *row, const struct account_row *account,
                           uint64_t now_ms)
 {
-    bool real = row->described <= descriptor_period(now_ms) + PUBLISH_AHEAD;
+    bool real = row->described <= descriptor_period(now_ms) + AHEAD_PERIODS;
     return row->list_version == account->list_version && real ? row->described : 0;
 }
 
@@ -206,7 +205,7 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
 {
     struct step *step = h->step;
     uint64_t period = undescribed(&h->row, &h->account, step_now(step));
-    if (period > descriptor_period(step_now(step)) + PUBLISH_AHEAD ||
+    if (period > descriptor_period(step_now(step)) + AHEAD_PERIODS ||
         !account_row_holds(&h->account)) {
         return ERR_OK;
     }
@@ -502,17 +501,6 @@ static enum err get_done(struct account *me, struct step *step, struct home *hom
     return ahead_raise(step, account, reply.item.seq);
 }
 
-enum err publish_unknown(struct step *step, struct home *home, struct account_row *account)
-{
-    home->asked = true;
-    return ahead_raise(step, account, step_now(step) / LIMIT_HOUR_MS);
-}
-
-void publish_over(const struct home *home, struct relay_row *row, const struct account_row *account)
-{
-    described_one(home, row, account);
-}
-
 enum err publish_done(struct account *me, struct step *step, struct home *home,
                       struct relay_row *row, struct account_row *account, uint8_t kind,
                       struct slice body)
@@ -531,4 +519,32 @@ enum err publish_done(struct account *me, struct step *step, struct home *home,
     default:
         return ERR_PROTOCOL;
     }
+}
+
+/* The relay has no descriptor of an identity that was published before: elsewhere there may be
+ * some, for days. Ours are to be later than any that a device before this one may have made: by the
+ * hour, so that one that comes after this one is later still. */
+static enum err unknown(struct step *step, struct home *home, struct account_row *account)
+{
+    home->asked = true;
+    return ahead_raise(step, account, step_now(step) / LIMIT_HOUR_MS);
+}
+
+enum err publish_refused(struct step *step, struct home *home, struct relay_row *row,
+                         struct account_row *account, uint8_t kind, enum err refusal, bool *settled)
+{
+    bool put = kind == FRAME_DESCRIPTOR_PUT;
+    bool over = home->describing < descriptor_period(step_now(step));
+    *settled = true;
+    if (put && refusal == ERR_STALE) {
+        home->outrun = true; /* the answer was lost in a crash, or another device put it */
+    } else if (put && refusal == ERR_EXPIRED && over) {
+        described_one(home, row, account); /* by the relay's clock: it is not put again */
+    } else if (kind == FRAME_DESCRIPTOR_GET && refusal == ERR_NOT_FOUND && account->anew != 0 &&
+               !home->asked) {
+        return unknown(step, home, account);
+    } else {
+        *settled = false;
+    }
+    return ERR_OK;
 }

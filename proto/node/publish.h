@@ -40,13 +40,11 @@ enum err publish_next(struct home_step *h, struct publish_request *request) PETR
 enum err publish_done(struct account *me, struct step *step, struct home *home,
                       struct relay_row *row, struct account_row *account, uint8_t kind,
                       struct slice body) PETREL_MUST_USE;
-/* The relay has no descriptor of an identity that was published before: elsewhere there may be
- * some, for days. Ours are to be later than any that a device before this one may have made: by the
- * hour, so that one that comes after this one is later still. The caller puts account. */
-enum err publish_unknown(struct step *step, struct home *home,
-                         struct account_row *account) PETREL_MUST_USE;
-/* The period of the descriptor that was put is over by the relay's clock: it is not put again. */
-void publish_over(const struct home *home, struct relay_row *row,
-                  const struct account_row *account);
+/* What a refusal of such a request changes where it is no failure, as publish_done does: one of our
+ * descriptors is there, or none, or its day is over. *settled: it is such a one, and the next thing
+ * can be asked; otherwise nothing has changed. ERR_CORRUPT, ERR_NO_MEMORY. */
+enum err publish_refused(struct step *step, struct home *home, struct relay_row *row,
+                         struct account_row *account, uint8_t kind, enum err refusal,
+                         bool *settled) PETREL_MUST_USE;
 
 #endif
