@@ -27,7 +27,9 @@ const struct config_row *config_row(enum config_key key)
 
 void config_init(struct config *config)
 {
-    config->rules.count = config->hosts.count = 0;
+    for (size_t i = 0; i < CONFIG_LISTS; i++) {
+        config->lists[i].count = 0;
+    }
     for (size_t i = 0; i < CONFIG_COUNT; i++) {
         snprintf(config->value[i], CONFIG_VALUE, "%s", ROWS[i].fallback);
     }
@@ -111,19 +113,19 @@ static bool proxy_word(const char *begin, const char *end, char out[static LIMIT
     return true;
 }
 
-static bool proxy_split(const char *value, struct config_proxy *proxy)
+static bool proxy_split(const char *value, struct socks_proxy *proxy)
 {
     static const char scheme[] = "socks5://";
     if (strncmp(value, scheme, sizeof scheme - 1) != 0) {
         return false;
     }
     value += sizeof scheme - 1;
-    *proxy = (struct config_proxy){.port = 0};
+    *proxy = (struct socks_proxy){.port = 0};
     const char *at = strrchr(value, '@');
     if (at != NULL) {
         const char *colon = memchr(value, ':', (size_t)(at - value));
-        if (colon == NULL || !proxy_word(value, colon, proxy->user) ||
-            !proxy_word(colon + 1, at, proxy->password)) {
+        if (colon == NULL || !proxy_word(value, colon, proxy->user.name) ||
+            !proxy_word(colon + 1, at, proxy->user.password)) {
             return false;
         }
         value = at + 1;
@@ -136,9 +138,17 @@ static struct slice value_slice(const char *value)
     return slice_of(value, strlen(value));
 }
 
+/* Which list the values of a key are in that may come again; CONFIG_LISTS: it has one value. */
+static enum config_list_name list_of(enum config_type type)
+{
+    return type == CONFIG_RULES   ? CONFIG_LIST_RULES
+           : type == CONFIG_HOSTS ? CONFIG_LIST_HOSTS
+                                  : CONFIG_LISTS;
+}
+
 static bool comes_again(enum config_type type)
 {
-    return type == CONFIG_RULES || type == CONFIG_HOSTS;
+    return list_of(type) != CONFIG_LISTS;
 }
 
 static bool value_fits(const struct config_row *row, const char *value)
@@ -157,7 +167,7 @@ static bool value_fits(const struct config_row *row, const char *value)
     case CONFIG_HOSTS:
         return value[0] == '\0' || address_split(value, host, &port);
     case CONFIG_PROXY: {
-        struct config_proxy proxy;
+        struct socks_proxy proxy;
         bool fits = value[0] == '\0' || proxy_split(value, &proxy);
         secret_wipe(&proxy, sizeof proxy);
         return fits;
@@ -176,12 +186,6 @@ static int key_find(const char *name)
         }
     }
     return -1;
-}
-
-/* The values of a key of that type; NULL: it has one. */
-static const struct config_list *list_in(const struct config *config, enum config_type type)
-{
-    return type == CONFIG_RULES ? &config->rules : type == CONFIG_HOSTS ? &config->hosts : NULL;
 }
 
 /* An empty one stands for none. */
@@ -215,8 +219,7 @@ enum err config_set(struct config *config, const char *name, const char *value,
         return ERR_CONFIG;
     }
     if (comes_again(ROWS[key].type)) {
-        return list_add(ROWS[key].type == CONFIG_RULES ? &config->rules : &config->hosts, value,
-                        reason);
+        return list_add(&config->lists[list_of(ROWS[key].type)], value, reason);
     }
     snprintf(config->value[key], CONFIG_VALUE, "%s", value);
     return ERR_OK;
@@ -317,7 +320,8 @@ enum err config_check(const struct config *config, char reason[static CONFIG_REA
         return ERR_CONFIG;
     }
     if (config->value[CONFIG_KEY_DHT][0] == '\0' &&
-        (config->hosts.count > 0 || config_bool(config, CONFIG_KEY_DHT_READ_ONLY) ||
+        (config->lists[CONFIG_LIST_HOSTS].count > 0 ||
+         config_bool(config, CONFIG_KEY_DHT_READ_ONLY) ||
          config_bool(config, CONFIG_KEY_DHT_PUBLIC))) {
         snprintf(reason, CONFIG_REASON, "%s",
                  "this node is in no DHT: dht.listen = HOST:PORT, or no other key of it");
@@ -337,11 +341,12 @@ void config_print(const struct config *config, FILE *out)
         fprintf(out, "%s# %s\n# %s; default: %s%s\n", i > 0 ? "\n" : "", ROWS[i].help,
                 ROWS[i].range, ROWS[i].fallback[0] != '\0' ? ROWS[i].fallback : "empty",
                 ROWS[i].reloadable ? "; SIGHUP reads it again" : "");
-        const struct config_list *list = list_in(config, ROWS[i].type);
-        for (size_t k = 0; list != NULL && k < list->count; k++) {
-            fprintf(out, "%s = %s\n", ROWS[i].name, list->value[k]);
+        enum config_list_name list = list_of(ROWS[i].type);
+        size_t count = list != CONFIG_LISTS ? config->lists[list].count : 0;
+        for (size_t k = 0; k < count; k++) {
+            fprintf(out, "%s = %s\n", ROWS[i].name, config->lists[list].value[k]);
         }
-        if (list == NULL || list->count == 0) {
+        if (count == 0) {
             fprintf(out, "%s = %s\n", ROWS[i].name, config->value[i]);
         }
     }
@@ -355,8 +360,9 @@ void config_forward_policy(const struct config *config, struct forward_policy *p
     policy->mode = modes[mode];
     policy->private_hosts = config_bool(config, CONFIG_KEY_FORWARD_PRIVATE);
     policy->count = 0;
-    for (size_t i = 0; i < config->rules.count; i++) {
-        struct slice text = value_slice(config->rules.value[i]);
+    const struct config_list *rules = &config->lists[CONFIG_LIST_RULES];
+    for (size_t i = 0; i < rules->count; i++) {
+        struct slice text = value_slice(rules->value[i]);
         enum err err = forward_rule_parse(text, &policy->rules[policy->count++]);
         assert(err == ERR_OK); /* config_set has looked */
     }
@@ -365,10 +371,9 @@ void config_forward_policy(const struct config *config, struct forward_policy *p
 void config_take(struct config *config, const struct config *from, enum config_key key)
 {
     memcpy(config->value[key], from->value[key], CONFIG_VALUE);
-    if (ROWS[key].type == CONFIG_RULES) {
-        config->rules = from->rules;
-    } else if (ROWS[key].type == CONFIG_HOSTS) {
-        config->hosts = from->hosts;
+    if (comes_again(ROWS[key].type)) {
+        enum config_list_name list = list_of(ROWS[key].type);
+        config->lists[list] = from->lists[list];
     }
 }
 
@@ -386,12 +391,12 @@ unsigned config_choice(const struct config *config, enum config_key key)
 void config_host(const struct config *config, size_t i, char host[static LIMIT_HOST + 1],
                  uint16_t *port)
 {
-    bool good = address_split(config->hosts.value[i], host, port);
+    bool good = address_split(config->lists[CONFIG_LIST_HOSTS].value[i], host, port);
     assert(good); /* config_set has looked */
     (void)good;
 }
 
-bool config_proxy(const struct config *config, struct config_proxy *proxy)
+bool config_proxy(const struct config *config, struct socks_proxy *proxy)
 {
     const char *value = config->value[CONFIG_KEY_PROXY];
     return value[0] != '\0' && proxy_split(value, proxy);

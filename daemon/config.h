@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "daemon/io/socks.h"
 #include "node/policy.h"
 
 enum {
@@ -90,19 +91,16 @@ struct config_list {
     size_t count;
 };
 
-/* What CONFIG_KEY_PROXY says. Secret. */
-struct config_proxy {
-    char host[LIMIT_HOST + 1];
-    uint16_t port;
-    char user[LIMIT_PROXY_WORD + 1];
-    char password[LIMIT_PROXY_WORD + 1];
+enum config_list_name {
+    CONFIG_LIST_RULES, /* of CONFIG_KEY_FORWARD_RULE */
+    CONFIG_LIST_HOSTS, /* of CONFIG_KEY_DHT_BOOTSTRAP */
+    CONFIG_LISTS,
 };
 
 /* Secret: a proxy may have a password. */
 struct config {
     char value[CONFIG_COUNT][CONFIG_VALUE];
-    struct config_list rules; /* of CONFIG_KEY_FORWARD_RULE */
-    struct config_list hosts; /* of CONFIG_KEY_DHT_BOOTSTRAP */
+    struct config_list lists[CONFIG_LISTS];
 };
 
 /* All defaults. */
@@ -132,8 +130,8 @@ unsigned config_choice(const struct config *config, enum config_key key);
 /* Splits value i of CONFIG_KEY_DHT_BOOTSTRAP. */
 void config_host(const struct config *config, size_t i, char host[static LIMIT_HOST + 1],
                  uint16_t *port);
-/* Splits CONFIG_KEY_PROXY; false when it is empty. Without a user both words are empty. */
-bool config_proxy(const struct config *config, struct config_proxy *proxy);
+/* Splits CONFIG_KEY_PROXY, secret as it is; false when it is empty, and proxy is as it was. */
+bool config_proxy(const struct config *config, struct socks_proxy *proxy);
 /* Splits an address; false when it is empty. */
 bool config_address(const struct config *config, enum config_key key,
                     char host[static LIMIT_HOST + 1], uint16_t *port);

@@ -201,7 +201,7 @@ static void on_reload(void *ctx)
     apply_forward_policy(d);
     logger_log(&d->log, LOGGER_INFO, "configuration read again",
                "log_level=%s forward=%s forward_rules=%zu", d->config.value[CONFIG_KEY_LOG_LEVEL],
-               d->config.value[CONFIG_KEY_FORWARD], d->config.rules.count);
+               d->config.value[CONFIG_KEY_FORWARD], d->config.lists[CONFIG_LIST_RULES].count);
     secret_wipe(&fresh, sizeof fresh);
 }
 
@@ -399,7 +399,7 @@ static enum err open_dht(struct daemon *d)
         return err;
     }
     d->dht_port = read_only ? 0 : bound;
-    for (size_t i = 0; i < d->config.hosts.count && i < MAIN_BOOTSTRAP; i++) {
+    for (size_t i = 0; i < d->config.lists[CONFIG_LIST_HOSTS].count && i < MAIN_BOOTSTRAP; i++) {
         config_host(&d->config, i, host, &port);
         loop_dht_host(d->loop, host, port);
     }
@@ -413,18 +413,12 @@ static enum err open_dht(struct daemon *d)
 
 static void set_proxy(struct daemon *d)
 {
-    struct config_proxy from;
     struct socks_proxy proxy = {.port = 0};
-    if (config_proxy(&d->config, &from)) {
-        memcpy(proxy.host, from.host, sizeof proxy.host);
-        proxy.port = from.port;
-        memcpy(proxy.user.name, from.user, sizeof proxy.user.name);
-        memcpy(proxy.user.password, from.password, sizeof proxy.user.password);
+    if (config_proxy(&d->config, &proxy)) {
         loop_set_proxy(d->loop, &proxy);
         logger_log(&d->log, LOGGER_INFO, "links go out through a proxy", "port=%u",
                    (unsigned)proxy.port);
     }
-    secret_wipe(&from, sizeof from);
     secret_wipe(&proxy, sizeof proxy);
 }
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "daemon/hostenv.h"
+#include "daemon/io/sockaddr.h"
 #include "daemon/io/udp.h"
-#include "node/hostname.h"
 
 enum {
     FINDER_PUTS = 32,    /* under way at a time: half of the operations that there may be */
@@ -171,19 +171,7 @@ static void on_result(void *ctx, const struct dht_output *out)
  * us. */
 static bool leads_inside(const struct host *h, const struct sockaddr *to)
 {
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    uint8_t bytes[16];
-    struct slice name = slice_of(h->name, strlen(h->name));
-    if (!h->told || hostname_ipv4(name, bytes) || hostname_ipv6(name, bytes)) {
-        return false;
-    }
-    if (to->sa_family == AF_INET) {
-        memcpy(&v4, to, sizeof v4);
-        return hostname_ipv4_is_private((const uint8_t *)&v4.sin_addr);
-    }
-    memcpy(&v6, to, sizeof v6);
-    return hostname_ipv6_is_private(v6.sin6_addr.s6_addr);
+    return h->told && !sockaddr_is_literal(h->name) && sockaddr_is_private(to);
 }
 
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "daemon/io/sockaddr.h"
 #include "daemon/io/tcp_link.h"
 #include "daemon/io/tcp_proxy.h"
-#include "node/hostname.h"
 
 static void dial_next(struct tcp_conn *conn);
 
@@ -59,22 +59,6 @@ static void on_connected(uv_connect_t *req, int status)
     }
 }
 
-/* RFC 6890; what is neither IPv4 nor IPv6 is nowhere public. */
-static bool is_private(const struct sockaddr *address)
-{
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    if (address->sa_family == AF_INET) {
-        memcpy(&v4, address, sizeof v4);
-        return hostname_ipv4_is_private((const uint8_t *)&v4.sin_addr);
-    }
-    if (address->sa_family == AF_INET6) {
-        memcpy(&v6, address, sizeof v6);
-        return hostname_ipv6_is_private(v6.sin6_addr.s6_addr);
-    }
-    return true;
-}
-
 /* Nothing could be connected to: with a proxy, it is that which is not there. */
 static void dial_over(struct tcp_conn *conn, enum err err)
 {
@@ -92,7 +76,7 @@ static void dial_next(struct tcp_conn *conn)
     while (dial->next != NULL) {
         struct addrinfo *a = dial->next;
         dial->next = a->ai_next;
-        if (dial->public_only && is_private(a->ai_addr)) {
+        if (dial->public_only && sockaddr_is_private(a->ai_addr)) {
             dial->refused = true;
             continue;
         }
@@ -128,9 +112,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
  * core has seen to addresses. */
 static bool leads_anywhere(const struct node_output *o)
 {
-    uint8_t bytes[16];
-    struct slice host = slice_of(o->connect.host, strlen(o->connect.host));
-    return o->connect.public_only && !hostname_ipv4(host, bytes) && !hostname_ipv6(host, bytes);
+    return o->connect.public_only && !sockaddr_is_literal(o->connect.host);
 }
 
 /* With a proxy it is the proxy's name that is resolved here, never the other one's. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/io/tcp_link.h"
 
-#include "daemon/io/tcp_proxy.h"
-
 #include <string.h>
+
+#include "daemon/io/tcp_proxy.h"
 
 static void conn_opened(struct tcp_conn *conn)
 {
@@ -164,7 +164,7 @@ void tcp_link_tick(struct tcp_conn *conn, uint64_t now)
     if (conn->state == CONN_CLOSING) {
         tcp_conn_close(conn);
     } else if (conn->state == CONN_RESOLVE || conn->state == CONN_CONNECT) {
-        if (tcp_proxy_is_set(conn->tcp) && conn->dial != NULL) {
+        if (tcp_proxy_is_set(conn->tcp)) {
             tcp_proxy_late(conn);
         } else {
             tcp_conn_over(conn, ERR_TIMEOUT, false);

@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (config_parse(&again, slice_of(text, (size_t)printed), "again", reason) != ERR_OK) {
         abort();
     }
-    if (!same_list(&config.rules, &again.rules) || !same_list(&config.hosts, &again.hosts)) {
+    if (!same_list(&config.lists[CONFIG_LIST_RULES], &again.lists[CONFIG_LIST_RULES]) ||
+        !same_list(&config.lists[CONFIG_LIST_HOSTS], &again.lists[CONFIG_LIST_HOSTS])) {
         abort();
     }
     for (int i = 0; i < CONFIG_COUNT; i++) {

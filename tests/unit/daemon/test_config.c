@@ -131,7 +131,7 @@ START_TEST(what_is_said_of_the_dht_needs_its_address)
     ck_assert_err(config_set(&c, "dht.bootstrap", "192.0.2.1", reason), ERR_CONFIG);
     char host[LIMIT_HOST + 1];
     uint16_t port;
-    ck_assert_uint_eq(c.hosts.count, 2);
+    ck_assert_uint_eq(c.lists[CONFIG_LIST_HOSTS].count, 2);
     config_host(&c, 1, host, &port);
     ck_assert_str_eq(host, "2001:db8::1");
     ck_assert_uint_eq(port, 6881);
@@ -145,19 +145,19 @@ END_TEST
 START_TEST(a_proxy_is_read)
 {
     struct config c;
-    struct config_proxy proxy;
+    struct socks_proxy proxy;
     ck_assert_ok(parse(&c, "proxy = socks5://127.0.0.1:9050\n"));
     ck_assert(config_proxy(&c, &proxy));
     ck_assert_str_eq(proxy.host, "127.0.0.1");
     ck_assert_uint_eq(proxy.port, 9050);
-    ck_assert_str_eq(proxy.user, "");
-    ck_assert_str_eq(proxy.password, "");
+    ck_assert_str_eq(proxy.user.name, "");
+    ck_assert_str_eq(proxy.user.password, "");
     ck_assert_ok(parse(&c, "proxy = socks5://me:hush!@[::1]:1\n"));
     ck_assert(config_proxy(&c, &proxy));
     ck_assert_str_eq(proxy.host, "::1");
     ck_assert_uint_eq(proxy.port, 1);
-    ck_assert_str_eq(proxy.user, "me");
-    ck_assert_str_eq(proxy.password, "hush!");
+    ck_assert_str_eq(proxy.user.name, "me");
+    ck_assert_str_eq(proxy.user.password, "hush!");
     ck_assert_ok(parse(&c, "proxy =\n"));
     ck_assert(!config_proxy(&c, &proxy));
     static const char *bad[] = {"127.0.0.1:9050",
@@ -228,7 +228,7 @@ START_TEST(rules_end_at_a_limit)
         len += (size_t)snprintf(text + len, sizeof text - len, "relay.forward_rule = r%u\n", i);
     }
     ck_assert_ok(parse(&c, text));
-    ck_assert_uint_eq(c.rules.count, LIMIT_FORWARD_RULES);
+    ck_assert_uint_eq(c.lists[CONFIG_LIST_RULES].count, LIMIT_FORWARD_RULES);
     snprintf(text + len, sizeof text - len, "relay.forward_rule = more\n");
     refused(text, "file:257: more than 256 rules");
 }
@@ -241,8 +241,8 @@ START_TEST(a_key_is_taken_over_alone)
     ck_assert_ok(parse(&c, "relay.forward_rule = old\nlog.level = warn\n"));
     ck_assert_ok(parse(&other, "relay.forward_rule = a\nrelay.forward_rule = b\n"));
     config_take(&c, &other, CONFIG_KEY_FORWARD_RULE);
-    ck_assert_uint_eq(c.rules.count, 2);
-    ck_assert_str_eq(c.rules.value[1], "b");
+    ck_assert_uint_eq(c.lists[CONFIG_LIST_RULES].count, 2);
+    ck_assert_str_eq(c.lists[CONFIG_LIST_RULES].value[1], "b");
     ck_assert_uint_eq(config_choice(&c, CONFIG_KEY_LOG_LEVEL), 1);
     config_take(&c, &other, CONFIG_KEY_LOG_LEVEL);
     ck_assert_uint_eq(config_choice(&c, CONFIG_KEY_LOG_LEVEL), 2);
@@ -272,7 +272,7 @@ START_TEST(what_is_printed_is_read_back)
     ck_assert_ok(config_parse(&again, slice_of(text, len), "file", reason));
     ck_assert_uint_eq(print(&again, second, sizeof second), len);
     ck_assert_int_eq(memcmp(text, second, len), 0);
-    ck_assert_uint_eq(again.rules.count, 2);
+    ck_assert_uint_eq(again.lists[CONFIG_LIST_RULES].count, 2);
 }
 END_TEST
 
