@@ -15,9 +15,11 @@
 
 enum {
     PUBLISH_BODY = LIMIT_FRAME - 64, /* largest body of a request */
-    PUBLISH_SEQ = UINT32_MAX,        /* more than any of ours: hours since 1970, and some */
     PUBLISH_JUMP = 65536, /* a relay may be so far ahead of an older copy of this store */
 };
+
+/* More than any sequence number of ours: hours since 1970, and some. */
+static const uint64_t PUBLISH_SEQ = UINT32_MAX;
 
 /* Begins a request with a body of at most cap bytes. */
 static void request_begin(struct publish_request *request, struct step *step, uint8_t kind,
@@ -219,7 +221,7 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
     device_list_hash(h->account.device_list, descriptor.list_hash);
     uint8_t nonce[PRIM_AEAD_NONCE];
     env_random(step->turn->env, nonce, sizeof nonce);
-    struct bep44_item item;
+    struct descriptor_put put = {.period = (uint32_t)period, .quiet = h->account.hidden != 0};
     struct sign_pk id;
     struct sign_sk identity;
     account_identity(&h->account, &id, &identity);
@@ -230,12 +232,10 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
         err = account_row_put(step, h->me->keys, &h->account);
     }
     if (err == ERR_OK) {
-        err = descriptor_seal(&identity, period, seq, nonce, &descriptor, &item);
+        err = descriptor_seal(&identity, period, seq, nonce, &descriptor, &put.item);
     }
     secret_wipe(&identity, sizeof identity);
     describing(h, period);
-    struct descriptor_put put = {
-        .period = (uint32_t)period, .quiet = h->account.hidden != 0, .item = item};
     request_begin(request, step, FRAME_DESCRIPTOR_PUT, 2048);
     if (err == ERR_OK) {
         err = descriptor_put_write(&request->body, step->turn->arena, h->link->hash, &put,

@@ -9,14 +9,17 @@
  *   3  gets the item of key u8 & 3, or begins with a node
  *   4  puts it
  *   5  a query: from u8, method u8
+ *   6  a table that was kept: len u8, bytes
  *
  * Whatever comes, what it sends can be read, is no larger than a datagram may be, and goes to
- * nobody who is not there; every operation ends.
+ * nobody who is not there; every operation ends; and the table that it keeps is of use to its next
+ * life.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "dht/dht.h"
 #include "lib/dht_items.h"
 #include "lib/unit.h"
@@ -153,11 +156,20 @@ static void operate(struct run *r, bool put)
     r->begun += number != 0;
 }
 
+/* Nothing, or all of it. */
+static void restore(struct run *r)
+{
+    struct dht_output out;
+    struct slice bytes = reader_bytes(&r->in, reader_u8(&r->in));
+    enum err err = dht_restore(r->dht, &r->u.env, bytes);
+    assert(err == ERR_OK || (err == ERR_MALFORMED && !dht_next_output(r->dht, &out)));
+}
+
 static void step(struct run *r)
 {
     struct dht_address from;
     struct slice bytes;
-    switch (reader_u8(&r->in) % 6) {
+    switch (reader_u8(&r->in) % 7) {
     case 0:
         from = other(reader_u8(&r->in));
         bytes = reader_bytes(&r->in, reader_u8(&r->in));
@@ -176,10 +188,32 @@ static void step(struct run *r)
     case 4:
         operate(r, true);
         break;
-    default:
+    case 5:
         query(r);
+        break;
+    default:
+        restore(r);
     }
     take(r);
+}
+
+/* What this node keeps is taken by the next one. */
+static void kept(struct run *r, const struct dht_config *config)
+{
+    static uint8_t bytes[LIMIT_DHT_SAVED];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    struct dht_status status;
+    struct run next = {.in = reader_of(slice_of(bytes, 0))};
+    dht_save(r->dht, &w);
+    assert(w.err == ERR_OK);
+    unit_env_init(&next.u, 2, r->u.env.now_ms);
+    next.dht = dht_new(config, &next.u.env);
+    assert(next.dht != NULL);
+    enum err err = dht_restore(next.dht, &next.u.env, writer_done(&w));
+    assert(err == ERR_OK);
+    dht_status(next.dht, &next.u.env, &status);
+    assert((status.nodes[0] > 0) == (w.len > 2 * sizeof(uint16_t)));
+    dht_free(next.dht);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -206,6 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         take(&r);
     }
     assert(r.ended == r.begun);
+    kept(&r, &config);
     dht_free(r.dht);
     return 0;
 }
