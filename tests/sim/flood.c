@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "crypto/stamp.h"
-#include "lib/hostile.h"
+#include "lib/stranger.h"
 #include "link/frame.h"
 #include "node/core.h"
 #include "node/home_keys.h"

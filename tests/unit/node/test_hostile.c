@@ -2,7 +2,7 @@
  *
  * hostile: what a node's own relay, a stranger or a foreign relay must not be able to do to it.
  */
-#include "lib/hostile.h"
+#include "lib/stranger.h"
 
 #include <string.h>
 
@@ -24,29 +24,12 @@ static void teardown(void)
     hostile_fini(&h);
 }
 
-static void request(struct stranger *s)
-{
-    stranger_begin(&h, s, NULL);
-    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "hello"));
-    ck_assert_ok(h.turn);
-}
-
-static void accept(struct stranger *s)
-{
-    uint8_t pairs[128];
-    char id[ID_TEXT];
-    struct writer p = writer_of(pairs, sizeof pairs);
-    id_encode(s->id.b, id);
-    result_text(&p, "contact", id);
-    ck_assert_ok(hostile_call(&h, "request.accept", 1, writer_done(&p)));
-}
-
 START_TEST(a_request_arrives)
 {
     struct stranger s;
     struct peer_row row;
     stranger_init(&h, &s);
-    request(&s);
+    stranger_request(&h, &s);
     ck_assert_ok(hostile_contact(&h, &s.id, &row));
     ck_assert_int_eq(row.who.state, CONTACT_INCOMING);
     ck_assert_uint_eq(h.acked, 1);
@@ -64,12 +47,12 @@ START_TEST(what_comes_before_acceptance_is_not_received)
     hostile_push(&h, stranger_seal(&h, &hasty, CONTENT_TEXT, "no request before"));
     ck_assert_err(hostile_contact(&h, &hasty.id, &row), ERR_NOT_FOUND);
     stranger_init(&h, &s);
-    request(&s);
+    stranger_request(&h, &s);
     struct slice early = stranger_seal(&h, &s, CONTENT_TEXT, "too early");
     hostile_push(&h, early);
     ck_assert_ok(h.turn);
     ck_assert_uint_eq(h.acked, 3); /* the relay is rid of it */
-    accept(&s);
+    stranger_accepted(&h, &s);
     ck_assert_uint_eq(hostile_events(&h, "message.received"), 0);
     hostile_push(&h, early); /* a day later; a session that had received it would say replay */
     ck_assert_uint_eq(hostile_events(&h, "message.received"), 1);
@@ -87,7 +70,7 @@ START_TEST(strangers_who_are_turned_away_use_up_no_numbers)
     hostile_requests(&h, LIMIT_REQUESTS);
     hostile_account(&h, &before);
     stranger_init(&h, &s);
-    request(&s);
+    stranger_request(&h, &s);
     ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND);
     hostile_account(&h, &after);
     ck_assert_uint_eq(after.last_contact, before.last_contact);
@@ -100,7 +83,7 @@ START_TEST(a_stranger_is_not_answered_before_the_user_accepts)
     struct stranger s;
     stranger_init(&h, &s);
     stranger_list(&h, &s, 1, h.unit.env.now_ms, "10.0.0.1");
-    request(&s);
+    stranger_request(&h, &s);
     for (unsigned i = 0; i < 10; i++) {
         hostile_tick(&h, 5000);
         ck_assert_ok(h.turn);
@@ -130,7 +113,7 @@ START_TEST(a_stranger_who_goes_back_is_not_answered_either)
     struct peer_row row;
     stranger_init(&h, &s);
     stranger_list(&h, &s, 1, h.unit.env.now_ms, "10.0.0.1");
-    request(&s);
+    stranger_request(&h, &s);
     fork_of(&s);
     ck_assert_ok(hostile_contact(&h, &s.id, &row));
     ck_assert_int_eq(row.who.state, CONTACT_INCOMING);
@@ -153,8 +136,8 @@ START_TEST(a_relay_that_was_dialled_gets_no_answers_from_ours)
     uint8_t bytes[64];
     struct writer w = writer_of(bytes, sizeof bytes);
     stranger_init(&h, &s);
-    request(&s);
-    accept(&s);
+    stranger_request(&h, &s);
+    stranger_accepted(&h, &s);
     ck_assert_uint_eq(h.dialled, 1); /* the answer goes to the stranger's relay */
     hostile_open(&h, h.others[0]);
     unsigned sent = h.sent;
@@ -208,7 +191,7 @@ START_TEST(prekeys_rotate_and_old_ones_open_for_37_days)
         ck_assert_ok(h.turn);
     }
     stranger_init(&h, &now);
-    request(&now);
+    stranger_request(&h, &now);
     hostile_push(&h, slow);
     hostile_push(&h, too_old);
     ck_assert_ok(hostile_contact(&h, &now.id, &row));
@@ -236,7 +219,7 @@ START_TEST(unused_one_time_secrets_and_old_first_envelopes_go)
     };
     struct stranger s;
     stranger_init(&h, &s);
-    request(&s);
+    stranger_request(&h, &s);
     ck_assert_uint_eq(hostile_rows(&h, STORE_REPLAY), 1);
     size_t parts = h.last_part;
     days(37);
@@ -264,8 +247,8 @@ START_TEST(an_older_device_list_changes_nothing)
     stranger_list(&h, &thief, 1, HOSTILE_NOW - LIMIT_DAY_MS, "thief.test");
     stranger_device(&h, &s);
     stranger_list(&h, &s, 2, HOSTILE_NOW, "stranger.test");
-    request(&s);
-    request(&thief);
+    stranger_request(&h, &s);
+    stranger_request(&h, &thief);
     ck_assert_ok(hostile_contact(&h, &s.id, &row));
     ck_assert_str_eq(row.queue_relay.host, "stranger.test");
     ck_assert_uint_eq(row.sessions, 1);
@@ -286,8 +269,8 @@ START_TEST(a_list_of_before_is_older_whatever_its_version)
     stranger_list(&h, &thief, 9, HOSTILE_NOW - LIMIT_DAY_MS, "thief.test");
     stranger_device(&h, &s);
     stranger_list(&h, &s, 2, HOSTILE_NOW, "stranger.test");
-    request(&s);
-    request(&thief);
+    stranger_request(&h, &s);
+    stranger_request(&h, &thief);
     ck_assert_ok(hostile_contact(&h, &s.id, &row));
     ck_assert_str_eq(row.queue_relay.host, "stranger.test");
     ck_assert_uint_eq(row.sessions, 1);
@@ -367,8 +350,8 @@ START_TEST(a_price_above_the_cap_is_not_paid)
     hostile_fini(&h);
     hostile_init(&h);
     stranger_init(&h, &s);
-    request(&s);
-    accept(&s);
+    stranger_request(&h, &s);
+    stranger_accepted(&h, &s);
     hostile_open(&h, h.others[0]);
     hostile_mine(&h, FRAME_QUEUE_DEPOSIT);
     price_of_deposit(LIMIT_STAMP_BITS_MAX + 1);
@@ -518,10 +501,10 @@ START_TEST(who_was_not_asked_by_an_invitation_of_theirs_raises_no_alarm_about_on
 {
     struct stranger s;
     stranger_init(&h, &s);
-    request(&s);
+    stranger_request(&h, &s);
     hostile_push(&h, stranger_seal(&h, &s, CONTENT_INVITE_USED, ""));
     ck_assert_ok(h.turn);
-    accept(&s);
+    stranger_accepted(&h, &s);
     hostile_push(&h, stranger_seal(&h, &s, CONTENT_INVITE_USED, ""));
     ck_assert_ok(h.turn);
     ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 0);
@@ -584,7 +567,7 @@ START_TEST(a_push_that_fails_every_turn_does_not_block_the_queue)
     ck_assert_uint_eq(hostile_events(&h, "message.skipped"), 1);
     ck_assert_err(hostile_contact(&h, &s.id, &row), ERR_NOT_FOUND);
     stranger_init(&h, &next);
-    request(&next);
+    stranger_request(&h, &next);
     ck_assert_ok(hostile_contact(&h, &next.id, &row));
     stranger_fini(&s);
     stranger_fini(&next);
@@ -620,7 +603,7 @@ START_TEST(an_envelope_for_nobody_fits_in_a_turn)
             large_session(&s);
         }
         if (i % 2 == 0) {
-            accept(&s);
+            stranger_accepted(&h, &s);
         }
         stranger_fini(&s);
     }
@@ -629,109 +612,6 @@ START_TEST(an_envelope_for_nobody_fits_in_a_turn)
     hostile_push(&h, slice_of(nobody, sizeof nobody));
     ck_assert_ok(h.turn);
     ck_assert_uint_eq(h.acked, h.pushed);
-}
-END_TEST
-
-static void rooted(const struct node_root *root, enum err err)
-{
-    struct node_input in = {.kind = NODE_ROOTED};
-    in.u.rooted.root = root;
-    in.u.rooted.err = err;
-    hostile_input(&h, &in);
-    ck_assert_ok(h.turn);
-}
-
-static uint32_t generation(void)
-{
-    struct store store;
-    uint32_t found = 0;
-    store_mem_read(h.mem, &store);
-    ck_assert_ok(seal_root_named(&store, ROW_ACCOUNT, &found));
-    return found;
-}
-
-/* What the core before this one asked for, what is another account's, or was never asked for. */
-START_TEST(only_the_root_that_was_asked_for_last_is_taken)
-{
-    struct stranger s;
-    stranger_init(&h, &s);
-    request(&s); /* a session begins: something is replaced */
-    hostile_tick(&h, LIMIT_FORGET_MS);
-    while (h.wanted.account == 0) {
-        hostile_tick(&h, 0);
-        ck_assert_ok(h.turn);
-    }
-    struct node_root first = h.wanted;
-    ck_assert_uint_eq(first.generation, 2);
-    struct node_root wrong = first;
-    wrong.r[31] ^= 1;
-    rooted(&wrong, ERR_OK);
-    wrong = first;
-    wrong.generation = 3;
-    rooted(&wrong, ERR_OK);
-    wrong = first;
-    wrong.account = 7;
-    rooted(&wrong, ERR_OK);
-    ck_assert_uint_eq(generation(), 1);
-    /* The core is built again, and draws another one. */
-    h.wanted.account = 0;
-    hostile_restart(&h);
-    while (h.wanted.account == 0) {
-        hostile_tick(&h, 0);
-        ck_assert_ok(h.turn);
-    }
-    ck_assert_mem_ne(h.wanted.r, first.r, sizeof first.r);
-    rooted(&first, ERR_OK);
-    ck_assert_uint_eq(generation(), 1);
-    rooted(&h.wanted, ERR_IO);
-    ck_assert_uint_eq(generation(), 1);
-    h.wanted.account = 0;
-    hostile_tick(&h, LIMIT_FORGET_RETRY_MS);
-    ck_assert_uint_ne(h.wanted.account, 0);
-    h.kept = 0;
-    rooted(&h.wanted, ERR_OK);
-    ck_assert_uint_eq(generation(), 2);
-    ck_assert_uint_eq(h.kept, 2);
-    rooted(&h.wanted, ERR_OK); /* twice */
-    ck_assert_uint_eq(generation(), 2);
-    h.root = h.wanted;
-    hostile_restart(&h);
-    ck_assert_ok(h.turn);
-    stranger_fini(&s);
-}
-END_TEST
-
-/* The account that a call made was removed while the host opened its file. */
-START_TEST(a_root_that_was_opened_makes_no_account)
-{
-    uint8_t bytes[16];
-    struct writer p = writer_of(bytes, sizeof bytes);
-    struct node_root root = h.root;
-    pack_str(&p, "another");
-    pack_bool(&p, true);
-    h.root.account = 2;
-    h.root.opened = true;
-    ck_assert_err(hostile_call(&h, "account.create", 1, writer_done(&p)), ERR_NOT_NOW);
-    /* also where there is another one, and a second was not asked for */
-    ck_assert_err(hostile_call(&h, "account.create", 0, slice_of(NULL, 0)), ERR_NOT_NOW);
-    h.root = root;
-}
-END_TEST
-
-/* The host changed the files of one account, and the call is about another by now. */
-START_TEST(a_passphrase_is_changed_of_the_account_that_the_host_looked_at)
-{
-    struct node_root root = h.root;
-    h.root.account = 2;
-    h.root.former = 1;
-    ck_assert_err(hostile_call(&h, "account.passphrase", 0, slice_of(NULL, 0)), ERR_NOT_NOW);
-    hostile_tick(&h, 0);
-    ck_assert_uint_eq(h.wanted.account, 0);
-    h.root = root;
-    h.root.former = 1;
-    ck_assert_ok(hostile_call(&h, "account.passphrase", 0, slice_of(NULL, 0)));
-    ck_assert_uint_eq(h.wanted.generation, 2); /* in the same turn */
-    h.root = root;
 }
 END_TEST
 
@@ -759,9 +639,6 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_used_or_late_invitation_is_no_way_around_the_limit_of_requests);
     tcase_add_test(tc, a_push_that_fails_every_turn_does_not_block_the_queue);
     tcase_add_test(tc, an_envelope_for_nobody_fits_in_a_turn);
-    tcase_add_test(tc, only_the_root_that_was_asked_for_last_is_taken);
-    tcase_add_test(tc, a_root_that_was_opened_makes_no_account);
-    tcase_add_test(tc, a_passphrase_is_changed_of_the_account_that_the_host_looked_at);
 }
 
 int main(void)

@@ -3,7 +3,7 @@
  * lies: what relays say that is not so, or not so any more: old descriptors and bundles, receipts
  * for something else, envelopes that came before. What the node does about each.
  */
-#include "lib/hostile.h"
+#include "lib/stranger.h"
 
 #include <string.h>
 
@@ -280,16 +280,10 @@ static struct queue_deposit asked(void)
 /* A stranger who was accepted and has been told so. */
 static void befriend(struct stranger *s)
 {
-    uint8_t pairs[128];
-    char id[ID_TEXT];
     struct receipt receipt;
-    struct writer p = writer_of(pairs, sizeof pairs);
     stranger_init(&h, s);
-    stranger_begin(&h, s, NULL);
-    hostile_push(&h, stranger_seal(&h, s, CONTENT_REQUEST, "hello"));
-    id_encode(s->id.b, id);
-    result_text(&p, "contact", id);
-    ck_assert_ok(hostile_call(&h, "request.accept", 1, writer_done(&p)));
+    stranger_request(&h, s);
+    stranger_accepted(&h, s);
     hostile_open(&h, h.others[0]);
     struct queue_deposit d = asked();
     stored(receipt_of(&s->relay, &d.queue, d.envelope, 1, &receipt));

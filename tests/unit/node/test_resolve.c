@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/id.h"
-#include "lib/hostile.h"
+#include "lib/stranger.h"
 #include "link/frame.h"
 #include "node/params.h"
 
