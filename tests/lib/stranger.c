@@ -97,14 +97,21 @@ void stranger_popped(struct hostile *h, struct stranger *s, const struct prekey_
     hostile_answer(h, writer_done(&w));
 }
 
-void stranger_add(struct hostile *h, const struct stranger *s)
+/* A call about the stranger, who is named in this parameter. */
+static void call_about(struct hostile *h, const struct stranger *s, const char *method,
+                       const char *param)
 {
     uint8_t pairs[128];
     char id[ID_TEXT];
     struct writer p = writer_of(pairs, sizeof pairs);
     id_encode(s->id.b, id);
-    result_text(&p, "link", id);
-    ck_assert_ok(hostile_call(h, "contact.add", 1, writer_done(&p)));
+    result_text(&p, param, id);
+    ck_assert_ok(hostile_call(h, method, 1, writer_done(&p)));
+}
+
+void stranger_add(struct hostile *h, const struct stranger *s)
+{
+    call_about(h, s, "contact.add", "link");
     hostile_open(h, h->others[h->dialled - 1]);
     ck_assert_uint_eq(h->asked_kind, FRAME_DESCRIPTOR_GET);
 }
@@ -211,10 +218,5 @@ void stranger_request(struct hostile *h, struct stranger *s)
 
 void stranger_accepted(struct hostile *h, const struct stranger *s)
 {
-    uint8_t pairs[128];
-    char id[ID_TEXT];
-    struct writer p = writer_of(pairs, sizeof pairs);
-    id_encode(s->id.b, id);
-    result_text(&p, "contact", id);
-    ck_assert_ok(hostile_call(h, "request.accept", 1, writer_done(&p)));
+    call_about(h, s, "request.accept", "contact");
 }
