@@ -94,8 +94,21 @@ static enum err plain_write(uint8_t plain[static DESCRIPTOR_PLAIN], const struct
     return prim_sign(plain + 2 + DESCRIPTOR_BODY, DESCRIPTOR_LABEL, writer_done(&body), identity);
 }
 
+/* Different for any two plaintexts, periods or numbers, and random to whoever knows no ID. */
+static void value_nonce(const uint8_t id[static 32], uint64_t period, uint64_t seq,
+                        const uint8_t plain[static DESCRIPTOR_PLAIN],
+                        uint8_t out[static PRIM_AEAD_NONCE])
+{
+    uint8_t be[16];
+    struct writer w = writer_of(be, sizeof be);
+    writer_u64(&w, period);
+    writer_u64(&w, seq);
+    const struct slice parts[] = {slice_of(id, 32), slice_of(be, sizeof be),
+                                  slice_of(plain, DESCRIPTOR_PLAIN)};
+    prim_blake2b(out, PRIM_AEAD_NONCE, slice_of(NULL, 0), "petrel/1 descriptor nonce", parts, 3);
+}
+
 enum err descriptor_seal(const struct sign_sk *identity, uint64_t period, uint64_t seq,
-                         const uint8_t nonce[static PRIM_AEAD_NONCE],
                          const struct descriptor *descriptor, struct bep44_item *out)
 {
     uint8_t plain[DESCRIPTOR_PLAIN];
@@ -115,8 +128,8 @@ enum err descriptor_seal(const struct sign_sk *identity, uint64_t period, uint64
         return err;
     }
     value_key(id.b, period, &key);
-    memcpy(item.value, nonce, PRIM_AEAD_NONCE);
-    prim_aead_seal(item.value + PRIM_AEAD_NONCE, &key, nonce, slice_of(NULL, 0),
+    value_nonce(id.b, period, seq, plain, item.value);
+    prim_aead_seal(item.value + PRIM_AEAD_NONCE, &key, item.value, slice_of(NULL, 0),
                    slice_of(plain, sizeof plain));
     secret_wipe(&key, sizeof key);
     secret_wipe(plain, sizeof plain);

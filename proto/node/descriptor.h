@@ -42,10 +42,9 @@ struct descriptor {
 
 /* now / one day: the same turn for all. */
 uint64_t descriptor_period(uint64_t now_ms);
-/* Seals and signs twice. nonce: random, fresh for every call. ERR_ARGUMENT (counts, seq),
+/* Seals and signs twice; the same descriptor gives the same item. ERR_ARGUMENT (counts, seq),
  * ERR_TOO_LARGE (a relay's entry above LIMIT_RELAY_ENTRY), ERR_BAD_KEY. */
 enum err descriptor_seal(const struct sign_sk *identity, uint64_t period, uint64_t seq,
-                         const uint8_t nonce[static PRIM_AEAD_NONCE],
                          const struct descriptor *descriptor,
                          struct bep44_item *out) PETREL_MUST_USE;
 /* Checks everything: that the item is id's of this period, both signatures, form. ERR_BAD_KEY,

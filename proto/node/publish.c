@@ -201,6 +201,14 @@ static enum err make_descriptor_get(struct home_step *h, struct publish_request 
     return err;
 }
 
+/* When a descriptor of this list is said to be made: the same for all relays that get it on one
+ * day, so that they put the same item; and not before the list itself. */
+static uint64_t created_ms(const struct step *step, const struct account_row *account)
+{
+    uint64_t today = descriptor_period(step_now(step)) * LIMIT_DAY_MS;
+    return account->queues_ms > today ? account->queues_ms : today;
+}
+
 /* The descriptor of that period, if it is time for it. record: where our key bundle is. */
 static enum err make_descriptor(struct home_step *h, const struct device_place *record,
                                 struct publish_request *request)
@@ -212,15 +220,13 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
         return ERR_OK;
     }
     struct descriptor descriptor = {
-        .created_ms = step_now(step),
+        .created_ms = created_ms(step, &h->account),
         .list_version = h->account.list_version,
         .record = record->key,
         .relay_count = 1,
         .relays = {{.address = record->relay}},
     };
     device_list_hash(h->account.device_list, descriptor.list_hash);
-    uint8_t nonce[PRIM_AEAD_NONCE];
-    env_random(step->turn->env, nonce, sizeof nonce);
     struct descriptor_put put = {.period = (uint32_t)period, .quiet = h->account.hidden != 0};
     struct sign_pk id;
     struct sign_sk identity;
@@ -232,15 +238,16 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
         err = account_row_put(step, h->me->keys, &h->account);
     }
     if (err == ERR_OK) {
-        err = descriptor_seal(&identity, period, seq, nonce, &descriptor, &put.item);
+        err = descriptor_seal(&identity, period, seq, &descriptor, &put.item);
     }
-    secret_wipe(&identity, sizeof identity);
     describing(h, period);
     request_begin(request, step, FRAME_DESCRIPTOR_PUT, 2048);
     if (err == ERR_OK) {
-        err = descriptor_put_write(&request->body, step->turn->arena, h->link->hash, &put,
+        const struct relay_signer blinded = {.identity = &identity, .period = period};
+        err = descriptor_put_write(&request->body, step->turn->arena, h->link->hash, &put, &blinded,
                                    &h->signers.member);
     }
+    secret_wipe(&identity, sizeof identity);
     return err;
 }
 

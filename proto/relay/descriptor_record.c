@@ -5,7 +5,8 @@
 
 enum err descriptor_put_write(struct writer *w, struct arena *arena,
                               const uint8_t hash[static RELAY_HASH],
-                              const struct descriptor_put *put, const struct sign_sk *member)
+                              const struct descriptor_put *put, const struct relay_signer *blinded,
+                              const struct sign_sk *member)
 {
     uint8_t buf[LIMIT_DESCRIPTOR + 160];
     struct writer body = writer_of(buf, sizeof buf);
@@ -18,8 +19,8 @@ enum err descriptor_put_write(struct writer *w, struct arena *arena,
         pack_uint(&body, 2);
         pack_bool(&body, true);
     }
-    return relay_signed_write(w, arena, hash, DESCRIPTOR_PUT_LABEL, writer_done(&body), member,
-                              NULL);
+    return relay_signed_write_by(w, arena, hash, DESCRIPTOR_PUT_LABEL, writer_done(&body), blinded,
+                                 member);
 }
 
 enum err descriptor_put_body_read(struct slice body, struct descriptor_put *put)
@@ -50,12 +51,15 @@ enum err descriptor_put_read(struct slice bytes, struct arena *arena,
                              const uint8_t hash[static RELAY_HASH], struct descriptor_put *put)
 {
     struct relay_signed s;
-    enum err err = relay_signed_open(bytes, false, arena, DESCRIPTOR_PUT_LABEL, hash, &s);
+    enum err err = relay_signed_open(bytes, true, arena, DESCRIPTOR_PUT_LABEL, hash, &s);
     if (err == ERR_OK) {
         err = descriptor_put_body_read(s.body, put);
     }
+    if (err == ERR_OK && memcmp(put->item.key.b, s.key.b, sizeof s.key.b) != 0) {
+        err = ERR_BAD_SIGNATURE; /* an item of somebody else */
+    }
     if (err == ERR_OK) {
-        put->member = s.key;
+        put->member = s.member;
     }
     return err;
 }

@@ -15,7 +15,8 @@
 
 #define DESCRIPTOR_PUT_LABEL "petrel/1 descriptor put"
 
-/* Signed by a member's key. A higher seq replaces, the same item again is fine. */
+/* Signed by the item's own key, so that nobody puts what is another's, and by a member's. A higher
+ * seq replaces, the same item again is fine. */
 struct descriptor_put {
     struct sign_pk member; /* filled by read */
     uint32_t period;       /* Unix time / 1 day: when it is to be announced; kept until one day
@@ -23,11 +24,11 @@ struct descriptor_put {
     bool quiet;            /* given to who asks, and not announced in the DHT */
     struct bep44_item item;
 };
-/* Reply: relay_reply. ERR_BAD_SIGNATURE (either), ERR_REFUSED (no member), ERR_STALE, ERR_QUOTA,
- * ERR_EXPIRED (a period before yesterday), ERR_TOO_FAR_AHEAD, ERR_BACKPRESSURE. */
+/* Reply: relay_reply. ERR_BAD_SIGNATURE (any of the three), ERR_REFUSED (no member), ERR_STALE,
+ * ERR_QUOTA, ERR_EXPIRED (a period before yesterday), ERR_TOO_FAR_AHEAD, ERR_BACKPRESSURE. */
 enum err descriptor_put_write(struct writer *w, struct arena *arena,
                               const uint8_t hash[static RELAY_HASH],
-                              const struct descriptor_put *put,
+                              const struct descriptor_put *put, const struct relay_signer *blinded,
                               const struct sign_sk *member) PETREL_MUST_USE;
 enum err descriptor_put_read(struct slice bytes, struct arena *arena,
                              const uint8_t hash[static RELAY_HASH],

@@ -163,16 +163,35 @@ enum err host_descriptor_announce(struct relay_host *host, struct turn *turn,
     return ERR_OK;
 }
 
-/* A newer item in the place of old; the place stays its first member's. */
-static enum err replace(struct relay_host *host, struct turn *turn,
-                        const struct descriptor_row *old, const struct descriptor_put *put)
+/* The place of an item becomes this member's: it ends with the membership of who put it last. */
+static enum err take_place(struct relay_host *host, struct turn *turn, struct descriptor_row *row,
+                           struct relay_member *member)
 {
+    if (memcmp(row->member, member->name, sizeof row->member) == 0) {
+        return ERR_OK;
+    }
+    if (member->descriptors >= LIMIT_DESCRIPTORS) {
+        return ERR_QUOTA;
+    }
+    enum err err = relay_member_descriptor_gone(host, turn, row->member);
+    memcpy(row->member, member->name, sizeof row->member);
+    member->descriptors++;
+    return err == ERR_OK ? relay_member_put(host, turn, member) : err;
+}
+
+/* A newer item in the place of old, or the same one, which another membership may have put. */
+static enum err replace(struct relay_host *host, struct turn *turn,
+                        const struct descriptor_row *old, const struct descriptor_put *put,
+                        struct relay_member *member)
+{
+    bool newer = put->item.seq > old->item.seq;
+    bool same = put->item.seq == old->item.seq &&
+                memcmp(put->item.value, old->item.value, sizeof old->item.value) == 0;
+    bool theirs = memcmp(old->member, member->name, sizeof old->member) == 0;
     if (relay_removals_has(&host->removals, old->member)) {
         return ERR_BACKPRESSURE;
     }
-    if (put->item.seq <= old->item.seq) {
-        bool same = put->item.seq == old->item.seq &&
-                    memcmp(put->item.value, old->item.value, sizeof old->item.value) == 0;
+    if (!newer && (!same || theirs)) {
         return same ? ERR_OK : ERR_STALE;
     }
     if (!turn->store->growth) {
@@ -180,11 +199,15 @@ static enum err replace(struct relay_host *host, struct turn *turn,
     }
     struct relay_age_row age = row_age(old);
     struct descriptor_row row = *old;
+    enum err err = take_place(host, turn, &row, member);
+    if (err != ERR_OK) {
+        return err;
+    }
     row.period = put->period;
     row.quiet = put->quiet;
     row.item = put->item;
     remember_fresh(host, turn, &row);
-    enum err err = relay_age_del(turn, &age);
+    err = relay_age_del(turn, &age);
     return err == ERR_OK ? row_put(host, turn, &row) : err;
 }
 
@@ -207,7 +230,7 @@ static enum err put_item(struct relay_host *host, struct turn *turn,
     descriptor_name(host, &put->item.key, name);
     err = row_load(host, turn, name, &row);
     if (err == ERR_OK) {
-        return replace(host, turn, &row, put);
+        return replace(host, turn, &row, put, &member);
     }
     if (err != ERR_NOT_FOUND) {
         return err;

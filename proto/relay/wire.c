@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "crypto/blind.h"
+
 static_assert(sizeof(struct sign_pk) == 32, "keys go over the wire as their bytes");
 
 void relay_fields_begin(struct relay_fields *f, struct slice bytes)
@@ -133,12 +135,38 @@ static struct sign_pk public_of(const struct sign_sk *sk)
     return pk;
 }
 
-enum err relay_signed_write(struct writer *w, struct arena *arena,
-                            const uint8_t hash[static RELAY_HASH], const char *label,
-                            struct slice body, const struct sign_sk *key,
-                            const struct sign_sk *member)
+static enum err signer_public(const struct relay_signer *signer, struct sign_pk *pk)
 {
-    struct sign_pk pk = public_of(key);
+    const struct sign_sk *key = signer->key != NULL ? signer->key : signer->identity;
+    *pk = public_of(key);
+    return signer->key != NULL ? ERR_OK : blind_public(pk, signer->period, pk);
+}
+
+/* As prim_sign: blind_sign knows no labels. */
+static enum err signer_sign(const struct relay_signer *signer, struct arena *arena,
+                            const char *label, struct slice covered,
+                            uint8_t sig[static PRIM_SIGNATURE])
+{
+    if (signer->key != NULL) {
+        return prim_sign(sig, label, covered, signer->key);
+    }
+    size_t label_len = strlen(label) + 1;
+    uint8_t *bytes = arena_alloc(arena, label_len + covered.len);
+    if (bytes == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    memcpy(bytes, label, label_len);
+    memcpy(bytes + label_len, covered.p, covered.len);
+    return blind_sign(signer->identity, signer->period, slice_of(bytes, label_len + covered.len),
+                      sig);
+}
+
+enum err relay_signed_write_by(struct writer *w, struct arena *arena,
+                               const uint8_t hash[static RELAY_HASH], const char *label,
+                               struct slice body, const struct relay_signer *signer,
+                               const struct sign_sk *member)
+{
+    struct sign_pk pk;
     struct sign_pk member_pk = {{0}};
     if (member != NULL) {
         member_pk = public_of(member);
@@ -146,10 +174,12 @@ enum err relay_signed_write(struct writer *w, struct arena *arena,
     uint8_t sig[PRIM_SIGNATURE];
     uint8_t member_sig[PRIM_SIGNATURE] = {0};
     struct slice covered;
-    enum err err =
-        signed_bytes(arena, hash, &pk, member != NULL ? &member_pk : NULL, body, &covered);
+    enum err err = signer_public(signer, &pk);
     if (err == ERR_OK) {
-        err = prim_sign(sig, label, covered, key);
+        err = signed_bytes(arena, hash, &pk, member != NULL ? &member_pk : NULL, body, &covered);
+    }
+    if (err == ERR_OK) {
+        err = signer_sign(signer, arena, label, covered, sig);
     }
     if (err == ERR_OK && member != NULL) {
         err = prim_sign(member_sig, label, covered, member);
@@ -173,6 +203,15 @@ enum err relay_signed_write(struct writer *w, struct arena *arena,
         pack_bin_slice(w, body);
     }
     return ERR_OK;
+}
+
+enum err relay_signed_write(struct writer *w, struct arena *arena,
+                            const uint8_t hash[static RELAY_HASH], const char *label,
+                            struct slice body, const struct sign_sk *key,
+                            const struct sign_sk *member)
+{
+    const struct relay_signer signer = {.key = key};
+    return relay_signed_write_by(w, arena, hash, label, body, &signer, member);
 }
 
 enum err relay_signed_read(struct slice bytes, bool two, struct relay_signed *out)

@@ -111,6 +111,19 @@ enum err relay_signed_write(struct writer *w, struct arena *arena,
                             const uint8_t hash[static RELAY_HASH], const char *label,
                             struct slice body, const struct sign_sk *key,
                             const struct sign_sk *member) PETREL_MUST_USE;
+
+/* Who signs for the key of an object. */
+struct relay_signer {
+    const struct sign_sk *key;      /* the key itself; or NULL, */
+    const struct sign_sk *identity; /* and it is this one's blinded key */
+    uint64_t period;                /* of this period */
+};
+
+/* The same for either kind of key; also ERR_BAD_KEY. */
+enum err relay_signed_write_by(struct writer *w, struct arena *arena,
+                               const uint8_t hash[static RELAY_HASH], const char *label,
+                               struct slice body, const struct relay_signer *signer,
+                               const struct sign_sk *member) PETREL_MUST_USE;
 /* Form only. two: whether there must be a second signer. */
 enum err relay_signed_read(struct slice bytes, bool two, struct relay_signed *out) PETREL_MUST_USE;
 /* ERR_BAD_SIGNATURE, ERR_BAD_KEY, ERR_NO_MEMORY. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/blind.h"
 #include "relay/descriptor_record.h"
 #include "relay/host.h"
 #include "relay/member.h"
@@ -37,7 +38,7 @@ struct world {
     struct turn turn;
     struct relay_host_config config;
     struct relay_host *host;
-    struct sign_sk keys[3]; /* member, queue, record */
+    struct sign_sk keys[4]; /* member, queue, record, an identity */
     struct token_key k;
     struct token_siv_key siv;
     uint32_t tokens;
@@ -108,6 +109,31 @@ static void request(struct world *w, uint8_t kind, struct slice body)
     end(w, err);
 }
 
+/* An item of the identity's: its first bytes say of which day, with which number and value. */
+static struct slice made_item(struct world *w, struct slice body)
+{
+    uint8_t buf[BEP44_BUFFER_MAX];
+    const uint8_t *from = body.len > 3 ? body.p : (const uint8_t[4]){0};
+    struct writer out = writer_of(BODY, sizeof BODY);
+    struct writer signing = writer_of(buf, sizeof buf);
+    struct descriptor_put put = {.period =
+                                     (uint32_t)(w->env.now_ms / LIMIT_DAY_MS) + (from[0] & 15),
+                                 .quiet = (from[0] & 16) != 0,
+                                 .item.seq = from[1]};
+    const struct relay_signer blinded = {.identity = &w->keys[3],
+                                         .period = put.period + (from[3] & 1)};
+    struct sign_pk id;
+    memcpy(id.b, w->keys[3].b + 32, sizeof id.b);
+    memset(put.item.value, from[2], sizeof put.item.value);
+    bep44_item_buffer(&signing, put.item.seq, put.item.value);
+    if (blind_public(&id, put.period, &put.item.key) != ERR_OK ||
+        blind_sign(&w->keys[3], put.period, writer_done(&signing), put.item.sig) != ERR_OK ||
+        descriptor_put_write(&out, &w->arena, w->hash, &put, &blinded, &w->keys[0]) != ERR_OK) {
+        abort();
+    }
+    return writer_done(&out);
+}
+
 /* Signs body as the kind wants it, or puts a token of the next counter before it. */
 static struct slice made(struct world *w, uint8_t kind, struct slice body)
 {
@@ -123,8 +149,10 @@ static struct slice made(struct world *w, uint8_t kind, struct slice body)
         key = &w->keys[2];
         member = kind == RELAY_RECORD_PUT ? &w->keys[0] : NULL;
         label = kind == RELAY_RECORD_PUT ? RECORD_PUT_LABEL : RECORD_STATUS_LABEL;
-    } else if (kind == RELAY_DESCRIPTOR_PUT || kind == RELAY_MEMBER_LEAVE) {
-        label = kind == RELAY_MEMBER_LEAVE ? MEMBER_LEAVE_LABEL : DESCRIPTOR_PUT_LABEL;
+    } else if (kind == RELAY_MEMBER_LEAVE) {
+        label = MEMBER_LEAVE_LABEL;
+    } else if (kind == RELAY_DESCRIPTOR_PUT) {
+        return made_item(w, body);
     } else if (kind == RELAY_QUEUE_DEPOSIT) {
         static const uint8_t envelope[4096] = {0};
         struct queue_deposit d = {
@@ -225,7 +253,7 @@ static void set_up(struct world *w)
                                            .registration_open = true,
                                            .spent_lru = 4};
     assert(w->config.keys != NULL);
-    for (uint8_t i = 0; i < 3; i++) {
+    for (uint8_t i = 0; i < 4; i++) {
         uint8_t seed[32] = {i};
         struct sign_pk pk;
         prim_sign_keypair(&pk, &w->keys[i], seed);

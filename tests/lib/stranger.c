@@ -152,12 +152,10 @@ void stranger_described_for(struct hostile *h, struct stranger *s, uint64_t peri
                                     .relay_count = 1,
                                     .relays = {{.address = s->entry.record.relay}}};
     struct descriptor_get_reply reply = {.head = {.err = ERR_OK}};
-    uint8_t nonce[PRIM_AEAD_NONCE];
     uint8_t bytes[2048];
     struct writer w = writer_of(bytes, sizeof bytes);
-    env_random(&h->unit.env, nonce, sizeof nonce);
     device_list_hash(slice_of(s->list, s->list_len), descriptor.list_hash);
-    ck_assert_ok(descriptor_seal(&s->identity, period, 1, nonce, &descriptor, &reply.item));
+    ck_assert_ok(descriptor_seal(&s->identity, period, 1, &descriptor, &reply.item));
     descriptor_get_reply_write(&w, &reply);
     ck_assert_ok(w.err);
     hostile_answer(h, writer_done(&w));

@@ -59,7 +59,7 @@ void part_descriptor(const uint8_t *data, size_t len)
     }
     seal(&sk, &id, slice_of(data, len), &item);
     if (descriptor_open(&id, PERIOD, &item, &d) == ERR_OK &&
-        descriptor_seal(&sk, PERIOD, 2, item.value, &d, &item) != ERR_OK) {
+        descriptor_seal(&sk, PERIOD, 2, &d, &item) != ERR_OK) {
         abort();
     }
 }

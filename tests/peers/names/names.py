@@ -308,8 +308,10 @@ def descriptor(seed, c):
                  5: [relay_entry(r) for r in c["relays"]]})
     plain = len(body).to_bytes(2, "big") + body + bytes(886 - len(body))
     plain += sign(seed, "petrel/1 descriptor body", body)
-    key = blake(32, "petrel/1 descriptor", pk, period.to_bytes(8, "big"))
-    value = c["nonce"] + xchacha_seal(key, c["nonce"], plain)
+    be_period = period.to_bytes(8, "big")
+    key = blake(32, "petrel/1 descriptor", pk, be_period)
+    nonce = blake(24, "petrel/1 descriptor nonce", pk, be_period, c["seq"].to_bytes(8, "big"), plain)
+    value = nonce + xchacha_seal(key, nonce, plain)
     assert len(value) == 992
     buffer = b"3:seqi%de1:v992:" % c["seq"] + value
     return {"body": body, "key": blind_public(pk, period), "value": value,
@@ -392,8 +394,8 @@ def a_relay(name, host, port, flags=0, ipv4=b"", ipv6=b""):
 
 
 def a_descriptor(seed, period, seq, relays):
-    return {"seed": draw(seed), "period": period, "seq": seq, "nonce": draw(f"nonce {seq}", 24),
-            "created": 1790000000000, "list_version": len(relays) + 2, "list_hash": draw("hash"),
+    return {"seed": draw(seed), "period": period, "seq": seq, "created": 1790000000000,
+            "list_version": len(relays) + 2, "list_hash": draw("hash"),
             "record": draw_pk("record laptop"), "relays": relays}
 
 

@@ -70,10 +70,15 @@ def sealed(identity, record, part, nonce, plain):
 # --- sections 2 and 3: requests and replies --------------------------------------------------------
 
 
-def signed(label, key_seed, member_seed, handshake_hash, body):
-    keys = [names.public(key_seed)] + ([names.public(member_seed)] if member_seed else [])
+def signed(label, key_seed, member_seed, handshake_hash, body, period=None):
+    """With a period, key_seed is an identity, whose blinded key signs."""
+    key = names.public(key_seed)
+    if period is not None:
+        key = names.blind_public(key, period)
+    keys = [key] + ([names.public(member_seed)] if member_seed else [])
     covered = handshake_hash + b"".join(keys) + body
-    out = {0: keys[0], 1: names.sign(key_seed, label, covered)}
+    out = {0: key, 1: names.sign(key_seed, label, covered) if period is None else
+           names.blind_sign(key_seed, period, label.encode() + b"\0" + covered)}
     if member_seed:
         out[2] = keys[1]
         out[3] = names.sign(member_seed, label, covered)
@@ -99,7 +104,9 @@ def parts_of(c):
 def item(c):
     value = bytes([c["fill"]]) * 992
     sig = bytes([c["fill"] ^ 0xFF]) * 64
-    return {0: c["blinded"], 1: c["seq"], 2: sig, 3: value}
+    key = c["blinded"] if "blinded" in c else names.blind_public(
+        names.public(c["seed"]), c["period"])
+    return {0: key, 1: c["seq"], 2: sig, 3: value}
 
 
 def head(c):
@@ -135,8 +142,8 @@ REQUESTS = {
     "record_status": lambda c: signed(
         "petrel/1 record status", c["seed"], None, c["hash"], b""),
     "descriptor_put": lambda c: signed(
-        "petrel/1 descriptor put", c["seed"], None, c["hash"],
-        pack({0: item(c), 1: c["period"], **({2: True} if c["quiet"] else {})})),
+        "petrel/1 descriptor put", c["seed"], c["member_seed"], c["hash"],
+        pack({0: item(c), 1: c["period"], **({2: True} if c["quiet"] else {})}), c["period"]),
     "descriptor_get": lambda c: pack({0: c["target"]}),
     "reply": lambda c: pack(head(c)),
     "member_join_reply": lambda c: pack({**head(c), 2: c["queues"], 3: c["records"]}),
@@ -208,9 +215,8 @@ def cases():
     yield "record_pop", dict(target=TARGET, token=TOKEN, pop_nonce=NONCE)
     yield "record_pop", dict(target=TARGET, stamp_minute=0, stamp_nonce=0, pop_nonce=NONCE)
     yield "record_status", dict(**link)
-    blinded = {"blinded": draw("blinded")}
-    yield "descriptor_put", dict(**link, **blinded, seq=1, fill=0x42, period=20000, quiet=False)
-    yield "descriptor_put", dict(**link, **blinded, seq=7, fill=0x43, period=20001, quiet=True)
+    yield "descriptor_put", dict(**both, seq=1, fill=0x42, period=20000, quiet=False)
+    yield "descriptor_put", dict(**both, seq=7, fill=0x43, period=20001, quiet=True)
     yield "descriptor_get", dict(target=TARGET)
     for code in (0, 112, 65535):
         yield "reply", dict(code=code)
@@ -232,7 +238,7 @@ def cases():
     yield "record_pop_reply", dict(code=110, stamp_bits=18)
     yield "record_pop_reply", dict(code=108)
     yield "record_status_reply", dict(seq=3, parts_left=31, last_part=64)
-    yield "descriptor_get_reply", dict(**blinded, seq=2**63 - 1, fill=0x42)
+    yield "descriptor_get_reply", dict(blinded=draw("blinded"), seq=2**63 - 1, fill=0x42)
 
 
 def to_json(v):

@@ -98,7 +98,6 @@ START_TEST(what_an_identity_signs)
     static struct device_list list_got;
     uint8_t bytes[LIMIT_CERTIFICATE];
     static uint8_t list_bytes[LIMIT_DEVICE_LIST];
-    const uint8_t nonce[PRIM_AEAD_NONCE] = {1};
     struct descriptor d = {
         .created_ms = 1790000000000, .list_version = 1, .record = key_of(3), .relay_count = 1};
     struct descriptor d_got;
@@ -117,7 +116,7 @@ START_TEST(what_an_identity_signs)
     ck_assert_ok(device_list_make(&l, &list, &sk));
     ck_assert_ok(device_list_open(writer_done(&l), &id, &list_got));
     d.relays[0].address = some_address();
-    ck_assert_ok(descriptor_seal(&sk, 20000, 1, nonce, &d, &item));
+    ck_assert_ok(descriptor_seal(&sk, 20000, 1, &d, &item));
     CT_PUBLIC(&item, sizeof item);
     ck_assert_ok(descriptor_open(&id, 20000, &item, &d_got));
 }

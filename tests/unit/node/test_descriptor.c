@@ -10,8 +10,6 @@
 /* Bytes of a string literal, zeros among them. */
 #define LITERAL(s) slice_of(s, sizeof(s) - 1)
 
-static const uint8_t NONCE[PRIM_AEAD_NONCE] = {1, 2, 3};
-
 static struct sign_pk key_of(uint8_t seed, struct sign_sk *sk_out)
 {
     uint8_t bytes[32] = {seed};
@@ -79,7 +77,7 @@ START_TEST(one_to_three_relays_are_read_back)
         d.relays[0].has_ipv6 = n > 2;
         memset(d.relays[0].ipv4, 9, 4);
         memset(d.relays[0].ipv6, 8, 16);
-        ck_assert_ok(descriptor_seal(&sk, 20717, 1, NONCE, &d, &item));
+        ck_assert_ok(descriptor_seal(&sk, 20717, 1, &d, &item));
         ck_assert_ok(bep44_item_verify(&item));
         ck_assert_ok(descriptor_open(&id, 20717, &item, &got));
         same(&d, &got);
@@ -95,7 +93,7 @@ START_TEST(only_the_right_identity_and_period_open_it)
     struct descriptor d = some_descriptor(1);
     struct descriptor got = {.relay_count = 0};
     struct bep44_item item;
-    ck_assert_ok(descriptor_seal(&sk, 20717, 1, NONCE, &d, &item));
+    ck_assert_ok(descriptor_seal(&sk, 20717, 1, &d, &item));
     ck_assert_err(descriptor_open(&other, 20717, &item, &got), ERR_BAD_KEY);
     ck_assert_err(descriptor_open(&id, 20718, &item, &got), ERR_BAD_KEY);
     ck_assert_uint_eq(got.relay_count, 0);
@@ -109,7 +107,7 @@ START_TEST(a_relay_notices_every_changed_part)
     struct bep44_item good;
     struct bep44_item item;
     (void)key_of(1, &sk);
-    ck_assert_ok(descriptor_seal(&sk, 20717, 1, NONCE, &d, &good));
+    ck_assert_ok(descriptor_seal(&sk, 20717, 1, &d, &good));
     item = good;
     item.seq++;
     ck_assert_err(bep44_item_verify(&item), ERR_BAD_SIGNATURE);
@@ -129,7 +127,7 @@ START_TEST(a_relay_notices_every_changed_part)
     item = good;
     item.seq = UINT64_MAX;
     ck_assert_err(bep44_item_verify(&item), ERR_MALFORMED);
-    ck_assert_err(descriptor_seal(&sk, 1, UINT64_MAX, NONCE, &d, &item), ERR_ARGUMENT);
+    ck_assert_err(descriptor_seal(&sk, 1, UINT64_MAX, &d, &item), ERR_ARGUMENT);
 }
 END_TEST
 
@@ -140,12 +138,31 @@ START_TEST(items_show_nothing_in_common)
     struct bep44_item a;
     struct bep44_item b;
     (void)key_of(1, &sk);
-    ck_assert_ok(descriptor_seal(&sk, 20717, 1, NONCE, &d, &a));
-    ck_assert_ok(descriptor_seal(&sk, 20718, 1, NONCE, &d, &b));
+    ck_assert_ok(descriptor_seal(&sk, 20717, 1, &d, &a));
+    ck_assert_ok(descriptor_seal(&sk, 20718, 1, &d, &b));
     ck_assert_mem_ne(a.key.b, b.key.b, 32);
-    for (size_t i = PRIM_AEAD_NONCE; i + 8 <= sizeof a.value; i++) {
+    for (size_t i = 0; i + 8 <= sizeof a.value; i++) {
         ck_assert_mem_ne(a.value + i, b.value + i, 8);
     }
+}
+END_TEST
+
+/* So that all relays put the same one; and no two plaintexts have one nonce. */
+START_TEST(one_descriptor_is_one_item)
+{
+    struct sign_sk sk;
+    struct descriptor d = some_descriptor(1);
+    struct bep44_item a;
+    struct bep44_item b;
+    (void)key_of(1, &sk);
+    ck_assert_ok(descriptor_seal(&sk, 20717, 1, &d, &a));
+    ck_assert_ok(descriptor_seal(&sk, 20717, 1, &d, &b));
+    ck_assert_mem_eq(&a, &b, sizeof a);
+    ck_assert_ok(descriptor_seal(&sk, 20717, 2, &d, &b));
+    ck_assert_mem_ne(a.value, b.value, PRIM_AEAD_NONCE);
+    d.created_ms++;
+    ck_assert_ok(descriptor_seal(&sk, 20717, 1, &d, &b));
+    ck_assert_mem_ne(a.value, b.value, PRIM_AEAD_NONCE);
 }
 END_TEST
 
@@ -155,17 +172,17 @@ START_TEST(counts_and_long_entries_are_refused)
     struct bep44_item item;
     struct descriptor d = some_descriptor(0);
     (void)key_of(1, &sk);
-    ck_assert_err(descriptor_seal(&sk, 1, 1, NONCE, &d, &item), ERR_ARGUMENT);
+    ck_assert_err(descriptor_seal(&sk, 1, 1, &d, &item), ERR_ARGUMENT);
     d = some_descriptor(1);
     d.relay_count = LIMIT_RELAYS + 1;
-    ck_assert_err(descriptor_seal(&sk, 1, 1, NONCE, &d, &item), ERR_ARGUMENT);
+    ck_assert_err(descriptor_seal(&sk, 1, 1, &d, &item), ERR_ARGUMENT);
     d = some_descriptor(1);
     memset(d.relays[0].address.host, 'a', LIMIT_HOST);
     d.relays[0].address.host[20] = '.';
     d.relays[0].has_ipv4 = true;
-    ck_assert_ok(descriptor_seal(&sk, 1, 1, NONCE, &d, &item));
+    ck_assert_ok(descriptor_seal(&sk, 1, 1, &d, &item));
     d.relays[0].has_ipv6 = true;
-    ck_assert_err(descriptor_seal(&sk, 1, 1, NONCE, &d, &item), ERR_TOO_LARGE);
+    ck_assert_err(descriptor_seal(&sk, 1, 1, &d, &item), ERR_TOO_LARGE);
 }
 END_TEST
 
@@ -247,7 +264,7 @@ START_TEST(an_item_goes_over_the_wire)
     struct bep44_item got;
     uint8_t bytes[1200];
     (void)key_of(1, &sk);
-    ck_assert_ok(descriptor_seal(&sk, 20717, BEP44_SEQ_MAX, NONCE, &d, &item));
+    ck_assert_ok(descriptor_seal(&sk, 20717, BEP44_SEQ_MAX, &d, &item));
     struct writer w = writer_of(bytes, sizeof bytes);
     bep44_item_write(&w, &item);
     struct reader r = reader_of(writer_done(&w));
@@ -288,12 +305,10 @@ static void check_vector(const json_t *c)
     const json_t *relays = json_object_get(c, "relays");
     uint64_t period = data_u64(c, "period");
     uint8_t seed[32];
-    uint8_t nonce[PRIM_AEAD_NONCE];
     struct sign_pk id;
     struct sign_sk sk;
     data_bytes(c, "seed", seed, sizeof seed);
     prim_sign_keypair(&id, &sk, seed);
-    data_bytes(c, "nonce", nonce, sizeof nonce);
     data_bytes(c, "list_hash", d.list_hash, sizeof d.list_hash);
     data_bytes(c, "record", d.record.b, 32);
     d.relay_count = (unsigned)json_array_size(relays);
@@ -303,7 +318,7 @@ static void check_vector(const json_t *c)
     data_bytes(c, "key", want.key.b, 32);
     data_bytes(c, "sig", want.sig, sizeof want.sig);
     data_bytes(c, "value", want.value, sizeof want.value);
-    ck_assert_ok(descriptor_seal(&sk, period, want.seq, nonce, &d, &item));
+    ck_assert_ok(descriptor_seal(&sk, period, want.seq, &d, &item));
     ck_assert_mem_eq(item.key.b, want.key.b, 32);
     ck_assert_mem_eq(item.value, want.value, sizeof item.value);
     ck_assert_mem_eq(item.sig, want.sig, sizeof item.sig);
@@ -331,6 +346,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, only_the_right_identity_and_period_open_it);
     tcase_add_test(tc, a_relay_notices_every_changed_part);
     tcase_add_test(tc, items_show_nothing_in_common);
+    tcase_add_test(tc, one_descriptor_is_one_item);
     tcase_add_test(tc, counts_and_long_entries_are_refused);
     tcase_add_test(tc, what_is_inside_is_checked_too);
     tcase_add_test(tc, an_item_goes_over_the_wire);

@@ -195,12 +195,11 @@ static void put_there(const struct account_row *row, uint64_t seq)
                            .record = h.record,
                            .relay_count = 1,
                            .relays = {{.address = h.relay}}};
-    uint8_t nonce[PRIM_AEAD_NONCE] = {1};
     struct sign_sk identity;
     struct sign_pk key;
     prim_sign_keypair(&key, &identity, row->identity);
     ck_assert_ok(blind_public(&h.id, period, &key));
-    ck_assert_ok(descriptor_seal(&identity, period, seq, nonce, &d, hostile_descriptor(&h, &key)));
+    ck_assert_ok(descriptor_seal(&identity, period, seq, &d, hostile_descriptor(&h, &key)));
 }
 
 /* The largest number that there is leaves no later one: it is not taken over, and the node goes on.

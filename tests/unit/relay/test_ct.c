@@ -131,7 +131,8 @@ START_TEST(requests_signed_and_read)
     ck_assert_ok(member_leave_write(&w, &arena, hash, &member));
     static struct descriptor_put descriptor;
     w = writer_of(bytes, sizeof bytes);
-    ck_assert_ok(descriptor_put_write(&w, &arena, hash, &descriptor, &member));
+    const struct relay_signer blinded = {.identity = &key, .period = 20000};
+    ck_assert_ok(descriptor_put_write(&w, &arena, hash, &descriptor, &blinded, &member));
     arena_fini(&arena);
 }
 END_TEST

@@ -92,8 +92,6 @@ END_TEST
 
 /* --- descriptors --- */
 
-static struct sign_sk ITEM_SK;
-
 static struct descriptor_put item_of(unsigned n, uint64_t seq, uint32_t days, uint8_t fill)
 {
     struct descriptor_put put = {.period = (uint32_t)(R.unit.env.now_ms / LIMIT_DAY_MS) + days};
@@ -102,20 +100,36 @@ static struct descriptor_put item_of(unsigned n, uint64_t seq, uint32_t days, ui
     put.item.key = rig_pk(6, n);
     put.item.seq = seq;
     memset(put.item.value, fill, sizeof put.item.value);
-    rig_sk(&ITEM_SK, 6, n);
+    struct sign_sk sk;
+    rig_sk(&sk, 6, n);
     bep44_item_buffer(&w, seq, put.item.value);
-    crypto_sign_detached(put.item.sig, NULL, buf, w.len, ITEM_SK.b);
+    crypto_sign_detached(put.item.sig, NULL, buf, w.len, sk.b);
     return put;
 }
 
+/* By this member; signed by this key in place of the item's. */
+static enum err send_item_by(const struct descriptor_put *put, unsigned member,
+                             const struct sign_sk *key)
+{
+    struct sign_sk sk;
+    const struct relay_signer blinded = {.key = key};
+    struct writer w = writer_of(R.body, sizeof R.body);
+    rig_sk(&sk, RIG_MEMBER, member);
+    ck_assert_ok(descriptor_put_write(&w, &R.arena, R.hash, put, &blinded, &sk));
+    enum err err = rig_request(&R, RELAY_DESCRIPTOR_PUT, writer_done(&w));
+    return err != ERR_OK ? err : rig_refusal(&R);
+}
+
+/* By member 0, with the item's own key. */
 static enum err send_item(const struct descriptor_put *put)
 {
     struct sign_sk sk;
-    struct writer w = writer_of(R.body, sizeof R.body);
-    rig_sk(&sk, RIG_MEMBER, 0);
-    ck_assert_ok(descriptor_put_write(&w, &R.arena, R.hash, put, &sk));
-    enum err err = rig_request(&R, RELAY_DESCRIPTOR_PUT, writer_done(&w));
-    return err != ERR_OK ? err : rig_refusal(&R);
+    unsigned n = 0;
+    do {
+        rig_sk(&sk, 6, n);
+    } while (memcmp(put->item.key.b, sk.b + 32, 32) != 0 && n++ < 64);
+    ck_assert_uint_le(n, 64);
+    return send_item_by(put, 0, &sk);
 }
 
 static enum err get_item(unsigned n, struct descriptor_get_reply *reply)
@@ -168,6 +182,65 @@ START_TEST(a_higher_seq_replaces_a_lower_one_is_stale)
     ck_assert_uint_eq(got.item.seq, 2);
     ck_assert_int_eq(got.item.value[0], 'b');
     ck_assert_uint_eq(store_mem_count(R.mem, STORE_SPENT_AGE), 1);
+    rig_fini(&R);
+}
+END_TEST
+
+/* The items are public: who copies one to another relay has no place of its owner's there. */
+START_TEST(nobody_puts_an_item_of_another)
+{
+    struct descriptor_get_reply got;
+    struct sign_sk thief;
+    rig_init(&R, 0);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    ck_assert_ok(rig_join(&R, 1, NULL));
+    rig_sk(&thief, 6, 2);
+    struct descriptor_put put = item_of(1, 1, 0, 'a');
+    ck_assert_err(send_item_by(&put, 1, &thief), ERR_BAD_SIGNATURE);
+    ck_assert_err(get_item(1, &got), ERR_NOT_FOUND);
+    ck_assert_ok(send_item(&put));
+    put.quiet = true;
+    ck_assert_err(send_item_by(&put, 1, &thief), ERR_BAD_SIGNATURE);
+    rig_fini(&R);
+}
+END_TEST
+
+/* One person with two memberships: an item stays while that of who put it last does. */
+START_TEST(an_item_is_of_the_member_who_put_it_last)
+{
+    struct descriptor_get_reply got;
+    struct sign_sk own;
+    rig_init(&R, 0);
+    ck_assert_ok(rig_join(&R, 0, NULL));
+    ck_assert_ok(rig_join(&R, 1, NULL));
+    rig_sk(&own, 6, 1);
+    struct descriptor_put same = item_of(1, 1, 0, 'a');
+    struct descriptor_put newer = item_of(2, 1, 0, 'a');
+    ck_assert_ok(send_item_by(&same, 0, &own));
+    ck_assert_ok(send_item_by(&same, 1, &own));
+    rig_sk(&own, 6, 2);
+    ck_assert_ok(send_item_by(&newer, 0, &own));
+    newer = item_of(2, 2, 3, 'b');
+    ck_assert_ok(send_item_by(&newer, 1, &own));
+    for (unsigned i = 0; i < LIMIT_DESCRIPTORS; i++) { /* member 0 has all its places again */
+        newer = item_of(10 + i, 1, 1, 'c');
+        ck_assert_ok(send_item(&newer));
+    }
+    rig_sk(&own, 6, 10);
+    for (unsigned i = 2; i < LIMIT_DESCRIPTORS; i++) {
+        newer = item_of(30 + i, 1, 1, 'd');
+        rig_sk(&own, 6, 30 + i);
+        ck_assert_ok(send_item_by(&newer, 1, &own));
+    }
+    newer = item_of(10, 2, 1, 'e');
+    rig_sk(&own, 6, 10);
+    ck_assert_err(send_item_by(&newer, 1, &own), ERR_QUOTA); /* and member 1 none */
+    ck_assert_ok(rig_leave(&R, 0));
+    rig_settle(&R);
+    ck_assert_ok(get_item(1, &got));
+    ck_assert_ok(get_item(2, &got));
+    ck_assert_int_eq(got.item.value[0], 'b');
+    ck_assert_err(get_item(10, &got), ERR_NOT_FOUND);
     rig_fini(&R);
 }
 END_TEST
@@ -275,6 +348,8 @@ static void add(TCase *tc)
     tcase_add_test(tc, nothing_in_the_store_names_a_member_or_a_queue);
     tcase_add_test(tc, a_descriptor_is_kept_until_a_day_after_its_period);
     tcase_add_test(tc, a_higher_seq_replaces_a_lower_one_is_stale);
+    tcase_add_test(tc, nobody_puts_an_item_of_another);
+    tcase_add_test(tc, an_item_is_of_the_member_who_put_it_last);
     tcase_add_test(tc, a_descriptor_is_announced_around_its_period);
     tcase_add_test(tc, what_is_quiet_is_given_and_not_announced);
     tcase_add_test(tc, a_descriptor_must_be_signed_of_this_time_and_within_the_quota);

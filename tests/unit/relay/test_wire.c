@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/blind.h"
 #include "lib/data.h"
 #include "lib/unit.h"
 #include "link/frame.h"
@@ -101,7 +102,9 @@ static struct record_part part_in(const json_t *c, size_t i)
 static void item_in(const json_t *c, struct bep44_item *item)
 {
     uint64_t fill = data_u64(c, "fill");
-    data_bytes(c, "blinded", item->key.b, sizeof item->key.b);
+    if (has(c, "blinded")) {
+        data_bytes(c, "blinded", item->key.b, sizeof item->key.b);
+    }
     item->seq = data_u64(c, "seq");
     memset(item->value, (int)fill, sizeof item->value);
     memset(item->sig, (int)(fill ^ 0xff), sizeof item->sig);
@@ -299,11 +302,16 @@ static enum err case_descriptor_put(const json_t *c, struct slice bytes, struct 
     struct signer s = signer_in(c);
     struct descriptor_put v = {.period = (uint32_t)data_u64(c, "period"),
                                .quiet = json_is_true(json_object_get(c, "quiet"))};
+    const struct relay_signer blinded = {.identity = &s.key, .period = v.period};
+    struct sign_pk id;
+    memcpy(id.b, s.key.b + 32, sizeof id.b);
     item_in(c, &v.item);
+    ck_assert_ok(blind_public(&id, v.period, &v.item.key));
     if (bytes.p != NULL) {
         READ_OR_RETURN(descriptor_put_read(bytes, &A, s.hash, &v));
+        ck_assert_mem_eq(v.member.b, s.member.b + 32, 32);
     }
-    return descriptor_put_write(w, &A, s.hash, &v, &s.key);
+    return descriptor_put_write(w, &A, s.hash, &v, &blinded, &s.member);
 }
 
 static enum err case_descriptor_get(const json_t *c, struct slice bytes, struct writer *w)
