@@ -6,9 +6,9 @@
  *   h  = BLAKE2b-512("petrel/1 blind" | A | period u64 BE) mod L
  *   A' = h*A, a' = h*a mod L, prefix' = BLAKE2b-256("petrel/1 blind nonce" | prefix | A')
  *
- * A signature is a plain Ed25519 signature (RFC 8032) under A' over the raw message: that of a BEP 44
- * item ("3:seqi..."), to which no label can be put, or a request's, which begins with its label
- * ("petrel/1 ...").
+ * A signature is a plain Ed25519 signature (RFC 8032) under A' over the raw message: that of a BEP
+ * 44 item ("3:seqi..."), to which no label can be put, or that of a request, which begins with its
+ * label.
  */
 #ifndef PETREL_CRYPTO_BLIND_H
 #define PETREL_CRYPTO_BLIND_H

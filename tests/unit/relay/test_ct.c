@@ -102,6 +102,11 @@ START_TEST(requests_signed_and_read)
     ck_assert_ok(
         relay_signed_write(&w, &arena, hash, "petrel/1 test", slice_of(NULL, 0), &key, &member));
     ck_assert_ok(relay_signed_open(writer_done(&w), true, &arena, "petrel/1 test", hash, &open));
+    const struct relay_signer blinded = {.identity = &key, .period = 20000};
+    w = writer_of(bytes, sizeof bytes);
+    ck_assert_ok(relay_signed_write_by(&w, &arena, hash, "petrel/1 test", slice_of(NULL, 0),
+                                       &blinded, &member));
+    ck_assert_ok(relay_signed_open(writer_done(&w), true, &arena, "petrel/1 test", hash, &open));
 
     struct queue_register q = {.queue = pk[0]};
     ct_fill(q.k.b, sizeof q.k.b, 3);
@@ -131,7 +136,6 @@ START_TEST(requests_signed_and_read)
     ck_assert_ok(member_leave_write(&w, &arena, hash, &member));
     static struct descriptor_put descriptor;
     w = writer_of(bytes, sizeof bytes);
-    const struct relay_signer blinded = {.identity = &key, .period = 20000};
     ck_assert_ok(descriptor_put_write(&w, &arena, hash, &descriptor, &blinded, &member));
     arena_fini(&arena);
 }
