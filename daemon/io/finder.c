@@ -19,7 +19,8 @@ enum {
     FINDER_FEW = 8,      /* so many good nodes */
     FINDER_TRIES = 30,   /* of a put that nobody took; it comes again in an hour anyway; */
     FINDER_LATER = 3,    /* and where somebody says that another relay has put a later one */
-    FINDER_TOLD = 8,     /* relays that told where they are */
+    FINDER_TOLD = 8,     /* relays that told where they are, */
+    FINDER_NAMED = 4,    /* and addresses that their name leads to */
 };
 
 #define FINDER_PREFIX "992:"
@@ -177,10 +178,11 @@ static bool leads_inside(const struct host *h, const struct sockaddr *to)
 static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 {
     struct host *h = req->data;
+    unsigned named = 0;
     h->busy = false;
     for (const struct addrinfo *a = res; status == 0 && a != NULL && !h->finder->stopping;
          a = a->ai_next) {
-        if (!leads_inside(h, a->ai_addr)) {
+        if (!leads_inside(h, a->ai_addr) && (!h->told || named++ < FINDER_NAMED)) {
             h->known = true;
             udp_bootstrap(h->finder->udp, a->ai_addr);
         }

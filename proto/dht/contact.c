@@ -71,6 +71,18 @@ bool dht_address_local(const struct dht_address *a)
            (ip[0] == 192 && ip[1] == 168) || (ip[0] == 169 && ip[1] == 254);
 }
 
+struct slice dht_address_prefix(const struct dht_address *a, size_t v4, size_t v6,
+                                uint8_t out[static DHT_COMPACT6])
+{
+    struct writer w = writer_of(out, DHT_COMPACT6);
+    if (dht_address_local(a)) {
+        dht_address_write(&w, a);
+    } else {
+        writer_bytes(&w, a->ip, a->v6 ? v6 : v4);
+    }
+    return writer_done(&w);
+}
+
 void dht_address_write(struct writer *w, const struct dht_address *a)
 {
     writer_bytes(w, a->ip, dht_ip_len(a));

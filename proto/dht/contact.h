@@ -56,6 +56,10 @@ bool dht_address_same_host(const struct dht_address *a, const struct dht_address
 bool dht_address_valid(const struct dht_address *a);
 /* Of this machine or a local network (BEP 42 exempts them). */
 bool dht_address_local(const struct dht_address *a);
+/* The first v4 or v6 bytes of the address, in out; all of a local one with its port, since there
+ * many nodes share one address. */
+struct slice dht_address_prefix(const struct dht_address *a, size_t v4, size_t v6,
+                                uint8_t out[static DHT_COMPACT6]);
 
 void dht_address_write(struct writer *w, const struct dht_address *a); /* compact */
 struct dht_address dht_address_read(struct reader *r, bool v6);

@@ -18,6 +18,7 @@ enum {
     DHT_JOIN_WAIT_MS = 10 * 1000, /* an operation waits for somebody to be known so long */
     DHT_AGAIN_MS = 100,           /* after a query that there was no room for */
     DHT_MOVED_MS = 5 * 60 * 1000, /* our address changes no oftener */
+    DHT_LOOKS = 4,                /* of our own at a time; the others are what somebody waits for */
     DHT_JOIN_MS = 5 * 1000, /* from the first look at our neighbourhood to the second; then twice */
 };
 
@@ -134,6 +135,8 @@ uint64_t dht_operations_deadline(const struct dht *dht);
 void dht_operations_free(struct dht *dht);
 /* Looks up who is near target; nobody hears of its end. */
 void dht_look_around(struct dht *dht, const struct env *env, const struct dht_id *target);
+/* How many of these are under way. */
+unsigned dht_looks_around(const struct dht *dht);
 
 /* Answers a query, which is of this many bytes. dht_serve.c. */
 void dht_serve(struct dht *dht, const struct env *env, const struct dht_address *from,

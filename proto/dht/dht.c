@@ -244,6 +244,7 @@ static void answered(struct dht *dht, const struct env *env, const struct dht_ad
         (m->kind == KRPC_REPLY ? !dht_id_equal(&was.to.id, &m->id) : was.what == DHT_FOR_PING)) {
         dht_table_failed(t, &was.to); /* another one, or one that is of no use */
     }
+    dht_guard_shown(&dht->guard, from, env->now_ms);
     if (m->kind == KRPC_REPLY) {
         dht_table_heard(t, &c, true, env->now_ms);
         vote(dht, env, &c, m->ip);
@@ -312,7 +313,7 @@ static void tend(struct dht *dht, const struct env *env, unsigned f)
         ping(dht, env, &who, DHT_FOR_PING);
     }
     (void)dht_table_size(&dht->tables[f], env->now_ms, &good);
-    if (good == 0) {
+    if (good == 0 || dht_looks_around(dht) >= DHT_LOOKS) {
         return;
     }
     if (dht->join_ms[f] <= env->now_ms) {
@@ -378,6 +379,7 @@ uint64_t dht_deadline(const struct dht *dht)
 {
     uint64_t first = dht->expire_ms < dht->again_ms ? dht->expire_ms : dht->again_ms;
     bool alone = false;
+    bool looks = dht_looks_around(dht) < DHT_LOOKS;
     for (unsigned i = 0, n = dht->query_count; i < DHT_QUERIES && n > 0; i++) {
         const struct dht_query *q = &dht->queries[i];
         if (q->transaction != 0) {
@@ -392,9 +394,9 @@ uint64_t dht_deadline(const struct dht *dht)
             continue;
         }
         /* Who knows nobody looks nobody up. */
-        due = dht_table_deadline(&dht->tables[f], !dht->tables[f].alone);
+        due = dht_table_deadline(&dht->tables[f], looks && !dht->tables[f].alone);
         first = due < first ? due : first;
-        if (!dht->tables[f].alone && dht->join_ms[f] < first) {
+        if (looks && !dht->tables[f].alone && dht->join_ms[f] < first) {
             first = dht->join_ms[f];
         }
         alone = alone || dht->tables[f].alone;
@@ -414,7 +416,7 @@ struct dht *dht_new(const struct dht_config *config, const struct env *env)
     dht->out_last = &dht->out_first;
     dht->expire_ms = dht->again_ms = UINT64_MAX;
     dht_guard_init(&dht->guard, env);
-    dht->items = dht_items_new();
+    dht->items = dht_items_new(env);
     bool good = dht->items != NULL;
     for (unsigned f = 0; f < DHT_FAMILIES && good; f++) {
         dht->external[f] = NOWHERE;

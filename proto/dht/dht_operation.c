@@ -308,6 +308,15 @@ void dht_look_around(struct dht *dht, const struct env *env, const struct dht_id
     }
 }
 
+unsigned dht_looks_around(const struct dht *dht)
+{
+    unsigned count = 0;
+    for (const struct dht_operation *op = dht->operations; op != NULL; op = op->next) {
+        count += op->kind == DHT_OP_NODES;
+    }
+    return count;
+}
+
 uint64_t dht_get_mutable(struct dht *dht, const struct env *env, const struct sign_pk *key,
                          struct slice salt)
 {

@@ -18,21 +18,6 @@ void dht_guard_fini(struct dht_guard *g)
     secret_wipe(g, sizeof *g);
 }
 
-/* A host by its address; a local one with its port, since there many nodes share one address. An
- * IPv6 host is its /64. */
-static struct slice host_bytes(const struct dht_address *a, uint8_t out[static DHT_IPV6 + 2])
-{
-    size_t len = a->v6 ? DHT_IPV6 / 2 : DHT_IPV4;
-    memcpy(out, a->ip, len);
-    if (dht_address_local(a)) {
-        len = dht_ip_len(a);
-        memcpy(out, a->ip, len);
-        out[len++] = (uint8_t)(a->port >> 8);
-        out[len++] = (uint8_t)a->port;
-    }
-    return slice_of(out, len);
-}
-
 enum {
     UNIT = 1000, /* a thousandth of an answer, or byte, comes back each millisecond */
 };
@@ -47,9 +32,9 @@ static uint32_t refill(uint32_t left, uint64_t most, uint64_t each_s, uint64_t m
 static struct dht_guard_host *host_of(struct dht_guard *g, const struct dht_address *a,
                                       uint64_t now, uint64_t *tag)
 {
-    uint8_t bytes[DHT_IPV6 + 2];
+    uint8_t bytes[DHT_COMPACT6];
     uint8_t hash[16];
-    struct slice host = host_bytes(a, bytes);
+    struct slice host = dht_address_prefix(a, DHT_IPV4, DHT_IPV6 / 2, bytes);
     prim_blake2b(hash, sizeof hash, slice_of(g->place_key, PRIM_KEY), "petrel/1 dht host", &host,
                  1);
     struct reader r = reader_of(slice_of(hash, sizeof hash));
@@ -97,6 +82,14 @@ bool dht_guard_answer(struct dht_guard *g, const struct dht_address *to, size_t 
     return true;
 }
 
+void dht_guard_shown(struct dht_guard *g, const struct dht_address *host, uint64_t now)
+{
+    uint64_t tag;
+    struct dht_guard_host *h = host_of(g, host, now, &tag);
+    h->shown_ms = now;
+    h->shown_by = tag;
+}
+
 /* --- tokens --- */
 
 static void turn(struct dht_guard *g, const struct env *env)
@@ -141,10 +134,7 @@ bool dht_guard_token_good(struct dht_guard *g, const struct env *env,
         good |= prim_equal(hash, token.p, DHT_TOKEN);
     }
     if (good) {
-        uint64_t tag;
-        struct dht_guard_host *h = host_of(g, host, env->now_ms, &tag);
-        h->shown_ms = env->now_ms;
-        h->shown_by = tag;
+        dht_guard_shown(g, host, env->now_ms);
     }
     return good;
 }

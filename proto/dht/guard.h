@@ -11,18 +11,18 @@
 #include "dht/contact.h"
 
 enum {
-    DHT_GUARD_HOSTS = 512,        /* remembered; two that share a place share what they get */
+    DHT_GUARD_HOSTS = 1024,       /* remembered; two that share a place share what they get */
     DHT_GUARD_ANSWERS = 64,       /* answers at once to one host, */
     DHT_GUARD_ANSWERS_S = 16,     /* and so many a second */
-    DHT_GUARD_BYTES = 8192,       /* bytes at once beyond twice of what was asked with, */
-    DHT_GUARD_BYTES_S = 2048,     /* and so many a second, while the host has shown no token */
+    DHT_GUARD_BYTES = 4096,       /* bytes at once beyond twice of what was asked with, */
+    DHT_GUARD_BYTES_S = 512,      /* and so many a second, while the host may be another's word */
     DHT_TOKEN = 8,                /* bytes */
     DHT_TOKEN_MS = 5 * 60 * 1000, /* a token is good for this long, up to twice */
 };
 
 struct dht_guard_host {
     uint64_t last_ms;
-    uint64_t shown_ms; /* when a host gave a good token last; 0: never; */
+    uint64_t shown_ms; /* when a host showed last that it is where it says; 0: never; */
     uint64_t shown_by; /* which, of those that share this place */
     uint32_t answers;  /* left, thousandths */
     uint32_t bytes;    /* left, thousandths */
@@ -43,6 +43,9 @@ bool dht_guard_question(struct dht_guard *g, const struct dht_address *from, uin
 /* Whether an answer of so many bytes may go to a question of so many; it counts as sent. */
 bool dht_guard_answer(struct dht_guard *g, const struct dht_address *to, size_t question,
                       size_t answer, uint64_t now);
+/* What was sent to this host has reached it: it answered a question of ours. A good token says the
+ * same. */
+void dht_guard_shown(struct dht_guard *g, const struct dht_address *host, uint64_t now);
 /* A token for this host; another every five minutes. */
 void dht_guard_token(struct dht_guard *g, const struct env *env, const struct dht_address *host,
                      uint8_t token[static DHT_TOKEN]);

@@ -5,9 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    DHT_ITEMS_NET4 = 3, /* bytes of an address that are its network */
+    DHT_ITEMS_NET6 = 6,
+};
+
 struct stored {
     struct dht_id target;
     struct dht_address by;
+    uint16_t net; /* of by: which count it is in */
     uint64_t put_ms;
     struct dht_item item;
 };
@@ -22,14 +28,30 @@ struct dht_items {
     size_t count;
     struct {
         struct stored *p;
-    } stored[DHT_ITEMS]; /* by target, ascending; owned */
+    } stored[DHT_ITEMS];       /* by target, ascending; owned */
+    uint8_t net_key[PRIM_KEY]; /* of networks among the counts: nobody outside knows which two */
+    uint16_t nets[DHT_ITEMS_NETS]; /* share one; items of each */
     size_t peer_count;
     struct peer peers[DHT_PEERS];
 };
 
-struct dht_items *dht_items_new(void)
+struct dht_items *dht_items_new(const struct env *env)
 {
-    return calloc(1, sizeof(struct dht_items));
+    struct dht_items *items = calloc(1, sizeof *items);
+    if (items != NULL) {
+        env_random(env, items->net_key, sizeof items->net_key);
+    }
+    return items;
+}
+
+static uint16_t net_of(const struct dht_items *items, const struct dht_address *a)
+{
+    uint8_t bytes[DHT_COMPACT6];
+    uint8_t hash[16];
+    struct slice net = dht_address_prefix(a, DHT_ITEMS_NET4, DHT_ITEMS_NET6, bytes);
+    prim_blake2b(hash, sizeof hash, slice_of(items->net_key, PRIM_KEY), "petrel/1 dht network",
+                 &net, 1);
+    return (uint16_t)((hash[0] << 8 | hash[1]) % DHT_ITEMS_NETS);
 }
 
 void dht_items_free(struct dht_items *items)
@@ -72,6 +94,7 @@ static bool is_over(uint64_t put_ms, uint64_t lives, uint64_t now)
 
 static void remove_at(struct dht_items *items, size_t at)
 {
+    items->nets[items->stored[at].p->net]--;
     free(items->stored[at].p);
     items->count--;
     memmove(&items->stored[at], &items->stored[at + 1],
@@ -86,22 +109,44 @@ const struct dht_item *dht_items_get(struct dht_items *items, const struct dht_i
     return s != NULL && !is_over(s->put_ms, DHT_ITEM_MS, now) ? &s->item : NULL;
 }
 
-/* The one that was put longest ago, by anybody or by one host; *count: how many there are. */
-static size_t oldest(const struct dht_items *items, const struct dht_address *by, size_t *count)
+static size_t of_host(const struct dht_items *items, const struct dht_address *by)
 {
-    size_t found = items->count;
-    *count = 0;
+    size_t count = 0;
     for (size_t i = 0; i < items->count; i++) {
         assert(items->stored[i].p != NULL);
-        if (by != NULL && !dht_address_same_host(&items->stored[i].p->by, by)) {
-            continue;
-        }
-        ++*count;
-        if (found == items->count || items->stored[i].p->put_ms < items->stored[found].p->put_ms) {
+        count += dht_address_same_host(&items->stored[i].p->by, by);
+    }
+    return count;
+}
+
+/* Which one goes when there is no room: of those that the largest network has put, the one that was
+ * put longest ago. */
+static size_t least(const struct dht_items *items)
+{
+    size_t found = 0;
+    for (size_t i = 1; i < items->count; i++) {
+        const struct stored *s = items->stored[i].p;
+        const struct stored *f = items->stored[found].p;
+        unsigned more = items->nets[s->net];
+        unsigned most = items->nets[f->net];
+        if (more > most || (more == most && s->put_ms < f->put_ms)) {
             found = i;
         }
     }
     return found;
+}
+
+/* Anybody may put an item again, and make it count as one of a large network by that: it stays with
+ * the smaller one. */
+static void put_again(struct dht_items *items, struct stored *s, const struct dht_address *by)
+{
+    uint16_t net = net_of(items, by);
+    if (items->nets[net] < items->nets[s->net]) {
+        items->nets[s->net]--;
+        items->nets[net]++;
+        s->net = net;
+        s->by = *by;
+    }
 }
 
 int dht_items_put(struct dht_items *items, const struct dht_item *item, bool has_cas, int64_t cas,
@@ -119,23 +164,23 @@ int dht_items_put(struct dht_items *items, const struct dht_item *item, bool has
         if (code == 0) {
             s->item = *item;
             s->put_ms = now;
-            s->by = *by;
+            put_again(items, s, by);
         }
         return code;
     }
-    size_t count;
-    (void)oldest(items, by, &count);
-    if (!dht_address_local(by) && count >= DHT_ITEMS_HOST) {
-        return KRPC_SERVER; /* it may have taken over what others put first */
+    if (!dht_address_local(by) && of_host(items, by) >= DHT_ITEMS_HOST) {
+        return KRPC_SERVER;
     }
     if (items->count == DHT_ITEMS) {
-        remove_at(items, oldest(items, NULL, &count));
+        remove_at(items, least(items));
     }
     s = malloc(sizeof *s);
     if (s == NULL) {
         return KRPC_SERVER;
     }
-    *s = (struct stored){.target = target, .by = *by, .put_ms = now, .item = *item};
+    *s = (struct stored){
+        .target = target, .by = *by, .net = net_of(items, by), .put_ms = now, .item = *item};
+    items->nets[s->net]++;
     at = place_of(items, &target);
     memmove(&items->stored[at + 1], &items->stored[at],
             (items->count - at) * sizeof items->stored[0]);

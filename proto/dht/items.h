@@ -3,7 +3,8 @@
  * items: what a node of the DHT keeps for others: items (BEP 44) and peers (BEP 5), in memory, for
  * a time, so many in all and of one host. docs/protocol/11-dht.md, section 6.
  *
- * What is full makes room by what was put longest ago. Owns its memory.
+ * What is full makes room by what was put longest ago; of items by one of the network that has most
+ * of them, so that a flood displaces itself. Owns its memory.
  */
 #ifndef PETREL_DHT_ITEMS_H
 #define PETREL_DHT_ITEMS_H
@@ -12,7 +13,8 @@
 
 enum {
     DHT_ITEMS = 4096,                 /* in all */
-    DHT_ITEMS_HOST = 256,             /* put last by one host that is not local */
+    DHT_ITEMS_HOST = 256,             /* of one host that is not local */
+    DHT_ITEMS_NETS = 8192,            /* counted: IPv4 by /24, IPv6 by /48, local ones by port */
     DHT_ITEM_MS = 2 * 60 * 60 * 1000, /* BEP 44: put again every hour, forgotten after two */
     DHT_PEERS = 2048,                 /* in all */
     DHT_PEERS_HASH = 64,              /* of one info-hash */
@@ -22,7 +24,7 @@ enum {
 struct dht_items;
 
 /* NULL when out of memory. */
-struct dht_items *dht_items_new(void);
+struct dht_items *dht_items_new(const struct env *env);
 void dht_items_free(struct dht_items *items);
 /* Borrowed until the next put; NULL: it is not there. */
 const struct dht_item *dht_items_get(struct dht_items *items, const struct dht_id *target,

@@ -92,6 +92,11 @@ START_TEST(who_shows_no_token_gets_little_more_than_was_asked_with)
     for (unsigned i = 0; i < 100; i++) {
         ck_assert(dht_guard_answer(&g, &a, 100, 1300, u.env.now_ms));
     }
+    struct dht_address c = host(3, 1); /* it answered us */
+    dht_guard_shown(&g, &c, u.env.now_ms);
+    for (unsigned i = 0; i < 100; i++) {
+        ck_assert(dht_guard_answer(&g, &c, 100, 1300, u.env.now_ms));
+    }
     dht_guard_fini(&g);
 }
 END_TEST

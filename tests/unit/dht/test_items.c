@@ -62,7 +62,9 @@ END_TEST
 
 START_TEST(a_newer_one_replaces_and_an_older_one_does_not)
 {
-    struct dht_items *items = dht_items_new();
+    struct unit_env u;
+    unit_env_init(&u, 1, NOW);
+    struct dht_items *items = dht_items_new(&u.env);
     struct dht_address by = host(1);
     struct dht_item first = mutable_item(1, 5, "3:abc", "");
     struct dht_item same = first;
@@ -85,7 +87,9 @@ END_TEST
 
 START_TEST(what_is_not_put_again_is_forgotten_after_two_hours)
 {
-    struct dht_items *items = dht_items_new();
+    struct unit_env u;
+    unit_env_init(&u, 1, NOW);
+    struct dht_items *items = dht_items_new(&u.env);
     struct dht_address by = host(1);
     struct dht_item a = mutable_item(1, 5, "3:abc", "");
     struct dht_item b = mutable_item(2, 5, "3:abc", "");
@@ -118,7 +122,9 @@ static struct dht_item numbered(unsigned n)
 
 START_TEST(one_host_crowds_out_nobody)
 {
-    struct dht_items *items = dht_items_new();
+    struct unit_env u;
+    unit_env_init(&u, 1, NOW);
+    struct dht_items *items = dht_items_new(&u.env);
     struct dht_address by = host(1);
     struct dht_address flood = host(2);
     struct dht_item first = numbered(1 << 20);
@@ -132,21 +138,55 @@ START_TEST(one_host_crowds_out_nobody)
     }
     ck_assert_uint_eq(dht_items_count(items), 1 + DHT_ITEMS_HOST);
     ck_assert_ptr_nonnull(dht_items_get(items, &target, NOW));
-    /* Many hosts together: what was put longest ago goes. */
-    for (unsigned i = 0; i < DHT_ITEMS; i++) {
-        struct dht_item item = numbered(1 << 21 | i);
-        struct dht_address many = host((uint8_t)(3 + i / DHT_ITEMS_HOST));
-        ck_assert_int_eq(dht_items_put(items, &item, false, 0, &many, NOW + 10000 + i), 0);
+    dht_items_free(items);
+}
+END_TEST
+
+/* Twenty networks with many hosts in each, in IPv4 and IPv6: they displace each other, and what
+ * each put last is there. Nor is it of use to put the item of another once more. */
+START_TEST(a_flood_displaces_itself)
+{
+    enum {
+        NETS = 20,
+        EACH = 1000,
+    };
+    struct unit_env u;
+    unit_env_init(&u, 1, NOW);
+    struct dht_items *items = dht_items_new(&u.env);
+    struct dht_address by = host(1);
+    struct dht_item first = numbered(1 << 20);
+    struct dht_id target = dht_item_target(&first);
+    ck_assert_int_eq(dht_items_put(items, &first, false, 0, &by, NOW), 0);
+    for (unsigned i = 0; i < NETS * EACH; i++) {
+        struct dht_item item = numbered(i);
+        uint8_t net = (uint8_t)(100 + i % NETS);
+        uint8_t in = (uint8_t)(i / NETS % 250);
+        struct dht_address flood = {.port = 1, .v6 = i % 2 == 0};
+        const uint8_t v4[] = {20, 1, net, in};
+        const uint8_t v6[] = {0x20, 1, 0xd, 0xb8, 0, net, 0, in, 0, 0, 0, 0, 0, 0, 0, 1};
+        memcpy(flood.ip, flood.v6 ? v6 : v4, flood.v6 ? sizeof v6 : sizeof v4);
+        ck_assert_int_eq(dht_items_put(items, &item, false, 0, &flood, NOW + 1 + i), 0);
+        if (i < 2 * NETS) {
+            ck_assert_int_eq(dht_items_put(items, &first, false, 0, &flood, NOW + 1 + i), 0);
+        }
         ck_assert_uint_le(dht_items_count(items), DHT_ITEMS);
     }
-    ck_assert_ptr_null(dht_items_get(items, &target, NOW + 10000));
+    ck_assert_uint_eq(dht_items_count(items), DHT_ITEMS);
+    ck_assert_ptr_nonnull(dht_items_get(items, &target, NOW + NETS * EACH));
+    for (unsigned i = (NETS - 1) * EACH; i < NETS * EACH; i++) {
+        struct dht_item item = numbered(i);
+        struct dht_id there = dht_item_target(&item);
+        ck_assert_ptr_nonnull(dht_items_get(items, &there, NOW + NETS * EACH));
+    }
     dht_items_free(items);
 }
 END_TEST
 
 START_TEST(peers_are_given_by_family_and_forgotten)
 {
-    struct dht_items *items = dht_items_new();
+    struct unit_env u;
+    unit_env_init(&u, 1, NOW);
+    struct dht_items *items = dht_items_new(&u.env);
     struct dht_id hash = {{7}};
     struct dht_id other = {{8}};
     uint8_t bytes[4096];
@@ -191,6 +231,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_newer_one_replaces_and_an_older_one_does_not);
     tcase_add_test(tc, what_is_not_put_again_is_forgotten_after_two_hours);
     tcase_add_test(tc, one_host_crowds_out_nobody);
+    tcase_add_test(tc, a_flood_displaces_itself);
     tcase_add_test(tc, peers_are_given_by_family_and_forgotten);
 }
 
