@@ -88,6 +88,22 @@ void render_field(FILE *out, struct slice map, const char *name, const char *lab
     }
 }
 
+void render_described(FILE *out, struct slice relay)
+{
+    uint64_t until;
+    uint64_t taken;
+    if (!control_get_uint(relay, "described", &until)) {
+        return;
+    }
+    fprintf(out, "%-10s until ", "described");
+    render_time(out, until);
+    if (control_get_uint(relay, "described_at", &taken)) {
+        fputs(", taken ", out);
+        render_time(out, taken);
+    }
+    fputc('\n', out);
+}
+
 void render_str(FILE *out, struct slice map, const char *name, const char *fallback)
 {
     struct slice text;

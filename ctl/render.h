@@ -21,6 +21,9 @@ void render_time(FILE *out, uint64_t unix_ms);
 /* "label  value" for a field of map that is a text, number or truth; nothing when it is missing or
  * an empty text. */
 void render_field(FILE *out, struct slice map, const char *name, const char *label);
+/* "described  until TIME, taken TIME" for a relay, by what relay.status says of it; nothing when it
+ * has no descriptor of ours. */
+void render_described(FILE *out, struct slice relay);
 /* The text of a field, or fallback. */
 void render_str(FILE *out, struct slice map, const char *name, const char *fallback);
 

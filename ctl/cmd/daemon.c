@@ -92,6 +92,18 @@ static int print_dht(struct ctl *ctl)
     return EXIT_OK;
 }
 
+/* What the main relay has of our own, and puts into the DHT if it takes part. */
+static int print_described(struct ctl *ctl)
+{
+    struct slice result;
+    client_begin(ctl->client);
+    int rc = client_call(ctl->client, "relay.status", false, &result);
+    if (rc == EXIT_OK) {
+        render_described(stdout, result);
+    }
+    return rc;
+}
+
 int cmd_status(struct ctl *ctl, int argc, char **argv)
 {
     static const struct {
@@ -117,6 +129,9 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
     bool open =
         control_get_str(result, "account", &account) && slice_equal(account, slice_of("open", 4));
     rc = print_dht(ctl);
+    if (rc == EXIT_OK && open) {
+        rc = print_described(ctl);
+    }
     return rc == EXIT_OK && open ? print_ways(ctl) : rc;
 }
 

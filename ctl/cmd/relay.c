@@ -53,6 +53,7 @@ static void print_relay(struct slice relay)
     render_field(stdout, relay, "envelopes", "envelopes");
     render_field(stdout, relay, "bytes", "bytes");
     render_field(stdout, relay, "days", "days");
+    render_described(stdout, relay);
 }
 
 int cmd_relay_status(struct ctl *ctl, int argc, char **argv)

@@ -262,6 +262,10 @@
     RESULT("relay.status", "attached", UINT,                                                       \
            "when its queue was last attached, Unix ms, our clock; missing before")                 \
     RESULT("relay.status", "clock", UINT, "the relay's clock then, Unix ms")                       \
+    RESULT("relay.status", "described", UINT,                                                      \
+           "until when it has our descriptors, Unix ms; missing: none of the present list")        \
+    RESULT("relay.status", "described_at", UINT,                                                   \
+           "when it took the last one; missing: not since the start")                              \
     RESULT("relay.status", "others", MAPS,                                                         \
            "a second relay, and those that were left and are still read")                          \
     RESULT("relay.status[]", "address", STR, "its address")                                        \
@@ -275,6 +279,8 @@
     RESULT("relay.status[]", "days", UINT, "as for the main one")                                  \
     RESULT("relay.status[]", "attached", UINT, "as for the main one, likewise clock")              \
     RESULT("relay.status[]", "clock", UINT, "as for the main one")                                 \
+    RESULT("relay.status[]", "described", UINT, "as for the main one, likewise described_at")      \
+    RESULT("relay.status[]", "described_at", UINT, "as for the main one")                          \
     RESULT("relay.audit", "items", MAPS, "what relays signed for and did not deliver")             \
     RESULT("relay.audit", "next", STR, "there may be more: ask again with after = next")           \
     RESULT("relay.audit[]", "relay", STR, "node ID of the relay that signed")                      \

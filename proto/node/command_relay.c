@@ -8,6 +8,8 @@
 #include "base/secret.h"
 #include "node/audit.h"
 #include "node/command.h"
+#include "node/publish.h"
+
 /* --- relays that an account uses --- */
 
 enum err call_relay_use(struct call *c)
@@ -69,7 +71,31 @@ static void write_clock(struct writer *w, const struct home *home)
     }
 }
 
-static enum err write_home(struct call *c, const struct home *home)
+/* Until when the relay has our descriptors. */
+static uint64_t described_until(const struct call *c, const struct relay_row *row,
+                                const struct account_row *account)
+{
+    uint64_t period = publish_described(row, account, step_now(c->step));
+    return period != 0 ? (period + 1) * LIMIT_DAY_MS : 0;
+}
+
+static uint32_t described_fields(const struct home *home, uint64_t until)
+{
+    return until == 0 ? 0 : home->described_ms == 0 ? 1 : 2;
+}
+
+static void write_described(struct writer *w, const struct home *home, uint64_t until)
+{
+    if (until != 0) {
+        result_uint(w, "described", until);
+    }
+    if (until != 0 && home->described_ms != 0) {
+        result_uint(w, "described_at", home->described_ms);
+    }
+}
+
+static enum err write_home(struct call *c, const struct home *home,
+                           const struct account_row *account)
 {
     struct relay_row row;
     char text[ADDRESS_TEXT];
@@ -78,8 +104,9 @@ static enum err write_home(struct call *c, const struct home *home)
         return err;
     }
     bool left = home->role >= HOME_LEFT;
+    uint64_t until = described_until(c, &row, account);
     pack_map(&c->out, 5 + (left ? 1U : 0U) + (row.queue_days != 0 ? 3U : 0U) +
-                          (home->relay_ms != 0 ? 2U : 0U));
+                          (home->relay_ms != 0 ? 2U : 0U) + described_fields(home, until));
     address_print(&home->address, text);
     result_text(&c->out, "address", text);
     node_id_encode(home->address.node_id.b, text);
@@ -92,12 +119,13 @@ static enum err write_home(struct call *c, const struct home *home)
     }
     (void)write_quota(&c->out, &row);
     write_clock(&c->out, home);
+    write_described(&c->out, home, until);
     secret_wipe(&row, sizeof row);
     return ERR_OK;
 }
 
 /* All but the main one. */
-static enum err write_others(struct call *c)
+static enum err write_others(struct call *c, const struct account_row *account)
 {
     uint32_t count = 0;
     for (size_t i = 1; i < LIMIT_HOMES; i++) {
@@ -107,7 +135,7 @@ static enum err write_others(struct call *c)
     pack_array(&c->out, count);
     enum err err = ERR_OK;
     for (size_t i = 1; err == ERR_OK && i < LIMIT_HOMES; i++) {
-        err = c->me->homes[i].address.port != 0 ? write_home(c, &c->me->homes[i]) : ERR_OK;
+        err = c->me->homes[i].address.port != 0 ? write_home(c, &c->me->homes[i], account) : ERR_OK;
     }
     return err;
 }
@@ -117,9 +145,17 @@ enum err call_relay_status(struct call *c)
     const struct home *home = home_main(c->me);
     bool used = home->address.port != 0;
     struct relay_row row = {.queue_days = 0};
+    struct account_row account;
     enum err err = used ? relay_row_get(c->step, c->me->keys, 0, &row) : ERR_OK;
+    if (err == ERR_OK) {
+        err = account_row_get(c->step, c->me->keys, &account);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    uint64_t until = used ? described_until(c, &row, &account) : 0;
     pack_map(&c->out, 4U + (used ? 1U : 0U) + (row.queue_days != 0 ? 3U : 0U) +
-                          (home->relay_ms != 0 ? 2U : 0U));
+                          (home->relay_ms != 0 ? 2U : 0U) + described_fields(home, until));
     if (used) {
         char text[ADDRESS_TEXT];
         address_print(&home->address, text);
@@ -130,8 +166,11 @@ enum err call_relay_status(struct call *c)
     result_uint(&c->out, "parts", home->parts == HOME_PARTS_UNKNOWN ? 0 : home->parts);
     (void)write_quota(&c->out, &row);
     write_clock(&c->out, home);
+    write_described(&c->out, home, until);
     secret_wipe(&row, sizeof row);
-    return err == ERR_OK ? write_others(c) : err;
+    err = write_others(c, &account);
+    secret_wipe(&account, sizeof account);
+    return err;
 }
 
 /* --- this node's own relay --- */

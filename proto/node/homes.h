@@ -52,6 +52,7 @@ struct home {
     bool outrun;            /* it has a descriptor that is not older than ours: likewise */
     uint64_t describing;    /* the period that the request about a descriptor is about, */
     uint32_t describing_version; /* and the list that was the newest then */
+    uint64_t described_ms;       /* when it took one last; 0: not since the start */
     bool voids;                  /* there may be tokens that the relay is to void */
     bool voiding;                /* a queue.void is unanswered, */
     uint32_t void_peer;          /* of this one's tokens, */

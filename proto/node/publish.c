@@ -158,10 +158,8 @@ static enum err make_bundle(struct home_step *h, bool body, struct publish_reque
     return err;
 }
 
-/* The last period of which the relay has a descriptor that names the present list; 0: none, or that
- * was by a clock that was ahead. */
-static uint64_t described(const struct relay_row *row, const struct account_row *account,
-                          uint64_t now_ms)
+uint64_t publish_described(const struct relay_row *row, const struct account_row *account,
+                           uint64_t now_ms)
 {
     bool real = row->described <= descriptor_period(now_ms) + AHEAD_PERIODS;
     return row->list_version == account->list_version && real ? row->described : 0;
@@ -175,7 +173,7 @@ static uint64_t undescribed(const struct relay_row *row, const struct account_ro
     uint64_t periods[SEEK_KEYS];
     unsigned n = seek_periods(now_ms, periods);
     uint64_t first = n > 1 && periods[1] < periods[0] ? periods[1] : periods[0];
-    uint64_t done = described(row, account, now_ms);
+    uint64_t done = publish_described(row, account, now_ms);
     return done >= first ? done + 1 : first;
 }
 
@@ -492,6 +490,7 @@ static enum err get_done(struct account *me, struct step *step, struct home *hom
     bool same = there.list_version == account->list_version &&
                 memcmp(there.list_hash, hash, sizeof hash) == 0;
     if (same) {
+        home->described_ms = step_now(step);
         described_one(home, row, account);
         return ERR_OK;
     }
@@ -518,6 +517,7 @@ enum err publish_done(struct account *me, struct step *step, struct home *home,
     case FRAME_RECORD_STATUS:
         return status_done(me, row, account, body);
     case FRAME_DESCRIPTOR_PUT:
+        home->described_ms = step_now(step);
         described_one(home, row, account);
         account->anew = 0; /* the relay has looked at the period: the clock is right, too */
         return ERR_OK;

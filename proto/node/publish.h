@@ -40,6 +40,10 @@ enum err publish_next(struct home_step *h, struct publish_request *request) PETR
 enum err publish_done(struct account *me, struct step *step, struct home *home,
                       struct relay_row *row, struct account_row *account, uint8_t kind,
                       struct slice body) PETREL_MUST_USE;
+/* The last period of which the relay has a descriptor that names the present list; 0: none, or that
+ * was by a clock that was ahead. */
+uint64_t publish_described(const struct relay_row *row, const struct account_row *account,
+                           uint64_t now_ms);
 /* What a refusal of such a request changes where it is no failure, as publish_done does: one of our
  * descriptors is there, or none, or its day is over. *settled: it is such a one, and the next thing
  * can be asked; otherwise nothing has changed. ERR_CORRUPT, ERR_NO_MEMORY. */

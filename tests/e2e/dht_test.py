@@ -96,6 +96,13 @@ def two_who_know_their_ids_meet(w):
         w.checks.same("it knows where it is", status["address4"], f"127.0.0.1:{port_of(relay)}")
     shown = here.ctl("status").stdout.decode()
     w.checks.true("petrelctl shows it", "dht, IPv4" in shown and "put last" in shown)
+    until("all of alice's are signed", lambda: alice_of(w).call("relay.status").get(
+        "described", 0) / 1000 > time.time() + 8 * 86400)
+    own = alice_of(w).call("relay.status")
+    w.checks.true("her relay took the last one just now",
+                  abs(own["described_at"] / 1000 - time.time()) < 600)
+    w.checks.true("petrelctl shows that",
+                  "described  until 2" in alice_of(w).ctl("status").stdout.decode())
     items = sum(n.call("dht.status")["items"] for n in w.people)
     w.checks.true("items lie at more than one node", items >= 2 * PAIRS * 4)
 
