@@ -36,6 +36,8 @@ struct view {
     uint64_t *windows;
     size_t count, cap;
     uint64_t datagrams;
+    uint8_t put[(1 + DAYS) * OTHERS][32]; /* keys under which something was put */
+    size_t nput;
 };
 
 static void add(struct view *v, const void *p, size_t len)
@@ -47,6 +49,19 @@ static void add(struct view *v, const void *p, size_t len)
             ck_assert_ptr_nonnull(v->windows);
         }
         memcpy(&v->windows[v->count++], (const uint8_t *)p + i, WINDOW);
+    }
+}
+
+/* Among how many one that is put there may be. */
+static void add_put(struct view *v, const uint8_t key[static 32])
+{
+    size_t i = 0;
+    while (i < v->nput && memcmp(v->put[i], key, sizeof v->put[i]) != 0) {
+        i++;
+    }
+    if (i == v->nput) {
+        ck_assert_uint_lt(v->nput, sizeof v->put / sizeof v->put[0]);
+        memcpy(v->put[v->nput++], key, sizeof v->put[0]);
     }
 }
 
@@ -71,6 +86,9 @@ static void see(void *ctx, struct slice datagram)
     add(v, m.id.b, m.has_id ? sizeof m.id.b : 0);
     add(v, m.target.b, m.has_target ? sizeof m.target.b : 0);
     add(v, m.key, m.has_key ? sizeof m.key : 0);
+    if (m.kind == KRPC_QUERY && m.method == KRPC_PUT) {
+        add_put(v, m.key);
+    }
     add(v, m.signature, m.has_signature ? sizeof m.signature : 0);
     add(v, m.token.p, m.token.len);
     add(v, m.salt.p, m.salt.len);
@@ -263,11 +281,12 @@ START_TEST(two_days_on_the_wire_have_nothing_in_common)
     for (unsigned day = 0; day < DAYS; day++) {
         ck_assert(has_any(&days[day], all.item[day][0].key.b, sizeof all.item[day][0].key.b));
         names_nobody(&days[day], p);
+        ck_assert_uint_eq(days[day].nput, PEOPLE); /* one from another by nothing but their keys */
     }
     printf("%llu and %llu datagrams of two days among %d nodes, %zu and %zu values of %d bytes; "
-           "anonymity set: %d people whom one relay announces\n",
+           "anonymity set: %zu keys that one relay announced on each day\n",
            (unsigned long long)days[0].datagrams, (unsigned long long)days[1].datagrams, NODES,
-           days[0].count, days[1].count, WINDOW, PEOPLE);
+           days[0].count, days[1].count, WINDOW, days[0].nput);
     dht_net_free(net);
     people_free(p);
     free(others.windows);
