@@ -5,91 +5,26 @@
 #include <string.h>
 
 #include "lib/dht_items.h"
-#include "lib/unit.h"
+#include "lib/dht_rig.h"
 
 enum {
     NODES = 6,
-    NOW = 1000000,
-};
-
-/* Some nodes, at 20.0.i.1; what they send arrives at once, in its order. */
-struct net {
-    struct unit_env u;
-    struct dht *dht[NODES];
-    unsigned count;
-    struct dht_output last[2]; /* item and report of the last operation */
-    bool found, done;
-    struct dht_output to_nobody; /* the last datagram to an address where no node is */
-    unsigned to_nobody_count;
 };
 
 static struct dht_address at(unsigned i)
 {
-    return (struct dht_address){.ip = {20, 0, (uint8_t)i, 1}, .port = 6881};
+    return dht_rig_at(i, false);
 }
 
-static void deliver(struct net *n)
-{
-    struct dht_output out;
-    bool any = true;
-    while (any) {
-        any = false;
-        for (unsigned i = 0; i < n->count; i++) {
-            while (n->dht[i] != NULL && dht_next_output(n->dht[i], &out)) {
-                struct dht_address from = at(i);
-                any = true;
-                if (out.kind == DHT_OUT_ITEM) {
-                    n->last[0] = out;
-                    n->found = true;
-                } else if (out.kind == DHT_OUT_DONE) {
-                    n->last[1] = out;
-                    n->done = true;
-                } else if (out.to.ip[2] < n->count &&
-                           dht_address_equal(&out.to,
-                                             &(struct dht_address){.ip = {20, 0, out.to.ip[2], 1},
-                                                                   .port = 6881}) &&
-                           n->dht[out.to.ip[2]] != NULL) {
-                    dht_datagram(n->dht[out.to.ip[2]], &n->u.env, &from,
-                                 slice_of(out.bytes, out.len));
-                } else {
-                    n->to_nobody = out;
-                    n->to_nobody_count++;
-                }
-            }
-        }
-    }
-}
-
-static void pass(struct net *n, uint64_t ms)
-{
-    for (uint64_t end = n->u.env.now_ms + ms; n->u.env.now_ms < end; n->u.env.now_ms += 500) {
-        for (unsigned i = 0; i < n->count; i++) {
-            if (n->dht[i] != NULL && dht_deadline(n->dht[i]) <= n->u.env.now_ms) {
-                dht_tick(n->dht[i], &n->u.env);
-            }
-        }
-        deliver(n);
-    }
-}
-
-static void add_node(struct net *n, bool read_only)
+static void add_node(struct dht_rig *n, bool read_only)
 {
     struct dht_config config = {.read_only = read_only, .families = {true, false}};
-    struct dht_address first = at(0);
-    n->dht[n->count] = dht_new(&config, &n->u.env);
-    ck_assert_ptr_nonnull(n->dht[n->count]);
-    if (n->count > 0) {
-        dht_bootstrap(n->dht[n->count], &n->u.env, &first);
-    }
-    n->count++;
-    deliver(n);
+    dht_rig_add(n, &config);
 }
 
-static struct net *net_new(unsigned count)
+static struct dht_rig *net_new(unsigned count)
 {
-    struct net *n = calloc(1, sizeof *n);
-    ck_assert_ptr_nonnull(n);
-    unit_env_init(&n->u, 5, NOW);
+    struct dht_rig *n = dht_rig_new();
     for (unsigned i = 0; i < count; i++) {
         add_node(n, false);
     }
@@ -97,33 +32,17 @@ static struct net *net_new(unsigned count)
         struct dht_address second = at(1);
         dht_bootstrap(n->dht[0], &n->u.env, &second);
     }
-    pass(n, 60000);
+    dht_rig_pass(n, 60000);
     return n;
 }
 
-static void net_free(struct net *n)
-{
-    for (unsigned i = 0; i < n->count; i++) {
-        dht_free(n->dht[i]);
-    }
-    free(n);
-}
-
-/* A question from a stranger, at an address where no node is; gives what is answered. */
-static struct krpc asked_len(struct net *n, const char *text, size_t len)
+static struct krpc asked_len(struct dht_rig *n, const char *text, size_t len)
 {
     struct dht_address stranger = {.ip = {30, 1, 1, 1}, .port = 1000};
-    struct krpc m = {.kind = KRPC_QUERY};
-    n->to_nobody_count = 0;
-    dht_datagram(n->dht[0], &n->u.env, &stranger, slice_of(text, len));
-    deliver(n);
-    for (unsigned i = 0; i < n->to_nobody_count; i++) {
-        ck_assert_ok(krpc_read(slice_of(n->to_nobody.bytes, n->to_nobody.len), &m));
-    }
-    return m;
+    return dht_rig_asked(n, &stranger, slice_of(text, len));
 }
 
-static struct krpc asked(struct net *n, const char *text)
+static struct krpc asked(struct dht_rig *n, const char *text)
 {
     return asked_len(n, text, strlen(text));
 }
@@ -137,102 +56,77 @@ static struct dht_item mutable_item(uint8_t k, int64_t seq, const char *value)
     return dht_item_signed(seed, slice_of(NULL, 0), seq, unit_str(value));
 }
 
-static struct dht_report put(struct net *n, unsigned i, const struct dht_item *item, bool has_cas,
-                             int64_t cas)
-{
-    n->done = false;
-    ck_assert_uint_ne(dht_put(n->dht[i], &n->u.env, item, has_cas, cas), 0);
-    deliver(n);
-    pass(n, n->done ? 500 : 30000);
-    ck_assert(n->done);
-    return n->last[1].report;
-}
-
-static bool get(struct net *n, unsigned i, const struct dht_item *item)
-{
-    n->done = n->found = false;
-    ck_assert_uint_ne(dht_get_mutable(n->dht[i], &n->u.env, &item->key, slice_of(NULL, 0)), 0);
-    deliver(n);
-    pass(n, n->done ? 500 : 30000);
-    ck_assert(n->done);
-    return n->found;
-}
-
 START_TEST(nodes_find_each_other_and_keep_each_others_items)
 {
-    struct net *n = net_new(NODES);
+    struct dht_rig *n = net_new(NODES);
     struct dht_item item = mutable_item(1, 1, "5:first");
     struct dht_item newer = mutable_item(1, 2, "6:second");
     struct dht_status status;
     for (unsigned i = 0; i < NODES; i++) {
-        dht_status(n->dht[i], &n->u.env, &status);
+        status = dht_rig_status(n, i);
         ck_assert_uint_eq(status.good[0], NODES - 1);
         struct dht_address own = at(i);
         ck_assert(dht_address_equal(&status.external[0], &own));
         ck_assert(dht_id_fits(&status.id[0], &own)); /* BEP 42 */
     }
-    ck_assert(!get(n, 3, &item));
-    struct dht_report report = put(n, 1, &item, false, 0);
+    ck_assert(!dht_rig_get(n, 3, &item));
+    struct dht_report report = dht_rig_put(n, 1, &item, false, 0);
     ck_assert_uint_eq(report.stored, NODES - 1);
     ck_assert_uint_eq(report.refused, 0);
-    ck_assert(get(n, 4, &item));
+    ck_assert(dht_rig_get(n, 4, &item));
     ck_assert_int_eq(n->last[0].item.seq, 1);
-    report = put(n, 2, &newer, false, 0);
+    report = dht_rig_put(n, 2, &newer, false, 0);
     ck_assert_uint_eq(report.stored, NODES - 1);
-    ck_assert(get(n, 4, &item));
+    ck_assert(dht_rig_get(n, 4, &item));
     ck_assert_int_eq(n->last[0].item.seq, 2);
-    report = put(n, 1, &item, false, 0);
+    report = dht_rig_put(n, 1, &item, false, 0);
     ck_assert_uint_ge(report.refused, NODES - 2);
     ck_assert_int_eq(report.code, KRPC_SEQ_LESS);
     struct dht_item third = mutable_item(1, 3, "5:third");
-    report = put(n, 1, &third, true, 1);
+    report = dht_rig_put(n, 1, &third, true, 1);
     ck_assert_int_eq(report.code, KRPC_CAS_MISMATCH);
-    pass(n, 3 * 60 * 60 * 1000); /* nobody put it again */
-    ck_assert(!get(n, 4, &item));
-    net_free(n);
+    dht_rig_pass(n, 3 * 60 * 60 * 1000); /* nobody put it again */
+    ck_assert(!dht_rig_get(n, 4, &item));
+    dht_rig_free(n);
 }
 END_TEST
 
 START_TEST(an_immutable_item_is_found_by_its_hash)
 {
-    struct net *n = net_new(NODES);
+    struct dht_rig *n = net_new(NODES);
     struct dht_item item = {.value_len = 7};
     memcpy(item.value, "5:hello", 7);
-    struct dht_report report = put(n, 1, &item, false, 0);
+    struct dht_report report = dht_rig_put(n, 1, &item, false, 0);
     ck_assert_uint_eq(report.stored, NODES - 1);
-    struct dht_id target = dht_item_target(&item);
-    n->found = false;
-    ck_assert_uint_ne(dht_get_immutable(n->dht[2], &n->u.env, &target), 0);
-    deliver(n);
-    ck_assert(n->found);
+    ck_assert(dht_rig_get(n, 2, &item));
     ck_assert(!n->last[0].item.is_mutable);
     ck_assert_mem_eq(n->last[0].item.value, item.value, item.value_len);
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
 START_TEST(who_only_reads_answers_nobody_and_is_in_no_table)
 {
-    struct net *n = net_new(3);
+    struct dht_rig *n = net_new(3);
     struct dht_item item = mutable_item(1, 1, "5:first");
     struct dht_status status;
     add_node(n, true);
-    pass(n, 60000);
-    dht_status(n->dht[3], &n->u.env, &status);
+    dht_rig_pass(n, 60000);
+    status = dht_rig_status(n, 3);
     ck_assert_uint_eq(status.good[0], 3);
     for (unsigned i = 0; i < 3; i++) {
-        dht_status(n->dht[i], &n->u.env, &status);
+        status = dht_rig_status(n, i);
         ck_assert_uint_eq(status.nodes[0], 2);
     }
-    ck_assert_uint_eq(put(n, 3, &item, false, 0).stored, 3);
-    ck_assert(get(n, 3, &item));
-    net_free(n);
+    ck_assert_uint_eq(dht_rig_put(n, 3, &item, false, 0).stored, 3);
+    ck_assert(dht_rig_get(n, 3, &item));
+    dht_rig_free(n);
 }
 END_TEST
 
 START_TEST(questions_are_answered_by_the_book)
 {
-    struct net *n = net_new(NODES);
+    struct dht_rig *n = net_new(NODES);
     struct krpc m = asked(n, "d1:ad2:id20:" ID "e1:q4:ping1:t2:aa1:y1:qe");
     ck_assert_int_eq(m.kind, KRPC_REPLY);
     ck_assert(slice_equal(m.transaction, unit_str("aa")));
@@ -257,13 +151,13 @@ START_TEST(questions_are_answered_by_the_book)
     ck_assert_int_eq(m.code, KRPC_PROTOCOL);
     m = asked(n, "d1:ad2:id20:" ID "1:xi01eee1:q4:ping1:t2:aa1:y1:qe");
     ck_assert_int_eq(m.kind, KRPC_QUERY); /* so broken that nothing can be said */
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
 START_TEST(peers_are_announced_with_a_token_and_found)
 {
-    struct net *n = net_new(2);
+    struct dht_rig *n = net_new(2);
     struct krpc m =
         asked(n, "d1:ad2:id20:" ID "9:info_hash20:" TARGET "e1:q9:get_peers1:t2:aa1:y1:qe");
     char text[512];
@@ -281,20 +175,20 @@ START_TEST(peers_are_announced_with_a_token_and_found)
     ck_assert_int_eq(m.kind, KRPC_REPLY);
     m = asked(n, "d1:ad2:id20:" ID "9:info_hash20:" TARGET "e1:q9:get_peers1:t2:aa1:y1:qe");
     ck_assert(m.has_peers);
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
 /* Who did not see the question cannot answer it, and nobody answers twice. */
 START_TEST(an_answer_that_was_not_asked_for_changes_nothing)
 {
-    struct net *n = net_new(1);
+    struct dht_rig *n = net_new(1);
     struct dht_address victim = {.ip = {30, 1, 1, 1}, .port = 1000};
     struct dht_address other = {.ip = {30, 1, 1, 2}, .port = 1000};
     struct dht_status status;
     uint8_t bytes[KRPC_DATAGRAM];
     dht_bootstrap(n->dht[0], &n->u.env, &victim);
-    deliver(n);
+    dht_rig_deliver(n);
     struct krpc q;
     ck_assert_ok(krpc_read(slice_of(n->to_nobody.bytes, n->to_nobody.len), &q));
     struct krpc m = {.kind = KRPC_REPLY, .has_id = true, .method = KRPC_UNKNOWN};
@@ -307,16 +201,16 @@ START_TEST(an_answer_that_was_not_asked_for_changes_nothing)
         struct writer w = writer_of(bytes, sizeof bytes);
         krpc_write(&w, &m);
         dht_datagram(n->dht[0], &n->u.env, k == 1 ? &other : &victim, writer_done(&w));
-        dht_status(n->dht[0], &n->u.env, &status);
+        status = dht_rig_status(n, 0);
         ck_assert_uint_eq(status.good[0], k >= 2);
     }
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
 START_TEST(a_table_is_saved_and_asked_again)
 {
-    struct net *n = net_new(NODES);
+    struct dht_rig *n = net_new(NODES);
     uint8_t bytes[8192];
     struct writer w = writer_of(bytes, sizeof bytes);
     struct dht_status status;
@@ -328,63 +222,63 @@ START_TEST(a_table_is_saved_and_asked_again)
     n->dht[2] = dht_new(&config, &n->u.env);
     ck_assert_err(dht_restore(n->dht[2], &n->u.env, slice_of(saved.p, saved.len - 1)),
                   ERR_MALFORMED);
-    dht_status(n->dht[2], &n->u.env, &status);
+    status = dht_rig_status(n, 2);
     ck_assert_uint_eq(status.nodes[0], 0);
     ck_assert_ok(dht_restore(n->dht[2], &n->u.env, saved));
-    pass(n, 30000);
-    dht_status(n->dht[2], &n->u.env, &status);
+    dht_rig_pass(n, 30000);
+    status = dht_rig_status(n, 2);
     ck_assert_uint_eq(status.good[0], NODES - 1);
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
 /* Nobody is there: it asks again, and ends what was begun. */
 START_TEST(without_anybody_everything_ends)
 {
-    struct net *n = net_new(1);
+    struct dht_rig *n = net_new(1);
     struct dht_item item = mutable_item(1, 1, "5:first");
     struct dht_address nobody = {.ip = {30, 1, 1, 1}, .port = 1000};
-    ck_assert(!get(n, 0, &item));
-    ck_assert_uint_eq(put(n, 0, &item, false, 0).stored, 0);
+    ck_assert(!dht_rig_get(n, 0, &item));
+    ck_assert_uint_eq(dht_rig_put(n, 0, &item, false, 0).stored, 0);
     for (unsigned i = 0; i < 4; i++) { /* told again it is no other one */
         dht_bootstrap(n->dht[0], &n->u.env, &nobody);
     }
-    deliver(n);
+    dht_rig_deliver(n);
     n->to_nobody_count = 1;
-    pass(n, 10 * 60000);
+    dht_rig_pass(n, 10 * 60000);
     ck_assert_uint_ge(n->to_nobody_count, 12);
     ck_assert_uint_le(n->to_nobody_count, 16);
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
 /* A host whose ID does not fit its address is in no table; whom it names is asked all the same. */
 START_TEST(what_is_begun_too_early_waits)
 {
-    struct net *n = net_new(4);
+    struct dht_rig *n = net_new(4);
     struct dht_item item = mutable_item(1, 1, "5:first");
     struct dht_config config = {.families = {true, false}};
     struct dht_address first = at(0);
     struct dht_address nobody = {.ip = {30, 1, 1, 1}, .port = 1000};
-    ck_assert_uint_eq(put(n, 1, &item, false, 0).stored, 3);
+    ck_assert_uint_eq(dht_rig_put(n, 1, &item, false, 0).stored, 3);
     n->dht[4] = dht_new(&config, &n->u.env);
     n->dht[5] = dht_new(&config, &n->u.env);
     n->count = NODES;
     dht_bootstrap(n->dht[4], &n->u.env, &first);
-    ck_assert(get(n, 4, &item)); /* before the first answer */
+    ck_assert(dht_rig_get(n, 4, &item)); /* before the first answer */
     dht_bootstrap(n->dht[5], &n->u.env, &nobody);
     uint64_t began = n->u.env.now_ms;
-    ck_assert(!get(n, 5, &item));
+    ck_assert(!dht_rig_get(n, 5, &item));
     ck_assert_uint_ge(n->u.env.now_ms - began, 10000);
     ck_assert_uint_ge(n->last[1].report.took_ms, 10000);
     ck_assert_uint_le(n->last[1].report.took_ms, 10500);
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
 START_TEST(who_is_begun_with_may_have_any_id)
 {
-    struct net *n = net_new(3);
+    struct dht_rig *n = net_new(3);
     struct dht_config config = {.families = {true, false}};
     struct dht_address router = {.ip = {30, 1, 1, 1}, .port = 6881};
     struct dht_status status;
@@ -392,7 +286,7 @@ START_TEST(who_is_begun_with_may_have_any_id)
     uint8_t bytes[KRPC_DATAGRAM];
     struct writer w = writer_of(nodes, sizeof nodes);
     for (unsigned i = 0; i < 2; i++) {
-        dht_status(n->dht[i], &n->u.env, &status);
+        status = dht_rig_status(n, i);
         struct dht_contact c = {.id = status.id[0], .address = at(i)};
         dht_contact_write(&w, &c);
     }
@@ -400,7 +294,7 @@ START_TEST(who_is_begun_with_may_have_any_id)
     n->count = 4;
     n->to_nobody_count = 0;
     dht_bootstrap(n->dht[3], &n->u.env, &router);
-    deliver(n);
+    dht_rig_deliver(n);
     ck_assert_uint_eq(n->to_nobody_count, 1);
     struct krpc q;
     ck_assert_ok(krpc_read(slice_of(n->to_nobody.bytes, n->to_nobody.len), &q));
@@ -411,17 +305,17 @@ START_TEST(who_is_begun_with_may_have_any_id)
     w = writer_of(bytes, sizeof bytes);
     krpc_write(&w, &m);
     dht_datagram(n->dht[3], &n->u.env, &router, writer_done(&w));
-    pass(n, 30000);
-    dht_status(n->dht[3], &n->u.env, &status);
+    dht_rig_pass(n, 30000);
+    status = dht_rig_status(n, 3);
     ck_assert_uint_eq(status.good[0], 3);
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
 /* BEP 5: with implied_port the port of the datagram counts, and the other one says nothing. */
 START_TEST(an_implied_port_is_that_of_the_datagram)
 {
-    struct net *n = net_new(2);
+    struct dht_rig *n = net_new(2);
     struct krpc m =
         asked(n, "d1:ad2:id20:" ID "9:info_hash20:" TARGET "e1:q9:get_peers1:t2:aa1:y1:qe");
     uint8_t bytes[512];
@@ -444,23 +338,23 @@ START_TEST(an_implied_port_is_that_of_the_datagram)
         struct krpc reply = asked_len(n, (const char *)bytes, w.len);
         ck_assert_int_eq(reply.kind, k == 1 ? KRPC_REPLY : KRPC_ERROR);
     }
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
 /* What dht_deadline promises comes true: a tick or two, and it lies ahead again. */
-static void settled(struct net *n, unsigned i)
+static void settled(struct dht_rig *n, unsigned i)
 {
     for (unsigned ticks = 0; dht_deadline(n->dht[i]) <= n->u.env.now_ms; ticks++) {
         ck_assert_uint_lt(ticks, 64);
         dht_tick(n->dht[i], &n->u.env);
-        deliver(n);
+        dht_rig_deliver(n);
     }
 }
 
 START_TEST(it_wakes_up_for_something_and_not_for_ever)
 {
-    struct net *n = net_new(NODES - 1);
+    struct dht_rig *n = net_new(NODES - 1);
     struct dht_config config = {.families = {true, true}};
     struct dht_address nobody = {.ip = {30, 1, 1, 1}, .port = 1000};
     struct dht_address six = {.v6 = true, .ip = {0x20, 1, 0xd, 0xb8, 1}, .port = 1000};
@@ -487,9 +381,9 @@ START_TEST(it_wakes_up_for_something_and_not_for_ever)
     }
     ck_assert_uint_lt(woken, 1500);
     struct dht_status status;
-    dht_status(n->dht[4], &n->u.env, &status);
+    status = dht_rig_status(n, 4);
     ck_assert_uint_eq(status.good[0], NODES - 2);
-    ck_assert(!get(n, 5, &item));
+    ck_assert(!dht_rig_get(n, 5, &item));
     /* The network is gone for hours, and then there again. */
     struct dht *rest[4];
     memcpy(rest, n->dht, sizeof rest);
@@ -499,13 +393,13 @@ START_TEST(it_wakes_up_for_something_and_not_for_ever)
         uint64_t next = dht_deadline(n->dht[4]);
         n->u.env.now_ms = next < back ? next : back;
     }
-    dht_status(n->dht[4], &n->u.env, &status);
+    status = dht_rig_status(n, 4);
     ck_assert_uint_eq(status.good[0], 0);
     memcpy(n->dht, rest, sizeof rest);
-    pass(n, 20 * 60 * 1000);
-    dht_status(n->dht[4], &n->u.env, &status);
+    dht_rig_pass(n, 20 * 60 * 1000);
+    status = dht_rig_status(n, 4);
     ck_assert_uint_eq(status.good[0], NODES - 2);
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
@@ -516,7 +410,7 @@ enum {
 
 START_TEST(puts_wait_for_room)
 {
-    struct net *n = net_new(NODES);
+    struct dht_rig *n = net_new(NODES);
     struct dht_output out;
     unsigned ended = 0;
     for (unsigned k = 0; k < PUTS; k++) {
@@ -541,7 +435,7 @@ START_TEST(puts_wait_for_room)
         }
     }
     ck_assert_uint_eq(ended, PUTS);
-    net_free(n);
+    dht_rig_free(n);
 }
 END_TEST
 
