@@ -155,7 +155,17 @@ static void take_named(struct dht *dht, const struct env *env, const struct dht_
 
 /* --- our own address (BEP 42) --- */
 
-/* Another address: another ID, and all who are known find their places anew. */
+/* These find a place in the new table, or wait there. */
+static void carry_over(struct dht_table *t, const struct dht_node *nodes, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        bool good = nodes[i].answered_ms != 0 && nodes[i].failures == 0;
+        dht_table_heard(t, &nodes[i].contact, good, nodes[i].heard_ms);
+    }
+}
+
+/* Another address: another ID, and all who are known find their places anew, those who wait behind
+ * the others. */
 static void moved(struct dht *dht, const struct env *env, unsigned f)
 {
     struct dht_table old = dht->tables[f];
@@ -169,11 +179,10 @@ static void moved(struct dht *dht, const struct env *env, unsigned f)
     dht->tables[f].alone = old.alone;
     dht->join_wait[f] = dht->join_ms[f] = 0;
     for (unsigned b = 0; b < old.count; b++) {
-        for (unsigned i = 0; i < old.buckets[b].count; i++) {
-            const struct dht_node *n = &old.buckets[b].nodes[i];
-            bool good = n->answered_ms != 0 && n->failures == 0;
-            dht_table_heard(&dht->tables[f], &n->contact, good, n->heard_ms);
-        }
+        carry_over(&dht->tables[f], old.buckets[b].nodes, old.buckets[b].count);
+    }
+    for (unsigned b = 0; b < old.count; b++) {
+        carry_over(&dht->tables[f], old.buckets[b].reserve, old.buckets[b].waiting);
     }
     dht_table_fini(&old);
 }
