@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * peers.dht.cli COUNT PORT...: so many DHT nodes of ours on 127.0.0.1, each a socket of
+ * peers.dht.cli HOST COUNT PORT...: so many DHT nodes of ours on 127.0.0.1 or ::1, each a socket of
  * daemon/io/udp.c, that begin with the nodes at these ports. Prints `port P` for each; then reads
  * lines, and answers each with one when it is done, as peer.mjs and torrent.py do too:
  *
@@ -10,13 +10,18 @@
  *   get NODE KEY SALT, geti NODE TARGET -> value V seq N, or none
  *   look NODE -> ok            begins a lookup somewhere
  *   status NODE -> nodes N good N items N
- *   key SEED -> key K
+ *   id NODE -> id I
+ *   stop NODE -> ok            it is gone
  *   boot PORT -> ok
+ *   key SEED -> key K
+ *   sign SEED BYTES -> sig S
+ *   fits ID IP -> fits 0, 1    whether a node at this IPv6 address may have this ID (BEP 42)
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
 #include <uv.h>
 
 #include "base/hex.h"
@@ -32,6 +37,7 @@ struct node {
     struct udp *udp;
     uint64_t operation; /* under way; 0: none */
     bool found;
+    bool stopped;
     struct dht_item item;
 };
 
@@ -41,6 +47,8 @@ static struct {
     struct logger log;
     struct node nodes[NODES];
     unsigned count;
+    const char *host;
+    bool v6;
     char line[LINE];
     size_t len;
 } all;
@@ -115,15 +123,25 @@ static void status(struct node *n)
 {
     struct dht_status s;
     dht_status(udp_dht(n->udp), udp_env(n->udp), &s);
-    printf("nodes %u good %u items %zu\n", s.nodes[0], s.good[0], s.items);
+    printf("nodes %u good %u items %zu\n", s.nodes[all.v6], s.good[all.v6], s.items);
+    fflush(stdout);
+}
+
+static void show_id(struct node *n)
+{
+    struct dht_status s;
+    dht_status(udp_dht(n->udp), udp_env(n->udp), &s);
+    print_hex("id", s.id[all.v6].b, DHT_ID);
+    printf("\n");
     fflush(stdout);
 }
 
 static void boot(const char *port)
 {
-    struct sockaddr_in address;
-    (void)uv_ip4_addr("127.0.0.1", atoi(port), &address);
-    for (unsigned i = 0; i < all.count; i++) {
+    struct sockaddr_storage address;
+    (void)(all.v6 ? uv_ip6_addr(all.host, atoi(port), (struct sockaddr_in6 *)&address)
+                  : uv_ip4_addr(all.host, atoi(port), (struct sockaddr_in *)&address));
+    for (unsigned i = 0; i < all.count; i++) { /* before one is stopped */
         udp_bootstrap(all.nodes[i].udp, (const struct sockaddr *)&address);
     }
 }
@@ -140,6 +158,54 @@ static void show_key(const char *seed_hex)
     fflush(stdout);
 }
 
+static void sign(const char *seed_hex, const char *bytes_hex)
+{
+    uint8_t seed[DHT_SEED];
+    uint8_t pk[crypto_sign_PUBLICKEYBYTES];
+    uint8_t sk[crypto_sign_SECRETKEYBYTES];
+    uint8_t bytes[LINE];
+    uint8_t sig[crypto_sign_BYTES];
+    size_t len = unhex(bytes_hex, bytes, sizeof bytes);
+    if (unhex(seed_hex, seed, sizeof seed) != sizeof seed ||
+        crypto_sign_seed_keypair(pk, sk, seed) != 0 ||
+        crypto_sign_detached(sig, NULL, bytes, len, sk) != 0) {
+        die("cannot sign");
+    }
+    print_hex("sig", sig, sizeof sig);
+    printf("\n");
+    fflush(stdout);
+}
+
+static void fits(const char *id_hex, const char *ip)
+{
+    struct dht_id id;
+    struct dht_address a = {.v6 = true, .port = 1};
+    if (unhex(id_hex, id.b, sizeof id.b) != sizeof id.b || uv_inet_pton(AF_INET6, ip, a.ip) != 0) {
+        die("fits ID IP");
+    }
+    printf("fits %d\n", dht_id_fits(&id, &a));
+    fflush(stdout);
+}
+
+/* What concerns no one node. */
+static bool command_of_all(char **word)
+{
+    if (strcmp(word[0], "boot") == 0) {
+        boot(word[1]);
+        printf("ok\n");
+        fflush(stdout);
+    } else if (strcmp(word[0], "key") == 0) {
+        show_key(word[1]);
+    } else if (strcmp(word[0], "sign") == 0) {
+        sign(word[1], word[2]);
+    } else if (strcmp(word[0], "fits") == 0) {
+        fits(word[1], word[2]);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void command(char *line)
 {
     char *word[8] = {"", "", "", "", "", "", "", ""};
@@ -147,18 +213,11 @@ static void command(char *line)
     for (char *w = strtok(line, " "); w != NULL && words < 8; w = strtok(NULL, " ")) {
         word[words++] = w;
     }
-    if (strcmp(word[0], "boot") == 0) {
-        boot(word[1]);
-        printf("ok\n");
-        fflush(stdout);
-        return;
-    }
-    if (strcmp(word[0], "key") == 0) {
-        show_key(word[1]);
+    if (command_of_all(word)) {
         return;
     }
     unsigned i = (unsigned)atoi(word[1]);
-    if (i >= all.count) {
+    if (i >= all.count || all.nodes[i].stopped) {
         die("no such node");
     }
     struct node *n = &all.nodes[i];
@@ -186,6 +245,15 @@ static void command(char *line)
         fflush(stdout);
     } else if (strcmp(word[0], "status") == 0) {
         status(n);
+        return;
+    } else if (strcmp(word[0], "id") == 0) {
+        show_id(n);
+        return;
+    } else if (strcmp(word[0], "stop") == 0) {
+        udp_stop(n->udp);
+        n->stopped = true;
+        printf("ok\n");
+        fflush(stdout);
         return;
     } else {
         die("what?");
@@ -221,23 +289,25 @@ static void on_input(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 int main(int argc, char **argv)
 {
     logger_init(&all.log, 2, LOGGER_WARN);
-    all.count = argc > 1 ? (unsigned)atoi(argv[1]) : 0;
+    all.host = argc > 1 ? argv[1] : "";
+    all.v6 = strchr(all.host, ':') != NULL;
+    all.count = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
     if (all.count == 0 || all.count > NODES || prim_init() != ERR_OK ||
         uv_loop_init(&all.uv) != 0) {
-        die("usage: peers.dht.cli COUNT PORT...");
+        die("usage: peers.dht.cli HOST COUNT PORT...");
     }
     for (unsigned i = 0; i < all.count; i++) {
         struct node *n = &all.nodes[i];
         struct udp_config config = {.uv = &all.uv, .log = &all.log, .result = on_result, .ctx = n};
         uint16_t port;
         if (udp_new(&n->udp, &config) != ERR_OK ||
-            udp_listen(n->udp, "127.0.0.1", 0, &port) != ERR_OK) {
+            udp_listen(n->udp, all.host, 0, &port) != ERR_OK) {
             die("no socket");
         }
         printf("port %u\n", (unsigned)port);
     }
     fflush(stdout);
-    for (int i = 2; i < argc; i++) {
+    for (int i = 3; i < argc; i++) {
         boot(argv[i]);
     }
     (void)uv_pipe_init(&all.uv, &all.in, 0);
@@ -247,7 +317,9 @@ int main(int argc, char **argv)
     }
     (void)uv_run(&all.uv, UV_RUN_DEFAULT);
     for (unsigned i = 0; i < all.count; i++) {
-        udp_stop(all.nodes[i].udp);
+        if (!all.nodes[i].stopped) {
+            udp_stop(all.nodes[i].udp);
+        }
     }
     uv_close((uv_handle_t *)&all.in, NULL);
     (void)uv_run(&all.uv, UV_RUN_DEFAULT);

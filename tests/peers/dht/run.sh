@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh CLI BUILD_FOLDER: installs the npm packages of the lock file into the build folder and lets
-# nodes of three kinds share a DHT. 77, with the reason, where npm, its registry or libtorrent is not
-# there.
+# run.sh SCRIPT CLI BUILD_FOLDER: lets nodes of several kinds share a DHT. exchange.py wants the npm
+# packages of the lock file, which are installed into the build folder. 77, with the reason, where
+# npm, its registry or libtorrent is not there.
 set -eu
 
-cli=$1
-build=$2
+script=$1
+cli=$2
+build=$3
 here=$(cd "$(dirname "$0")" && pwd)
 
 # Debian's binding is for Debian's Python.
@@ -22,8 +23,13 @@ if [ -z "$python" ]; then
     exit 77
 fi
 
+export PYTHONDONTWRITEBYTECODE=1
+if [ "$script" != exchange.py ]; then
+    exec "$python" "$here/$script" "$cli"
+fi
+
 # shellcheck source=tests/peers/npm.sh
 . "$here/../npm.sh"
 
 cp "$here/peer.mjs" "$work/"
-exec "$python" "$here/exchange.py" "$cli" "$work/peer.mjs" "$here/torrent.py"
+exec "$python" "$here/exchange.py" "$cli" "$work"

@@ -1,44 +1,69 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""torrent.py COUNT PORT...: so many nodes of libtorrent, which answer the lines of dht_cli.c.
+"""torrent.py HOST COUNT PORT: so many nodes of libtorrent, which answer the lines of dht_cli.c.
 
-put takes neither a sequence number nor CAS: libtorrent reads the item and puts the next one. live
-NODE says which ports are in the node's table as good."""
+put takes neither a sequence number nor CAS: libtorrent reads the item and puts the next one. look
+takes a target, too. live NODE says which ports are in the node's table, heard NODE which ones have
+answered it so far."""
 import hashlib
 import os
+import re
 import sys
 import time
 
 import libtorrent
 
+ANSWERED = re.compile(r"<== \[.*:(\d+)\] .*'y': 'r'", re.DOTALL)
 PATIENCE = 30  # seconds
 SETTLED = 0.3  # likewise, in which nothing newer comes
 
 
-def session(port):
+def session(host, port):
+    name = f"[{host}]" if ":" in host else host
     settings = {
-        "listen_interfaces": "127.0.0.1:0", "enable_lsd": False, "enable_upnp": False,
-        "enable_natpmp": False, "dht_bootstrap_nodes": f"127.0.0.1:{port}",
+        "listen_interfaces": f"{name}:0", "enable_lsd": False, "enable_upnp": False,
+        "enable_natpmp": False, "dht_bootstrap_nodes": f"{name}:{port}",
         # All nodes here share one address.
         "dht_block_ratelimit": 1000000, "dht_restrict_routing_ips": False,
         "dht_restrict_search_ips": False, "dht_ignore_dark_internet": False,
         "dht_upload_rate_limit": 100000000,
+        "alert_queue_size": 100000,
         "alert_mask": libtorrent.alert.category_t.all_categories,
     }
     made = libtorrent.session(settings)
-    made.add_dht_node(("127.0.0.1", port))
+    made.add_dht_node((host, port))
     return made
 
 
+class Node:
+    """A session, and who has answered it."""
+
+    def __init__(self, host, port):
+        self.session = session(host, port)
+        self.heard = set()
+
+    def __getattr__(self, name):
+        return getattr(self.session, name)
+
+    def alerts(self):
+        """Those that came since. An alert lives no longer than until the next ones are fetched."""
+        for alert in self.session.pop_alerts():
+            if type(alert).__name__ == "dht_pkt_alert":
+                said = ANSWERED.match(alert.message())
+                if said:
+                    self.heard.add(int(said.group(1)))
+            yield alert
+
+
 def wait(node, kind, take, seconds=PATIENCE):
-    """What take gives of the next alert of this kind, which lives no longer than until the next ones
-    are fetched. None: it does not come, which only a short wait may find."""
+    """What take gives of the next alert of this kind. None: it does not come, which only a short wait
+    may find."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         node.wait_for_alert(max(1, int(1000 * (end - time.monotonic()))))
-        for alert in node.pop_alerts():
-            if type(alert).__name__ == kind:
-                return take(alert)
+        taken = [take(alert) for alert in node.alerts() if type(alert).__name__ == kind]
+        if taken:
+            return taken[-1]
     if seconds < PATIENCE:
         return None
     raise TimeoutError(kind)
@@ -96,9 +121,9 @@ def geti(node, target):
     return wait(node, "dht_immutable_item_alert", lambda a: shown(a.item))
 
 
-def look(node):
+def look(node, target=None):
     """Begins a lookup somewhere, and does not wait for its end."""
-    node.dht_get_immutable_item(libtorrent.sha1_hash(os.urandom(20)))
+    node.dht_get_immutable_item(libtorrent.sha1_hash(data(target) if target else os.urandom(20)))
     return "ok"
 
 
@@ -117,19 +142,24 @@ def live(node):
     return "live " + " ".join(map(str, ports))
 
 
-COMMANDS = {f.__name__: f for f in (put, puti, get, geti, look, status, live)}
+def heard(node):
+    return "heard " + " ".join(map(str, sorted(node.heard)))
 
 
-def main(count, port):
-    nodes = [session(port) for _ in range(count)]
+COMMANDS = {f.__name__: f for f in (put, puti, get, geti, look, status, live, heard)}
+
+
+def main(host, count, port):
+    nodes = [Node(host, port) for _ in range(count)]
     for node in nodes:
         print("port", node.listen_port(), flush=True)
     for line in sys.stdin:
         name, number, *words = line.split()
         node = nodes[int(number)]
-        node.pop_alerts()
+        for _ in node.alerts():
+            pass
         print(COMMANDS[name](node, *words), flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
