@@ -63,7 +63,7 @@ def main(ours_program, work):
     gone.stop(ours, checks)
     older_is_refused(HOST, kinds, checks, items)
     what_is_wrong_is_refused(HOST, kinds, checks, chance)
-    gone.is_given_no_more(checks)
+    gone.is_given_by_few(checks)
     for kind in kinds:
         checks.true(f"{kind.name} ends", kind.end() == 0)
     print(f"dht: {checks.count} checks held")

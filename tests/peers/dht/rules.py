@@ -76,15 +76,15 @@ def tables_of(ours, torrent):
 def most_of_ours_are_good(ours, torrent, checks, before=None):
     """And those that were good before are good still."""
     tables = tables_of(ours, torrent)
-    least = (0.5 if before else 0.2) * (ours.count - 1)  # more with time
     for i, (heard, good) in enumerate(tables):
-        checks.true("libtorrent has talked to many of ours", len(heard) >= least, (heard, ours.ports))
+        checks.true("libtorrent has talked to some of ours", len(heard) >= 3, (heard, ours.ports))
         checks.true("and has most of them as good", len(good) >= 0.8 * len(heard), (good, heard))
         if before:
             stayed = good & before[i][1]
             checks.true("and goes on so", len(stayed) >= 0.8 * len(before[i][1]), (stayed, before[i]))
     heard = sum(len(heard) for heard, good in tables) / torrent.count
     good = sum(len(good) for heard, good in tables) / torrent.count
+    checks.true("a node of libtorrent talks to half of ours", heard >= 0.5 * (ours.count - 1), heard)
     print(f"dht: a node of libtorrent has heard {heard:.1f} nodes of ours, and {good:.1f} are good")
     return tables
 
@@ -119,13 +119,14 @@ class Stopped:
             self.torrent.ask("look", i, self.id.hex())
             self.torrent.ask("look", i, self.other.hex())
 
-    def is_given_no_more(self, checks):
+    def is_given_by_few(self, checks):
+        """Most notice within 2 seconds; one whose lookup ended before the answer was due, in 15."""
         end = time.monotonic() + GONE
-        left = self.givers
-        while left and time.monotonic() < end:
+        left = self.givers_of(self.id, self.givers)
+        while 4 * len(left) > len(self.givers) and time.monotonic() < end:
+            time.sleep(0.2)  # libtorrent says nothing when it counts one as gone
             left = self.givers_of(self.id, left)
-            time.sleep(0.2 if left else 0)  # libtorrent says nothing when it counts one as gone
-        checks.true("a node of ours that is gone is given no more", not left, left)
+        checks.true("few give a node of ours that is gone", 4 * len(left) <= len(self.givers), left)
         left = self.givers_of(self.other, self.of_other)
         checks.true("one that is there is given still", len(left) >= 0.8 * len(self.of_other), left)
         self.asker.close()

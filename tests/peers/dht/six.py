@@ -86,7 +86,7 @@ def main(ours_program):
     older_is_refused(HOST, kinds, checks, items)
     what_is_wrong_is_refused(HOST, kinds, checks, chance)
     ids_of_others_fit(ours, checks, chance)
-    gone.is_given_no_more(checks)
+    gone.is_given_by_few(checks)
     for kind in kinds:
         checks.true(f"{kind.name} ends", kind.end() == 0)
     print(f"dht: {checks.count} checks held over IPv6")
