@@ -53,7 +53,7 @@ static struct {
     size_t len;
 } all;
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     fprintf(stderr, "peers.dht.cli: %s\n", what);
     exit(EXIT_FAILURE);
