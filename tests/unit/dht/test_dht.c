@@ -408,6 +408,38 @@ enum {
     EACH = 10, /* when so many datagrams leave in 100 ms: no more than others answer */
 };
 
+/* A table whose nodes are all gone, and whose buckets are all due: lookups that last. */
+START_TEST(few_lookups_of_its_own_go_on_at_a_time)
+{
+    enum {
+        GONE = 2000,
+        LOOKS = 4,
+    };
+    static uint8_t saved[2 + GONE * DHT_NODE4 + 2];
+    struct dht_rig *n = net_new(2);
+    struct writer w = writer_of(saved, sizeof saved);
+    unsigned most = 0;
+    writer_u16(&w, GONE);
+    for (unsigned i = 0; i < GONE; i++) {
+        struct dht_address a = {.ip = {40, (uint8_t)(i >> 8), (uint8_t)i, 1}, .port = DHT_RIG_PORT};
+        struct dht_contact c = {.id = dht_id_for(&n->u.env, &a), .address = a};
+        dht_contact_write(&w, &c);
+    }
+    writer_u16(&w, 0);
+    ck_assert_ok(dht_restore(n->dht[0], &n->u.env, writer_done(&w)));
+    dht_rig_pass(n, 14 * 60000);
+    dht_free(n->dht[1]); /* who is asked does not answer either, and all buckets are due soon */
+    n->dht[1] = NULL;
+    for (unsigned s = 0; s < 240; s++) {
+        dht_rig_pass(n, 500);
+        struct dht_status status = dht_rig_status(n, 0);
+        most = status.operations > most ? status.operations : most;
+    }
+    ck_assert_uint_eq(most, LOOKS); /* there were more to do */
+    dht_rig_free(n);
+}
+END_TEST
+
 START_TEST(puts_wait_for_room)
 {
     struct dht_rig *n = net_new(NODES);
@@ -453,6 +485,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_is_begun_with_may_have_any_id);
     tcase_add_test(tc, an_implied_port_is_that_of_the_datagram);
     tcase_add_test(tc, it_wakes_up_for_something_and_not_for_ever);
+    tcase_add_test(tc, few_lookups_of_its_own_go_on_at_a_time);
     tcase_add_test(tc, puts_wait_for_room);
 }
 
