@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sim/dht_net.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dht/krpc.h"
-#include "lib/dht_items.h"
 
 enum {
     MINUTE_MS = 60000,
@@ -14,16 +12,22 @@ enum {
     LATENCY_SPAN_MS = 190,
     ROUTERS = 4,       /* the first ones, which all begin with, stay and do not lie */
     JOIN_EACH_MS = 20, /* one node joins after the other */
+    HOUR_MS = 60 * MINUTE_MS,
 };
 
 struct host {
     struct dht *dht;
     struct dht_address address;
-    uint32_t life; /* counts its replacements: events for the one before are void */
-    bool liar;
-    uint64_t timer_ms;   /* when it is woken next */
-    struct dht_item old; /* a liar: the first item that it was given */
-    bool has_old;
+    struct dht_id id;
+    uint32_t life;     /* counts its replacements: events for the one before are void */
+    bool liar;         /* in every life of it, or */
+    bool corrupted;    /* beside one item */
+    uint64_t timer_ms; /* when it is woken next */
+};
+
+struct old {
+    struct dht_id place;
+    struct dht_item item;
 };
 
 enum event_kind {
@@ -56,7 +60,9 @@ struct dht_net {
     struct dht_net_options options;
     struct unit_env random;
     struct host *hosts;
-    uint32_t joined;
+    uint64_t *begins; /* the first 8 bytes of each ID */
+    struct old *old;  /* what liars answer */
+    uint32_t old_count;
     struct event *heap;
     size_t count, cap;
     uint64_t order;
@@ -66,8 +72,7 @@ struct dht_net {
     void *seen_ctx;
 };
 
-/* As unit_must: also where no test runs. */
-static void need(bool good)
+void dht_net_need(bool good)
 {
     if (!good) {
         ck_abort_msg("dht_net: out of memory, or a bug");
@@ -108,7 +113,7 @@ static void push(struct dht_net *net, struct event e)
     if (net->count == net->cap) {
         net->cap = net->cap > 0 ? 2 * net->cap : 1024;
         net->heap = realloc(net->heap, net->cap * sizeof *net->heap);
-        need(net->heap != NULL);
+        dht_net_need(net->heap != NULL);
     }
     e.order = net->order++;
     size_t at = net->count++;
@@ -204,7 +209,7 @@ static void send(struct dht_net *net, uint32_t from, const struct dht_address *t
                       .from = from,
                       .len = (uint32_t)len,
                       .bytes = malloc(len)};
-    need(e.bytes != NULL);
+    dht_net_need(e.bytes != NULL);
     memcpy(e.bytes, bytes, len);
     e.at_ms = net->random.env.now_ms + LATENCY_MIN_MS + dht_net_below(net, LATENCY_SPAN_MS);
     push(net, e);
@@ -229,9 +234,28 @@ static void take(struct dht_net *net, uint32_t i, const struct dht_output *out)
     }
 }
 
+static uint64_t begin_of(const struct dht_id *id)
+{
+    struct reader r = reader_of(slice_of(id->b, DHT_ID));
+    return reader_u64(&r);
+}
+
+/* It gets an ID that stays when it hears where it is. */
+static void note_id(struct dht_net *net, uint32_t i)
+{
+    struct host *h = &net->hosts[i];
+    struct dht_status status;
+    if (!dht_id_fits(&h->id, &h->address)) {
+        dht_status(h->dht, &net->random.env, &status);
+        h->id = status.id[0];
+        net->begins[i] = begin_of(&h->id);
+    }
+}
+
 void dht_net_woken(struct dht_net *net, uint32_t i)
 {
     struct dht_output out;
+    note_id(net, i);
     while (net->hosts[i].dht != NULL && dht_next_output(net->hosts[i].dht, &out)) {
         take(net, i, &out);
     }
@@ -243,8 +267,9 @@ static void start(struct dht_net *net, uint32_t i)
     static const struct dht_config config = {.families = {true, false}};
     struct host *h = &net->hosts[i];
     h->dht = dht_new(&config, &net->random.env);
-    need(h->dht != NULL);
+    dht_net_need(h->dht != NULL);
     h->address = address_of(i, h->life);
+    memset(&h->id, 0, sizeof h->id);
     h->timer_ms = UINT64_MAX;
     for (uint32_t k = 0; k < ROUTERS && k < net->options.nodes; k++) {
         struct dht_address router = address_of(k, net->hosts[k].life);
@@ -255,84 +280,134 @@ static void start(struct dht_net *net, uint32_t i)
     dht_net_woken(net, i);
 }
 
+/* One goes, another comes; who waits for the end of an operation stays. */
 static void replace(struct dht_net *net)
 {
     uint32_t i = ROUTERS + dht_net_below(net, net->options.nodes - ROUTERS);
     struct host *h = &net->hosts[i];
+    uint64_t share = (uint64_t)net->options.nodes * net->options.replaced_percent;
+    push(net, (struct event){.at_ms = net->random.env.now_ms + 100 * (uint64_t)HOUR_MS / share,
+                             .kind = EVENT_REPLACE});
+    if (net->waited.operation != 0 && net->waited.node == i) {
+        return;
+    }
     dht_free(h->dht);
     h->life++;
-    h->has_old = false;
+    h->corrupted = false;
     net->stats.replaced++;
     start(net, i);
 }
 
 /* --- lies --- */
 
-/* An honest one, under its own ID, where it is not. */
-static struct dht_contact misplaced(struct dht_net *net)
+enum who {
+    ANYBODY,
+    LIARS,
+    HONEST,
+};
+
+static bool lies(const struct host *h)
 {
-    struct dht_status status;
-    uint32_t i = dht_net_honest(net);
-    dht_status(net->hosts[i].dht, &net->random.env, &status);
-    struct dht_contact c = {.id = status.id[0], .address = net->hosts[i].address};
-    c.address.port++;
-    return c;
+    return h->liar || h->corrupted;
 }
 
-/* What a liar says who is near: other liars, under IDs nearer than anybody's, and honest ones in
- * the wrong place. */
+/* The nearest of these to a place, nearest first; gives their number. */
+static unsigned nearest(const struct dht_net *net, const struct dht_id *place, enum who who,
+                        uint32_t *out, unsigned max)
+{
+    uint64_t far[DHT_NET_NEAR];
+    uint64_t begin = begin_of(place);
+    unsigned count = 0;
+    for (uint32_t i = 0; i < net->options.nodes; i++) {
+        uint64_t distance = net->begins[i] ^ begin;
+        const struct host *h = &net->hosts[i];
+        if ((count == max && distance >= far[max - 1]) || h->dht == NULL ||
+            (who != ANYBODY && lies(h) != (who == LIARS))) {
+            continue;
+        }
+        count += count < max;
+        unsigned at = count - 1;
+        for (; at > 0 && distance < far[at - 1]; at--) {
+            far[at] = far[at - 1];
+            out[at] = out[at - 1];
+        }
+        far[at] = distance;
+        out[at] = i;
+    }
+    return count;
+}
+
+enum {
+    NAMED_HONEST = 6,
+    NAMED_LIARS = 6,
+    NAMED = 16, /* as many as anybody looks at */
+};
+
+/* What a liar says who is near: the honest ones that are, where they are not, so that they are not
+ * asked; the nearest liars; and these under IDs nearer than anybody's, which they cannot have. */
 static size_t false_nodes(struct dht_net *net, const struct dht_id *target, uint8_t *out)
 {
-    struct writer w = writer_of(out, 8 * DHT_NODE4);
-    for (unsigned k = 0; k < 4; k++) {
-        struct dht_contact honest = misplaced(net);
-        dht_contact_write(&w, &honest);
+    uint32_t honest[NAMED_HONEST];
+    uint32_t liars[NAMED_LIARS];
+    struct writer w = writer_of(out, (size_t)NAMED * DHT_NODE4);
+    unsigned n = nearest(net, target, HONEST, honest, NAMED_HONEST);
+    unsigned of = nearest(net, target, LIARS, liars, NAMED_LIARS);
+    for (unsigned k = 0; k < n; k++) {
+        const struct host *h = &net->hosts[honest[k]];
+        struct dht_contact c = {.id = h->id, .address = h->address};
+        c.address.port++;
+        dht_contact_write(&w, &c);
     }
-    for (unsigned k = 0; k < 4; k++) {
-        struct dht_contact c = {.id = *target};
-        uint32_t i = dht_net_below(net, net->options.nodes);
-        while (!net->hosts[i].liar) {
-            i = (i + 1) % net->options.nodes;
+    for (unsigned k = 0; n + k < NAMED; k++) {
+        const struct host *h = &net->hosts[liars[k % of]];
+        struct dht_contact c = {.id = h->id, .address = h->address};
+        if (k >= of) {
+            uint64_t noise = draw(net);
+            c.id = *target;
+            memcpy(c.id.b + DHT_ID - sizeof noise, &noise, sizeof noise);
         }
-        c.address = net->hosts[i].address;
-        uint64_t noise = draw(net);
-        memcpy(c.id.b + DHT_ID - sizeof noise, &noise, sizeof noise);
         dht_contact_write(&w, &c);
     }
     return w.len;
 }
 
+/* The old version of what lies at this place; NULL: there is none, or this liar has nothing. */
+static const struct dht_item *old_at(const struct dht_net *net, uint32_t liar,
+                                     const struct dht_id *place)
+{
+    for (uint32_t k = 0; k < net->old_count && liar % 3 != 0; k++) {
+        if (dht_id_equal(&net->old[k].place, place)) {
+            return &net->old[k].item;
+        }
+    }
+    return NULL;
+}
+
 /* Answers a question in place of its node; false: it is answered as it should be. */
 static bool lie(struct dht_net *net, uint32_t i, uint32_t from, const struct krpc *q)
 {
-    struct host *h = &net->hosts[i];
-    uint8_t nodes[8 * DHT_NODE4];
+    uint8_t nodes[NAMED * DHT_NODE4];
     uint8_t bytes[KRPC_DATAGRAM];
-    struct dht_status status;
     if (q->kind != KRPC_QUERY || q->method == KRPC_PING || q->method == KRPC_UNKNOWN) {
         return false;
     }
-    dht_status(h->dht, &net->random.env, &status);
     struct krpc m = {.kind = KRPC_REPLY,
                      .transaction = q->transaction,
                      .has_id = true,
-                     .id = status.id[0],
+                     .id = net->hosts[i].id,
                      .method = KRPC_UNKNOWN};
-    if (q->method == KRPC_PUT) {
-        h->has_old = h->has_old || dht_item_read(q, q->salt, NULL, &h->old) == 0;
-    } else {
+    if (q->method != KRPC_PUT) {
         m.nodes = slice_of(nodes, false_nodes(net, &q->target, nodes));
         m.token = slice_of("token", 5);
     }
-    if (q->method == KRPC_GET && h->has_old) {
-        struct dht_id place = dht_item_target(&h->old);
-        if (dht_id_equal(&place, &q->target)) {
-            dht_item_write(&m, &h->old, false);
-        }
+    const struct dht_item *old = q->method == KRPC_GET ? old_at(net, i, &q->target) : NULL;
+    if (old != NULL) {
+        dht_item_write(&m, old, false);
+        net->stats.old++;
     }
     struct writer w = writer_of(bytes, sizeof bytes);
     krpc_write(&w, &m);
-    need(w.err == ERR_OK);
+    dht_net_need(w.err == ERR_OK);
     net->stats.lies++;
     send(net, i, &net->hosts[from].address, bytes, w.len);
     return true;
@@ -346,7 +421,6 @@ static void happen(struct dht_net *net, const struct event *e)
     struct krpc m;
     switch (e->kind) {
     case EVENT_JOIN:
-        net->joined++;
         start(net, e->to);
         return;
     case EVENT_REPLACE:
@@ -364,7 +438,7 @@ static void happen(struct dht_net *net, const struct event *e)
     }
     struct slice bytes = slice_of(e->bytes, e->len);
     if (e->life == h->life && h->dht != NULL &&
-        !(h->liar && krpc_read(bytes, &m) == ERR_OK && lie(net, e->to, e->from, &m))) {
+        !(lies(h) && krpc_read(bytes, &m) == ERR_OK && lie(net, e->to, e->from, &m))) {
         dht_datagram(h->dht, &net->random.env, &net->hosts[e->from].address, bytes);
         dht_net_woken(net, e->to);
     }
@@ -386,16 +460,8 @@ static void run_until(struct dht_net *net, uint64_t end)
 
 void dht_net_run(struct dht_net *net, uint64_t ms)
 {
-    uint64_t begun = net->random.env.now_ms;
-    uint64_t each =
-        net->options.replaced_percent > 0
-            ? UINT64_C(360000000) / ((uint64_t)net->options.nodes * net->options.replaced_percent)
-            : 0;
-    for (uint64_t at = each; each > 0 && at <= ms; at += each) {
-        push(net, (struct event){.at_ms = begun + at, .kind = EVENT_REPLACE});
-    }
     net->waited.done = false;
-    run_until(net, begun + ms);
+    run_until(net, net->random.env.now_ms + ms);
 }
 
 void dht_net_watch(struct dht_net *net, void (*seen)(void *ctx, struct slice datagram), void *ctx)
@@ -426,11 +492,12 @@ bool dht_net_finish(struct dht_net *net, uint32_t i, uint64_t operation, struct 
 struct dht_net *dht_net_new(const struct dht_net_options *options)
 {
     struct dht_net *net = calloc(1, sizeof *net);
-    need(net != NULL);
+    dht_net_need(net != NULL);
     net->options = *options;
     unit_env_init(&net->random, options->seed, UINT64_C(1790000000000));
     net->hosts = calloc(options->nodes, sizeof *net->hosts);
-    need(net->hosts != NULL);
+    net->begins = calloc(options->nodes, sizeof *net->begins);
+    dht_net_need(net->hosts != NULL && net->begins != NULL);
     for (uint32_t i = 0; i < options->nodes; i++) {
         net->hosts[i].liar = i >= ROUTERS && dht_net_below(net, 100) < options->liars_percent;
         push(net, (struct event){.at_ms = net->random.env.now_ms + (uint64_t)i * JOIN_EACH_MS,
@@ -438,6 +505,9 @@ struct dht_net *dht_net_new(const struct dht_net_options *options)
                                  .to = i});
     }
     dht_net_run(net, (uint64_t)options->nodes * JOIN_EACH_MS + MINUTE_MS);
+    if (options->replaced_percent > 0) {
+        push(net, (struct event){.at_ms = dht_net_now(net), .kind = EVENT_REPLACE});
+    }
     return net;
 }
 
@@ -451,6 +521,8 @@ void dht_net_free(struct dht_net *net)
     }
     free(net->heap);
     free(net->hosts);
+    free(net->begins);
+    free(net->old);
     free(net);
 }
 
@@ -462,94 +534,33 @@ struct dht *dht_net_node(struct dht_net *net, uint32_t i)
 uint32_t dht_net_honest(struct dht_net *net)
 {
     uint32_t i = dht_net_below(net, net->options.nodes);
-    while (net->hosts[i].liar || net->hosts[i].dht == NULL) {
+    while (lies(&net->hosts[i]) || net->hosts[i].dht == NULL) {
         i = (i + 1) % net->options.nodes;
     }
     return i;
 }
 
-void dht_net_corrupt(struct dht_net *net, const struct dht_id *place, uint32_t of, uint32_t percent)
+void dht_net_corrupt(struct dht_net *net, const struct dht_id *place, unsigned count)
 {
-    bool *near = calloc(net->options.nodes, sizeof *near);
-    need(near != NULL);
-    for (uint32_t k = 0; k < of; k++) {
-        uint32_t best = UINT32_MAX;
-        struct dht_status status;
-        struct dht_id best_id;
-        for (uint32_t i = 0; i < net->options.nodes; i++) {
-            dht_status(net->hosts[i].dht, &net->random.env, &status);
-            if (!near[i] &&
-                (best == UINT32_MAX || dht_id_nearer(place, &status.id[0], &best_id) < 0)) {
-                best = i;
-                best_id = status.id[0];
-            }
-        }
-        near[best] = true;
-        net->hosts[best].liar = k * percent / 100 != (k + 1) * percent / 100;
+    uint32_t near[DHT_NET_NEAR];
+    dht_net_need(count <= DHT_NET_NEAR);
+    for (uint32_t i = 0; i < net->options.nodes; i++) {
+        net->hosts[i].corrupted = false;
     }
-    free(near);
+    unsigned n = nearest(net, place, ANYBODY, near, count);
+    for (unsigned k = 0; k < n; k++) {
+        net->hosts[near[k]].corrupted = true;
+    }
+}
+
+void dht_net_old(struct dht_net *net, const struct dht_item *item)
+{
+    net->old = realloc(net->old, (net->old_count + 1) * sizeof *net->old);
+    dht_net_need(net->old != NULL);
+    net->old[net->old_count++] = (struct old){.place = dht_item_target(item), .item = *item};
 }
 
 struct dht_net_stats dht_net_stats(const struct dht_net *net)
 {
     return net->stats;
-}
-
-/* --- lookups --- */
-
-static struct dht_item version_of(const uint8_t seed[static DHT_SEED], int64_t seq)
-{
-    char value[16];
-    int len = snprintf(value, sizeof value, "i%de", (int)seq);
-    return dht_item_signed(seed, slice_of(NULL, 0), seq, slice_of(value, (size_t)len));
-}
-
-static void put_item(struct dht_net *net, const struct dht_item *item)
-{
-    struct dht_item none;
-    struct dht_report report;
-    bool found;
-    uint32_t i = dht_net_honest(net);
-    uint64_t operation = dht_put(dht_net_node(net, i), dht_net_env(net), item, false, 0);
-    need(dht_net_finish(net, i, operation, &none, &found, &report));
-}
-
-static void look_up(struct dht_net *net, const struct dht_item *newest, struct dht_net_tally *tally)
-{
-    struct dht_item item;
-    struct dht_report report;
-    bool found;
-    uint32_t i = dht_net_honest(net);
-    uint64_t operation =
-        dht_get_mutable(dht_net_node(net, i), dht_net_env(net), &newest->key, slice_of(NULL, 0));
-    need(dht_net_finish(net, i, operation, &item, &found, &report));
-    tally->lookups++;
-    tally->none += !found;
-    tally->newest += found && item.seq == newest->seq;
-    tally->older += found && item.seq != newest->seq;
-    tally->hops += report.hops;
-    tally->queries += report.queries;
-}
-
-struct dht_net_tally dht_net_lookups(struct dht_net *net, unsigned items, uint32_t corrupt)
-{
-    struct dht_net_tally tally = {.lookups = 0};
-    for (unsigned k = 0; k < items; k++) {
-        uint8_t seed[DHT_SEED];
-        env_random(dht_net_env(net), seed, sizeof seed);
-        struct dht_item first = version_of(seed, 1);
-        struct dht_item second = version_of(seed, 2);
-        put_item(net, &first);
-        if (corrupt > 0) {
-            struct dht_id place = dht_item_target(&first);
-            dht_net_corrupt(net, &place, 24, corrupt);
-        }
-        dht_net_run(net, MINUTE_MS);
-        put_item(net, &second);
-        for (unsigned g = 0; g < 4; g++) {
-            dht_net_run(net, MINUTE_MS / 4);
-            look_up(net, &second, &tally);
-        }
-    }
-    return tally;
 }

@@ -4,15 +4,20 @@
  * addresses of their own, datagrams that take their time or are lost, nodes that come and go, and
  * some that lie. docs/testing.md.
  *
- * A liar answers whatever it is asked with other liars, in the names of nodes that would be nearest
- * to the target, and with honest nodes where they are not; it takes every item and has none, or an
- * old one.
+ * A liar answers whatever it is asked with other liars, the nearest to the target that there are,
+ * and with the honest ones that are nearest, where they are not. It takes every item and keeps
+ * none: of those that dht_net_old names it has that version; every third liar says that it has
+ * nothing.
  */
 #ifndef PETREL_TESTS_SIM_DHT_NET_H
 #define PETREL_TESTS_SIM_DHT_NET_H
 
 #include "dht/dht.h"
 #include "lib/unit.h"
+
+enum {
+    DHT_NET_NEAR = 24, /* as many as dht_net_corrupt makes liars of, at most */
+};
 
 struct dht_net_options {
     uint64_t seed;
@@ -24,6 +29,9 @@ struct dht_net_options {
 
 struct dht_net;
 
+/* As unit_must: also where no test runs. */
+void dht_net_need(bool good);
+
 struct dht_net *dht_net_new(const struct dht_net_options *options);
 void dht_net_free(struct dht_net *net);
 uint64_t dht_net_now(const struct dht_net *net);
@@ -33,9 +41,11 @@ void dht_net_run(struct dht_net *net, uint64_t ms);
 uint32_t dht_net_below(struct dht_net *net, uint32_t n);
 /* One that is there and tells the truth. */
 uint32_t dht_net_honest(struct dht_net *net);
-/* Makes liars of this many per cent of the nodes nearest to a place, of `of` nodes. */
-void dht_net_corrupt(struct dht_net *net, const struct dht_id *place, uint32_t of,
-                     uint32_t percent);
+/* Makes liars of so many nodes, the nearest to a place, and of nobody else but those that lie
+ * anyway: who did by an earlier call is honest again. */
+void dht_net_corrupt(struct dht_net *net, const struct dht_id *place, unsigned count);
+/* What liars answer with who are asked for this item. */
+void dht_net_old(struct dht_net *net, const struct dht_item *item);
 struct dht *dht_net_node(struct dht_net *net, uint32_t i);
 const struct env *dht_net_env(struct dht_net *net);
 /* After something was begun at a node from outside. */
@@ -49,19 +59,12 @@ void dht_net_watch(struct dht_net *net, void (*seen)(void *ctx, struct slice dat
 bool dht_net_finish(struct dht_net *net, uint32_t i, uint64_t operation, struct dht_item *item,
                     bool *found, struct dht_report *report);
 
-struct dht_net_tally {
-    unsigned lookups, newest, older, none;
-    uint64_t hops, queries; /* of all of them */
-};
-/* Somebody puts an item, later a newer one, and four others look it up; so often. corrupt: so many
- * per cent of the 24 nodes nearest to it lie from between the puts on. */
-struct dht_net_tally dht_net_lookups(struct dht_net *net, unsigned items, uint32_t corrupt);
-
 struct dht_net_stats {
     uint64_t datagrams;
     uint64_t bytes;
     uint64_t replaced;
     uint64_t lies;
+    uint64_t old; /* of them answers with an old version */
 };
 struct dht_net_stats dht_net_stats(const struct dht_net *net);
 

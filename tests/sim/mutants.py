@@ -9,8 +9,12 @@ REAL is petrel-sim as it is, PROGRAM the same one with PATCH applied. What is be
 says `Weakness: WHAT`, `Breaks: WHAT`, `Checker: NAME` (the first word of the failure), `Run: OPTIONS`
 of petrel-sim, and `Seed: N`, the first one that is tried: with another core the same seed is another
 run, so that the next ones are tried too, and the core as it ships is run with the one that was found.
+
+Where it says `Case: NAME` in place of the last three, PROGRAM is a test with PATCH applied, in which that
+case and no other fails; the test as it ships is one of the suite.
 """
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -32,8 +36,24 @@ def run(program, options, seed):
     return lines[failed[0] + 1]
 
 
+def judge_case(weakness, program):
+    """None, or what is wrong."""
+    fault = weakness.wrong("Breaks", "Case")
+    if fault is not None:
+        return fault
+    done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=300)
+    failed = re.findall(r":([FE]):[^:]*:(\w+):\d+: (.*)", done.stdout)
+    if [(kind, case) for kind, case, _ in failed] != [("F", weakness.fields["Case"])]:
+        return f"it ended with {done.returncode}; failures: {failed}"
+    print(f"{weakness.name}: caught by {weakness.fields['Case']}: {failed[0][2]}", flush=True)
+    return None
+
+
 def judge(real, weakness, program):
     """None, or what is wrong."""
+    if "Case" in weakness.fields:
+        return judge_case(weakness, program)
     fault = weakness.wrong("Breaks", "Checker", "Run", "Seed")
     if fault is not None:
         return fault
