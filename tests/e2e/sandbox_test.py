@@ -27,11 +27,6 @@ SKIPPED = 77
 MISSING = []  # what could not be shown here
 
 
-def sanitized(w):
-    program = (w.bin / "petreld").read_bytes()
-    return b"__asan_init" in program or b"__tsan_init" in program
-
-
 def landlock(person):
     """The ABI that a daemon says is in force."""
     return int(re.findall(r"in the sandbox sandbox=\w+ landlock=(\d+)", person.log.read_text())[-1])
@@ -53,7 +48,7 @@ def every_thread_is_held(w):
     for person in (relay, alice, bob):
         held = threads(person)
         w.checks.true(f"{person.name} has its three threads, or workers too", len(held) >= 3)
-        if sanitized(w):
+        if w.sanitized():
             # A thread of the sanitizer's own was there before petreld: only the filter is put on it.
             held = [t for t in held if t["CapEff"].strip() == nothing]
             w.checks.true("threads of petreld", len(held) >= 3)
@@ -108,7 +103,7 @@ def a_call_outside_is_refused_and_the_daemon_goes_on(w):
 
 def a_program_cannot_be_started_from_inside(w):
     for name, word in (("eve", "program"), ("trudy", "trace")):
-        if word == "trace" and sanitized(w):
+        if word == "trace" and w.sanitized():
             continue  # its leak check traces
         person = hacked(w, name, "--sandbox", "on")
         person.call("account.create")
@@ -147,7 +142,7 @@ def a_reload_reads_the_file_that_was_given(w):
     alice.reload("configuration read again log_level=debug")
     # Nobody gets out by it; the flag of the command line is what counts here.
     w.checks.same("still held", {t["Seccomp"] for t in threads(alice)} - {"0"}, {"2"})
-    if landlock(alice) > 0 and not sanitized(w):
+    if landlock(alice) > 0 and not w.sanitized():
         given.unlink()
         given.write_text("log.level = info\n")  # another file of this name
         alice.reload(f"{given}: Permission denied")

@@ -30,6 +30,10 @@ class World:
         self.people = []
         self.checks = Checks()
 
+    def sanitized(self):
+        program = (self.bin / "petreld").read_bytes()
+        return b"__asan_init" in program or b"__tsan_init" in program
+
     def person(self, name, start=True, relay=False, environment=None, prefix=()):
         person = Person(self.bin, self.folder, name, ["--relay"] if relay else [])
         person.prefix = list(prefix)
