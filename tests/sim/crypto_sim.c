@@ -123,7 +123,8 @@ static bool sim_prim_sign_pk_valid(const struct sign_pk *pk)
     return !prim_zero(bytes(pk->b, sizeof pk->b));
 }
 
-/* By whoever knows pk. */
+/* By whoever knows pk. label: empty where there is none; a message that begins with one, and a
+ * zero, is the same as its rest under that label. */
 static enum err signature(uint8_t *sig, const char *label, struct slice body,
                           const struct sign_pk *pk)
 {
@@ -131,8 +132,9 @@ static enum err signature(uint8_t *sig, const char *label, struct slice body,
     if (body.len > PRIM_SIGNED_MAX) {
         return ERR_TOO_LARGE;
     }
+    const struct slice parts[] = {slice_of("", label[0] != '\0' ? 1 : 0), body};
     memcpy(of, pk->b, 32);
-    prim_sha256(of + 32, label, &body, 1);
+    prim_sha256(of + 32, label, parts, 2);
     hash(sig, PRIM_SIGNATURE, "sim signature", bytes(of, sizeof of), none());
     return ERR_OK;
 }
