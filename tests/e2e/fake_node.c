@@ -300,6 +300,8 @@ static enum err command(struct node *node, struct turn *turn, const struct node_
     } else if (slice_equal(method, slice_of("relay.use", 9))) {
         err = dial(node, input->u.command.params, outs);
         pack_map(&w, 0);
+    } else if (slice_equal(method, slice_of("relay.status", 12))) {
+        pack_map(&w, 0);
     } else if (slice_equal(method, slice_of("account.create", 14)) ||
                slice_equal(method, slice_of("account.unlock", 14)) ||
                slice_equal(method, slice_of("account.passphrase", 18))) {
