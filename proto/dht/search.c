@@ -30,14 +30,18 @@ static bool clash(const struct dht_contact *a, const struct dht_contact *b)
            (!dht_address_local(&a->address) && dht_address_same_host(&a->address, &b->address));
 }
 
-/* Whether c cannot become a candidate of this path: because of one of the same path, or of what is
- * proven: who answered, and who was asked and is exactly this. */
+/* Whether c cannot become a candidate of this path: because of one of the same path that is not
+ * overdue, or of what is proven: who answered, and who was asked and is exactly this. Who does not
+ * answer may have been named wrongly, by a liar who was faster. */
 static bool is_known(const struct dht_search *s, const struct dht_contact *c, unsigned path)
 {
     for (unsigned i = 0; i < s->count; i++) {
         const struct dht_candidate *k = &s->candidates[i];
-        if (clash(&k->contact, c) && (k->path == path || k->state == DHT_ANSWERED ||
-                                      (k->state != DHT_NEW && same_contact(&k->contact, c)))) {
+        bool same = same_contact(&k->contact, c);
+        bool overdue = k->state == DHT_SLOW || k->state == DHT_FAILED;
+        bool here = k->path == path && (same || !overdue);
+        if (clash(&k->contact, c) &&
+            (here || k->state == DHT_ANSWERED || (k->state != DHT_NEW && same))) {
             return true;
         }
     }

@@ -226,6 +226,38 @@ START_TEST(who_is_named_wrongly_is_asked_on_another_path)
 }
 END_TEST
 
+/* The same on one path: who is named rightly after that is asked once the wrong one is overdue. */
+START_TEST(who_was_named_wrongly_first_is_asked_when_that_is_overdue)
+{
+    struct dht_search *s = begin(2000, 1); /* one path */
+    struct dht_contact asked[8];
+    struct dht_contact liar = node(2000);
+    struct dht_contact honest = node(150);
+    struct dht_contact right = node(100);
+    struct dht_contact wrong = right;
+    uint8_t nodes[2 * DHT_NODE4];
+    struct writer w = writer_of(nodes, sizeof nodes);
+    wrong.address.port++;
+    dht_contact_write(&w, &wrong);
+    dht_contact_write(&w, &honest);
+    ck_assert_uint_eq(ask(s, asked, 8, NOW), 1);
+    struct dht_candidate was =
+        *dht_search_answer(s, dht_search_find(s, &liar), &liar.id, unit_str("token"));
+    dht_search_learn(s, &was, writer_done(&w), false);
+    ck_assert_uint_eq(ask(s, asked, 8, NOW), 2);
+    ck_assert(dht_address_equal(&asked[0].address, &wrong.address));
+    dht_search_tick(s, NOW + DHT_SLOW_MS);
+    answer(s, &honest, 100, 1);
+    ck_assert_uint_eq(ask(s, asked, 8, NOW + DHT_SLOW_MS), 1);
+    ck_assert(dht_address_equal(&asked[0].address, &right.address));
+    answer(s, &right, 100, 1); /* and the wrong one, named once more, is not asked again */
+    ck_assert_uint_eq(ask(s, asked, 8, NOW + DHT_SLOW_MS), 0);
+    dht_search_tick(s, NOW + DHT_TIMEOUT_MS);
+    ck_assert(dht_search_done(s));
+    free(s);
+}
+END_TEST
+
 /* Liars fill their path with themselves, nearest of all: of the others each path holds its own. */
 START_TEST(a_path_of_liars_does_not_hold_an_item_alone)
 {
@@ -287,6 +319,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_liar_misleads_one_path);
     tcase_add_test(tc, who_says_another_id_is_that_one_if_it_may_be);
     tcase_add_test(tc, who_is_named_wrongly_is_asked_on_another_path);
+    tcase_add_test(tc, who_was_named_wrongly_first_is_asked_when_that_is_overdue);
     tcase_add_test(tc, a_path_of_liars_does_not_hold_an_item_alone);
     tcase_add_test(tc, it_ends_however_many_are_named);
 }
