@@ -311,6 +311,27 @@ static bool lies(const struct host *h)
     return h->liar || h->corrupted;
 }
 
+static void as_wished(void *ctx, uint8_t *out, size_t len)
+{
+    memcpy(out, ctx, len);
+}
+
+/* What a liar says its ID is to who looks for a place. BEP 42 leaves an address eight beginnings.
+ */
+static struct dht_id said_id(const struct dht_net *net, uint32_t liar, const struct dht_id *place)
+{
+    struct dht_id best = net->hosts[liar].id;
+    for (uint8_t k = 0; k < 8 && net->options.liars_choose; k++) {
+        struct dht_id wish = *place;
+        struct env env = {.random = as_wished, .random_ctx = &wish};
+        memcpy(wish.b + DHT_ID / 2, &liar, sizeof liar); /* no two alike */
+        wish.b[DHT_ID - 1] = (uint8_t)((wish.b[DHT_ID - 1] & 0xf8) | k);
+        struct dht_id id = dht_id_for(&env, &net->hosts[liar].address);
+        best = dht_id_nearer(place, &id, &best) < 0 ? id : best;
+    }
+    return best;
+}
+
 /* The nearest of these to a place, nearest first; gives their number. */
 static unsigned nearest(const struct dht_net *net, const struct dht_id *place, enum who who,
                         uint32_t *out, unsigned max)
@@ -319,10 +340,16 @@ static unsigned nearest(const struct dht_net *net, const struct dht_id *place, e
     uint64_t begin = begin_of(place);
     unsigned count = 0;
     for (uint32_t i = 0; i < net->options.nodes; i++) {
-        uint64_t distance = net->begins[i] ^ begin;
         const struct host *h = &net->hosts[i];
-        if ((count == max && distance >= far[max - 1]) || h->dht == NULL ||
-            (who != ANYBODY && lies(h) != (who == LIARS))) {
+        if (h->dht == NULL || (who != ANYBODY && lies(h) != (who == LIARS))) {
+            continue;
+        }
+        uint64_t distance = net->begins[i] ^ begin;
+        if (who == LIARS && net->options.liars_choose) {
+            struct dht_id said = said_id(net, i, place);
+            distance = begin_of(&said) ^ begin;
+        }
+        if (count == max && distance >= far[max - 1]) {
             continue;
         }
         count += count < max;
@@ -360,7 +387,7 @@ static size_t false_nodes(struct dht_net *net, const struct dht_id *target, uint
     }
     for (unsigned k = 0; n + k < NAMED; k++) {
         const struct host *h = &net->hosts[liars[k % of]];
-        struct dht_contact c = {.id = h->id, .address = h->address};
+        struct dht_contact c = {.id = said_id(net, liars[k % of], target), .address = h->address};
         if (k >= of) {
             uint64_t noise = draw(net);
             c.id = *target;
@@ -394,7 +421,7 @@ static bool lie(struct dht_net *net, uint32_t i, uint32_t from, const struct krp
     struct krpc m = {.kind = KRPC_REPLY,
                      .transaction = q->transaction,
                      .has_id = true,
-                     .id = net->hosts[i].id,
+                     .id = q->method == KRPC_PUT ? net->hosts[i].id : said_id(net, i, &q->target),
                      .method = KRPC_UNKNOWN};
     if (q->method != KRPC_PUT) {
         m.nodes = slice_of(nodes, false_nodes(net, &q->target, nodes));

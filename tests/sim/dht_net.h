@@ -25,6 +25,7 @@ struct dht_net_options {
     uint32_t liars_percent;
     uint32_t replaced_percent; /* of the nodes, in an hour */
     uint32_t lost_percent;     /* of the datagrams */
+    bool liars_choose;         /* for each place the nearest of the IDs that their address allows */
 };
 
 struct dht_net;

@@ -18,10 +18,29 @@ START_TEST(liars_beside_an_item_do_not_hide_it)
 }
 END_TEST
 
+/* Each is at all places the nearest that it can be, and names the honest ones there wrongly before
+ * anybody names them rightly. */
+START_TEST(liars_that_choose_their_ids_hide_little)
+{
+    struct dht_net *net = dht_net_new(&(struct dht_net_options){.seed = 13,
+                                                                .nodes = 500,
+                                                                .liars_percent = 10,
+                                                                .replaced_percent = 20,
+                                                                .lost_percent = 1,
+                                                                .liars_choose = true});
+    struct dht_lookups t = dht_lookups_late(net, 25);
+    dht_lookups_show("500 nodes, 10 % lie under IDs of their choice, late", &t);
+    ck_assert_uint_gt(t.lies, 2 * t.lookups);
+    ck_assert_uint_ge(100 * t.newest, 97 * t.lookups);
+    dht_net_free(net);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_set_timeout(tc, 250);
     tcase_add_test(tc, liars_beside_an_item_do_not_hide_it);
+    tcase_add_test(tc, liars_that_choose_their_ids_hide_little);
 }
 
 int main(void)
