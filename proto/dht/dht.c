@@ -253,7 +253,7 @@ static void answered(struct dht *dht, const struct env *env, const struct dht_ad
         (m->kind == KRPC_REPLY ? !dht_id_equal(&was.to.id, &m->id) : was.what == DHT_FOR_PING)) {
         dht_table_failed(t, &was.to); /* another one, or one that is of no use */
     }
-    dht_guard_shown(&dht->guard, from, env->now_ms);
+    dht_guard_reached(&dht->guard, from, env->now_ms);
     if (m->kind == KRPC_REPLY) {
         dht_table_heard(t, &c, true, env->now_ms);
         vote(dht, env, &c, m->ip);

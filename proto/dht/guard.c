@@ -53,6 +53,11 @@ static struct dht_guard_host *host_of(struct dht_guard *g, const struct dht_addr
     return h;
 }
 
+static bool lately(uint64_t when, uint64_t now)
+{
+    return when != 0 && now >= when && now - when < 2 * DHT_TOKEN_MS;
+}
+
 bool dht_guard_question(struct dht_guard *g, const struct dht_address *from, uint64_t now)
 {
     uint64_t tag;
@@ -69,11 +74,12 @@ bool dht_guard_answer(struct dht_guard *g, const struct dht_address *to, size_t 
 {
     uint64_t tag;
     struct dht_guard_host *h = host_of(g, to, now, &tag);
-    bool shown = h->shown_ms != 0 && h->shown_by == tag && now >= h->shown_ms &&
-                 now - h->shown_ms < 2 * DHT_TOKEN_MS;
     size_t beyond = answer > 2 * question ? answer - 2 * question : 0;
-    if (shown || beyond == 0) {
+    if (beyond == 0 || (h->shown_by == tag && lately(h->shown_ms, now))) {
         return true;
+    }
+    if (h->reached_by == tag && lately(h->reached_ms, now)) {
+        beyond /= DHT_GUARD_REACHED;
     }
     if (beyond * UNIT > h->bytes) {
         return false;
@@ -82,12 +88,12 @@ bool dht_guard_answer(struct dht_guard *g, const struct dht_address *to, size_t 
     return true;
 }
 
-void dht_guard_shown(struct dht_guard *g, const struct dht_address *host, uint64_t now)
+void dht_guard_reached(struct dht_guard *g, const struct dht_address *host, uint64_t now)
 {
     uint64_t tag;
     struct dht_guard_host *h = host_of(g, host, now, &tag);
-    h->shown_ms = now;
-    h->shown_by = tag;
+    h->reached_ms = now;
+    h->reached_by = tag;
 }
 
 /* --- tokens --- */
@@ -134,7 +140,10 @@ bool dht_guard_token_good(struct dht_guard *g, const struct env *env,
         good |= prim_equal(hash, token.p, DHT_TOKEN);
     }
     if (good) {
-        dht_guard_shown(g, host, env->now_ms);
+        uint64_t tag;
+        struct dht_guard_host *h = host_of(g, host, env->now_ms, &tag);
+        h->shown_ms = env->now_ms;
+        h->shown_by = tag;
     }
     return good;
 }

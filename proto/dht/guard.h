@@ -15,17 +15,20 @@ enum {
     DHT_GUARD_ANSWERS = 64,       /* answers at once to one host, */
     DHT_GUARD_ANSWERS_S = 16,     /* and so many a second */
     DHT_GUARD_BYTES = 4096,       /* bytes at once beyond twice of what was asked with, */
-    DHT_GUARD_BYTES_S = 512,      /* and so many a second, while the host may be another's word */
+    DHT_GUARD_BYTES_S = 512,      /* and so many a second, while the host has shown no token; */
+    DHT_GUARD_REACHED = 4,        /* so many times as much where it is a node that answered us */
     DHT_TOKEN = 8,                /* bytes */
     DHT_TOKEN_MS = 5 * 60 * 1000, /* a token is good for this long, up to twice */
 };
 
 struct dht_guard_host {
     uint64_t last_ms;
-    uint64_t shown_ms; /* when a host showed last that it is where it says; 0: never; */
-    uint64_t shown_by; /* which, of those that share this place */
-    uint32_t answers;  /* left, thousandths */
-    uint32_t bytes;    /* left, thousandths */
+    uint64_t shown_ms;   /* when a host gave a good token last; 0: never; */
+    uint64_t shown_by;   /* which, of those that share this place */
+    uint64_t reached_ms; /* likewise: when one answered us */
+    uint64_t reached_by;
+    uint32_t answers; /* left, thousandths */
+    uint32_t bytes;   /* left, thousandths */
     bool used;
 };
 
@@ -43,9 +46,9 @@ bool dht_guard_question(struct dht_guard *g, const struct dht_address *from, uin
 /* Whether an answer of so many bytes may go to a question of so many; it counts as sent. */
 bool dht_guard_answer(struct dht_guard *g, const struct dht_address *to, size_t question,
                       size_t answer, uint64_t now);
-/* What was sent to this host has reached it: it answered a question of ours. A good token says the
- * same. */
-void dht_guard_shown(struct dht_guard *g, const struct dht_address *host, uint64_t now);
+/* This host is a node: it answered a question of ours. That does not say that it asks us, as a good
+ * token does, but there is a node. */
+void dht_guard_reached(struct dht_guard *g, const struct dht_address *host, uint64_t now);
 /* A token for this host; another every five minutes. */
 void dht_guard_token(struct dht_guard *g, const struct env *env, const struct dht_address *host,
                      uint8_t token[static DHT_TOKEN]);

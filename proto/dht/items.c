@@ -13,8 +13,9 @@ enum {
 struct stored {
     struct dht_id target;
     struct dht_address by;
-    uint16_t net; /* of by: which count it is in */
-    uint64_t put_ms;
+    uint16_t net;    /* of by: which count it is in */
+    uint64_t own_ms; /* when it was put from there last, */
+    uint64_t put_ms; /* and by anybody */
     struct dht_item item;
 };
 
@@ -136,17 +137,24 @@ static size_t least(const struct dht_items *items)
     return found;
 }
 
-/* Anybody may put an item again, and make it count as one of a large network by that: it stays with
- * the smaller one. */
-static void put_again(struct dht_items *items, struct stored *s, const struct dht_address *by)
+/* Anybody may put an item again, and could make it count as one of a network that floods us, or as
+ * one more of a host that has its share. So it counts for who put it first, as long as they go on;
+ * but for nobody who floods us while another one wants it. */
+static void put_again(struct dht_items *items, struct stored *s, const struct dht_address *by,
+                      uint64_t now)
 {
     uint16_t net = net_of(items, by);
-    if (items->nets[net] < items->nets[s->net]) {
-        items->nets[s->net]--;
-        items->nets[net]++;
-        s->net = net;
-        s->by = *by;
+    bool flooded = items->count == DHT_ITEMS &&
+                   items->nets[s->net] == items->nets[items->stored[least(items)].p->net] &&
+                   items->nets[net] < items->nets[s->net];
+    if (net != s->net && !flooded && !is_over(s->own_ms, DHT_ITEM_MS, now)) {
+        return;
     }
+    items->nets[s->net]--;
+    items->nets[net]++;
+    s->net = net;
+    s->by = *by;
+    s->own_ms = now;
 }
 
 int dht_items_put(struct dht_items *items, const struct dht_item *item, bool has_cas, int64_t cas,
@@ -164,7 +172,7 @@ int dht_items_put(struct dht_items *items, const struct dht_item *item, bool has
         if (code == 0) {
             s->item = *item;
             s->put_ms = now;
-            put_again(items, s, by);
+            put_again(items, s, by, now);
         }
         return code;
     }
@@ -178,8 +186,12 @@ int dht_items_put(struct dht_items *items, const struct dht_item *item, bool has
     if (s == NULL) {
         return KRPC_SERVER;
     }
-    *s = (struct stored){
-        .target = target, .by = *by, .net = net_of(items, by), .put_ms = now, .item = *item};
+    *s = (struct stored){.target = target,
+                         .by = *by,
+                         .net = net_of(items, by),
+                         .own_ms = now,
+                         .put_ms = now,
+                         .item = *item};
     items->nets[s->net]++;
     at = place_of(items, &target);
     memmove(&items->stored[at + 1], &items->stored[at],

@@ -75,8 +75,8 @@ static void write_clock(struct writer *w, const struct home *home)
 static uint64_t described_until(const struct call *c, const struct relay_row *row,
                                 const struct account_row *account)
 {
-    uint64_t period = publish_described(row, account, step_now(c->step));
-    return period != 0 ? (period + 1) * LIMIT_DAY_MS : 0;
+    uint64_t until = (publish_described(row, account, step_now(c->step)) + 1) * LIMIT_DAY_MS;
+    return row->joined && until > step_now(c->step) ? until : 0;
 }
 
 static uint32_t described_fields(const struct home *home, uint64_t until)
@@ -151,6 +151,7 @@ enum err call_relay_status(struct call *c)
         err = account_row_get(c->step, c->me->keys, &account);
     }
     if (err != ERR_OK) {
+        secret_wipe(&row, sizeof row);
         return err;
     }
     uint64_t until = used ? described_until(c, &row, &account) : 0;

@@ -199,12 +199,12 @@ static enum err make_descriptor_get(struct home_step *h, struct publish_request 
     return err;
 }
 
-/* When a descriptor of this list is said to be made: the same for all relays that get it on one
- * day, so that they put the same item; and not before the list itself. */
-static uint64_t created_ms(const struct step *step, const struct account_row *account)
+/* When the descriptor of this list and period is said to be made: the same at all relays whenever
+ * they get it, so that they put the same item; and not before the list itself. */
+static uint64_t created_ms(const struct account_row *account, uint64_t period)
 {
-    uint64_t today = descriptor_period(step_now(step)) * LIMIT_DAY_MS;
-    return account->queues_ms > today ? account->queues_ms : today;
+    uint64_t first = period > AHEAD_PERIODS ? (period - AHEAD_PERIODS) * LIMIT_DAY_MS : 0;
+    return account->queues_ms > first ? account->queues_ms : first;
 }
 
 /* The descriptor of that period, if it is time for it. record: where our key bundle is. */
@@ -218,7 +218,7 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
         return ERR_OK;
     }
     struct descriptor descriptor = {
-        .created_ms = created_ms(step, &h->account),
+        .created_ms = created_ms(&h->account, period),
         .list_version = h->account.list_version,
         .record = record->key,
         .relay_count = 1,
@@ -490,7 +490,6 @@ static enum err get_done(struct account *me, struct step *step, struct home *hom
     bool same = there.list_version == account->list_version &&
                 memcmp(there.list_hash, hash, sizeof hash) == 0;
     if (same) {
-        home->described_ms = step_now(step);
         described_one(home, row, account);
         return ERR_OK;
     }

@@ -92,11 +92,15 @@ START_TEST(who_shows_no_token_gets_little_more_than_was_asked_with)
     for (unsigned i = 0; i < 100; i++) {
         ck_assert(dht_guard_answer(&g, &a, 100, 1300, u.env.now_ms));
     }
-    struct dht_address c = host(3, 1); /* it answered us */
-    dht_guard_shown(&g, &c, u.env.now_ms);
-    for (unsigned i = 0; i < 100; i++) {
-        ck_assert(dht_guard_answer(&g, &c, 100, 1300, u.env.now_ms));
+    struct dht_address c = host(3, 1); /* a node that answered us: somewhat more */
+    unsigned large = 0;
+    u.env.now_ms += 60000; /* those that share its place have asked for nothing */
+    dht_guard_reached(&g, &c, u.env.now_ms);
+    while (large < 1000 && dht_guard_answer(&g, &c, 100, 1300, u.env.now_ms)) {
+        large++;
     }
+    ck_assert_uint_gt(large, DHT_GUARD_BYTES / 1100);
+    ck_assert_uint_le(large, DHT_GUARD_REACHED * DHT_GUARD_BYTES / 1100 + 1);
     dht_guard_fini(&g);
 }
 END_TEST

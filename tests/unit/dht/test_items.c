@@ -182,6 +182,70 @@ START_TEST(a_flood_displaces_itself)
 }
 END_TEST
 
+/* A network with nothing here puts somebody's item again, which is to be its own then, and floods.
+ */
+START_TEST(who_puts_an_item_again_does_not_take_it_over)
+{
+    struct unit_env u;
+    unit_env_init(&u, 1, NOW);
+    struct dht_items *items = dht_items_new(&u.env);
+    struct dht_address by = host(1);
+    struct dht_address flood = {.port = 1, .v6 = true};
+    struct dht_item first = numbered(1 << 20);
+    struct dht_id target = dht_item_target(&first);
+    uint64_t now = NOW;
+    ck_assert_int_eq(dht_items_put(items, &first, false, 0, &by, now), 0);
+    for (unsigned i = 0; i < 2 * DHT_ITEMS; i++) {
+        const uint8_t ip[] = {0x20, 1, 0xd, 0xb8, 0, 1, (uint8_t)(i >> 8), (uint8_t)i};
+        struct dht_item item = numbered(i);
+        memcpy(flood.ip, ip, sizeof ip);
+        if (i < 2) {
+            ck_assert_int_eq(dht_items_put(items, &first, false, 0, &flood, now), 0);
+        }
+        ck_assert_int_eq(dht_items_put(items, &item, false, 0, &flood, ++now), 0);
+    }
+    ck_assert_ptr_nonnull(dht_items_get(items, &target, now));
+    /* Who was first with it has it until then: its owner takes it, and it stays. */
+    struct dht_item second = numbered(1 << 20 | 1);
+    target = dht_item_target(&second);
+    ck_assert_int_eq(dht_items_put(items, &second, false, 0, &flood, ++now), 0);
+    by = host(2);
+    ck_assert_int_eq(dht_items_put(items, &second, false, 0, &by, ++now), 0);
+    for (unsigned i = 0; i < 2 * DHT_ITEMS; i++) {
+        const uint8_t ip[] = {0x20, 1, 0xd, 0xb8, 0, 1, (uint8_t)(i >> 8), (uint8_t)i};
+        struct dht_item item = numbered(1 << 21 | i);
+        memcpy(flood.ip, ip, sizeof ip);
+        ck_assert_int_eq(dht_items_put(items, &item, false, 0, &flood, ++now), 0);
+    }
+    ck_assert_ptr_nonnull(dht_items_get(items, &target, now));
+    dht_items_free(items);
+}
+END_TEST
+
+/* What its owner puts no more is of who goes on with it, and fills nobody else's share. */
+START_TEST(what_somebody_else_keeps_alive_is_theirs)
+{
+    struct unit_env u;
+    unit_env_init(&u, 1, NOW);
+    struct dht_items *items = dht_items_new(&u.env);
+    struct dht_address owner = host(1);
+    struct dht_address other = host(2);
+    for (unsigned i = 0; i < DHT_ITEMS_HOST; i++) {
+        struct dht_item item = numbered(i);
+        ck_assert_int_eq(dht_items_put(items, &item, false, 0, &owner, NOW), 0);
+    }
+    for (uint64_t at = NOW; at <= NOW + DHT_ITEM_MS; at += DHT_ITEM_MS / 4) {
+        for (unsigned i = 0; i < DHT_ITEMS_HOST; i++) {
+            struct dht_item item = numbered(i);
+            ck_assert_int_eq(dht_items_put(items, &item, false, 0, &other, at), 0);
+        }
+    }
+    struct dht_item fresh = numbered(1 << 20);
+    ck_assert_int_eq(dht_items_put(items, &fresh, false, 0, &owner, NOW + DHT_ITEM_MS), 0);
+    dht_items_free(items);
+}
+END_TEST
+
 START_TEST(peers_are_given_by_family_and_forgotten)
 {
     struct unit_env u;
@@ -232,6 +296,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, what_is_not_put_again_is_forgotten_after_two_hours);
     tcase_add_test(tc, one_host_crowds_out_nobody);
     tcase_add_test(tc, a_flood_displaces_itself);
+    tcase_add_test(tc, who_puts_an_item_again_does_not_take_it_over);
+    tcase_add_test(tc, what_somebody_else_keeps_alive_is_theirs);
     tcase_add_test(tc, peers_are_given_by_family_and_forgotten);
 }
 
