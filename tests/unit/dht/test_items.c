@@ -182,6 +182,14 @@ START_TEST(a_flood_displaces_itself)
 }
 END_TEST
 
+/* The n-th /64 of one /48 puts an item. */
+static void flood(struct dht_items *items, unsigned n, const struct dht_item *item, uint64_t now)
+{
+    const struct dht_address by = {
+        .ip = {0x20, 1, 0xd, 0xb8, 0, 1, (uint8_t)(n >> 8), (uint8_t)n}, .port = 1, .v6 = true};
+    ck_assert_int_eq(dht_items_put(items, item, false, 0, &by, now), 0);
+}
+
 /* A network with nothing here puts somebody's item again, which is to be its own then, and floods.
  */
 START_TEST(who_puts_an_item_again_does_not_take_it_over)
@@ -190,32 +198,27 @@ START_TEST(who_puts_an_item_again_does_not_take_it_over)
     unit_env_init(&u, 1, NOW);
     struct dht_items *items = dht_items_new(&u.env);
     struct dht_address by = host(1);
-    struct dht_address flood = {.port = 1, .v6 = true};
     struct dht_item first = numbered(1 << 20);
     struct dht_id target = dht_item_target(&first);
     uint64_t now = NOW;
     ck_assert_int_eq(dht_items_put(items, &first, false, 0, &by, now), 0);
     for (unsigned i = 0; i < 2 * DHT_ITEMS; i++) {
-        const uint8_t ip[] = {0x20, 1, 0xd, 0xb8, 0, 1, (uint8_t)(i >> 8), (uint8_t)i};
         struct dht_item item = numbered(i);
-        memcpy(flood.ip, ip, sizeof ip);
         if (i < 2) {
-            ck_assert_int_eq(dht_items_put(items, &first, false, 0, &flood, now), 0);
+            flood(items, i, &first, now);
         }
-        ck_assert_int_eq(dht_items_put(items, &item, false, 0, &flood, ++now), 0);
+        flood(items, i, &item, ++now);
     }
     ck_assert_ptr_nonnull(dht_items_get(items, &target, now));
     /* Who was first with it has it until then: its owner takes it, and it stays. */
     struct dht_item second = numbered(1 << 20 | 1);
     target = dht_item_target(&second);
-    ck_assert_int_eq(dht_items_put(items, &second, false, 0, &flood, ++now), 0);
+    flood(items, 0, &second, ++now);
     by = host(2);
     ck_assert_int_eq(dht_items_put(items, &second, false, 0, &by, ++now), 0);
     for (unsigned i = 0; i < 2 * DHT_ITEMS; i++) {
-        const uint8_t ip[] = {0x20, 1, 0xd, 0xb8, 0, 1, (uint8_t)(i >> 8), (uint8_t)i};
         struct dht_item item = numbered(1 << 21 | i);
-        memcpy(flood.ip, ip, sizeof ip);
-        ck_assert_int_eq(dht_items_put(items, &item, false, 0, &flood, ++now), 0);
+        flood(items, i, &item, ++now);
     }
     ck_assert_ptr_nonnull(dht_items_get(items, &target, now));
     dht_items_free(items);
