@@ -577,7 +577,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, invitations_of_two_devices_of_one_person);
     tcase_add_test(tc, a_ninth_device_is_refused_as_a_whole);
     tcase_add_test(tc, the_longest_text_begins_a_session_of_many_devices);
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 250);
     tcase_add_test(tc, a_linked_device_shows_what_the_first_one_shows);
     tcase_add_test(tc, both_sides_with_two_devices);
     tcase_add_test(tc, what_is_read_on_one_is_read_on_the_other);

@@ -523,7 +523,7 @@ END_TEST
 
 static void add_tests(TCase *tc)
 {
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 250);
     tcase_add_test(tc, two_who_know_their_ids_meet);
     tcase_add_test(tc, a_relay_puts_what_its_members_signed_again_every_hour);
     tcase_add_test(tc, who_is_not_there_is_asked_for_ever_less_often);

@@ -759,7 +759,7 @@ END_TEST
 
 static void add_tests(TCase *tc)
 {
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 250);
     tcase_add_test(tc, who_went_back_hears_the_other_one_again);
     tcase_add_test(tc, who_went_back_is_heard_again);
     tcase_add_test(tc, who_went_back_to_before_they_met_meets_again);

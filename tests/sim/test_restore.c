@@ -529,7 +529,7 @@ END_TEST
 
 static void add_tests(TCase *tc)
 {
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 250);
     tcase_add_test(tc, a_restored_account_is_a_new_device_and_contacts_carry_on);
     tcase_add_test(tc, who_looks_for_a_restored_person_finds_the_new_device);
     tcase_add_test(tc, who_came_by_an_invitation_can_begin_anew_with_a_restored_person);
