@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
+
 enum {
     DHT_ITEMS_NET4 = 3, /* bytes of an address that are its network */
     DHT_ITEMS_NET6 = 6,
@@ -57,9 +59,13 @@ static uint16_t net_of(const struct dht_items *items, const struct dht_address *
 
 void dht_items_free(struct dht_items *items)
 {
-    for (size_t i = 0; items != NULL && i < items->count; i++) {
+    if (items == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < items->count; i++) {
         free(items->stored[i].p);
     }
+    secret_wipe(items->net_key, sizeof items->net_key);
     free(items);
 }
 
@@ -137,6 +143,13 @@ static size_t least(const struct dht_items *items)
     return found;
 }
 
+/* Whether what counts for `mine` is that of the network that floods us, and `other` has less. */
+static bool is_flooded(const struct dht_items *items, uint16_t mine, uint16_t other)
+{
+    return items->count == DHT_ITEMS && items->nets[other] < items->nets[mine] &&
+           items->nets[mine] == items->nets[items->stored[least(items)].p->net];
+}
+
 /* Anybody may put an item again, and could make it count as one of a network that floods us, or as
  * one more of a host that has its share. So it counts for who put it first, as long as they go on;
  * but for nobody who floods us while another one wants it. */
@@ -144,17 +157,13 @@ static void put_again(struct dht_items *items, struct stored *s, const struct dh
                       uint64_t now)
 {
     uint16_t net = net_of(items, by);
-    bool flooded = items->count == DHT_ITEMS &&
-                   items->nets[s->net] == items->nets[items->stored[least(items)].p->net] &&
-                   items->nets[net] < items->nets[s->net];
-    if (net != s->net && !flooded && !is_over(s->own_ms, DHT_ITEM_MS, now)) {
-        return;
+    if (net == s->net || is_over(s->own_ms, DHT_ITEM_MS, now) || is_flooded(items, s->net, net)) {
+        items->nets[s->net]--;
+        items->nets[net]++;
+        s->net = net;
+        s->by = *by;
+        s->own_ms = now;
     }
-    items->nets[s->net]--;
-    items->nets[net]++;
-    s->net = net;
-    s->by = *by;
-    s->own_ms = now;
 }
 
 int dht_items_put(struct dht_items *items, const struct dht_item *item, bool has_cas, int64_t cas,
