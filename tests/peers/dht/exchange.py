@@ -4,11 +4,10 @@
 bittorrent-dht's (peer.mjs, in the folder WORK) and libtorrent's (torrent.py). What each kind puts each
 kind gets, the rules of sequence numbers and CAS are the same everywhere, what is wrong is refused with
 the same codes, and libtorrent keeps ours in its tables."""
-import pathlib
 import random
 import sys
 
-from kinds import Checks, Kind, bencoded, grown, items_are_got_by_all, key_of, stored
+from kinds import Checks, bencoded, end_all, items_are_got_by_all, key_of, network, stored
 from refusals import what_is_wrong_is_refused
 from rules import Stopped, most_of_ours_are_good, newer_replaces, older_is_refused
 
@@ -46,14 +45,9 @@ def cas_rules_agree(kinds, checks, chance):
 def main(ours_program, work):
     chance = random.Random(6)
     checks = Checks()
-    ours = Kind("petrel", [ours_program, HOST, str(EACH)], EACH)
-    boot = str(ours.ports[0])
-    checks.true("ours begin with one of them", ours.ask("boot", boot) == "ok")
-    torrent_program = pathlib.Path(__file__).with_name("torrent.py")
-    torrent = Kind("libtorrent", [sys.executable, torrent_program, HOST, str(EACH), boot], EACH)
-    kinds = [ours, Kind("bittorrent-dht", ["node", f"{work}/peer.mjs", str(EACH), boot], EACH), torrent]
-    known = grown(kinds)
-    print(f"dht: {len(known)} nodes of {len(kinds)} kinds, which know {min(known)} to {max(known)}")
+    kinds = network(HOST, EACH, ours_program, checks,
+                    [("bittorrent-dht", ["node", f"{work}/peer.mjs"])])
+    ours, _, torrent = kinds
     tables = most_of_ours_are_good(ours, torrent, checks)
     items_are_got_by_all(kinds, checks, chance)
     cas_rules_agree(kinds, checks, chance)
@@ -64,9 +58,7 @@ def main(ours_program, work):
     older_is_refused(HOST, kinds, checks, items)
     what_is_wrong_is_refused(HOST, kinds, checks, chance)
     gone.is_given_by_few(checks)
-    for kind in kinds:
-        checks.true(f"{kind.name} ends", kind.end() == 0)
-    print(f"dht: {checks.count} checks held")
+    end_all(kinds, checks)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kinds: programs with some DHT nodes of one kind each, and what any two of them have to agree on."""
 import hashlib
+import pathlib
 import subprocess
 import sys
 import time
@@ -72,6 +73,27 @@ def grown(kinds):
         if min(known) >= 8 and before and sum(known) <= 1.02 * sum(before):
             return known
     sys.exit(f"FAILED: after {PATIENCE} s there are nodes that know too few: {known}")
+
+
+def network(host, each, ours_program, checks, others=()):
+    """Nodes of ours, of these others and of libtorrent, in this order, so many of each: all begin
+    with the first of ours, and have found each other. others: name and program with its arguments."""
+    ours = Kind("petrel", [ours_program, host, str(each)], each)
+    boot = str(ours.ports[0])
+    checks.true("ours begin with one of them", ours.ask("boot", boot) == "ok")
+    torrent = [sys.executable, pathlib.Path(__file__).with_name("torrent.py"), host]
+    kinds = [ours] + [Kind(name, [*program, str(each), boot], each)
+                      for name, program in (*others, ("libtorrent", torrent))]
+    known = grown(kinds)
+    print(f"dht: {len(known)} nodes of {len(kinds)} kinds on {host}, which know {min(known)} to "
+          f"{max(known)}")
+    return kinds
+
+
+def end_all(kinds, checks):
+    for kind in kinds:
+        checks.true(f"{kind.name} ends", kind.end() == 0)
+    print(f"dht: {checks.count} checks held")
 
 
 def put(ours, kind, node, seed, salt, seq, value):

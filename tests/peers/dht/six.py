@@ -4,7 +4,6 @@
 IPv4 only). What each kind puts each kind gets, over IPv6 alone. And libtorrent makes IDs for IPv6
 addresses (BEP 42) that fit for ours too. 77, with the reason, where there is no ::1."""
 import ipaddress
-import pathlib
 import random
 import socket
 import sys
@@ -12,7 +11,7 @@ import time
 
 import raw
 import torrent as libtorrents
-from kinds import Checks, Kind, grown, items_are_got_by_all
+from kinds import Checks, end_all, items_are_got_by_all, network
 from refusals import what_is_wrong_is_refused
 from rules import Stopped, most_of_ours_are_good, newer_replaces, older_is_refused
 
@@ -69,14 +68,8 @@ def main(ours_program):
         sys.exit(77)
     chance = random.Random(32)
     checks = Checks()
-    ours = Kind("petrel", [ours_program, HOST, str(EACH)], EACH)
-    boot = str(ours.ports[0])
-    checks.true("ours begin with one of them", ours.ask("boot", boot) == "ok")
-    torrent_program = pathlib.Path(__file__).with_name("torrent.py")
-    torrent = Kind("libtorrent", [sys.executable, torrent_program, HOST, str(EACH), boot], EACH)
-    kinds = [ours, torrent]
-    known = grown(kinds)
-    print(f"dht: {len(known)} nodes on {HOST}, which know {min(known)} to {max(known)}")
+    kinds = network(HOST, EACH, ours_program, checks)
+    ours, torrent = kinds
     tables = most_of_ours_are_good(ours, torrent, checks)
     items_are_got_by_all(kinds, checks, chance)
     items = newer_replaces(kinds, checks, chance)
@@ -87,9 +80,7 @@ def main(ours_program):
     what_is_wrong_is_refused(HOST, kinds, checks, chance)
     ids_of_others_fit(ours, checks, chance)
     gone.is_given_by_few(checks)
-    for kind in kinds:
-        checks.true(f"{kind.name} ends", kind.end() == 0)
-    print(f"dht: {checks.count} checks held over IPv6")
+    end_all(kinds, checks)
 
 
 if __name__ == "__main__":
