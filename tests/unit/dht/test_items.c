@@ -232,7 +232,7 @@ START_TEST(what_somebody_else_keeps_alive_is_theirs)
     unit_env_init(&u, 1, NOW);
     struct dht_items *items = dht_items_new(&u.env);
     struct dht_address owner = host(1);
-    struct dht_address other = host(2);
+    struct dht_address other = {.ip = {20, 9, 2, 1}, .port = 6881}; /* of another network */
     for (unsigned i = 0; i < DHT_ITEMS_HOST; i++) {
         struct dht_item item = numbered(i);
         ck_assert_int_eq(dht_items_put(items, &item, false, 0, &owner, NOW), 0);
