@@ -117,13 +117,16 @@ static enum err take_descriptor(struct step *step, const struct work *work, stru
     return ERR_OK;
 }
 
-/* It is known where to ask for the bundle. */
+/* It is known where to ask for the bundle. Where somebody moved to may be gone as well: nothing has
+ * succeeded before there is a bundle. */
 static enum err located(struct account *me, struct step *step, struct work *work,
                         struct peer_row *row)
 {
     work->found = work->lost;
     work->absent = false;
-    work->attempts = 0;
+    if (!work->lost) {
+        work->attempts = 0;
+    }
     work_wake(work);
     return contact_row_put(step, me->keys, &row->who);
 }

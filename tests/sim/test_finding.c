@@ -174,6 +174,46 @@ START_TEST(what_leads_nowhere_is_looked_for_again)
 }
 END_TEST
 
+/* The operator of a relay with one member takes that away. */
+static void remove_member(struct people *p, struct sim_node *relay)
+{
+    static const char key[] = "\xa6member\xb0"; /* and 16 hex digits */
+    char name[17] = "";
+    ck_assert_ok(people_call(p, relay, "relay.members", NULL));
+    const char *at = memmem(relay->reply, relay->reply_len, key, sizeof key - 1);
+    ck_assert_ptr_nonnull(at);
+    memcpy(name, at + sizeof key - 1, sizeof name - 1);
+    ck_assert_ok(people_call(p, relay, "relay.remove", "member", name, NULL));
+}
+
+/* While they sleep, all that they had at their relay goes. Their descriptor is found for a while,
+ * and leads to nothing. */
+START_TEST(what_leads_to_nothing_is_asked_for_ever_less_often)
+{
+    struct people *p = apart(16, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    people_add(p, a, b->id);
+    people_add(p, b, a->id);
+    people_wait_state(p, a, b, "accepted");
+    people_wait_state(p, b, a, "accepted");
+    people_quiet(p, HOUR);
+    sim_sleep(&p->sim, b->n);
+    remove_member(p, b->relay);
+    struct shelf_stats before = shelf_stats(&p->sim);
+    people_say(p, a, b, "a ", 0);
+    sim_settle(&p->sim, 90 * MINUTE);
+    struct shelf_stats after = shelf_stats(&p->sim);
+    ck_assert_uint_ge(after.found - before.found, 2); /* again, as they may be there again */
+    ck_assert_uint_le(after.gets - before.gets, 40);
+    sim_wake(&p->sim, b->n);
+    people_use_relay(p, a->relay, b); /* and they are */
+    sim_settle(&p->sim, 4 * HOUR);
+    people_in_order(p, b, a, "a ", 1);
+    people_free(p);
+}
+END_TEST
+
 /* At every hour around the turn of the period, by clocks two hours ahead or behind: both of who
  * seeks and, off: of who is sought and their relay. */
 static void around_midnight(uint64_t seed, int64_t off)
@@ -531,6 +571,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_contact_who_moved_while_their_relay_was_gone_is_found_again);
     tcase_add_test(tc, who_is_not_in_the_dht_is_written_to_as_before);
     tcase_add_test(tc, what_leads_nowhere_is_looked_for_again);
+    tcase_add_test(tc, what_leads_to_nothing_is_asked_for_ever_less_often);
     tcase_add_test(tc, who_leaves_the_dht_is_put_there_no_more);
     tcase_add_test(tc, who_does_not_want_to_is_in_no_dht);
     tcase_add_test(tc, all_who_may_know_are_asked);
