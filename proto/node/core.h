@@ -462,6 +462,9 @@ enum err finding_progress(struct account *me, struct step *step, struct work *wo
                           struct peer_row *row, bool *ready) PETREL_MUST_USE;
 enum err finding_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
+/* There is a session to send on, and what was in the way before counts no more: the work goes on at
+ * once, when nothing is in flight. The caller puts row. */
+void finding_over(struct work *work, struct peer_row *row);
 /* Nobody was found in the DHT, or long ago, and no more lookups for them are under way. */
 void finding_sought(struct step *step, struct work *work);
 /* An item that the DHT has in the place of this period's descriptor of the contact: taken when it

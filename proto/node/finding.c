@@ -471,6 +471,16 @@ static enum err take_bundle(struct account *me, struct step *step, const struct 
                                                                 : ERR_STALE;
 }
 
+void finding_over(struct work *work, struct peer_row *row)
+{
+    work->attempts = 0;
+    work->trouble = ERR_OK;
+    work->bits = 0;
+    work->mining = (struct mining){.wanted = false};
+    work_wake(work);
+    row->failed = 0;
+}
+
 /* A bundle came, or why not. */
 static enum err bundled(struct account *me, struct step *step, struct work *work,
                         struct peer_row *row, uint8_t kind, struct slice body)
@@ -501,12 +511,7 @@ static enum err bundled(struct account *me, struct step *step, struct work *work
     if (err != ERR_OK) {
         return err;
     }
-    work->attempts = 0;
-    work->trouble = ERR_OK;
-    work->bits = 0;
-    work->mining = (struct mining){.wanted = false};
-    work_wake(work);
-    row->failed = 0;
+    finding_over(work, row);
     return peer_row_put(step, me->keys, row);
 }
 

@@ -289,6 +289,10 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
                               n->intro.device, &gone);
         err = err == ERR_OK && gone ? ERR_STALE : err;
     }
+    struct work *work = err == ERR_OK ? work_find(a->me, a->row.number) : NULL;
+    if (work != NULL && peer_row_slot(&a->row) < 0) {
+        finding_over(work, &a->row); /* they came by themselves */
+    }
     return err == ERR_OK ? contact_new_session(a->me, a->step, &a->row, session_id(a->s), &a->slot)
                          : err;
 }

@@ -125,17 +125,29 @@ void rig_sleep_ms(unsigned ms)
     }
 }
 
+/* Whether this port (0: any, which is put there) could be had for sockets of this type. */
+static bool port_is_free(int type, struct sockaddr_in *a)
+{
+    socklen_t len = sizeof *a;
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        rig_die("no socket: %s", strerror(errno));
+    }
+    bool is_free = bind(fd, (struct sockaddr *)a, sizeof *a) == 0 &&
+                   getsockname(fd, (struct sockaddr *)a, &len) == 0;
+    close(fd);
+    return is_free;
+}
+
 uint16_t rig_port(void)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
-        getsockname(fd, (struct sockaddr *)&a, &len) != 0) {
-        rig_die("no free port: %s", strerror(errno));
+    for (unsigned i = 0; i < 100; i++) {
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        if (port_is_free(SOCK_STREAM, &a) && port_is_free(SOCK_DGRAM, &a)) {
+            return ntohs(a.sin_port);
+        }
     }
-    close(fd);
-    return ntohs(a.sin_port);
+    rig_die("no free port: %s", strerror(errno));
 }
 
 void rig_value(const char *name, double value, const char *unit)

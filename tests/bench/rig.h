@@ -32,7 +32,7 @@ void rig_end(void);
 uint64_t rig_ns(void); /* monotonic */
 struct env rig_env(void);
 void rig_sleep_ms(unsigned ms);
-/* A TCP port on 127.0.0.1 that was free a moment ago. */
+/* A port on 127.0.0.1 that was free a moment ago, for TCP and for UDP. */
 uint16_t rig_port(void);
 
 /* Prints "name: value unit". */

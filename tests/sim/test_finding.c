@@ -214,6 +214,29 @@ START_TEST(what_leads_to_nothing_is_asked_for_ever_less_often)
 }
 END_TEST
 
+/* However long they were looked for before. */
+START_TEST(who_comes_by_themselves_is_answered_at_once)
+{
+    struct people *p = apart(17, 2);
+    struct person *a = &p->person[0];
+    struct person *b = &p->person[1];
+    sim_sleep(&p->sim, a->n);
+    sim_sleep(&p->sim, a->relay);
+    sim_settle(&p->sim, 3 * (uint64_t)HOUR); /* nothing of theirs is in the DHT any more */
+    people_add(p, b, a->id);
+    sim_settle(&p->sim, 12 * (uint64_t)HOUR);
+    ck_assert_str_eq(people_state(p, b, a), "resolving");
+    sim_wake(&p->sim, a->relay);
+    sim_wake(&p->sim, a->n);
+    people_add(p, a, b->id);
+    sim_settle(&p->sim, 2 * MINUTE);
+    ck_assert_str_eq(people_state(p, b, a), "accepted");
+    ck_assert_str_eq(people_state(p, a, b), "accepted");
+    people_quiet(p, 2 * MINUTE);
+    people_free(p);
+}
+END_TEST
+
 /* At every hour around the turn of the period, by clocks two hours ahead or behind: both of who
  * seeks and, off: of who is sought and their relay. */
 static void around_midnight(uint64_t seed, int64_t off)
@@ -572,6 +595,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, who_is_not_in_the_dht_is_written_to_as_before);
     tcase_add_test(tc, what_leads_nowhere_is_looked_for_again);
     tcase_add_test(tc, what_leads_to_nothing_is_asked_for_ever_less_often);
+    tcase_add_test(tc, who_comes_by_themselves_is_answered_at_once);
     tcase_add_test(tc, who_leaves_the_dht_is_put_there_no_more);
     tcase_add_test(tc, who_does_not_want_to_is_in_no_dht);
     tcase_add_test(tc, all_who_may_know_are_asked);
