@@ -241,7 +241,7 @@ static enum err make_descriptor(struct home_step *h, const struct device_place *
     describing(h, period);
     request_begin(request, step, FRAME_DESCRIPTOR_PUT, 2048);
     if (err == ERR_OK) {
-        const struct relay_signer blinded = {.identity = &identity, .period = period};
+        const struct relay_signer blinded = {.sk = &identity, .blinded = true, .period = period};
         err = descriptor_put_write(&request->body, step->turn->arena, h->link->hash, &put, &blinded,
                                    &h->signers.member);
     }

@@ -89,15 +89,17 @@ static enum err take(const struct resolve *r, struct resolve_way *way,
     struct bep44_item item = *from;
     enum err err = blind_public(&r->id, way->period, &item.key);
     err = err == ERR_OK ? descriptor_open(&r->id, way->period, &item, &descriptor) : err;
-    bool newer = way->seq == 0 || item.seq > way->seq ||
-                 (item.seq == way->seq && descriptor.created_ms > way->found.created_ms);
     way->items++;
-    way->wrong += err != ERR_OK;
-    if (err == ERR_OK && newer) {
+    if (err != ERR_OK) {
+        way->wrong++;
+        return err;
+    }
+    if (way->seq == 0 || item.seq > way->seq ||
+        (item.seq == way->seq && descriptor.created_ms > way->found.created_ms)) {
         way->found = descriptor;
         way->seq = item.seq;
     }
-    return err;
+    return ERR_OK;
 }
 
 static struct resolve *find(const struct node *node, uint32_t name)

@@ -137,9 +137,8 @@ static struct sign_pk public_of(const struct sign_sk *sk)
 
 static enum err signer_public(const struct relay_signer *signer, struct sign_pk *pk)
 {
-    const struct sign_sk *key = signer->key != NULL ? signer->key : signer->identity;
-    *pk = public_of(key);
-    return signer->key != NULL ? ERR_OK : blind_public(pk, signer->period, pk);
+    *pk = public_of(signer->sk);
+    return signer->blinded ? blind_public(pk, signer->period, pk) : ERR_OK;
 }
 
 /* As prim_sign: blind_sign knows no labels. */
@@ -147,8 +146,8 @@ static enum err signer_sign(const struct relay_signer *signer, struct arena *are
                             const char *label, struct slice covered,
                             uint8_t sig[static PRIM_SIGNATURE])
 {
-    if (signer->key != NULL) {
-        return prim_sign(sig, label, covered, signer->key);
+    if (!signer->blinded) {
+        return prim_sign(sig, label, covered, signer->sk);
     }
     size_t label_len = strlen(label) + 1;
     uint8_t *bytes = arena_alloc(arena, label_len + covered.len);
@@ -157,8 +156,7 @@ static enum err signer_sign(const struct relay_signer *signer, struct arena *are
     }
     memcpy(bytes, label, label_len);
     memcpy(bytes + label_len, covered.p, covered.len);
-    return blind_sign(signer->identity, signer->period, slice_of(bytes, label_len + covered.len),
-                      sig);
+    return blind_sign(signer->sk, signer->period, slice_of(bytes, label_len + covered.len), sig);
 }
 
 enum err relay_signed_write_by(struct writer *w, struct arena *arena,
@@ -210,7 +208,7 @@ enum err relay_signed_write(struct writer *w, struct arena *arena,
                             struct slice body, const struct sign_sk *key,
                             const struct sign_sk *member)
 {
-    const struct relay_signer signer = {.key = key};
+    const struct relay_signer signer = {.sk = key};
     return relay_signed_write_by(w, arena, hash, label, body, &signer, member);
 }
 

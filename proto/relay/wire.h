@@ -112,11 +112,11 @@ enum err relay_signed_write(struct writer *w, struct arena *arena,
                             struct slice body, const struct sign_sk *key,
                             const struct sign_sk *member) PETREL_MUST_USE;
 
-/* Who signs for the key of an object. */
+/* What signs for an object: this key, or its blinded one of that period. */
 struct relay_signer {
-    const struct sign_sk *key;      /* the key itself; or NULL, */
-    const struct sign_sk *identity; /* and it is this one's blinded key */
-    uint64_t period;                /* of this period */
+    const struct sign_sk *sk;
+    bool blinded;
+    uint64_t period;
 };
 
 /* The same for either kind of key; also ERR_BAD_KEY. */

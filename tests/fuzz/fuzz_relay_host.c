@@ -120,8 +120,8 @@ static struct slice made_item(struct world *w, struct slice body)
                                      (uint32_t)(w->env.now_ms / LIMIT_DAY_MS) + (from[0] & 15),
                                  .quiet = (from[0] & 16) != 0,
                                  .item.seq = from[1]};
-    const struct relay_signer blinded = {.identity = &w->keys[3],
-                                         .period = put.period + (from[3] & 1)};
+    const struct relay_signer blinded = {
+        .sk = &w->keys[3], .blinded = true, .period = put.period + (from[3] & 1)};
     struct sign_pk id;
     memcpy(id.b, w->keys[3].b + 32, sizeof id.b);
     memset(put.item.value, from[2], sizeof put.item.value);

@@ -102,7 +102,7 @@ START_TEST(requests_signed_and_read)
     ck_assert_ok(
         relay_signed_write(&w, &arena, hash, "petrel/1 test", slice_of(NULL, 0), &key, &member));
     ck_assert_ok(relay_signed_open(writer_done(&w), true, &arena, "petrel/1 test", hash, &open));
-    const struct relay_signer blinded = {.identity = &key, .period = 20000};
+    const struct relay_signer blinded = {.sk = &key, .blinded = true, .period = 20000};
     w = writer_of(bytes, sizeof bytes);
     ck_assert_ok(relay_signed_write_by(&w, &arena, hash, "petrel/1 test", slice_of(NULL, 0),
                                        &blinded, &member));

@@ -112,7 +112,7 @@ static enum err send_item_by(const struct descriptor_put *put, unsigned member,
                              const struct sign_sk *key)
 {
     struct sign_sk sk;
-    const struct relay_signer blinded = {.key = key};
+    const struct relay_signer blinded = {.sk = key};
     struct writer w = writer_of(R.body, sizeof R.body);
     rig_sk(&sk, RIG_MEMBER, member);
     ck_assert_ok(descriptor_put_write(&w, &R.arena, R.hash, put, &blinded, &sk));

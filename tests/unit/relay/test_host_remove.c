@@ -134,7 +134,7 @@ static enum err put_descriptor(unsigned n, unsigned member)
     struct writer signing = writer_of(buf, sizeof buf);
     bep44_item_buffer(&signing, put.item.seq, put.item.value);
     crypto_sign_detached(put.item.sig, NULL, buf, signing.len, blinded.b);
-    const struct relay_signer signer = {.key = &blinded};
+    const struct relay_signer signer = {.sk = &blinded};
     ck_assert_ok(descriptor_put_write(&w, &R.arena, R.hash, &put, &signer, &member_sk));
     enum err err = rig_request(&R, RELAY_DESCRIPTOR_PUT, writer_done(&w));
     return err != ERR_OK ? err : rig_refusal(&R);

@@ -302,7 +302,7 @@ static enum err case_descriptor_put(const json_t *c, struct slice bytes, struct 
     struct signer s = signer_in(c);
     struct descriptor_put v = {.period = (uint32_t)data_u64(c, "period"),
                                .quiet = json_is_true(json_object_get(c, "quiet"))};
-    const struct relay_signer blinded = {.identity = &s.key, .period = v.period};
+    const struct relay_signer blinded = {.sk = &s.key, .blinded = true, .period = v.period};
     struct sign_pk id;
     memcpy(id.b, s.key.b + 32, sizeof id.b);
     item_in(c, &v.item);
