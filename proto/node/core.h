@@ -67,7 +67,8 @@ struct work {
     bool absent;      /* our relay has none, and the DHT was not done; */
     bool found;       /* there was one, and their list is to be fetched */
     uint64_t look_ms; /* next look at what the relay has and nobody acknowledged */
-    uint64_t period;  /* of the descriptor that was asked for */
+    uint64_t period;  /* of the descriptor that was asked for; */
+    bool before;      /* the next one is that of the period before */
     struct mining mining;
     uint8_t seeks;           /* keys of theirs that are looked up in the DHT now */
     bool untroubled;         /* its row says that nothing stood in the way of foreign */
@@ -462,8 +463,8 @@ enum err finding_progress(struct account *me, struct step *step, struct work *wo
                           struct peer_row *row, bool *ready) PETREL_MUST_USE;
 enum err finding_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
-/* There is a session to send on, and what was in the way before counts no more: the work goes on at
- * once, when nothing is in flight. The caller puts row. */
+/* There is a session to send on, and it is known where: no search goes on, and what was in its way
+ * counts no more. The work goes on at once, when nothing is in flight. The caller puts row. */
 void finding_over(struct work *work, struct peer_row *row);
 /* Nobody was found in the DHT, or long ago, and no more lookups for them are under way. */
 void finding_sought(struct step *step, struct work *work);

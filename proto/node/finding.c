@@ -54,7 +54,7 @@ static enum err resolve(struct account *me, struct step *step, struct work *work
         return err;
     }
     /* Around midnight an item may be there for one period only: ask for both in turn. */
-    work->period = descriptor_period(step_now(step)) - work->attempts % 2;
+    work->period = descriptor_period(step_now(step)) - (work->before ? 1 : 0);
     struct descriptor_get get;
     err = blind_public(&row->who.id, work->period, &get.blinded);
     if (err != ERR_OK) {
@@ -62,7 +62,9 @@ static enum err resolve(struct account *me, struct step *step, struct work *work
     }
     struct writer w = step_writer(step, 128);
     descriptor_get_write(&w, &get);
-    return work_request(work, step, link, FRAME_DESCRIPTOR_GET, writer_done(&w), 0);
+    err = work_request(work, step, link, FRAME_DESCRIPTOR_GET, writer_done(&w), 0);
+    work->before = work->before != work->in_flight;
+    return err;
 }
 
 /* A descriptor that names an older list than the one that is known leads nowhere. */
@@ -473,6 +475,7 @@ static enum err take_bundle(struct account *me, struct step *step, const struct 
 
 void finding_over(struct work *work, struct peer_row *row)
 {
+    work->lost = work->absent = work->found = false;
     work->attempts = 0;
     work->trouble = ERR_OK;
     work->bits = 0;
