@@ -107,14 +107,24 @@ class Stopped:
 
     def stop(self, ours, checks):
         """Those that give it now ask it once more, when it is gone."""
-        self.givers = self.givers_of(self.id, self.torrent.ports)
-        self.of_other = self.givers_of(self.other, self.torrent.ports)
+        self.look()  # not all have met both by chance
+        end = time.monotonic() + GONE
+        wanted = 0.6 * self.torrent.count
+        while True:
+            self.givers = self.givers_of(self.id, self.torrent.ports)
+            self.of_other = self.givers_of(self.other, self.torrent.ports)
+            if min(len(self.givers), len(self.of_other)) >= wanted or time.monotonic() > end:
+                break
+            time.sleep(0.2)  # libtorrent says nothing when it takes one into its table
         for givers in self.givers, self.of_other:
             checks.true("most nodes of libtorrent give a node of ours",
-                        len(givers) >= 0.6 * self.torrent.count, givers)
+                        len(givers) >= wanted, givers)
         checks.true("it is stopped", ours.ask("stop", ours.count - 1) == "ok")
         ours.ports.pop()
         ours.count -= 1
+        self.look()
+
+    def look(self):
         for i in range(self.torrent.count):
             self.torrent.ask("look", i, self.id.hex())
             self.torrent.ask("look", i, self.other.hex())
