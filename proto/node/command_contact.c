@@ -256,6 +256,7 @@ static enum err add_known(struct call *c, struct contact_row *who, const struct 
     case CONTACT_REQUESTED:
     case CONTACT_ACCEPTED:
         err = contact_ask_again(c->me, c->step, who);
+        err = err == ERR_OK ? contact_try_again(c->me, c->step, who) : err;
         err = err == ERR_OK && link->who.has_record ? invited_again(c, who, link) : err;
         break;
     }

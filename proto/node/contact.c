@@ -156,6 +156,27 @@ enum err contact_ask_again(struct account *me, struct step *step, struct contact
     return err == ERR_OK ? contact_ask(me, step, who) : err;
 }
 
+enum err contact_try_again(struct account *me, struct step *step, const struct contact_row *who)
+{
+    enum err err = ERR_OK;
+    for (unsigned i = 0; err == ERR_OK; i++) {
+        struct arena_mark mark = arena_mark(step->turn->arena);
+        struct peer_row row;
+        err = peer_row_of(step, me->keys, who, i, &row);
+        struct work *work = err == ERR_OK ? work_find(me, row.number) : NULL;
+        if (work != NULL) {
+            work_anew(work);
+        }
+        if (err == ERR_OK && row.failed != 0) {
+            row.failed = 0; /* that it fails is news again */
+            err = peer_row_put(step, me->keys, &row);
+        }
+        secret_wipe(&row, sizeof row);
+        arena_rewind(step->turn->arena, mark);
+    }
+    return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* "You are a contact": the answer to a request, and a word that says nothing to one. */
 static enum err say_accepted(struct account *me, struct step *step, const struct contact_row *who)
 {

@@ -46,31 +46,37 @@ struct foreign;
 struct work {
     struct work *next;
     uint32_t peer;
-    bool in_flight;    /* a request for it is unanswered */
-    uint64_t due;      /* when to go on; UINT64_MAX: an event will say */
-    uint32_t attempts; /* failures in a row */
-    enum err trouble;  /* the last failure */
-    bool gave_up;      /* until the user does something */
-    unsigned bits;     /* what its relay asked for a stamp; 0: the default */
-    uint64_t head;     /* outbox entries below this order are at the relay */
-    uint64_t ack_due;  /* when to send an ack-only body; UINT64_MAX: none owed */
-    uint64_t acked_ms; /* when the last one was made */
-    uint64_t heal_due; /* when a new session may begin; UINT64_MAX: none is wanted */
-    bool unread;       /* something of theirs did not open: they are to hear that we are here */
+    bool in_flight;     /* a request for it is unanswered */
+    uint64_t due;       /* when to go on; UINT64_MAX: an event will say */
+    uint32_t attempts;  /* failures in a row */
+    enum err trouble;   /* the last failure; */
+    uint64_t failed_ms; /* when that was, */
+    bool ours;          /* and whether a link to a relay of ours closed or did not open */
+    bool gave_up;       /* until the user does something */
+    unsigned bits;      /* what its relay asked for a stamp; 0: the default */
+    uint64_t head;      /* outbox entries below this order are at the relay */
+    uint64_t ack_due;   /* when to send an ack-only body; UINT64_MAX: none owed */
+    uint64_t acked_ms;  /* when the last one was made */
+    uint64_t heal_due;  /* when a new session may begin; UINT64_MAX: none is wanted */
+    bool unread;        /* something of theirs did not open: they are to hear that we are here */
     uint8_t knocked[SESSION_T]; /* session that something small was sent in, see outbox_send */
     bool ack_again;             /* look whether one is owed when the one that waits has left */
     bool second;                /* the deposit under way goes to their second queue; */
     struct sign_pk asked_relay; /* it, or the last one, went to this relay, */
     struct sign_pk asked_queue; /* and this queue there */
     uint64_t second_until;      /* their second queue is the first to be tried until then */
+    bool other;                 /* it is the other queue's turn, as of so many failures */
+    uint32_t other_at;
     bool lost;        /* their queues are gone: their descriptor may say where they are now; */
     bool absent;      /* our relay has none, and the DHT was not done; */
-    bool found;       /* there was one, and their list is to be fetched */
+    bool found;       /* there was one, and their list is to be fetched; */
+    bool newer;       /* another one came while a request was under way */
     uint64_t look_ms; /* next look at what the relay has and nobody acknowledged */
     uint64_t period;  /* of the descriptor that was asked for; */
     bool before;      /* the next one is that of the period before */
     struct mining mining;
-    uint8_t seeks;           /* keys of theirs that are looked up in the DHT now */
+    uint8_t seeks;           /* keys of theirs that are looked up in the DHT now; */
+    uint64_t sought_ms;      /* the last time that they began to be */
     bool untroubled;         /* its row says that nothing stood in the way of foreign */
     struct foreign *foreign; /* what goes through our relay; owned, secret */
 };
@@ -178,6 +184,11 @@ void work_drop_all(struct account *me);
 void work_wake(struct work *work);
 /* What it may have waited for has come: a link, an acknowledgement. A back-off goes on. */
 void work_resume(struct work *work);
+/* The user asks for it: as if nothing had failed before. */
+void work_anew(struct work *work);
+/* They were there at that time, by our clock. When that is not before the last failure, and says
+ * that what failed may do so no more, the back-off ends. */
+void work_heard(struct work *work, uint64_t when_ms);
 /* Notes a failure and sets due by exponential back-off with jitter, see work_delay. */
 void work_fail(struct step *step, struct work *work, enum err trouble, uint64_t retry_after_ms);
 /* Sends a request for the contact: in flight then. Without credit or a free place on the link it
@@ -187,8 +198,10 @@ enum err work_request(struct work *work, struct step *step, struct node_link *li
 /* Delay before attempt n (from 1): doubles from LIMIT_RETRY_FIRST_MS to LIMIT_RETRY_MAX_MS, between
  * half and the whole of it. */
 uint64_t work_backoff(struct step *step, uint32_t attempts);
-/* The same, or what a relay asked for when that is longer, but never above LIMIT_RETRY_MAX_MS: a
- * relay must not be able to put us off for weeks. */
+/* The shortest of these delays. */
+uint64_t work_pause(uint32_t attempts);
+/* work_backoff, or what a relay asked for when that is longer, but never above LIMIT_RETRY_MAX_MS:
+ * a relay must not be able to put us off for weeks. */
 uint64_t work_delay(struct step *step, uint32_t attempts, uint64_t retry_after_ms);
 
 /* account.c */
@@ -324,6 +337,10 @@ enum err contact_ask(struct account *me, struct step *step,
  * invitation that nobody would honour any more is forgotten then. Puts who when it changed. */
 enum err contact_ask_again(struct account *me, struct step *step,
                            struct contact_row *who) PETREL_MUST_USE;
+/* The user adds them again: what waits for any device of theirs is tried at once, as if nothing had
+ * failed before. */
+enum err contact_try_again(struct account *me, struct step *step,
+                           const struct contact_row *who) PETREL_MUST_USE;
 /* Tells clients what is wrong with this contact, and goes on. */
 enum err contact_alarm(struct account *me, struct step *step, const struct contact_row *row,
                        enum err trouble) PETREL_MUST_USE;
@@ -463,9 +480,11 @@ enum err finding_progress(struct account *me, struct step *step, struct work *wo
                           struct peer_row *row, bool *ready) PETREL_MUST_USE;
 enum err finding_reply(struct account *me, struct step *step, struct work *work,
                        const struct link_request *request, struct slice body) PETREL_MUST_USE;
-/* There is a session to send on, and it is known where: no search goes on, and what was in its way
- * counts no more. The work goes on at once, when nothing is in flight. The caller puts row. */
+/* There is a session to send on, and it is known where: no search goes on. The work goes on at
+ * once, when nothing is in flight. The caller puts row. */
 void finding_over(struct work *work, struct peer_row *row);
+/* What was asked for a search came to nothing: the queue that we know is tried in the meantime. */
+void finding_failed(struct work *work);
 /* Nobody was found in the DHT, or long ago, and no more lookups for them are under way. */
 void finding_sought(struct step *step, struct work *work);
 /* An item that the DHT has in the place of this period's descriptor of the contact: taken when it

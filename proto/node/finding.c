@@ -119,14 +119,15 @@ static enum err take_descriptor(struct step *step, const struct work *work, stru
     return ERR_OK;
 }
 
-/* It is known where to ask for the bundle. Where somebody moved to may be gone as well: nothing has
- * succeeded before there is a bundle. */
+/* It is known where to ask for the bundle, the first time or anew. Where somebody moved to may be
+ * gone as well: that they say where they are ends no row of failures. */
 static enum err located(struct account *me, struct step *step, struct work *work,
-                        struct peer_row *row)
+                        struct peer_row *row, bool first)
 {
     work->found = work->lost;
     work->absent = false;
-    if (!work->lost) {
+    work->newer = work->in_flight;
+    if (first && !work->lost) {
         work->attempts = 0;
     }
     work_wake(work);
@@ -141,24 +142,29 @@ static enum err resolved(struct account *me, struct step *step, struct work *wor
     if (err != ERR_OK) {
         return err;
     }
+    bool first = !row->who.has_record;
     err = reply.head.err == ERR_OK ? take_descriptor(step, work, row, work->period, &reply.item)
                                    : reply.head.err;
     if (err_class(err) == ERR_CLASS_LOCAL) {
         return err;
     }
     if (err == ERR_OK) {
-        return located(me, step, work, row);
+        return located(me, step, work, row, first);
     }
     if (work->found || (row->who.has_record && !work->lost)) {
         work_resume(work); /* the DHT was faster */
         return ERR_OK;
     }
-    if (work->seeks == 0) {
-        work->lost = false; /* the queue that we know is tried again in the meantime */
-    }
-    work->absent = work->lost;
+    finding_failed(work);
     work_fail(step, work, err, reply.head.retry_after_ms);
     return ERR_OK;
+}
+
+void finding_failed(struct work *work)
+{
+    work->found = false;
+    work->lost = work->lost && work->seeks > 0;
+    work->absent = work->lost;
 }
 
 void finding_sought(struct step *step, struct work *work)
@@ -178,10 +184,11 @@ enum err finding_item(struct account *me, struct step *step, struct work *work, 
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
     bool wanted = row.who.state != CONTACT_BLOCKED && (work->lost || peer_row_slot(&row) < 0);
+    bool first = !row.who.has_record;
     err = wanted ? take_descriptor(step, work, &row, period, item) : ERR_STALE;
     if (err == ERR_OK) {
         work->trouble = ERR_OK;
-        err = located(me, step, work, &row);
+        err = located(me, step, work, &row, first);
     }
     secret_wipe(&row, sizeof row);
     return err_class(err) == ERR_CLASS_LOCAL ? err : ERR_OK;
@@ -476,7 +483,6 @@ static enum err take_bundle(struct account *me, struct step *step, const struct 
 void finding_over(struct work *work, struct peer_row *row)
 {
     work->lost = work->absent = work->found = false;
-    work->attempts = 0;
     work->trouble = ERR_OK;
     work->bits = 0;
     work->mining = (struct mining){.wanted = false};
@@ -490,19 +496,25 @@ static enum err bundled(struct account *me, struct step *step, struct work *work
 {
     struct record_pop_reply reply;
     bool gone = false;
+    bool began = !work->lost;
     enum err err = bundle_reply_read(kind, body, &reply);
     if (err != ERR_OK) {
         return err;
+    }
+    if (work->newer) {
+        work_wake(work); /* it is of where they were before */
+        return ERR_OK;
     }
     if (reply.head.err != ERR_OK && !work->lost) {
         return pop_refused(me, step, work, row, &reply);
     }
     err =
         reply.head.err == ERR_OK ? take_bundle(me, step, work, row, &reply, &gone) : reply.head.err;
-    work->lost = false; /* found, or the queue that we know is tried again */
-    work->found = false;
     if (gone) {
         return err;
+    }
+    if (err != ERR_OK) {
+        finding_failed(work);
     }
     if (err_class(err) == ERR_CLASS_PEER) {
         /* Not what this person published, or too old: a new pop later, with a stamp. */
@@ -515,6 +527,9 @@ static enum err bundled(struct account *me, struct step *step, struct work *work
         return err;
     }
     finding_over(work, row);
+    if (began) {
+        work->attempts = 0; /* else it may be ever another queue that is not there */
+    }
     return peer_row_put(step, me->keys, row);
 }
 

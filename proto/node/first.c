@@ -291,7 +291,8 @@ static enum err newcomer_accept(struct arrival *a, const struct pair_self *self,
     }
     struct work *work = err == ERR_OK ? work_find(a->me, a->row.number) : NULL;
     if (work != NULL && peer_row_slot(&a->row) < 0) {
-        finding_over(work, &a->row); /* they came by themselves */
+        work_anew(work); /* they came by themselves */
+        finding_over(work, &a->row);
     }
     return err == ERR_OK ? contact_new_session(a->me, a->step, &a->row, session_id(a->s), &a->slot)
                          : err;

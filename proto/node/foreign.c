@@ -276,6 +276,9 @@ enum err foreign_reply(struct account *me, struct step *step, struct work *work,
     if (err_class(err) == ERR_CLASS_LOCAL) {
         return err;
     }
+    if (err != ERR_OK && !own) {
+        finding_failed(work);
+    }
     if (err != ERR_OK) {
         work_fail(step, work, err, reply.head.retry_after_ms);
     }

@@ -52,12 +52,15 @@ struct home *home_main(struct account *me)
     return &me->homes[0];
 }
 
+uint64_t home_ahead(const struct home *home)
+{
+    return home->relay_ms != 0 ? home->relay_ms - home->attached_ms : 0;
+}
+
 uint32_t home_stamp_minute(struct account *me, const struct step *step, uint32_t attempts)
 {
-    const struct home *home = home_main(me);
-    bool theirs = home->relay_ms != 0 && attempts % 2 == 0;
-    uint64_t off = theirs ? home->relay_ms - home->attached_ms : 0; /* may wrap around, and back */
-    return (uint32_t)((step_now(step) + off) / LIMIT_MINUTE_MS);
+    uint64_t ahead = attempts % 2 == 0 ? home_ahead(home_main(me)) : 0;
+    return (uint32_t)((step_now(step) + ahead) / LIMIT_MINUTE_MS);
 }
 
 struct home *home_of_link(struct account *me, uint64_t link)
@@ -166,6 +169,7 @@ static enum err home_fail(struct account *me, struct step *step, struct home *ho
         return ERR_OK;
     }
     home->news = true;
+    pump_relay_ready(me); /* some may be written to without it now: foreign.c */
     return home_event(me, step, &home->address, "relay.failing", trouble);
 }
 

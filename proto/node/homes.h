@@ -74,6 +74,8 @@ enum err home_reload(struct account *me, struct step *step, unsigned slot) PETRE
 enum err home_progress(struct account *me, struct step *step) PETREL_MUST_USE;
 /* The main relay; port 0: there is none. */
 struct home *home_main(struct account *me);
+/* How far the relay's clock is ahead of ours, as far as it said; wraps around when it is behind. */
+uint64_t home_ahead(const struct home *home);
 /* The minute of a stamp: by our relay's clock, if it said, since our own may be off; after every
  * other failure by ours, since that may have been set meanwhile, or theirs be wrong. */
 uint32_t home_stamp_minute(struct account *me, const struct step *step, uint32_t attempts);

@@ -480,7 +480,9 @@ enum err outbox_moved(struct account *me, struct step *step, uint32_t peer)
     if (work != NULL) {
         work->head = 0;
         work->second_until = 0;
-        work->lost = false;
+        work->other = false;
+        work->other_at = work->attempts;
+        work->lost = work->found = work->absent = false;
         work_wake(work);
     }
     return err == ERR_NOT_FOUND ? ERR_OK : err;

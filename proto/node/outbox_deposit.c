@@ -33,8 +33,14 @@ static struct device_place choose_place(struct step *step, struct work *work,
     if (!route_second(row, &second)) {
         return first;
     }
-    bool other = work->attempts >= OUTBOX_TRIES && work->attempts % 2 == 0;
-    work->second = (step_now(step) < work->second_until) != other;
+    if (work->attempts < OUTBOX_TRIES) {
+        work->other = false;
+        work->other_at = 0;
+    } else if (work->attempts != work->other_at) {
+        work->other = !work->other;
+        work->other_at = work->attempts;
+    }
+    work->second = (step_now(step) < work->second_until) != work->other;
     return work->second ? second : first;
 }
 

@@ -19,7 +19,12 @@ void pump_relay_ready(struct account *me)
 {
     for (size_t i = 0; i < WORK_SLOTS; i++) {
         for (struct work *work = me->work[i]; work != NULL; work = work->next) {
-            work_resume(work);
+            if (work->ours && !work->in_flight && !work->gave_up) {
+                work->ours = false;
+                work_wake(work);
+            } else {
+                work_resume(work);
+            }
         }
     }
 }
@@ -30,6 +35,16 @@ void pump_link_opened(struct account *me, const struct node_link *link)
     if (work != NULL) {
         work_resume(work);
     }
+}
+
+static void link_failed(struct account *me, struct step *step, struct work *work,
+                        const struct node_link *link, enum err reason)
+{
+    if (link->purpose == LINK_ANONYMOUS) {
+        finding_failed(work); /* else it is not known what became of what was passed on */
+    }
+    work_fail(step, work, reason, 0);
+    work->ours = home_of_node(me, &link->address.node_id) != NULL;
 }
 
 void pump_link_closed(struct account *me, struct step *step, const struct node_link *link,
@@ -45,12 +60,12 @@ void pump_link_closed(struct account *me, struct step *step, const struct node_l
             work->in_flight = false;
             foreign_free(work->foreign);
             work->foreign = NULL;
-            work_fail(step, work, reason, 0);
+            link_failed(me, step, work, link, reason);
         }
     }
     struct work *work = link->open ? NULL : work_find(me, link->peer);
     if (work != NULL && !work->in_flight && !work->gave_up && work->due == UINT64_MAX) {
-        work_fail(step, work, reason, 0); /* it waited for this link */
+        link_failed(me, step, work, link, reason); /* it waited for this link */
     }
 }
 
@@ -156,7 +171,14 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
         }
         return outbox_give_up(me, step, row, order, entry, ERR_EXPIRED);
     }
-    if (entry->state != OUTBOX_AT_RELAY || step_since(step, entry->at_relay_ms) < PUMP_AGAIN_MS) {
+    if (entry->state != OUTBOX_AT_RELAY) {
+        /* A day, and nobody is where they were: they may have gone, with nobody left to tell us. */
+        work->lost = work->lost || (work->attempts > 0 && peer_row_slot(row) >= 0 &&
+                                    step_since(step, entry->created) >= PUMP_AGAIN_MS &&
+                                    step_since(step, work->sought_ms) >= PUMP_AGAIN_MS);
+        return ERR_OK;
+    }
+    if (step_since(step, entry->at_relay_ms) < PUMP_AGAIN_MS) {
         return ERR_OK;
     }
     /* The next receipt takes the place of this one. */

@@ -34,6 +34,8 @@ static void work_set_back(struct work *work, uint64_t now)
     work->ack_due = due_by(work->ack_due, now);
     work->heal_due = due_by(work->heal_due, now + LIMIT_HEALING_MS);
     work->acked_ms = earlier(work->acked_ms, now);
+    work->failed_ms = earlier(work->failed_ms, now);
+    work->sought_ms = earlier(work->sought_ms, now);
     work->look_ms = due_by(work->look_ms, now + LIMIT_OUTBOX_LOOK_MS);
     work->second_until = earlier(work->second_until, now + LIMIT_OUTBOX_LOOK_MS);
 }

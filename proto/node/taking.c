@@ -319,7 +319,11 @@ static void note_spoke(struct arrival *a)
 {
     uint64_t now = step_now(a->step);
     uint64_t then = a->deposited_ms < now ? a->deposited_ms : now;
+    struct work *work = work_find(a->me, a->row.number);
     a->row.spoke_ms = then > a->row.spoke_ms ? then : a->row.spoke_ms;
+    if (work != NULL) {
+        work_heard(work, a->deposited_ms - home_ahead(a->home));
+    }
 }
 
 /* Whatever came with it: the relay has taken the token, and so it will not be voided. */

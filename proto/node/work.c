@@ -79,19 +79,45 @@ void work_resume(struct work *work)
     }
 }
 
-uint64_t work_backoff(struct step *step, uint32_t attempts)
+void work_anew(struct work *work)
+{
+    work->attempts = 0;
+    work->trouble = ERR_OK;
+    work->sought_ms = 0;
+    work_wake(work);
+}
+
+/* Whether it is over for who writes to us: they have a relay, or have emptied their queue. */
+static bool may_be_over(enum err trouble)
+{
+    return trouble == ERR_UNREACHABLE || trouble == ERR_LINK_CLOSED || trouble == ERR_TIMEOUT ||
+           trouble == ERR_QUEUE_FULL || trouble == ERR_BAD_TOKEN;
+}
+
+void work_heard(struct work *work, uint64_t when_ms)
+{
+    if (!work->in_flight && !work->gave_up && work->due != UINT64_MAX &&
+        may_be_over(work->trouble) && when_ms >= work->failed_ms) {
+        work_wake(work);
+    }
+}
+
+uint64_t work_pause(uint32_t attempts)
 {
     uint64_t delay = LIMIT_RETRY_FIRST_MS;
     for (uint32_t i = 1; i < attempts && delay < LIMIT_RETRY_MAX_MS; i++) {
         delay *= 2;
     }
-    if (delay > LIMIT_RETRY_MAX_MS) {
-        delay = LIMIT_RETRY_MAX_MS;
-    }
+    return (delay < LIMIT_RETRY_MAX_MS ? delay : (uint64_t)LIMIT_RETRY_MAX_MS) / 2;
+}
+
+uint64_t work_backoff(struct step *step, uint32_t attempts)
+{
+    uint64_t pause = work_pause(attempts);
     /* Jitter, so that nodes that failed together do not come back together. */
     uint32_t random;
     env_random(step->turn->env, &random, sizeof random);
-    return delay / 2 + random % (delay / 2 + 1);
+    return pause + random % (pause + 1);
 }
 
 uint64_t work_delay(struct step *step, uint32_t attempts, uint64_t retry_after_ms)
@@ -108,7 +134,12 @@ void work_fail(struct step *step, struct work *work, enum err trouble, uint64_t 
         work->attempts++;
     }
     work->trouble = trouble;
-    work->due = step_now(step) + work_delay(step, work->attempts, retry_after_ms);
+    work->failed_ms = step_now(step);
+    work->ours = false;
+    /* Where it failed they are no more, and nobody was asked where they are now. */
+    uint64_t delay = work->newer ? 0 : work_delay(step, work->attempts, retry_after_ms);
+    work->newer = false;
+    work->due = step_now(step) + delay;
 }
 
 enum err work_request(struct work *work, struct step *step, struct node_link *link, uint8_t kind,
@@ -120,5 +151,6 @@ enum err work_request(struct work *work, struct step *step, struct node_link *li
         return ERR_OK;
     }
     work->in_flight = err == ERR_OK;
+    work->newer = false;
     return err;
 }

@@ -98,16 +98,72 @@ struct person *people_beside(struct people *p, struct person *beside, struct sim
     return who;
 }
 
-void people_use_relay(struct people *p, struct sim_node *relay, struct person *who)
+static void use_relay(struct people *p, struct sim_node *relay, struct person *who, bool second)
 {
+    uint8_t bytes[512];
+    struct writer w = writer_of(bytes, sizeof bytes);
     char code[80];
     char address[256];
     ck_assert_ok(people_call(p, relay, "relay.invite", NULL));
     ck_assert(sim_result_str(relay, "code", code, sizeof code));
     ck_assert_ok(people_call(p, relay, "daemon.status", NULL));
     ck_assert(sim_result_str(relay, "node", address, sizeof address));
-    ck_assert_ok(
-        people_call(p, people_as(who), "relay.use", "address", address, "code", code, NULL));
+    sim_pair_str(&w, "address", address);
+    sim_pair_str(&w, "code", code);
+    if (second) {
+        sim_pair_true(&w, "second");
+    }
+    ck_assert_ok(sim_call(&p->sim, people_as(who), "relay.use", second ? 3 : 2, writer_done(&w)));
+}
+
+void people_use_relay(struct people *p, struct sim_node *relay, struct person *who)
+{
+    use_relay(p, relay, who, false);
+}
+
+static bool has_second(struct people *p, void *ctx)
+{
+    struct person *who = ctx;
+    const struct node *node = who->n->node;
+    const struct account *me =
+        who->account != 0 ? account_find(node, who->account) : node->accounts;
+    const struct home *second = &me->homes[1];
+    return people_ready(p, who) && second->state == HOME_READY && second->role == HOME_SECOND;
+}
+
+void people_use_second(struct people *p, struct sim_node *relay, struct person *who)
+{
+    use_relay(p, relay, who, true);
+    ck_assert(people_until(p, has_second, who, LIMIT_HOUR_MS));
+}
+
+void people_remove_member(struct people *p, struct sim_node *relay)
+{
+    static const char key[] = "\xa6member\xb0"; /* and 16 hex digits */
+    char name[17] = "";
+    ck_assert_ok(people_call(p, relay, "relay.members", NULL));
+    const char *at = memmem(relay->reply, relay->reply_len, key, sizeof key - 1);
+    ck_assert_ptr_nonnull(at);
+    memcpy(name, at + sizeof key - 1, sizeof name - 1);
+    ck_assert_ok(people_call(p, relay, "relay.remove", "member", name, NULL));
+}
+
+void people_words(struct people *p, struct person *who, char words[PEOPLE_WORDS])
+{
+    ck_assert_ok(people_query(p, people_as(who), "account.words", NULL));
+    ck_assert(sim_result_str(who->n, "words", words, PEOPLE_WORDS));
+}
+
+struct person *people_anew(struct people *p, const struct person *who, const char *words,
+                           struct sim_node *relay)
+{
+    ck_assert_uint_lt(p->count, PEOPLE_MAX);
+    struct person *anew = &p->person[p->count++];
+    *anew = (struct person){.n = sim_add(&p->sim, false), .relay = relay};
+    memcpy(anew->id, who->id, sizeof anew->id);
+    ck_assert_ok(people_call(p, anew->n, "account.create", "words", words, NULL));
+    people_use_relay(p, relay, anew);
+    return anew;
 }
 
 bool people_ready(struct people *p, struct person *who)

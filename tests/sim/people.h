@@ -13,6 +13,7 @@
 enum {
     PEOPLE_MAX = 52,
     PEOPLE_CODE = INVITE_TEXT + 16,
+    PEOPLE_WORDS = 256,
 };
 
 struct person {
@@ -49,6 +50,15 @@ struct person *people_beside(struct people *p, struct person *beside, struct sim
 /* The node of who, for calls about their account. */
 struct sim_node *people_as(struct person *who);
 void people_use_relay(struct people *p, struct sim_node *relay, struct person *who);
+/* As the second one, and waits until the queue is there. */
+void people_use_second(struct people *p, struct sim_node *relay, struct person *who);
+/* The operator of a relay with one member takes that away. */
+void people_remove_member(struct people *p, struct sim_node *relay);
+/* All that can be had back without a backup. */
+void people_words(struct people *p, struct person *who, char words[PEOPLE_WORDS]);
+/* A new node with the identity of who and nothing else, at this relay. */
+struct person *people_anew(struct people *p, const struct person *who, const char *words,
+                           struct sim_node *relay);
 bool people_ready(struct people *p, struct person *who);
 /* Members that a relay has. */
 uint64_t people_members(struct people *p, struct sim_node *relay);

@@ -174,18 +174,6 @@ START_TEST(what_leads_nowhere_is_looked_for_again)
 }
 END_TEST
 
-/* The operator of a relay with one member takes that away. */
-static void remove_member(struct people *p, struct sim_node *relay)
-{
-    static const char key[] = "\xa6member\xb0"; /* and 16 hex digits */
-    char name[17] = "";
-    ck_assert_ok(people_call(p, relay, "relay.members", NULL));
-    const char *at = memmem(relay->reply, relay->reply_len, key, sizeof key - 1);
-    ck_assert_ptr_nonnull(at);
-    memcpy(name, at + sizeof key - 1, sizeof name - 1);
-    ck_assert_ok(people_call(p, relay, "relay.remove", "member", name, NULL));
-}
-
 /* While they sleep, all that they had at their relay goes. Their descriptor is found for a while,
  * and leads to nothing. */
 START_TEST(what_leads_to_nothing_is_asked_for_ever_less_often)
@@ -199,7 +187,7 @@ START_TEST(what_leads_to_nothing_is_asked_for_ever_less_often)
     people_wait_state(p, b, a, "accepted");
     people_quiet(p, HOUR);
     sim_sleep(&p->sim, b->n);
-    remove_member(p, b->relay);
+    people_remove_member(p, b->relay);
     struct shelf_stats before = shelf_stats(&p->sim);
     people_say(p, a, b, "a ", 0);
     sim_settle(&p->sim, 15 * MINUTE);
@@ -525,7 +513,7 @@ END_TEST
  * what was signed ahead, with numbers that are higher than 1. */
 START_TEST(who_is_made_anew_from_words_elsewhere_is_found_there)
 {
-    char words[256];
+    char words[PEOPLE_WORDS];
     char text[ADDRESS_TEXT];
     char here[ADDRESS_TEXT];
     struct people *p = apart(15, 3);
@@ -535,14 +523,9 @@ START_TEST(who_is_made_anew_from_words_elsewhere_is_found_there)
         ck_assert_ok(people_call(p, a->n, "account.rekey", NULL));
         sim_settle(&p->sim, HOUR);
     }
-    ck_assert_ok(people_query(p, a->n, "account.words", NULL));
-    ck_assert(sim_result_str(a->n, "words", words, sizeof words));
+    people_words(p, a, words);
     sim_sleep(&p->sim, a->n);
-    struct person *anew = &p->person[p->count++];
-    *anew = (struct person){.n = sim_add(&p->sim, false), .relay = p->person[2].relay};
-    memcpy(anew->id, a->id, sizeof anew->id);
-    ck_assert_ok(people_call(p, anew->n, "account.create", "words", words, NULL));
-    people_use_relay(p, anew->relay, anew);
+    struct person *anew = people_anew(p, a, words, p->person[2].relay);
     sim_settle(&p->sim, 3 * HOUR);
     ck_assert_ok(people_call(p, anew->relay, "daemon.status", NULL));
     ck_assert(sim_result_str(anew->relay, "node", here, sizeof here));
@@ -559,24 +542,19 @@ END_TEST
  * the past, or nothing. However many failures there are in a round, both periods are asked for. */
 START_TEST(who_is_made_anew_at_our_relay_is_found_on_the_same_day)
 {
-    char words[256];
+    char words[PEOPLE_WORDS];
     struct people *p = people_new_apart(18, 3);
     struct person *a = &p->person[0];
     struct person *b = &p->person[1];
     people_meet(p, a, b);
     people_quiet(p, HOUR);
     until_hour(p, 10);
-    ck_assert_ok(people_query(p, a->n, "account.words", NULL));
-    ck_assert(sim_result_str(a->n, "words", words, sizeof words));
+    people_words(p, a, words);
     sim_sleep(&p->sim, a->n);
-    remove_member(p, a->relay);
+    people_remove_member(p, a->relay);
     people_say(p, b, a, "b ", 0);
     sim_settle(&p->sim, HOUR / 2);
-    struct person *anew = &p->person[p->count++];
-    *anew = (struct person){.n = sim_add(&p->sim, false), .relay = b->relay};
-    memcpy(anew->id, a->id, sizeof anew->id);
-    ck_assert_ok(people_call(p, anew->n, "account.create", "words", words, NULL));
-    people_use_relay(p, anew->relay, anew);
+    (void)people_anew(p, a, words, b->relay);
     sim_settle(&p->sim, 5 * HOUR);
     ck_assert_uint_eq(people_messages(p, b, a, "at-relay", "b 0"), 1); /* in their queue of now */
     people_free(p);

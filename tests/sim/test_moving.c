@@ -38,32 +38,6 @@ static bool one_home(struct people *p, void *ctx)
     return true;
 }
 
-static void use(struct people *p, struct sim_node *relay, struct person *who, bool second)
-{
-    uint8_t bytes[512];
-    char code[80];
-    char address[256];
-    struct writer w = writer_of(bytes, sizeof bytes);
-    ck_assert_ok(people_call(p, relay, "relay.invite", NULL));
-    ck_assert(sim_result_str(relay, "code", code, sizeof code));
-    ck_assert_ok(people_call(p, relay, "daemon.status", NULL));
-    ck_assert(sim_result_str(relay, "node", address, sizeof address));
-    sim_pair_str(&w, "address", address);
-    sim_pair_str(&w, "code", code);
-    if (second) {
-        sim_pair_true(&w, "second");
-    }
-    ck_assert_ok(sim_call(&p->sim, people_as(who), "relay.use", second ? 3 : 2, writer_done(&w)));
-}
-
-/* Whether the second queue is there. */
-static bool has_second(struct people *p, void *ctx)
-{
-    struct person *who = ctx;
-    return people_ready(p, who) && homes(who)[1].state == HOME_READY &&
-           homes(who)[1].role == HOME_SECOND;
-}
-
 START_TEST(the_old_queue_is_read_until_contacts_know_the_new_one)
 {
     struct person *a;
@@ -75,7 +49,7 @@ START_TEST(the_old_queue_is_read_until_contacts_know_the_new_one)
     for (unsigned i = 0; i < 4; i++) {
         people_say(p, b, a, "b ", i); /* some lie in the old queue already */
     }
-    use(p, other, a, false);
+    people_use_relay(p, other, a);
     sim_sleep(&p->sim, b->n);
     ck_assert(people_until(p, ready, a, HOUR));
     people_say(p, a, b, "a ", 0);
@@ -111,7 +85,7 @@ START_TEST(crashes_while_moving_lose_and_double_nothing)
             people_say(p, b, a, "b ", i);
             people_say(p, a, b, "a ", i);
             if (i % 4 == 1) {
-                use(p, relays[(i / 4 + 1) % 3], a, false); /* there and back again */
+                people_use_relay(p, relays[(i / 4 + 1) % 3], a); /* there and back again */
             }
             sim_settle(&p->sim, sim_random(&p->sim, HOUR));
         }
@@ -137,7 +111,7 @@ START_TEST(a_dead_relay_is_replaced)
     people_say(p, b, a, "b ", 0); /* nobody takes it */
     sim_settle(&p->sim, HOUR);
     struct sim_node *other = sim_add(&p->sim, true);
-    use(p, other, a, false);
+    people_use_relay(p, other, a);
     ck_assert(people_until(p, ready, a, HOUR));
     people_quiet(p, DAY);
     people_say(p, a, b, "a ", 0);
@@ -156,8 +130,7 @@ START_TEST(who_cannot_reach_the_first_queue_writes_to_the_second)
     struct person *b;
     struct people *p = people_two(126, true, &a, &b);
     struct sim_node *other = sim_add(&p->sim, true);
-    use(p, other, a, true);
-    ck_assert(people_until(p, has_second, a, HOUR));
+    people_use_second(p, other, a);
     people_quiet(p, HOUR); /* b was told */
     sim_sleep(&p->sim, a->relay);
     for (unsigned i = 0; i < 5; i++) {
@@ -174,7 +147,7 @@ START_TEST(who_cannot_reach_the_first_queue_writes_to_the_second)
     people_in_order(p, a, b, "b ", 6);
     /* What is second becomes the main one: the first is read, then left. */
     sim_sleep(&p->sim, b->n);
-    use(p, other, a, false);
+    people_use_relay(p, other, a);
     ck_assert(people_until(p, ready, a, HOUR));
     sim_wake(&p->sim, b->n);
     people_quiet(p, HOUR);
@@ -194,9 +167,9 @@ START_TEST(a_second_queue_is_given_up)
     struct people *p = people_two(127, true, &a, &b);
     struct sim_node *other = sim_add(&p->sim, true);
     char relay[128];
-    use(p, other, a, true);
-    ck_assert(sim_result_str(a->n, "relay", relay, sizeof relay));
-    ck_assert(people_until(p, has_second, a, HOUR));
+    people_use_second(p, other, a);
+    ck_assert_ok(people_call(p, other, "daemon.status", NULL));
+    ck_assert(sim_result_str(other, "node_id", relay, sizeof relay));
     people_quiet(p, HOUR);
     ck_assert_err(people_call(p, a->n, "relay.leave", "relay", "petrelnode1", NULL),
                   ERR_BAD_ADDRESS);
@@ -220,7 +193,7 @@ START_TEST(who_was_not_told_finds_the_new_queue_by_the_descriptor)
     ck_assert_ok(people_call(p, a->relay, "daemon.status", NULL));
     ck_assert(sim_result_str(a->relay, "node_id", old, sizeof old));
     sim_sleep(&p->sim, b->n);
-    use(p, b->relay, a, false); /* the relay that b asks */
+    people_use_relay(p, b->relay, a); /* the relay that b asks */
     ck_assert(people_until(p, ready, a, HOUR));
     ck_assert_ok(people_call(p, a->n, "relay.leave", "relay", old, NULL));
     ck_assert(people_until(p, one_home, a, DAY));
@@ -256,7 +229,7 @@ START_TEST(calls_about_relays_say_what_is_wrong)
     sim_sleep(&p->sim, a->relay);
     for (unsigned i = 1; i < LIMIT_HOMES; i++) {
         struct sim_node *other = sim_add(&p->sim, true);
-        use(p, other, a, false);
+        people_use_relay(p, other, a);
         ck_assert(people_until(p, ready, a, HOUR));
         sim_sleep(&p->sim, other);
     }
@@ -276,7 +249,7 @@ START_TEST(what_expired_in_a_left_queue_does_not_hold_it_open)
     struct people *p = people_two(130, true, &a, &b);
     struct sim_node *other = sim_add(&p->sim, true);
     sim_sleep(&p->sim, b->n);
-    use(p, other, a, false);
+    people_use_relay(p, other, a);
     ck_assert(people_until(p, ready, a, HOUR));
     sim_settle(&p->sim, HOUR);
     ck_assert_int_eq(homes(a)[1].role, HOME_LEFT);
@@ -323,12 +296,10 @@ START_TEST(who_swaps_the_main_and_the_second_relay_tells_contacts)
     struct person *b;
     struct people *p = people_two(150, true, &a, &b);
     struct sim_node *other = sim_add(&p->sim, true);
-    use(p, other, a, true);
-    ck_assert(people_until(p, has_second, a, HOUR));
+    people_use_second(p, other, a);
     people_quiet(p, HOUR); /* b was told of both */
-    use(p, other, a, false);
-    use(p, a->relay, a, true); /* at once: what was the main one is second now */
-    ck_assert(people_until(p, has_second, a, HOUR));
+    people_use_relay(p, other, a);
+    people_use_second(p, a->relay, a); /* at once: what was the main one is second now */
     people_say(p, a, b, "a ", 0);
     people_quiet(p, DAY);
     struct sign_pk queue = writes_to(p, b);
@@ -346,15 +317,14 @@ START_TEST(a_route_that_comes_late_is_not_taken)
     struct sim_node *b_second = sim_add(&p->sim, true);
     struct sim_node *second_home = sim_add(&p->sim, true);
     struct sim_node *third_home = sim_add(&p->sim, true);
-    use(p, b_second, b, true);
-    ck_assert(people_until(p, has_second, b, HOUR));
+    people_use_second(p, b_second, b);
     people_quiet(p, HOUR);
     sim_sleep(&p->sim, b->n);
-    use(p, second_home, a, false); /* tells b, at b's first relay */
+    people_use_relay(p, second_home, a); /* tells b, at b's first relay */
     ck_assert(people_until(p, ready, a, HOUR));
     sim_settle(&p->sim, 60000);
-    sim_sleep(&p->sim, b->relay); /* which is away for a while */
-    use(p, third_home, a, false); /* tells b, at b's second relay */
+    sim_sleep(&p->sim, b->relay);       /* which is away for a while */
+    people_use_relay(p, third_home, a); /* tells b, at b's second relay */
     ck_assert(people_until(p, ready, a, HOUR));
     sim_settle(&p->sim, HOUR);
     sim_wake(&p->sim, b->n);
@@ -377,7 +347,7 @@ END_TEST
 static void invite_and_move(struct people *p, struct person *who, char link[INVITE_TEXT])
 {
     people_invite(p, who, link);
-    use(p, sim_add(&p->sim, true), who, false);
+    people_use_relay(p, sim_add(&p->sim, true), who);
     ck_assert(people_until(p, ready, who, HOUR));
     sim_settle(&p->sim, DAY);
 }
@@ -418,10 +388,10 @@ START_TEST(old_prekeys_go_after_a_relay_that_never_answered)
     struct people *p = people_two(153, true, &a, &b);
     struct sim_node *dead = sim_add(&p->sim, true);
     struct sim_node *other = sim_add(&p->sim, true);
-    use(p, dead, a, false);
+    people_use_relay(p, dead, a);
     sim_sleep(&p->sim, dead);
     sim_settle(&p->sim, HOUR);
-    use(p, other, a, false);
+    people_use_relay(p, other, a);
     ck_assert(people_until(p, ready, a, HOUR));
     for (unsigned day = 0; day < 90; day++) {
         sim_settle(&p->sim, DAY);
@@ -440,7 +410,7 @@ START_TEST(a_clock_that_goes_back_ends_no_reading)
     struct people *p = people_two(154, true, &a, &b);
     struct sim_node *other = sim_add(&p->sim, true);
     sim_sleep(&p->sim, b->n); /* so that b hears of nothing */
-    use(p, other, a, false);
+    people_use_relay(p, other, a);
     ck_assert(people_until(p, ready, a, HOUR));
     sim_settle(&p->sim, 60000);
     ck_assert_uint_eq(people_members(p, a->relay), 1);
@@ -460,12 +430,12 @@ START_TEST(relays_that_never_answered_take_no_place_for_a_month)
     struct people *p = people_two(155, true, &a, &b);
     for (unsigned i = 1; i < LIMIT_HOMES; i++) {
         struct sim_node *dead = sim_add(&p->sim, true);
-        use(p, dead, a, false);
+        people_use_relay(p, dead, a);
         sim_sleep(&p->sim, dead); /* before it heard of us */
         sim_settle(&p->sim, HOUR);
     }
     struct sim_node *good = sim_add(&p->sim, true);
-    use(p, good, a, false);
+    people_use_relay(p, good, a);
     people_free(p);
 }
 END_TEST

@@ -544,6 +544,51 @@ START_TEST(who_is_asked_may_be_on_another_device_before_the_answer)
 }
 END_TEST
 
+/* There is no such queue. */
+static void no_queue(void)
+{
+    uint8_t bytes[64];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    const struct queue_deposit_reply reply = {.head = {.err = ERR_BAD_TOKEN}};
+    queue_deposit_reply_write(&w, &reply);
+    ck_assert_ok(w.err);
+    hostile_answer(&h, writer_done(&w));
+}
+
+/* Whoever says of ever another queue that it is theirs, and has none, is not followed for ever. */
+START_TEST(who_moves_for_ever_is_followed_ever_less_often)
+{
+    struct stranger s;
+    struct prekey_secret prekey;
+    uint64_t began = h.unit.env.now_ms;
+    unsigned moves = 0;
+    befriend(&s);
+    prekey_generate(&prekey, PREKEY_SIGNED, 1, &h.unit.env);
+    say(&s, "where are you");
+    while (h.unit.env.now_ms - began < 3 * LIMIT_HOUR_MS) {
+        if (newest_link() != h.opened) {
+            h.asked_link = 0;
+            hostile_open(&h, newest_link());
+        } else if (h.asked_link == 0) {
+            later(5 * LIMIT_SECOND_MS);
+        } else if (h.asked_kind == FRAME_QUEUE_DEPOSIT) {
+            no_queue();
+        } else if (h.asked_kind == FRAME_DESCRIPTOR_GET) {
+            stranger_list(&h, &s, s.list_version + 1, h.unit.env.now_ms, "stranger.test");
+            stranger_described(&h, &s);
+        } else {
+            ck_assert_uint_eq(h.asked_kind, FRAME_RECORD_GET);
+            stranger_popped(&h, &s, &prekey);
+            moves++;
+        }
+        ck_assert_ok(h.turn);
+        ck_assert_uint_lt(moves, 12);
+    }
+    ck_assert_uint_ge(moves, 3);
+    stranger_fini(&s);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
@@ -556,6 +601,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_receipt_for_something_else_is_told_and_not_believed);
     tcase_add_test(tc, what_others_say_to_our_devices_is_nothing);
     tcase_add_test(tc, a_last_resort_envelope_begins_one_session_and_no_more);
+    tcase_add_test(tc, who_moves_for_ever_is_followed_ever_less_often);
     tcase_add_test(tc, old_prekeys_are_kept_until_the_queue_was_read);
 }
 
