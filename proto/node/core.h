@@ -76,7 +76,7 @@ struct work {
     bool before;      /* the next one is that of the period before */
     struct mining mining;
     uint8_t seeks;           /* keys of theirs that are looked up in the DHT now; */
-    uint64_t sought_ms;      /* the last time that they began to be */
+    uint64_t sought_ms;      /* the last time that they began to be, if we have a DHT */
     bool untroubled;         /* its row says that nothing stood in the way of foreign */
     struct foreign *foreign; /* what goes through our relay; owned, secret */
 };

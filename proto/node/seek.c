@@ -63,15 +63,14 @@ enum err seek_begin(struct account *me, struct step *step, struct work *work,
                     const struct peer_row *row)
 {
     uint64_t periods[SEEK_KEYS];
-    if (!me->node->config.dht || me->hidden || work->seeks > 0 ||
-        me->node->seek_count + SEEK_KEYS > LIMIT_SEEKS) {
-        return ERR_OK;
-    }
     /* Who says ever anew where they are, and is not there, has us try at once, not look. */
-    if (step_since(step, work->sought_ms) < work_pause(work->attempts)) {
+    if (work->seeks > 0 || step_since(step, work->sought_ms) < work_pause(work->attempts)) {
         return ERR_OK;
     }
     work->sought_ms = step_now(step);
+    if (!me->node->config.dht || me->hidden || me->node->seek_count + SEEK_KEYS > LIMIT_SEEKS) {
+        return ERR_OK;
+    }
     unsigned n = seek_periods(step_now(step), periods);
     enum err err = ERR_OK;
     for (unsigned i = 0; i < n && err == ERR_OK; i++) {
