@@ -148,6 +148,7 @@ static enum err resolved(struct account *me, struct step *step, struct work *wor
     if (err_class(err) == ERR_CLASS_LOCAL) {
         return err;
     }
+    work->newer = false; /* what failed is no place of theirs */
     if (err == ERR_OK) {
         return located(me, step, work, row, first);
     }
@@ -162,6 +163,9 @@ static enum err resolved(struct account *me, struct step *step, struct work *wor
 
 void finding_failed(struct work *work)
 {
+    if (work->newer) {
+        return; /* that is not where they are by now */
+    }
     work->found = false;
     work->lost = work->lost && work->seeks > 0;
     work->absent = work->lost;

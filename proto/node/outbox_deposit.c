@@ -296,7 +296,7 @@ static enum err refused(struct account *me, struct step *step, struct work *work
         return ERR_OK;
     }
     /* No such queue any more, although a stamp was paid. */
-    work->lost = refusal == ERR_BAD_TOKEN && !work->second;
+    work->lost = work->lost || (refusal == ERR_BAD_TOKEN && !work->second);
     work_fail(step, work, refusal, reply->head.retry_after_ms);
     return ERR_OK;
 }

@@ -331,6 +331,7 @@ enum err pump_progress(struct account *me, struct step *step)
                     return err;
                 }
                 if (err != ERR_OK) {
+                    finding_failed(work);
                     work_fail(step, work, err, 0); /* one contact's trouble, not the node's */
                 }
             }

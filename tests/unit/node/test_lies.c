@@ -589,6 +589,39 @@ START_TEST(who_moves_for_ever_is_followed_ever_less_often)
 }
 END_TEST
 
+/* The relay that a descriptor names says nothing that can be read: the queue that was known is
+ * tried in the meantime, and the descriptor asked for again. */
+START_TEST(who_is_found_where_nonsense_is_said_is_looked_for_again)
+{
+    struct stranger s;
+    static const uint8_t nonsense[] = {0xc1, 0xc1};
+    uint8_t before = 0;
+    befriend(&s);
+    say(&s, "where are you");
+    for (unsigned found = 0; found < 3 || before == FRAME_RECORD_GET;) {
+        if (newest_link() != h.opened) {
+            h.asked_link = 0;
+            hostile_open(&h, newest_link());
+        } else if (h.asked_link == 0) {
+            later(5 * LIMIT_SECOND_MS);
+        } else if (h.asked_kind == FRAME_QUEUE_DEPOSIT) {
+            no_queue();
+            before = FRAME_QUEUE_DEPOSIT;
+        } else if (h.asked_kind == FRAME_DESCRIPTOR_GET) {
+            stranger_described(&h, &s);
+        } else {
+            ck_assert_uint_eq(h.asked_kind, FRAME_RECORD_GET);
+            ck_assert_uint_eq(before, FRAME_QUEUE_DEPOSIT);
+            hostile_answer(&h, slice_of(nonsense, sizeof nonsense));
+            before = FRAME_RECORD_GET;
+            found++;
+        }
+        ck_assert_ok(h.turn);
+    }
+    stranger_fini(&s);
+}
+END_TEST
+
 static void add_tests(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
@@ -602,6 +635,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, what_others_say_to_our_devices_is_nothing);
     tcase_add_test(tc, a_last_resort_envelope_begins_one_session_and_no_more);
     tcase_add_test(tc, who_moves_for_ever_is_followed_ever_less_often);
+    tcase_add_test(tc, who_is_found_where_nonsense_is_said_is_looked_for_again);
     tcase_add_test(tc, old_prekeys_are_kept_until_the_queue_was_read);
 }
 
