@@ -216,6 +216,7 @@ static enum err invited_again(struct call *c, struct contact_row *who, const str
         return err == ERR_OK ? ERR_NO_MEMORY : err;
     }
     row.failed = 0;
+    work->newer = work->in_flight; /* that is about where they were */
     if (who->state == CONTACT_ACCEPTED) {
         work->lost = true; /* the list there says where their queues are */
         work->found = true;
@@ -251,6 +252,7 @@ static enum err add_known(struct call *c, struct contact_row *who, const struct 
     case CONTACT_BLOCKED: /* adding somebody again is how a block is taken back */
     case CONTACT_INCOMING:
         err = contact_accept(c->me, c->step, who);
+        err = err == ERR_OK ? contact_try_again(c->me, c->step, who) : err;
         break;
     case CONTACT_RESOLVING:
     case CONTACT_REQUESTED:

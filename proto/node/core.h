@@ -51,7 +51,7 @@ struct work {
     uint32_t attempts;  /* failures in a row */
     enum err trouble;   /* the last failure; */
     uint64_t failed_ms; /* when that was, */
-    bool ours;          /* and whether a link to a relay of ours closed or did not open */
+    unsigned ours;      /* and, when it was a link to a relay of ours, 1 + its slot */
     bool gave_up;       /* until the user does something */
     unsigned bits;      /* what its relay asked for a stamp; 0: the default */
     uint64_t head;      /* outbox entries below this order are at the relay */
@@ -186,9 +186,11 @@ void work_wake(struct work *work);
 void work_resume(struct work *work);
 /* The user asks for it: as if nothing had failed before. */
 void work_anew(struct work *work);
-/* They were there at that time, by our clock. When that is not before the last failure, and says
- * that what failed may do so no more, the back-off ends. */
+/* They were there at that time, by our clock. When that is not before the last failure, and nobody
+ * asked us to wait, the back-off ends: a minute after that failure, or now. */
 void work_heard(struct work *work, uint64_t when_ms);
+/* Whether the last failure was that nobody was there. */
+bool work_unreached(const struct work *work);
 /* Notes a failure and sets due by exponential back-off with jitter, see work_delay. */
 void work_fail(struct step *step, struct work *work, enum err trouble, uint64_t retry_after_ms);
 /* Sends a request for the contact: in flight then. Without credit or a free place on the link it
@@ -483,8 +485,9 @@ enum err finding_reply(struct account *me, struct step *step, struct work *work,
 /* There is a session to send on, and it is known where: no search goes on. The work goes on at
  * once, when nothing is in flight. The caller puts row. */
 void finding_over(struct work *work, struct peer_row *row);
-/* What was asked for a search came to nothing: the queue that we know is tried in the meantime. */
-void finding_failed(struct work *work);
+/* A request of this kind came to nothing; 0: it is not known which. When it was for a search, the
+ * queue that we know is tried in the meantime. */
+void finding_failed(struct work *work, uint8_t kind);
 /* Nobody was found in the DHT, or long ago, and no more lookups for them are under way. */
 void finding_sought(struct step *step, struct work *work);
 /* An item that the DHT has in the place of this period's descriptor of the contact: taken when it
@@ -620,8 +623,9 @@ enum err pump_progress(struct account *me, struct step *step) PETREL_MUST_USE;
 /* A link that carried requests for contacts is gone. */
 void pump_link_closed(struct account *me, struct step *step, const struct node_link *link,
                       enum err err);
-/* Our own relay is ready to pass requests on: whoever waits for that goes on. */
-void pump_relay_ready(struct account *me);
+/* A relay of ours is attached (back), or is waited for no more (NULL): whoever waits for one that
+ * passes requests on goes on, and within seconds what failed for want of that relay. */
+void pump_relay_ready(struct account *me, struct step *step, const struct home *back);
 /* An anonymous link is open: the contact that it is for goes on. */
 void pump_link_opened(struct account *me, const struct node_link *link);
 

@@ -156,15 +156,16 @@ static enum err resolved(struct account *me, struct step *step, struct work *wor
         work_resume(work); /* the DHT was faster */
         return ERR_OK;
     }
-    finding_failed(work);
+    finding_failed(work, FRAME_DESCRIPTOR_GET);
     work_fail(step, work, err, reply.head.retry_after_ms);
     return ERR_OK;
 }
 
-void finding_failed(struct work *work)
+void finding_failed(struct work *work, uint8_t kind)
 {
-    if (work->newer) {
-        return; /* that is not where they are by now */
+    bool other = kind == FRAME_QUEUE_DEPOSIT || kind == FRAME_RELAY_FORWARD;
+    if (other || work->newer) {
+        return; /* or it is not where they are by now */
     }
     work->found = false;
     work->lost = work->lost && work->seeks > 0;
@@ -518,7 +519,7 @@ static enum err bundled(struct account *me, struct step *step, struct work *work
         return err;
     }
     if (err != ERR_OK) {
-        finding_failed(work);
+        finding_failed(work, kind);
     }
     if (err_class(err) == ERR_CLASS_PEER) {
         /* Not what this person published, or too old: a new pop later, with a stamp. */

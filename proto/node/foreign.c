@@ -258,9 +258,11 @@ enum err foreign_reply(struct account *me, struct step *step, struct work *work,
         err = ERR_REFUSED; /* not attached any more, as far as the relay knows: begin again */
     }
     if (err != ERR_OK) {
+        const struct home *by = home_of_node(me, &foreign->by);
         foreign_free(foreign);
         work_fail(step, work, err, 0);
-        return err; /* our own relay's mistake */
+        work->ours = by != NULL ? home_slot(me, by) + 1 : 0;
+        return err; /* our own relay's mistake: its link closes */
     }
     err = reply.head.err;
     /* What our own relay says of another that it cannot reach is that other's trouble. */
@@ -272,12 +274,13 @@ enum err foreign_reply(struct account *me, struct step *step, struct work *work,
         err = sealed_came(me, step, foreign, reply.body, body);
         request->kind = err == ERR_OK ? foreign->kind : 0;
     }
+    uint8_t kind = foreign->kind;
     foreign_free(foreign);
     if (err_class(err) == ERR_CLASS_LOCAL) {
         return err;
     }
-    if (err != ERR_OK && !own) {
-        finding_failed(work);
+    if (err != ERR_OK && (!own || err == ERR_REFUSED)) { /* the last: nor will it be passed on */
+        finding_failed(work, kind);
     }
     if (err != ERR_OK) {
         work_fail(step, work, err, reply.head.retry_after_ms);

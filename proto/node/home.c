@@ -169,7 +169,7 @@ static enum err home_fail(struct account *me, struct step *step, struct home *ho
         return ERR_OK;
     }
     home->news = true;
-    pump_relay_ready(me); /* some may be written to without it now: foreign.c */
+    pump_relay_ready(me, step, NULL); /* some may be written to without it now: foreign.c */
     return home_event(me, step, &home->address, "relay.failing", trouble);
 }
 
@@ -477,7 +477,7 @@ static enum err attached(struct home_answer *a, struct slice body)
     a->home->owing = reply.waiting;
     a->home->attached_ms = step_now(a->step);
     a->home->relay_ms = reply.time_ms;
-    pump_relay_ready(a->me);
+    pump_relay_ready(a->me, a->step, a->home);
     bool begins =
         a->me->node->config.dht && !a->me->hidden && reply.dht_port != 0 && !a->row.own_machine;
     return begins ? step_dht_node(a->step, a->home->address.host, reply.dht_port) : ERR_OK;

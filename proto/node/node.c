@@ -281,7 +281,7 @@ static void contact_failed_answer(struct account *me, struct step *step,
     struct work *work = work_find(me, request->peer);
     if (work != NULL) {
         work->in_flight = false;
-        finding_failed(work);
+        finding_failed(work, request->kind);
         work_fail(step, work, err, 0);
     }
 }

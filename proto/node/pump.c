@@ -3,6 +3,7 @@
  * pump: what is to be done next for each contact that has something to do: find it, send what
  * waits, acknowledge, look after what nobody acknowledged. docs/protocol/07-node.md, section 4.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "base/secret.h"
@@ -15,13 +16,14 @@ enum {
     PUMP_AGAIN_MS = 24 * 3600000, /* unacknowledged so long: deposit again, or ask again */
 };
 
-void pump_relay_ready(struct account *me)
+void pump_relay_ready(struct account *me, struct step *step, const struct home *back)
 {
+    unsigned ours = back != NULL ? home_slot(me, back) + 1 : UINT_MAX;
     for (size_t i = 0; i < WORK_SLOTS; i++) {
         for (struct work *work = me->work[i]; work != NULL; work = work->next) {
-            if (work->ours && !work->in_flight && !work->gave_up) {
-                work->ours = false;
-                work_wake(work);
+            if (work->ours == ours && !work->in_flight && !work->gave_up) {
+                work->ours = 0; /* not all in one moment: it would see whose they are */
+                work->due = earlier(work->due, step_now(step) + work_backoff(step, 2));
             } else {
                 work_resume(work);
             }
@@ -37,14 +39,14 @@ void pump_link_opened(struct account *me, const struct node_link *link)
     }
 }
 
+/* kind: of the request that it carried; 0: it was waited for. */
 static void link_failed(struct account *me, struct step *step, struct work *work,
-                        const struct node_link *link, enum err reason)
+                        const struct node_link *link, uint8_t kind, enum err reason)
 {
-    if (link->purpose == LINK_ANONYMOUS) {
-        finding_failed(work); /* else it is not known what became of what was passed on */
-    }
+    const struct home *home = home_of_node(me, &link->address.node_id);
+    finding_failed(work, kind);
     work_fail(step, work, reason, 0);
-    work->ours = home_of_node(me, &link->address.node_id) != NULL;
+    work->ours = home != NULL ? home_slot(me, home) + 1 : 0;
 }
 
 void pump_link_closed(struct account *me, struct step *step, const struct node_link *link,
@@ -60,12 +62,12 @@ void pump_link_closed(struct account *me, struct step *step, const struct node_l
             work->in_flight = false;
             foreign_free(work->foreign);
             work->foreign = NULL;
-            link_failed(me, step, work, link, reason);
+            link_failed(me, step, work, link, request->kind, reason);
         }
     }
     struct work *work = link->open ? NULL : work_find(me, link->peer);
     if (work != NULL && !work->in_flight && !work->gave_up && work->due == UINT64_MAX) {
-        link_failed(me, step, work, link, reason); /* it waited for this link */
+        link_failed(me, step, work, link, 0, reason);
     }
 }
 
@@ -173,7 +175,7 @@ static enum err look_at(struct account *me, struct step *step, struct work *work
     }
     if (entry->state != OUTBOX_AT_RELAY) {
         /* A day, and nobody is where they were: they may have gone, with nobody left to tell us. */
-        work->lost = work->lost || (work->attempts > 0 && peer_row_slot(row) >= 0 &&
+        work->lost = work->lost || (work_unreached(work) && peer_row_slot(row) >= 0 &&
                                     step_since(step, entry->created) >= PUMP_AGAIN_MS &&
                                     step_since(step, work->sought_ms) >= PUMP_AGAIN_MS);
         return ERR_OK;
@@ -331,7 +333,7 @@ enum err pump_progress(struct account *me, struct step *step)
                     return err;
                 }
                 if (err != ERR_OK) {
-                    finding_failed(work);
+                    finding_failed(work, 0);
                     work_fail(step, work, err, 0); /* one contact's trouble, not the node's */
                 }
             }

@@ -67,8 +67,11 @@ enum err seek_begin(struct account *me, struct step *step, struct work *work,
     if (work->seeks > 0 || step_since(step, work->sought_ms) < work_pause(work->attempts)) {
         return ERR_OK;
     }
+    if (me->node->seek_count + SEEK_KEYS > LIMIT_SEEKS) {
+        return ERR_OK;
+    }
     work->sought_ms = step_now(step);
-    if (!me->node->config.dht || me->hidden || me->node->seek_count + SEEK_KEYS > LIMIT_SEEKS) {
+    if (!me->node->config.dht || me->hidden) {
         return ERR_OK;
     }
     unsigned n = seek_periods(step_now(step), periods);

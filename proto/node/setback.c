@@ -40,9 +40,10 @@ static void work_set_back(struct work *work, uint64_t now)
     work->second_until = earlier(work->second_until, now + LIMIT_OUTBOX_LOOK_MS);
 }
 
-static void account_set_back(struct account *me, uint64_t now)
+static void account_set_back(struct account *me, uint64_t now, uint64_t by)
 {
     for (size_t i = 0; i < LIMIT_HOMES; i++) {
+        me->homes[i].attached_ms -= by; /* how far the relay's clock is ahead: home_ahead */
         me->homes[i].due = due_by(me->homes[i].due, now);
         me->homes[i].void_due = earlier(me->homes[i].void_due, now);
     }
@@ -57,11 +58,12 @@ bool setback_look(struct node *node, uint64_t now)
 {
     bool back = now + SETBACK_MS < node->seen_ms;
     if (back) {
+        uint64_t by = node->seen_ms - now;
         node->last_tidy = earlier(node->last_tidy, now);
         links_set_back(&node->links, now);
         node->announcer = (struct announcer){.due_ms = now};
         for (struct account *me = node->accounts; me != NULL; me = me->next) {
-            account_set_back(me, now);
+            account_set_back(me, now, by);
         }
     }
     node->seen_ms = now;

@@ -87,18 +87,19 @@ void work_anew(struct work *work)
     work_wake(work);
 }
 
-/* Whether it is over for who writes to us: they have a relay, or have emptied their queue. */
-static bool may_be_over(enum err trouble)
+bool work_unreached(const struct work *work)
 {
-    return trouble == ERR_UNREACHABLE || trouble == ERR_LINK_CLOSED || trouble == ERR_TIMEOUT ||
-           trouble == ERR_QUEUE_FULL || trouble == ERR_BAD_TOKEN;
+    return work->trouble == ERR_UNREACHABLE || work->trouble == ERR_LINK_CLOSED ||
+           work->trouble == ERR_TIMEOUT;
 }
 
 void work_heard(struct work *work, uint64_t when_ms)
 {
-    if (!work->in_flight && !work->gave_up && work->due != UINT64_MAX &&
-        may_be_over(work->trouble) && when_ms >= work->failed_ms) {
-        work_wake(work);
+    bool to_wait = work->trouble == ERR_BACKPRESSURE || work->trouble == ERR_QUOTA ||
+                   work->trouble == ERR_REFUSED;
+    if (!work->in_flight && !work->gave_up && work->due != UINT64_MAX && !to_wait &&
+        work->trouble != ERR_OK && when_ms >= work->failed_ms) {
+        work->due = earlier(work->due, work->failed_ms + LIMIT_MINUTE_MS);
     }
 }
 
@@ -135,7 +136,7 @@ void work_fail(struct step *step, struct work *work, enum err trouble, uint64_t 
     }
     work->trouble = trouble;
     work->failed_ms = step_now(step);
-    work->ours = false;
+    work->ours = 0;
     /* Where it failed they are no more, and nobody was asked where they are now. */
     uint64_t delay = work->newer ? 0 : work_delay(step, work->attempts, retry_after_ms);
     work->newer = false;
