@@ -126,7 +126,6 @@ static enum err located(struct account *me, struct step *step, struct work *work
 {
     work->found = work->lost;
     work->absent = false;
-    work->newer = work->in_flight;
     if (first && !work->lost) {
         work->attempts = 0;
     }
@@ -190,9 +189,11 @@ enum err finding_item(struct account *me, struct step *step, struct work *work, 
     }
     bool wanted = row.who.state != CONTACT_BLOCKED && (work->lost || peer_row_slot(&row) < 0);
     bool first = !row.who.has_record;
+    bool busy = work->in_flight || work->due == UINT64_MAX; /* with where they were */
     err = wanted ? take_descriptor(step, work, &row, period, item) : ERR_STALE;
     if (err == ERR_OK) {
         work->trouble = ERR_OK;
+        work->newer = busy;
         err = located(me, step, work, &row, first);
     }
     secret_wipe(&row, sizeof row);
@@ -507,7 +508,7 @@ static enum err bundled(struct account *me, struct step *step, struct work *work
         return err;
     }
     if (work->newer) {
-        work_wake(work); /* it is of where they were before */
+        work_fail(step, work, ERR_STALE, 0); /* it is of where they were before: at once again */
         return ERR_OK;
     }
     if (reply.head.err != ERR_OK && !work->lost) {

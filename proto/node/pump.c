@@ -22,8 +22,12 @@ void pump_relay_ready(struct account *me, struct step *step, const struct home *
     for (size_t i = 0; i < WORK_SLOTS; i++) {
         for (struct work *work = me->work[i]; work != NULL; work = work->next) {
             if (work->ours == ours && !work->in_flight && !work->gave_up) {
-                work->ours = 0; /* not all in one moment: it would see whose they are */
-                work->due = earlier(work->due, step_now(step) + work_backoff(step, 2));
+                /* Not all in one moment: it would see whose they are. Nor for ever at once: it may
+                 * fail at just this. */
+                uint64_t soon = step_now(step) + work_backoff(step, 2);
+                uint64_t again = work->failed_ms + LIMIT_MINUTE_MS;
+                work->ours = 0;
+                work->due = earlier(work->due, soon > again ? soon : again);
             } else {
                 work_resume(work);
             }
@@ -286,8 +290,12 @@ static enum err progress(struct account *me, struct step *step, struct work *wor
     }
     /* A body that just left carried the acknowledgement; else it goes alone. */
     if ((err == ERR_OK || err == ERR_NOT_FOUND) && work->ack_due <= now && !work->in_flight) {
-        bool backs_off = work->due > now && work->due != UINT64_MAX;
+        /* Nor does one go to a queue that is in doubt: it would fail in the place of the search. */
+        bool backs_off = work->lost || (work->due > now && work->due != UINT64_MAX);
         err = make_acks(me, step, work, &row);
+        if (work->lost && work->due == UINT64_MAX) {
+            work_wake(work); /* behind the search */
+        }
         order = OUTBOX_ACKS;
         if (err == ERR_OK && !backs_off) {
             err = outbox_row_next(step, me->keys, work->peer, &order, &entry);
