@@ -109,9 +109,14 @@ static void call_about(struct hostile *h, const struct stranger *s, const char *
     ck_assert_ok(hostile_call(h, method, 1, writer_done(&p)));
 }
 
-void stranger_add(struct hostile *h, const struct stranger *s)
+void stranger_add_again(struct hostile *h, const struct stranger *s)
 {
     call_about(h, s, "contact.add", "link");
+}
+
+void stranger_add(struct hostile *h, const struct stranger *s)
+{
+    stranger_add_again(h, s);
     hostile_open(h, h->others[h->dialled - 1]);
     ck_assert_uint_eq(h->asked_kind, FRAME_DESCRIPTOR_GET);
 }

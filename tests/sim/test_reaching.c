@@ -203,6 +203,25 @@ START_TEST(who_is_added_again_is_tried_at_once)
 }
 END_TEST
 
+/* Blocked while their relay did not answer. */
+START_TEST(who_is_unblocked_is_tried_at_once)
+{
+    struct person *a;
+    struct person *b;
+    struct people *p = people_two(62, true, &a, &b);
+    sim_sleep(&p->sim, b->relay);
+    people_say(p, a, b, "a ", 0);
+    until_far_off(p, a);
+    ck_assert_ok(people_call(p, a->n, "contact.block", "contact", b->id, NULL));
+    sim_wake(&p->sim, b->relay);
+    people_add(p, a, b->id);
+    people_say(p, a, b, "a ", 1);
+    sim_settle(&p->sim, MINUTE);
+    at_relay(p, a, b, 1);
+    people_free(p);
+}
+END_TEST
+
 /* They moved, slept before they could tell us, and left an invitation. It is used while we still
  * dial, in vain, where they were. */
 START_TEST(a_new_invitation_counts_although_the_old_place_is_being_dialled)
@@ -322,6 +341,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, without_our_main_relay_the_second_does_all);
     tcase_add_test(tc, who_is_at_our_second_relay_is_written_to_without_the_main_one);
     tcase_add_test(tc, who_is_added_again_is_tried_at_once);
+    tcase_add_test(tc, who_is_unblocked_is_tried_at_once);
     tcase_add_test(tc, a_new_invitation_counts_although_the_old_place_is_being_dialled);
     tcase_add_test(tc, who_moved_is_asked_as_soon_as_that_is_known);
     tcase_add_test(tc, who_is_never_where_they_say_is_asked_for_ever_less_often);

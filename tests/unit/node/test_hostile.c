@@ -333,6 +333,16 @@ static void price_of_deposit(unsigned bits)
     ck_assert_ok(h.turn);
 }
 
+static void nothing_is_asked(void)
+{
+    unsigned dialled = h.dialled;
+    for (unsigned i = 0; i < 50; i++) {
+        hostile_tick(&h, LIMIT_MINUTE_MS);
+    }
+    ck_assert_uint_eq(h.asked_link, 0);
+    ck_assert_uint_eq(h.dialled, dialled);
+}
+
 START_TEST(a_price_above_the_cap_is_not_paid)
 {
     struct stranger s;
@@ -346,6 +356,12 @@ START_TEST(a_price_above_the_cap_is_not_paid)
     hostile_mine(&h, FRAME_RECORD_POP);
     price_of_pop(LIMIT_STAMP_BITS_MAX + 1);
     ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 1);
+    nothing_is_asked();
+    stranger_add_again(&h, &s); /* the user may know why it is to be tried again */
+    hostile_open(&h, h.others[h.dialled - 1]);
+    hostile_mine(&h, FRAME_RECORD_POP);
+    price_of_pop(LIMIT_STAMP_BITS_MAX + 1);
+    ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 2);
     stranger_fini(&s);
     hostile_fini(&h);
     hostile_init(&h);
@@ -356,10 +372,7 @@ START_TEST(a_price_above_the_cap_is_not_paid)
     hostile_mine(&h, FRAME_QUEUE_DEPOSIT);
     price_of_deposit(LIMIT_STAMP_BITS_MAX + 1);
     ck_assert_uint_eq(hostile_events(&h, "contact.failed"), 1);
-    for (unsigned i = 0; i < 50; i++) {
-        hostile_tick(&h, LIMIT_MINUTE_MS);
-    }
-    ck_assert_uint_eq(h.asked_link, 0);
+    nothing_is_asked();
     stranger_fini(&s);
 }
 END_TEST
