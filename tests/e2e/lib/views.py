@@ -18,7 +18,7 @@ from lib.node import Still
 from lib.people import PATIENCE
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
-HUGE = 64 << 30  # bytes of address space; only a sanitizer's shadow and the database's map have it
+HUGE = 16 << 30  # bytes of address space; only a sanitizer's shadow and the database's map have it
 CAP_SYS_PTRACE = 19
 TURN_S = 0.3  # how long a turn is waited for
 UNREADABLE = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
