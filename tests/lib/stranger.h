@@ -37,10 +37,10 @@ void stranger_list(struct hostile *h, struct stranger *s, uint32_t version, uint
                    const char *host);
 /* A new session from the node's bundle, with its last-resort key. invite: secret or NULL. */
 void stranger_begin(struct hostile *h, struct stranger *s, const uint8_t *invite);
-/* Adds the stranger by ID, and opens the link on which the descriptor is asked for. */
-void stranger_add(struct hostile *h, const struct stranger *s);
 /* Adds the stranger by ID. */
 void stranger_add_again(struct hostile *h, const struct stranger *s);
+/* The same, and opens the link on which the descriptor is asked for. */
+void stranger_add(struct hostile *h, const struct stranger *s);
 /* The same, and reads the descriptor; the key bundle is asked for then. */
 void stranger_look_up(struct hostile *h, struct stranger *s);
 /* The stranger's relay answers a pop or get: the key bundle with this signed prekey and the list

@@ -5,6 +5,7 @@ import hashlib
 import mmap
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -18,7 +19,8 @@ from lib.node import Still
 from lib.people import PATIENCE
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
-HUGE = 16 << 30  # bytes of address space; only a sanitizer's shadow and the database's map have it
+HUGE = 64 << 30  # bytes of address space; only a sanitizer's shadow and the database's map have it
+THERE = re.compile(rb"[\x40-\xff]+")  # highest bytes of entries of pagemap: bit 62 or 63 is set
 CAP_SYS_PTRACE = 19
 TURN_S = 0.3  # how long a turn is waited for
 UNREADABLE = ("[vvar]", "[vsyscall]", "[vvar_vclock]")
@@ -79,17 +81,9 @@ def memory_image(pid, path):
 def _resident(pages, first, end):
     """Runs (first page, count) that are in memory or swapped out."""
     pages.seek(first * 8)
-    entries = pages.read((end - first) * 8)
-    run = None
-    for i in range(len(entries) // 8):
-        there = entries[8 * i + 7] >> 6 != 0
-        if there and run is None:
-            run = i
-        elif not there and run is not None:
-            yield first + run, i - run
-            run = None
-    if run is not None:
-        yield first + run, len(entries) // 8 - run
+    flags = pages.read((end - first) * 8)[7::8]
+    for run in THERE.finditer(flags):
+        yield first + run.start(), run.end() - run.start()
 
 
 def copy_home(node, target):
